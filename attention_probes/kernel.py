@@ -1,0 +1,40 @@
+"""The kernel's log-sum-exp: run an attention function untouched and keep what its kernel computes on the side."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+aten = torch.ops.aten
+# Each returns (output, log-sum-exp, ...). The CPU's is exact, for bfloat16 inputs too.
+FUSED_KERNELS = frozenset(
+    {
+        aten._scaled_dot_product_flash_attention_for_cpu.default,
+        aten._scaled_dot_product_flash_attention.default,
+        aten._scaled_dot_product_efficient_attention.default,
+        aten._scaled_dot_product_cudnn_attention.default,
+    }
+)
+
+
+class KeepLogSumExp(TorchDispatchMode):
+    """While active, remembers the log-sum-exp of the last fused attention kernel; changes nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lse: Tensor | None = None
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if func in FUSED_KERNELS:
+            self.lse = result[1]
+        return result
+
+
+def call_keeping_lse(attention: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, Tensor | None]:
+    """`attention(*args, **kwargs)` and the (B, H, S) log-sum-exp of its rows, None if its kernel computes none."""
+    with KeepLogSumExp() as keeper:
+        result = attention(*args, **kwargs)
+    return result, keeper.lse

@@ -1,0 +1,50 @@
+"""The plan: which layers and heads a probe reads, and over which distances."""
+
+from dataclasses import dataclass
+
+from attention_probes.heads import HeadRoles
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProbePlan:
+    """What to read from one forward pass.
+
+    Raises ValueError for a window below 1, a horizon that is not 0 <= nearest <= farthest, or roles outside `layers`.
+
+    Example:
+        ProbePlan(layers=(10, 12, 15, 18, 20), window=10, horizon=(10, 100))
+    """
+
+    layers: tuple[int, ...] | None = None
+    """None takes the layers of `roles`, or else five evenly spaced ones of the middle third."""
+    window: int = 10
+    """W of the windowed average attention distance, in tokens."""
+    horizon: tuple[int, int] = (10, 100)
+    """(H_lo, H_hi) of the future attention influence: how far ahead attention counts, in tokens, both ends included."""
+    roles: HeadRoles | None = None
+    """None reads the local statistic and the global one from all heads."""
+
+    def __post_init__(self) -> None:
+        nearest, farthest = self.horizon
+        if self.window < 1:
+            raise ValueError(f"window must be at least 1 token, got {self.window}")
+        if not 0 <= nearest <= farthest:
+            raise ValueError(f"horizon must be (nearest, farthest) with 0 <= nearest <= farthest, got {self.horizon}")
+        if self.roles is not None and self.layers is not None and not set(self.roles.layers) <= set(self.layers):
+            raise ValueError(f"roles name heads of layers {self.roles.layers}, but the plan reads layers {self.layers}")
+
+    def layers_of(self, num_layers: int) -> tuple[int, ...]:
+        """The layers to read in a model of `num_layers`. Raises ValueError for a layer the model does not have."""
+        if self.layers is not None:
+            layers = tuple(sorted(set(self.layers)))
+        else:
+            layers = self.roles.layers if self.roles is not None else middle_layers(num_layers)
+        if not layers or layers[0] < 0 or layers[-1] >= num_layers:
+            raise ValueError(f"cannot read layers {layers}; this model has layers 0 to {num_layers - 1}")
+        return layers
+
+
+def middle_layers(num_layers: int, count: int = 5) -> tuple[int, ...]:
+    """`count` evenly spaced layers from floor(L/3) to floor(2L/3), fewer if there are fewer (arXiv 2510.13554)."""
+    first, last = num_layers // 3, 2 * num_layers // 3
+    return tuple(sorted({first + round(step * (last - first) / (count - 1)) for step in range(count)}))

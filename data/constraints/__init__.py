@@ -1,0 +1,28 @@
+"""The constraint taxonomy: every kind a prompt can be given, by category."""
+
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import get_args
+
+from data.constraints import content, format, language, length
+from data.constraints.taxonomy import Category, Kind
+
+KINDS = MappingProxyType(
+    {kind.id: kind for kind in (*content.KINDS, *format.KINDS, *language.KINDS, *length.KINDS)}
+)
+"""Verifier id -> the kind we can draw and say."""
+
+SHORT_KINDS = tuple(kind.id for kind in KINDS.values() if kind.short)
+"""Kinds that suit a small model with some thirty words to answer; the quickstart draws from these."""
+
+CATEGORIES: tuple[Category, ...] = get_args(Category)
+
+__all__ = ["CATEGORIES", "KINDS", "SHORT_KINDS", "Category", "Kind", "find_kind"]
+
+
+def find_kind(kind_id: str) -> Kind:
+    """The kind under a verifier id; ValueError with the nearest id if we cannot draw it."""
+    if kind_id not in KINDS:
+        nearest = get_close_matches(kind_id, KINDS, n=1, cutoff=0.0)[0]
+        raise ValueError(f"unknown constraint kind {kind_id!r}; the nearest is {nearest!r}, all are {sorted(KINDS)}")
+    return KINDS[kind_id]

@@ -1,0 +1,113 @@
+"""Expansion: a base instruction grows constraints; item i depends on the seed and i only."""
+
+from collections.abc import Sequence
+from random import Random
+
+from data.composition import Drawn, categories, compose
+from data.conflicts import conflict
+from data.constraints import CATEGORIES, KINDS, SHORT_KINDS, find_kind
+from data.instructions import Instruction, Split, instructions
+from data.patterns import Pattern
+from data.problems import Problem
+
+MAX_DRAWS = 1000
+"""Redraws before a set of kinds is called hopeless; a fitting draw comes within a few."""
+
+
+def instruction_problem(
+    seed: int,
+    index: int,
+    *,
+    split: Split = "train",
+    kinds: Sequence[str] | None = None,
+    max_constraints: int = 3,
+    pattern: Pattern = "incorporation",
+) -> Problem:
+    """Problem `index` of the stream `seed`: a base instruction with 1 to `max_constraints` constraints.
+
+    Each run of as many indices as the split has instructions uses every instruction once. `kinds` limits the
+    verifier ids to draw from; None is `SHORT_KINDS`. A pure function of its arguments.
+    """
+    if max_constraints < 1:
+        raise ValueError(f"max_constraints must be at least 1, got {max_constraints}")
+    rng = Random(f"{split}-{seed}-{index}")
+    instruction = _instruction(seed, index, split)
+    number = rng.randint(1, max_constraints)
+    pool = _pool(kinds, SHORT_KINDS)
+    for _ in range(MAX_DRAWS):
+        drawn = draw_constraints(rng, instruction, kinds=pool, number=number)
+        if problem := compose(f"{split}-{seed}-{index}", instruction, drawn, pattern=pattern, rng=rng):
+            return problem
+    raise ValueError(f"found no {pattern} prompt in {MAX_DRAWS} draws from kinds {sorted(pool)}")
+
+
+def leveled_problem(
+    seed: int,
+    index: int,
+    *,
+    level: int,
+    split: Split = "train",
+    kinds: Sequence[str] | None = None,
+    pattern: Pattern = "incorporation",
+) -> Problem:
+    """As `instruction_problem`, with constraints from exactly `level` main categories (MulDimIF's level I to IV).
+
+    Categories are covered one after the other, each with one or two constraints, language with one
+    (arXiv 2505.07591, section 3). `kinds` None draws from every kind.
+    """
+    pool = _pool(kinds, tuple(KINDS))
+    reachable = len({find_kind(kind_id).category for kind_id in pool})
+    if not 1 <= level <= reachable:
+        raise ValueError(f"level must be between 1 and {reachable}, the categories of the kinds given; got {level}")
+    name = f"{split}-level-{level}-{seed}-{index}"
+    rng = Random(name)
+    instruction = _instruction(seed, index, split)
+    for _ in range(MAX_DRAWS):
+        drawn = _draw_level(rng, instruction, pool, level)
+        if len(categories(drawn)) < level:
+            continue
+        if problem := compose(name, instruction, drawn, pattern=pattern, rng=rng):
+            return problem
+    raise ValueError(f"found no level {level} {pattern} prompt in {MAX_DRAWS} draws from kinds {sorted(pool)}")
+
+
+def draw_constraints(rng: Random, instruction: Instruction, *, kinds: Sequence[str], number: int) -> list[Drawn]:
+    """Up to `number` constraints of different kinds, no two in conflict.
+
+    Fewer come back only when every remaining kind conflicts with those already drawn.
+    """
+    drawn: list[Drawn] = []
+    for kind_id in rng.sample(list(kinds), len(kinds)):
+        if len(drawn) == number:
+            break
+        candidate = (kind_id, find_kind(kind_id).draw(rng, instruction))
+        if all(conflict(candidate, other) is None for other in drawn):
+            drawn.append(candidate)
+    return drawn
+
+
+def _draw_level(rng: Random, instruction: Instruction, kinds: Sequence[str], level: int) -> list[Drawn]:
+    present = [name for name in CATEGORIES if any(find_kind(kind_id).category == name for kind_id in kinds)]
+    drawn: list[Drawn] = []
+    for category in rng.sample(present, level):
+        number = 1 if category == "language" else rng.randint(1, 2)
+        members = [kind_id for kind_id in kinds if find_kind(kind_id).category == category]
+        for candidate in draw_constraints(rng, instruction, kinds=members, number=number):
+            if all(conflict(candidate, other) is None for other in drawn):
+                drawn.append(candidate)
+    return drawn
+
+
+def _pool(kinds: Sequence[str] | None, default: Sequence[str]) -> tuple[str, ...]:
+    """The kinds to draw from; ValueError for none at all or one we cannot draw."""
+    pool = tuple(default if kinds is None else kinds)
+    if not pool:
+        raise ValueError("no constraint kinds to draw from; leave `kinds` out or name at least one")
+    return tuple(find_kind(kind_id).id for kind_id in pool)
+
+
+def _instruction(seed: int, index: int, split: Split) -> Instruction:
+    pool = instructions(split)
+    epoch, place = divmod(index, len(pool))
+    order = Random(f"{split}-{seed}-epoch-{epoch}").sample(range(len(pool)), len(pool))
+    return pool[order[place]]

@@ -1,0 +1,162 @@
+"""Preference pairs: two answers to one prompt, the better one first by the constraints it keeps."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import permutations
+from typing import Any, Literal
+
+from rewards.satisfaction import mean_satisfied
+from rewards.verdict import Verdict
+from rewards.verifiers import verify
+
+from data.problems import Problem, from_row, to_row, user_text
+
+PairKind = Literal["best_worst", "minimal"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """A completion and one verdict for each constraint of its problem, in order."""
+
+    text: str
+    verdicts: tuple[Verdict, ...]
+    score: float
+    """Constraint satisfaction rate: the share of the applicable constraints it keeps (arXiv 2403.06326)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PreferencePair:
+    """Two judged answers to one problem.
+
+    Example:
+        PreferencePair(problem=problem, chosen=judge(problem, "Rain falls."), rejected=judge(problem, "Rain, rain."),
+                       kind="minimal", differs_on=("punctuation:no_comma",))
+    """
+
+    problem: Problem
+    chosen: Answer
+    rejected: Answer
+    kind: PairKind
+    differs_on: tuple[str, ...]
+    """Ids of the constraints on which the two verdicts differ."""
+
+
+def judge(problem: Problem, completion: str) -> Answer | None:
+    """The completion with its verdicts and score; None if no constraint of the problem applies to it."""
+    prompt = user_text(problem)
+    verdicts = tuple(verify(spec.id, completion, prompt=prompt, **spec.kwargs) for spec in problem.constraints)
+    score = mean_satisfied(verdicts)
+    return None if score is None else Answer(text=completion, verdicts=verdicts, score=score)
+
+
+def best_and_worst(
+    problem: Problem, answers: Sequence[Answer], *, minimum_gap: float = 0.0, length_ratio: float | None = None
+) -> PreferencePair | None:
+    """The pair with the widest gap in score, or None if no gap is positive and at least `minimum_gap`.
+
+    With `length_ratio` only pairs count whose longer text has at most that many times the characters of the shorter:
+    length alone must not tell them apart. Ties go to the pair that is closest in length, then to the earlier answers.
+    """
+    if length_ratio is not None and length_ratio < 1:
+        raise ValueError(f"length_ratio must be at least 1, got {length_ratio}")
+    pairs = [
+        (chosen, rejected)
+        for chosen, rejected in permutations(answers, 2)
+        if chosen.score > rejected.score and chosen.score - rejected.score >= minimum_gap
+        if length_ratio is None or _stretch(chosen, rejected) <= length_ratio
+    ]
+    if not pairs:
+        return None
+    chosen, rejected = max(pairs, key=lambda pair: (pair[0].score - pair[1].score, -_stretch(*pair)))
+    return _pair(problem, chosen, rejected, "best_worst")
+
+
+def minimal_pairs(problem: Problem, answers: Sequence[Answer]) -> list[PreferencePair]:
+    """For each constraint, the two answers closest in length that differ in the verdict on it and on nothing else."""
+    closest: dict[int, tuple[Answer, Answer]] = {}
+    for chosen, rejected in permutations(answers, 2):
+        places = _differences(chosen, rejected)
+        if len(places) == 1 and chosen.score > rejected.score:
+            known = closest.get(places[0])
+            if known is None or _stretch(chosen, rejected) < _stretch(*known):
+                closest[places[0]] = (chosen, rejected)
+    return [_pair(problem, *closest[place], "minimal") for place in sorted(closest)]
+
+
+def preference_pairs(
+    samples: Iterable[tuple[Problem, Sequence[str]]],
+    *,
+    minimum_gap: float = 0.0,
+    length_ratio: float | None = None,
+    minimal: bool = False,
+) -> list[PreferencePair]:
+    """Pairs from several completions a problem: best against worst, and with `minimal` the minimal pairs too."""
+    pairs: list[PreferencePair] = []
+    for problem, completions in samples:
+        answers = [answer for text in dict.fromkeys(completions) if (answer := judge(problem, text)) is not None]
+        widest = best_and_worst(problem, answers, minimum_gap=minimum_gap, length_ratio=length_ratio)
+        pairs += [] if widest is None else [widest]
+        pairs += minimal_pairs(problem, answers) if minimal else []
+    return deduplicated(pairs)
+
+
+def deduplicated(pairs: Iterable[PreferencePair]) -> list[PreferencePair]:
+    """The first of all pairs with the same prompt and the same two answers, white space at the ends ignored."""
+    first: dict[tuple[str, str, str], PreferencePair] = {}
+    for pair in pairs:
+        key = (user_text(pair.problem).strip(), pair.chosen.text.strip(), pair.rejected.text.strip())
+        if key[1] != key[2]:
+            first.setdefault(key, pair)
+    return list(first.values())
+
+
+def pair_row(pair: PreferencePair) -> dict[str, Any]:
+    """The pair as a row with TRL's `prompt, chosen, rejected`, the problem's columns, scores and evidence spans."""
+    row = to_row(pair.problem)
+    for name, answer in (("chosen", pair.chosen), ("rejected", pair.rejected)):
+        row[name] = [{"role": "assistant", "content": answer.text}]
+        row[f"{name}_score"] = answer.score
+        row[f"{name}_verdicts"] = json.dumps([asdict(verdict) for verdict in answer.verdicts])
+    return {**row, "pair_kind": pair.kind, "differs_on": list(pair.differs_on)}
+
+
+def pair_from_row(row: Mapping[str, Any]) -> PreferencePair:
+    """Read a row that `pair_row` wrote, or any row in TRL's preference columns that has `constraints`.
+
+    The verdicts are taken anew from the verifiers: what a file claims is not evidence.
+    """
+    problem = from_row({name: value for name, value in row.items() if name not in PAIR_COLUMNS})
+    answers = [judge(problem, _answer_text(row, name)) for name in ("chosen", "rejected")]
+    if answers[0] is None or answers[1] is None:
+        raise ValueError("expected a preference row with at least one constraint that applies to both answers")
+    return _pair(problem, answers[0], answers[1], row.get("pair_kind") or "best_worst")
+
+
+PAIR_COLUMNS = frozenset(
+    f"{name}{suffix}" for name in ("chosen", "rejected") for suffix in ("", "_score", "_verdicts")
+) | {"pair_kind", "differs_on"}
+
+
+def _answer_text(row: Mapping[str, Any], name: str) -> str:
+    value = row.get(name)
+    text = value[-1].get("content") if isinstance(value, list) and value and isinstance(value[-1], Mapping) else value
+    if not isinstance(text, str):
+        raise ValueError(f"expected column {name!r} to be text or chat messages that end in one; got {value!r}")
+    return text
+
+
+def _pair(problem: Problem, chosen: Answer, rejected: Answer, kind: PairKind) -> PreferencePair:
+    differs_on = tuple(problem.constraints[place].id for place in _differences(chosen, rejected))
+    return PreferencePair(problem=problem, chosen=chosen, rejected=rejected, kind=kind, differs_on=differs_on)
+
+
+def _differences(first: Answer, second: Answer) -> list[int]:
+    verdicts = zip(first.verdicts, second.verdicts, strict=True)
+    return [place for place, (one, other) in enumerate(verdicts) if one.satisfied != other.satisfied]
+
+
+def _stretch(first: Answer, second: Answer) -> float:
+    """How many times longer the longer text is."""
+    short, long = sorted((len(first.text), len(second.text)))
+    return long / max(short, 1)

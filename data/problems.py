@@ -1,0 +1,175 @@
+"""Problems: a prompt, the constraints it states, and the characters that state them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Span = tuple[int, int]
+Message = dict[str, str]
+
+COLUMNS = ("problem_id", "prompt", "constraints", "reference", "task")
+"""The dataset columns every reader produces; whatever else a row carries follows them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConstraintSpec:
+    """One rule of a prompt: which verifier decides it, with which arguments, and where it is stated.
+
+    Example:
+        ConstraintSpec(id="length:word_range", kwargs={"minimum": 8, "maximum": 20},
+                       text="write between 8 and 20 words", spans=((32, 60),))
+    """
+
+    id: str
+    kwargs: Mapping[str, Any]
+    """Arguments of the verifier, JSON values only."""
+    text: str
+    """The rule in words, as the prompt states it."""
+    spans: tuple[Span, ...] = ()
+    """Half-open character spans inside the last user message; empty where nobody knows them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """One prompt with its constraints.
+
+    Example:
+        Problem(problem_id="train-0-17", messages=({"role": "user", "content": "Describe the sea. Use no commas."},),
+                constraints=(ConstraintSpec(id="punctuation:no_comma", kwargs={}, text="Use no commas.",
+                                            spans=((18, 32),)),))
+    """
+
+    problem_id: str
+    messages: tuple[Message, ...]
+    """Chat messages, oldest first; the last one is the user's."""
+    constraints: tuple[ConstraintSpec, ...] = ()
+    reference: str | None = None
+    """The expected answer, where the task has one."""
+    task: str = "instruction"
+    extras: Mapping[str, Any] = field(default_factory=dict)
+    """Every further column of the row; reward functions receive them as TRL passes columns."""
+
+
+def user_text(problem: Problem) -> str:
+    """The content of the last user message, which constraint spans index."""
+    return problem.messages[-1]["content"]
+
+
+def request(problem: Problem) -> str:
+    """What the user asks for, without the rules: the base instruction where it is known, else the message minus spans."""
+    if isinstance(known := problem.extras.get("request"), str):
+        return known
+    text = user_text(problem)
+    for start, end in sorted((span for spec in problem.constraints for span in spec.spans), reverse=True):
+        text = text[:start] + text[end:]
+    return " ".join(text.split())
+
+
+def to_row(problem: Problem) -> dict[str, Any]:
+    """The problem as one dataset row; constraint arguments become JSON text, since Arrow cannot hold mixed ones."""
+    constraints = [
+        {
+            "id": spec.id,
+            "kwargs": json.dumps(dict(spec.kwargs), ensure_ascii=False, sort_keys=True),
+            "text": spec.text,
+            "spans": [list(span) for span in spec.spans],
+        }
+        for spec in problem.constraints
+    ]
+    values = (problem.problem_id, [dict(m) for m in problem.messages], constraints, problem.reference, problem.task)
+    return {**dict(zip(COLUMNS, values, strict=True)), **problem.extras}
+
+
+def from_row(row: Mapping[str, Any], *, default_id: str = "row-1") -> Problem:
+    """Read one dataset row; a missing optional column takes its default, an unknown one is kept in `extras`.
+
+    Raises ValueError saying what was expected and what was given. Constraint ids are checked here only for shape:
+    `rewards` decides which ids and arguments exist (see `data.reading`).
+    """
+    if row.get("prompt") is None:
+        raise ValueError(f"expected a column 'prompt' (text or chat messages); this row has {sorted(row)}")
+    messages = _messages(row["prompt"])
+    length = len(messages[-1]["content"])
+    return Problem(
+        problem_id=_identity(row.get("problem_id"), default_id),
+        messages=messages,
+        constraints=tuple(_constraint(item, length) for item in _listed(row.get("constraints"))),
+        reference=_optional_text(row, "reference"),
+        task=_optional_text(row, "task") or "instruction",
+        extras={name: value for name, value in row.items() if name not in COLUMNS},
+    )
+
+
+def _identity(value: Any, default: str) -> str:
+    return default if value is None else str(value)
+
+
+def _optional_text(row: Mapping[str, Any], column: str) -> str | None:
+    value = row.get(column)
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"expected column {column!r} to be text; got {value!r}")
+    return value
+
+
+def _messages(prompt: Any) -> tuple[Message, ...]:
+    if isinstance(prompt, str):
+        prompt = [{"role": "user", "content": prompt}]
+    if not isinstance(prompt, Sequence) or not prompt:
+        raise ValueError(f"expected 'prompt' to be text or a non-empty list of chat messages; got {prompt!r}")
+    messages = tuple(_message(item) for item in prompt)
+    if messages[-1]["role"] != "user":
+        raise ValueError(f"expected the last message of 'prompt' to be the user's; got role {messages[-1]['role']!r}")
+    if not messages[-1]["content"].strip():
+        raise ValueError("expected 'prompt' to say something; the last user message is empty")
+    return messages
+
+
+def _message(item: Any) -> Message:
+    if not isinstance(item, Mapping) or not isinstance(item.get("role"), str) or not isinstance(
+        item.get("content"), str
+    ):
+        raise ValueError(f"expected a chat message with text 'role' and 'content'; got {item!r}")
+    return {"role": item["role"], "content": item["content"]}
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    if value is None:
+        return ()
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise ValueError(f"expected 'constraints' to be a list of {{id, kwargs, text, spans}}; got {value!r}")
+    return value
+
+
+def _constraint(item: Any, length: int) -> ConstraintSpec:
+    if not isinstance(item, Mapping) or not isinstance(item.get("id"), str):
+        raise ValueError(f"expected a constraint with a text 'id'; got {item!r}")
+    spans = tuple(_span(span, length, item["id"]) for span in item.get("spans") or ())
+    text = item.get("text") or ""
+    if not isinstance(text, str):
+        raise ValueError(f"expected the text of constraint {item['id']!r} to be text; got {text!r}")
+    return ConstraintSpec(id=item["id"], kwargs=_arguments(item), text=text, spans=spans)
+
+
+def _arguments(item: Mapping[str, Any]) -> dict[str, Any]:
+    """The verifier's arguments, from JSON text or a mapping; nulls are columns Arrow filled in, not arguments."""
+    kwargs = item.get("kwargs")
+    if isinstance(kwargs, str):
+        try:
+            kwargs = json.loads(kwargs)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"kwargs of constraint {item['id']!r} are not JSON: {error}; got {kwargs!r}") from error
+    if kwargs is None:
+        return {}
+    if not isinstance(kwargs, Mapping):
+        raise ValueError(f"expected kwargs of constraint {item['id']!r} to be a JSON object; got {kwargs!r}")
+    return {name: value for name, value in kwargs.items() if value is not None}
+
+
+def _span(span: Any, length: int, kind: str) -> Span:
+    if not isinstance(span, Sequence) or len(span) != 2 or not all(isinstance(end, int) for end in span):
+        raise ValueError(f"expected a span of constraint {kind!r} to be [start, end]; got {span!r}")
+    start, end = span
+    if not 0 <= start < end <= length:
+        raise ValueError(f"span {[start, end]} of constraint {kind!r} does not fit the user message of {length} characters")
+    return (start, end)

@@ -1,0 +1,77 @@
+"""Sources: the raw rows of JSONL, JSON and parquet files and of hub datasets, each with its place."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+PlacedRow = tuple[str, Any]
+"""A row after the words that locate it: `train.jsonl:7`."""
+
+SUFFIXES = (".jsonl", ".json", ".parquet")
+
+
+def read_rows(source: str | Path, *, split: str = "train") -> Iterator[PlacedRow]:
+    """The raw rows of a file or hub dataset, each with its place."""
+    path = Path(source)
+    kind = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+    if kind not in SUFFIXES:
+        return _hub_rows(str(source), split)
+    if not path.is_file():
+        raise ValueError(f"no data file {path}; expected an existing {', '.join(SUFFIXES)} file or a hub dataset name")
+    return {".jsonl": _jsonl_rows, ".json": _json_rows, ".parquet": _parquet_rows}[kind](path)
+
+
+def _text(path: Path) -> str:
+    raw = path.read_bytes()
+    try:
+        return (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8")
+    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
+        raise ValueError(f"{path.name} is not UTF-8 text, or its gzip wrapping is damaged: {error}") from error
+
+
+def _jsonl_rows(path: Path) -> Iterator[PlacedRow]:
+    for number, line in enumerate(_text(path).split("\n"), 1):
+        if line.strip():
+            place = f"{path.name}:{number}"
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise ValueError(f"{place}: expected one JSON object a line; {error}") from error
+            yield place, row
+
+
+def _json_rows(path: Path) -> Iterator[PlacedRow]:
+    try:
+        rows = json.loads(_text(path))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path.name}:{error.lineno}: expected a JSON list of objects; {error}") from error
+    if not isinstance(rows, list):
+        raise ValueError(f"{path.name}: expected a JSON list of objects; got a {type(rows).__name__}")
+    for number, row in enumerate(rows, 1):
+        yield f"{path.name} row {number}", row
+
+
+def _parquet_rows(path: Path) -> Iterator[PlacedRow]:
+    from pyarrow import ArrowInvalid, parquet
+
+    try:
+        rows = parquet.read_table(path).to_pylist()
+    except ArrowInvalid as error:
+        raise ValueError(f"{path.name} is not a readable parquet file: {error}") from error
+    for number, row in enumerate(rows, 1):
+        yield f"{path.name} row {number}", row
+
+
+def _hub_rows(name: str, split: str) -> Iterator[PlacedRow]:
+    from datasets import load_dataset
+
+    try:
+        dataset = load_dataset(name, split=split)
+    except OSError as error:  # the hub's own errors, no network included
+        raise ValueError(
+            f"{name!r} is neither a {', '.join(SUFFIXES)} file nor a hub dataset that can be loaded: {error}"
+        ) from error
+    for number, row in enumerate(dataset, 1):
+        yield f"{name}[{split}] row {number}", row

@@ -1,0 +1,126 @@
+"""The command line: parses a verb, hands over to its body, and turns the user's mistakes into one sentence."""
+
+import dis
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated, Any
+
+import typer
+
+# Bodies are imported by the verb that needs them: torch and TRL take seconds, and `--help` needs neither.
+
+PACKAGES = frozenset({"attention_probes", "data", "launch", "rewards", "rl"})
+INTERRUPTED = 130
+"""Exit code of a run that was stopped, as a shell reports Ctrl-C."""
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and everything else on stderr.")]
+
+app = typer.Typer(
+    help="Post-training where attention decides where credit goes, and constraints decide what is rewarded.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe's name, or a YAML file of your own.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY.KEY=VALUE]...", help="Settings that differ from the recipe.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the resolved config and stop.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train an adapter, as in: heed train quickstart trainer.learning_rate=1e-5"""
+    from rl.settings import load_config, resolved_yaml
+
+    config = load_config(recipe, overrides or [])
+    if dry_run:
+        typer.echo(config.model_dump_json(indent=2) if as_json else resolved_yaml(config).rstrip())
+        return
+    from rl.run import train as train_run
+
+    with _talking_on_stderr(as_json):
+        folder = train_run(config)
+    summary = folder / "summary.json"
+    if as_json:
+        figures = json.loads(summary.read_text(encoding="utf-8")) if summary.exists() else None
+        _echo_json({"run": str(folder), "summary": figures})
+    if not summary.exists():
+        raise typer.Exit(INTERRUPTED)
+
+
+@app.command(name="eval")
+def evaluate(
+    target: Annotated[str, typer.Argument(metavar="RUN|MODEL", help="A run folder, or a model's name or folder.")],
+    data: Annotated[str | None, typer.Option(help="Problems to score on; a run has held-out ones of its own.")] = None,
+    output: Annotated[Path | None, typer.Option(help="A JSON file to keep the figures in.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score a run's adapter beside its base model, or any model, on held-out problems."""
+    from rl.measure import evaluate_command
+
+    with _talking_on_stderr(as_json):
+        figures = evaluate_command(target, data, output)
+    if as_json:
+        _echo_json(figures)
+
+
+@app.command()
+def export(run: Annotated[Path, typer.Argument(help="A run folder.")], as_json: AsJson = False) -> None:
+    """Prove that a run's adapter loads elsewhere and says what the trained model said."""
+    from rl.export import export_command, export_run
+
+    if as_json:
+        with _talking_on_stderr(as_json):
+            figures = export_run(run)
+        _echo_json(figures)
+    else:
+        export_command(run)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; what the user can mend is told on stderr, without a traceback, with exit code 2."""
+    try:
+        app(args=arguments)
+    except (OSError, ValueError) as error:
+        if not told_to_the_user(error):
+            raise
+        lines = str(error).splitlines()
+        print("heed:", *lines, sep=" " if len(lines) == 1 else "\n  ", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def told_to_the_user(error: OSError | ValueError) -> bool:
+    """Whether an error tells the user something, rather than us that there is a bug.
+
+    The operating system's errors do (a missing file, a full disk), and so does a `raise` statement of our own code. A
+    ValueError out of a library, or out of any other statement of ours, is a bug and keeps its traceback.
+    """
+    return isinstance(error, OSError) or _raised_by_us(error.__traceback__)
+
+
+def _raised_by_us(trace: TracebackType | None) -> bool:
+    if trace is None:
+        return False
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    frame = trace.tb_frame
+    is_raise = dis.opname[frame.f_code.co_code[trace.tb_lasti]] == "RAISE_VARARGS"
+    return is_raise and frame.f_globals["__name__"].partition(".")[0] in PACKAGES
+
+
+@contextmanager
+def _talking_on_stderr(as_json: bool) -> Iterator[None]:
+    """Keep stdout for the JSON alone."""
+    with redirect_stdout(sys.stderr if as_json else sys.stdout):
+        yield
+
+
+def _echo_json(result: dict[str, Any]) -> None:
+    typer.echo(json.dumps(result, indent=2))

@@ -1,0 +1,50 @@
+"""The arguments of verifiers: their types, and a model that checks them before a verifier runs."""
+
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
+
+Phrase = Annotated[str, Field(min_length=1, pattern=r"\S")]
+"""Text with at least one character that is no white space."""
+Phrases = Annotated[list[Phrase], Field(min_length=1)]
+Character = Annotated[str, Field(min_length=1, max_length=1, pattern=r"\S")]
+Count = Annotated[int, Field(ge=0)]
+"""How many; may be zero."""
+Ordinal = Annotated[int, Field(ge=1)]
+"""Which one, counted from 1."""
+
+GIVEN_BY_THE_CALLER = ("completion", "prompt")
+
+
+class Arguments(BaseModel):
+    """The keyword arguments of one kind: strict types, nothing missing, nothing extra."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    @model_validator(mode="after")
+    def _range_is_not_empty(self) -> "Arguments":
+        minimum, maximum = getattr(self, "minimum", None), getattr(self, "maximum", None)
+        if minimum is not None and maximum is not None and minimum > maximum:
+            raise ValueError(f"minimum must not exceed maximum, got {minimum} > {maximum}")
+        return self
+
+
+def arguments_of(verifier: Callable[..., Any]) -> type[Arguments]:
+    """The model of the keyword arguments in a verifier's signature."""
+    hints = get_type_hints(verifier, include_extras=True)
+    fields: dict[str, Any] = {
+        name: (hints[name], ... if parameter.default is parameter.empty else parameter.default)
+        for name, parameter in inspect.signature(verifier).parameters.items()
+        if name not in GIVEN_BY_THE_CALLER
+    }
+    return create_model(verifier.__name__, __base__=Arguments, **fields)
+
+
+def complaint(error: ValidationError) -> str:
+    """What was wrong with the arguments, in one line."""
+    return "; ".join(
+        f"{'.'.join(map(str, item['loc'])) or 'arguments'}: {item['msg'].removeprefix('Value error, ')} (given {str(item['input'])[:60]!r})"
+        for item in error.errors(include_url=False)
+    )

@@ -1,0 +1,61 @@
+"""Format: bullets, highlights, sections, titles and fixed answers."""
+
+import re
+
+from rewards.arguments import Count, Phrase
+from rewards.relations import counted, required
+from rewards.verdict import Span, Verdict
+
+BULLET_STAR = re.compile(r"^[^\S\n]*(\*[^*].*)$", re.MULTILINE)
+BULLET_DASH = re.compile(r"^[^\S\n]*(-.*)$", re.MULTILINE)
+ITALIC = re.compile(r"\*([^\n*]*)\*")
+BOLD = re.compile(r"\*\*([^\n*]*)\*\*")
+FIXED_ANSWERS = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
+
+
+def number_bullet_lists(completion: str, *, num_bullets: Count) -> Verdict:
+    """Exactly so many bullets, `* ` or `-` at the start of a line. Margin in bullets. (IFEval)"""
+    found = [match.span(1) for pattern in (BULLET_STAR, BULLET_DASH) for match in pattern.finditer(completion)]
+    return counted(sorted(found), num_bullets, "exactly")
+
+
+def constrained_response(completion: str) -> Verdict:
+    """One of the three fixed answers of IFEval occurs. Margin 0 or -1. (IFEval)"""
+    starts = [(completion.find(answer), len(answer)) for answer in FIXED_ANSWERS]
+    return required([next(((at, at + size) for at, size in starts if at >= 0), None)])
+
+
+def number_highlighted_sections(completion: str, *, num_highlights: Count) -> Verdict:
+    """At least so many highlights, *one star* or **two**. Margin in highlights. (IFEval)"""
+    found = [
+        match.span() for pattern in (ITALIC, BOLD) for match in pattern.finditer(completion) if match[1].strip("* \t")
+    ]
+    return counted(sorted(found), num_highlights, "at least")
+
+
+def multiple_sections(completion: str, *, section_spliter: Phrase, num_sections: Count) -> Verdict:
+    """At least so many section marks, the word followed by a number. Margin in sections. (IFEval)"""
+    mark = re.compile(rf"{re.escape(section_spliter.strip())}\s?\d+")
+    return counted([match.span() for match in mark.finditer(completion)], num_sections, "at least")
+
+
+def title(completion: str) -> Verdict:
+    """A title in double angular brackets on one line, <<so>>. Margin 0 or -1. (IFEval)"""
+    return required([next(filter(None, map(_bracketed, re.finditer(r"[^\n]+", completion))), None)])
+
+
+def _bracketed(line: re.Match[str]) -> Span | None:
+    """Searched from both ends of the line: one pattern for it would take quadratic time on `<<<<...`."""
+    opening, closing = line[0].find("<<"), line[0].rfind(">>")
+    if opening < 0 or closing < opening + 3 or not line[0][opening : closing + 2].lstrip("<").rstrip(">").strip():
+        return None
+    return line.start() + opening, line.start() + closing + 2
+
+
+VERIFIERS = {
+    "detectable_format:number_bullet_lists": number_bullet_lists,
+    "detectable_format:constrained_response": constrained_response,
+    "detectable_format:number_highlighted_sections": number_highlighted_sections,
+    "detectable_format:multiple_sections": multiple_sections,
+    "detectable_format:title": title,
+}

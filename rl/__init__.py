@@ -1,0 +1,1 @@
+"""Heed's composition: rollouts, rewards, probes and credit around TRL's trainers."""

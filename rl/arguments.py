@@ -1,0 +1,38 @@
+"""TRL's arguments: the one place where a config becomes a GRPOConfig."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from trl import GRPOConfig
+
+from rl.config import Config
+
+
+def grpo_arguments(config: Config, *, folder: Path, bf16: bool) -> GRPOConfig:
+    """TRL's arguments for a run in `folder`; `bf16` says whether the model computes in bfloat16.
+
+    Every field of `config.trainer` is stated under its own name, `loss_type`, `scale_rewards` and `beta` with them, so
+    that a default that changes upstream cannot change an experiment. Raises ValueError when TRL refuses the settings.
+    """
+    cuda = torch.cuda.is_available()
+    stated: dict[str, Any] = config.trainer.model_dump() | {
+        # transformers 5.23 renames the field and warns whenever only the old name is set.
+        "activation_checkpointing": config.trainer.gradient_checkpointing,
+        "output_dir": str(folder),
+        "run_name": config.run.name,
+        "project": config.tracking.project,
+        "report_to": list(config.tracking.report_to) or "none",
+        "data_seed": config.trainer.seed,
+        "bf16": bf16,
+        "fp16": False,
+        "use_cpu": not cuda,
+        "dataloader_pin_memory": cuda,
+        "remove_unused_columns": False,
+        "disable_tqdm": True,
+        "save_strategy": "steps",
+    }
+    try:
+        return GRPOConfig(**stated, **config.trl)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"TRL refuses these settings: {error}") from error

@@ -1,0 +1,74 @@
+"""Building: the policy, its engine and its trainer, from the config."""
+
+from pathlib import Path
+
+import torch
+from data.problems import Problem
+from peft import LoraConfig
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
+
+from rl.arguments import grpo_arguments
+from rl.config import Config, Lora
+from rl.credit.assigner import CreditAssigner
+from rl.datasets import as_dataset
+from rl.grpo import CreditGRPOTrainer
+from rl.journal import Journal
+from rl.models import load_model, load_tokenizer, resolve_dtype
+from rl.record import RolloutRecorder
+from rl.rollouts.engine_hf import TransformersEngine
+from rl.rollouts.local import Rollouts
+from rl.scoring import reward_functions
+
+
+def build_trainer(
+    config: Config, folder: Path, problems: tuple[Problem, ...], callbacks: list[TrainerCallback]
+) -> CreditGRPOTrainer:
+    """TRL's trainer around the base model and a fresh LoRA adapter called `default`."""
+    tokenizer = load_tokenizer(config.model.name)
+    dtype = resolve_dtype(config.model.dtype)
+    model = load_model(config.model.name, dtype=dtype)
+    rewards, weights = reward_functions(config.rewards)
+    arguments = grpo_arguments(config, folder=folder, bf16=dtype == torch.bfloat16)
+    arguments.reward_weights = weights
+    return CreditGRPOTrainer(
+        model=model,
+        args=arguments,
+        processing_class=tokenizer,
+        train_dataset=as_dataset(problems),
+        reward_funcs=rewards,
+        peft_config=lora_config(config.lora),
+        credit=CreditAssigner(config.credit, config.probe, seed=config.trainer.seed),
+        rollouts=build_rollouts(config, model, tokenizer),
+        recorder=RolloutRecorder(Journal(folder / "rollouts.jsonl"), num_generations=config.trainer.num_generations),
+        callbacks=callbacks,
+    )
+
+
+def lora_config(lora: Lora) -> LoraConfig:
+    targets = lora.target_modules
+    return LoraConfig(
+        r=lora.r,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=targets if isinstance(targets, str) else list(targets),
+        use_rslora=lora.use_rslora,
+        task_type="CAUSAL_LM",
+    )
+
+
+def build_rollouts(config: Config, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Rollouts:
+    """In-process rollouts over the live model; PEFT changes its layers in place, so the engine samples the policy."""
+    engine = TransformersEngine(
+        model,
+        tokenizer,
+        temperature=config.trainer.temperature,
+        max_completion_length=config.trainer.max_completion_length,
+        threads=config.rollouts.threads,
+    )
+    return Rollouts(
+        engine,
+        tokenizer,
+        num_generations=config.trainer.num_generations,
+        groups_per_unit=config.rollouts.groups_per_unit,
+        seed=config.trainer.seed,
+    )

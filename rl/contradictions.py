@@ -1,0 +1,134 @@
+"""Contradictions: settings that are each allowed, but not together; every one names its keys and the fix."""
+
+from collections.abc import Iterator
+from math import gcd
+
+from rl.config import Config, Data, Evaluation, Probe, Rewards, Trainer
+
+
+def contradictions(config: Config) -> Iterator[str]:
+    """One sentence for each contradiction."""
+    yield from _groups(config.trainer)
+    yield from _clipping(config.trainer)
+    yield from _warmup(config.trainer)
+    yield from _credit(config)
+    yield from _probe(config.probe)
+    yield from _data(config.data)
+    yield from _rewards(config.rewards)
+    yield from _evaluation(config.evaluation, config.data)
+
+
+def _groups(trainer: Trainer) -> Iterator[str]:
+    batch, group = trainer.batch_per_generation, trainer.num_generations
+    if batch % group == 0:
+        return
+    size = trainer.per_device_train_batch_size
+    steps = batch // size
+    steps_name = "gradient_accumulation_steps" if trainer.steps_per_generation is None else "steps_per_generation"
+    sizes = _nearest_multiples(size, group // gcd(group, steps))
+    groups = _nearest_divisors(batch, group)
+    yield (
+        f"trainer.per_device_train_batch_size={size} x trainer.{steps_name}={steps} is {batch} completions, not whole "
+        f"groups of trainer.num_generations={group}; set per_device_train_batch_size to {_either(sizes)}"
+        + (f", or num_generations to {_either(groups)}" if groups else "")
+    )
+
+
+def _nearest_multiples(value: int, step: int) -> list[int]:
+    below = value // step * step
+    return [multiple for multiple in (below, below + step) if multiple > 0]
+
+
+def _nearest_divisors(total: int, value: int) -> list[int]:
+    divisors = [number for number in range(2, total + 1) if total % number == 0]
+    return [number for number in divisors if number < value][-1:] + [number for number in divisors if number > value][
+        :1
+    ]
+
+
+def _either(numbers: list[int]) -> str:
+    return " or ".join(str(number) for number in numbers)
+
+
+def _clipping(trainer: Trainer) -> Iterator[str]:
+    if trainer.epsilon_high is not None and trainer.epsilon_high < trainer.epsilon:
+        yield (
+            f"trainer.epsilon_high={trainer.epsilon_high} is below trainer.epsilon={trainer.epsilon}; "
+            "raise epsilon_high, or leave it null to clip alike on both sides"
+        )
+    if trainer.loss_type == "vespo" and trainer.importance_sampling_level == "sequence":
+        yield (
+            "trainer.loss_type=vespo weighs sequences by itself, which trainer.importance_sampling_level=sequence "
+            "would do again; set importance_sampling_level=token"
+        )
+
+
+def _warmup(trainer: Trainer) -> Iterator[str]:
+    if trainer.warmup_steps and trainer.lr_scheduler_type == "constant":
+        yield (
+            f"trainer.warmup_steps={trainer.warmup_steps} is ignored by trainer.lr_scheduler_type=constant; "
+            "set lr_scheduler_type=constant_with_warmup, or warmup_steps=0"
+        )
+    if trainer.warmup_steps >= trainer.max_steps:
+        yield (
+            f"trainer.warmup_steps={trainer.warmup_steps} leaves no step of trainer.max_steps={trainer.max_steps} "
+            "at the full learning rate; lower warmup_steps or raise max_steps"
+        )
+
+
+def _credit(config: Config) -> Iterator[str]:
+    credit, trainer = config.credit, config.trainer
+    if credit.rule == "uniform":
+        return
+    for name, sequence_level in (("loss_type", "luspo"), ("importance_sampling_level", "sequence")):
+        if getattr(trainer, name) == sequence_level:
+            yield (
+                f"credit.rule={credit.rule} weighs tokens, but trainer.{name}={sequence_level} treats a completion as "
+                f"one; set credit.rule=uniform, or another {name}"
+            )
+    if credit.floor == 1.0 and credit.preserve_mass:
+        yield (
+            f"credit.floor=1.0 with credit.preserve_mass=true makes every weight 1, so credit.rule={credit.rule} does "
+            "nothing; lower floor, or set credit.rule=uniform"
+        )
+
+
+def _probe(probe: Probe) -> Iterator[str]:
+    near, far = probe.horizon
+    if near >= far:
+        yield f"probe.horizon=[{near}, {far}] is empty: the first distance must be below the second, as in [10, 100]"
+
+
+def _data(data: Data) -> Iterator[str]:
+    if data.path is None and data.held_out_path is not None:
+        yield (
+            f"data.held_out_path={data.held_out_path} needs a data.path to train on; without one, both kinds of problems "
+            "are drawn from our own instructions: set data.path, or drop held_out_path"
+        )
+    if data.path is not None and data.kinds is not None:
+        yield (
+            f"data.kinds chooses among the problems we draw, but data.path={data.path} brings its own; "
+            "set one of the two to null"
+        )
+
+
+def _rewards(rewards: Rewards) -> Iterator[str]:
+    weights = {name: value for name, value in rewards if name.endswith("_weight")}
+    if not rewards.functions and not any(weights.values()):
+        yield (
+            f"{', '.join(f'rewards.{name}' for name in weights)} are all 0 and rewards.functions is empty: "
+            "nothing is rewarded; set rewards.satisfaction_weight=1.0"
+        )
+
+
+def _evaluation(evaluation: Evaluation, data: Data) -> Iterator[str]:
+    if evaluation.samples > 1 and evaluation.temperature == 0.0:
+        yield (
+            f"evaluation.samples={evaluation.samples} at evaluation.temperature=0.0 are copies of one greedy answer; "
+            "set samples=1, or a temperature such as 1.0"
+        )
+    if evaluation.every and not data.held_out and data.held_out_path is None:
+        yield (
+            f"evaluation.every={evaluation.every} has nothing to score with data.held_out=0; "
+            "set data.held_out, or every=0"
+        )

@@ -1,0 +1,1 @@
+"""Credit: how one completion's advantage is shared among its tokens."""

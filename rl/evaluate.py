@@ -1,0 +1,143 @@
+"""Evaluation: held-out problems answered and verified, before and after, problem by problem."""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from data.problems import Problem, request, user_text
+from rewards.guards import distinct_words, on_topic
+
+from rl.rollouts.local import Engine
+from rl.rollouts.units import encode_prompt
+from rl.scoring import verdicts_for
+from rl.types import Unit
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """One held-out completion and what its verifiers said."""
+
+    problem_id: str
+    prompt: str
+    completion: str
+    satisfied: tuple[tuple[str, bool], ...]
+    """(kind, satisfied) of each applicable constraint."""
+    num_words: int
+    distinct_share: float
+    on_topic: float
+
+    @property
+    def pass_rate(self) -> float:
+        """Share of the applicable constraints that hold."""
+        return sum(held for _, held in self.satisfied) / len(self.satisfied)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluation:
+    """All held-out answers of one policy."""
+
+    answers: tuple[Answer, ...]
+
+    def problem_rates(self) -> dict[str, float]:
+        """Problem id -> mean pass rate over its samples."""
+        rates: dict[str, list[float]] = defaultdict(list)
+        for answer in self.answers:
+            rates[answer.problem_id].append(answer.pass_rate)
+        return {problem_id: float(np.mean(values)) for problem_id, values in rates.items()}
+
+    def kind_rates(self) -> dict[str, tuple[int, int]]:
+        """Kind -> (satisfied, applicable)."""
+        counts: dict[str, list[bool]] = defaultdict(list)
+        for answer in self.answers:
+            for kind, held in answer.satisfied:
+                counts[kind].append(held)
+        return {kind: (sum(held), len(held)) for kind, held in sorted(counts.items())}
+
+    def summary(self) -> dict[str, Any]:
+        """The figures kept in `summary.json`."""
+        return {
+            "pass_rate": float(np.mean(list(self.problem_rates().values()))),
+            "all_satisfied": float(np.mean([answer.pass_rate == 1.0 for answer in self.answers])),
+            "mean_words": float(np.mean([answer.num_words for answer in self.answers])),
+            "distinct_share": float(np.mean([answer.distinct_share for answer in self.answers])),
+            "on_topic": float(np.mean([answer.on_topic for answer in self.answers])),
+            "kinds": {kind: {"satisfied": held, "of": of} for kind, (held, of) in self.kind_rates().items()},
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gain:
+    """Mean paired difference in pass rate, with a 95 % bootstrap interval over problems."""
+
+    mean: float
+    low: float
+    high: float
+    num_problems: int
+
+
+def evaluate(
+    engine: Engine, tokenizer: Any, problems: Sequence[Problem], *, samples: int, batch_size: int, seed: int
+) -> Evaluation:
+    """Answer every problem `samples` times and verify the answers.
+
+    Problems without an applicable constraint are left out: there is nothing to pass. Raises ValueError if none is left.
+    """
+    scored = [problem for problem in problems if problem.constraints]
+    if not scored:
+        raise ValueError("evaluation needs problems with constraints; none of the held-out problems has any")
+    prompts = [encode_prompt(tokenizer, [dict(message) for message in problem.messages]) for problem in scored]
+    # Alike lengths together: less padding, and the order does not depend on the policy.
+    order = sorted(range(len(scored)), key=lambda index: (len(prompts[index]), index))
+    answers: list[Answer] = []
+    size = max(1, batch_size // samples)
+    for first in range(0, len(order), size):
+        batch = order[first : first + size]
+        unit = Unit(
+            position=first, prompts=tuple(prompts[i] for i in batch), num_generations=samples, version=0, seed=seed
+        )
+        texts = tokenizer.batch_decode(
+            [list(sample.completion_ids) for sample in engine.sample(unit)], skip_special_tokens=True
+        )
+        owners = [scored[index] for index in batch for _ in range(samples)]
+        answers += [judge(problem, text) for problem, text in zip(owners, texts, strict=True)]
+    return Evaluation(answers=tuple(answers))
+
+
+def judge(problem: Problem, completion: str) -> Answer:
+    """Verify one completion of a problem."""
+    verdicts = zip(problem.constraints, verdicts_for(problem, completion), strict=True)
+    return Answer(
+        problem_id=problem.problem_id,
+        prompt=user_text(problem),
+        completion=completion,
+        satisfied=tuple((spec.id, verdict.satisfied) for spec, verdict in verdicts if verdict.satisfied is not None),
+        num_words=len(completion.split()),
+        distinct_share=distinct_words(completion),
+        on_topic=on_topic(completion, request=request(problem)),
+    )
+
+
+def paired_gain(before: Evaluation, after: Evaluation, *, seed: int = 0, resamples: int = 10_000) -> Gain:
+    """The gain in pass rate over the same problems. Raises ValueError when the problems differ."""
+    base, tuned = before.problem_rates(), after.problem_rates()
+    if base.keys() != tuned.keys():
+        raise ValueError("the two evaluations answered different problems; a paired comparison needs the same ones")
+    differences = np.array([tuned[problem_id] - base[problem_id] for problem_id in base])
+    draws = np.random.default_rng(seed).choice(differences, size=(resamples, len(differences))).mean(axis=1)
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return Gain(mean=float(differences.mean()), low=float(low), high=float(high), num_problems=len(differences))
+
+
+def load_evaluation(path: Path) -> Evaluation:
+    """An evaluation written as JSON, as `heed train` keeps it."""
+    answers = json.loads(path.read_text(encoding="utf-8"))["answers"]
+    return Evaluation(
+        answers=tuple(
+            Answer(**{**answer, "satisfied": tuple((kind, held) for kind, held in answer["satisfied"])})
+            for answer in answers
+        )
+    )

@@ -1,0 +1,117 @@
+"""Export: prove that a run's adapter loads elsewhere and says what the trained model said."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
+from rich.console import Console
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from rl.checkpoint import resume_point
+from rl.models import load_model, load_tokenizer, model_path
+from rl.settings import load_run_config
+
+TOLERANCE = 1e-5
+PROBE_TEXT = "Explain in one sentence why the sky is blue."
+VLLM_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+"""Values of vLLM's `max_lora_rank`; an adapter fits the smallest one at or above its rank."""
+
+
+def export_run(run: Path) -> dict[str, Any]:
+    """Re-load `adapters/default` in a fresh process with plain PEFT and compare its logits with the trained model's.
+
+    Both sides re-load base and adapter in float32. Returns the figures; raises ValueError, naming what is wrong, when
+    the run has no adapter, a file is damaged, logits differ by more than 1e-5, or vLLM would refuse the adapter.
+    """
+    adapter = run / "adapters" / "default"
+    config = load_run_config(run)
+    check_files(adapter)
+    rank = check_vllm(json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8")))
+    ids = load_tokenizer(config.model.name)(PROBE_TEXT, return_tensors="pt")["input_ids"]
+    trained = trained_logits(config.model.name, resume_point(run), ids)
+    reloaded = fresh_logits(config.model.name, adapter, ids)
+    gap = (trained - reloaded).abs().max().item()
+    if not gap <= TOLERANCE:
+        raise ValueError(
+            f"{adapter} does not reproduce the trained model: logits differ by {gap:.2e}, allowed {TOLERANCE:.0e}; "
+            f"train again, or resume={run} to write the adapter anew"
+        )
+    return {"adapter": str(adapter), "max_logit_gap": gap, "vllm_max_lora_rank": rank}
+
+
+def check_files(adapter: Path) -> None:
+    """Raise ValueError unless the adapter's files are there, readable and finite."""
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        if not (adapter / name).is_file():
+            raise ValueError(f"{adapter} has no {name}: the run has not finished; continue it with resume=")
+    read_tensors(adapter / "adapter_model.safetensors")
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file. Raises ValueError when it is damaged or holds a non-finite or only zeros."""
+    try:
+        tensors = load_file(path)
+    except SafetensorError as error:
+        raise ValueError(f"{path} is damaged ({error}); restore it, or resume the run to write it anew") from error
+    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
+        raise ValueError(f"{path} holds values that are not finite; the training diverged")
+    if not any(tensor.any() for name, tensor in tensors.items() if "lora_B" in name):
+        raise ValueError(f"{path}: every lora_B is zero, so the adapter changes nothing; it was never trained")
+    return tensors
+
+
+def check_vllm(settings: dict[str, Any]) -> int:
+    """The `max_lora_rank` that vLLM needs for this adapter; ValueError for what vLLM does not serve."""
+    refused = {
+        "use_dora": bool(settings.get("use_dora")),
+        "bias": settings.get("bias", "none") != "none",
+        "modules_to_save": bool(settings.get("modules_to_save")),
+        "target_modules": bool({"lm_head", "embed_tokens"} & set(settings.get("target_modules") or ())),
+        "r": settings["r"] > VLLM_RANKS[-1],
+    }
+    if any(refused.values()):
+        names = ", ".join(f"{name}={settings[name]!r}" for name, bad in refused.items() if bad)
+        raise ValueError(f"vLLM cannot serve this adapter: {names}; train a plain LoRA of rank <= {VLLM_RANKS[-1]}")
+    return next(bound for bound in VLLM_RANKS if bound >= settings["r"])
+
+
+@torch.no_grad()
+def trained_logits(base: str, checkpoint: Path, ids: Tensor) -> Tensor:
+    """Logits of the base model with the newest checkpoint's adapter, attached here."""
+    settings = LoraConfig.from_pretrained(str(checkpoint))
+    model = get_peft_model(load_model(base, dtype=torch.float32), settings)
+    set_peft_model_state_dict(model, read_tensors(checkpoint / "adapter_model.safetensors"))
+    return model.eval()(input_ids=ids).logits
+
+
+def fresh_logits(base: str, adapter: Path, ids: Tensor) -> Tensor:
+    """Logits of the exported adapter in a process that knows transformers and PEFT only."""
+    with tempfile.TemporaryDirectory() as scratch:
+        tokens, logits = Path(scratch, "tokens.safetensors"), Path(scratch, "logits.safetensors")
+        save_file({"ids": ids}, tokens)
+        model = Path(scratch, "tiny") if base == "tiny" else Path(model_path(base))
+        if base == "tiny":
+            load_model(base, dtype=torch.float32).save_pretrained(model)
+        script = Path(__file__).with_name("plain_peft.py")
+        command = [sys.executable, str(script), str(model), str(adapter.resolve()), str(tokens), str(logits)]
+        outcome = subprocess.run(command, cwd=scratch, capture_output=True, text=True)
+        if outcome.returncode != 0:
+            raise ValueError(f"plain PEFT could not load {adapter}:\n{outcome.stderr.strip().splitlines()[-1]}")
+        return load_file(logits)["logits"]
+
+
+def export_command(run: Path) -> None:
+    """Body of `heed export`: verify, then say what was verified."""
+    result = export_run(run)
+    Console().print(
+        f"{result['adapter']} re-loads with plain PEFT in a fresh process: largest logit difference "
+        f"{result['max_logit_gap']:.1e} (allowed {TOLERANCE:.0e}).\n"
+        f"vLLM accepts it with --enable-lora --max-lora-rank {result['vllm_max_lora_rank']}."
+    )

@@ -1,0 +1,80 @@
+"""GRPO with token credit: TRL's trainer, its methods wrapped whole."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from trl import GRPOTrainer
+
+from rl.checkpoint import load_generation_buffer, save_generation_buffer
+from rl.credit.assigner import CreditAssigner, completion_view
+from rl.record import RolloutRecorder
+from rl.rollouts.local import Rollouts
+
+
+class CreditGRPOTrainer(GRPOTrainer):
+    """TRL's GRPOTrainer whose advantages are shared among each completion's tokens.
+
+    TRL reads `inputs["advantages"]` after the loss's forward pass and accepts (B, T), so the weights read during that
+    very pass replace (B,) just in time. The buffered batch itself is never touched.
+    """
+
+    def __init__(
+        self, *args: Any, credit: CreditAssigner, rollouts: Rollouts, recorder: RolloutRecorder | None = None, **kwargs: Any
+    ):
+        super().__init__(*args, rollout_func=rollouts, **kwargs)
+        self.credit = credit
+        self.recorder = recorder
+        self._live: dict[str, Any] | None = None
+        self._tape = None
+
+    def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list):
+        rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
+        if self.recorder is not None:
+            first = self.accelerator.process_index * len(prompts)
+            local = rewards[first : first + len(prompts)]
+            totals = (local * self.reward_weights.to(local.device)).nansum(dim=1).tolist()
+            self.recorder.begin(self.state.global_step, inputs, completions, completion_ids_list, totals)
+        return rewards
+
+    def _generate_and_score_completions(self, inputs):
+        batch = super()._generate_and_score_completions(inputs)
+        # A row's index survives TRL's shuffle, so that the recorder knows whose weights it is shown.
+        return {**batch, "row": torch.arange(len(inputs), device=self.accelerator.device)}
+
+    def train(self, resume_from_checkpoint: str | None = None, **kwargs: Any):
+        if resume_from_checkpoint is not None:
+            restored = load_generation_buffer(Path(resume_from_checkpoint), self.accelerator.device)
+            self._step, self._buffered_inputs = restored
+        return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+
+    def _save_checkpoint(self, model, trial):
+        super()._save_checkpoint(model, trial)
+        if self.args.should_save:
+            folder = Path(self._get_output_dir(trial=trial)) / f"checkpoint-{self.state.global_step}"
+            save_generation_buffer(folder, self._step, self._buffered_inputs)
+
+    def _compute_loss(self, model, inputs):
+        self._live = {**inputs}
+        try:
+            with self.credit.listening(model) as self._tape:
+                return super()._compute_loss(model, self._live)
+        finally:
+            self._live = self._tape = None
+
+    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any):
+        logps, entropies, aux_loss = super()._get_per_token_logps_and_entropies(*args, **kwargs)
+        if self._live is not None and entropies is not None:
+            self._live["advantages"] = self._token_advantages(self._live, entropies)
+        return logps, entropies, aux_loss
+
+    def _token_advantages(self, live: dict[str, Any], entropies: Tensor) -> Tensor:
+        mask = live["completion_mask"].bool()
+        view = completion_view(self._tape, mask, entropies)
+        weights = self.credit.weights(view, step=self.state.global_step, micro_step=self._step)
+        for name, value in self.credit.metrics(view, weights).items():
+            self._metrics["train" if self.model.training else "eval"][name].append(value)
+        if self.recorder is not None:
+            self.recorder.weigh(live["row"].tolist(), live["advantages"].tolist(), weights.tolist())
+        return self.credit.advantages(live["advantages"], weights, mask)

@@ -1,0 +1,1 @@
+"""Rollouts: completions sampled from a named version of the policy."""

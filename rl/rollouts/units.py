@@ -1,0 +1,48 @@
+"""Units: a rank's prompts cut into whole groups, from the data order alone."""
+
+from collections.abc import Sequence
+
+from transformers import PreTrainedTokenizerBase
+
+from rl.types import Unit
+
+Prompt = str | list[dict[str, str]]
+
+
+def encode_prompt(tokenizer: PreTrainedTokenizerBase, prompt: Prompt) -> tuple[int, ...]:
+    """Token ids of a prompt; messages go through the chat template with the assistant's turn opened."""
+    if isinstance(prompt, str):
+        return tuple(tokenizer(prompt)["input_ids"])
+    return tuple(tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=True, return_dict=False))
+
+
+def cut_units(
+    prompts: Sequence[tuple[int, ...]],
+    *,
+    num_generations: int,
+    groups_per_unit: int | None,
+    position: int,
+    version: int,
+    seed: int,
+) -> list[Unit]:
+    """Cut repeated prompts (B = groups x num_generations, each group adjacent) into units.
+
+    `position` is the first group's place in the data order. Raises ValueError when a group is split.
+    """
+    groups = [tuple(prompts[start : start + num_generations]) for start in range(0, len(prompts), num_generations)]
+    if any(len(group) != num_generations or len(set(group)) != 1 for group in groups):
+        raise ValueError(
+            f"{len(prompts)} prompts do not form whole groups of {num_generations} equal ones: make "
+            "trainer.per_device_train_batch_size x trainer.steps_per_generation a multiple of trainer.num_generations"
+        )
+    size = groups_per_unit or len(groups)
+    return [
+        Unit(
+            position=position + first,
+            prompts=tuple(group[0] for group in groups[first : first + size]),
+            num_generations=num_generations,
+            version=version,
+            seed=seed,
+        )
+        for first in range(0, len(groups), size)
+    ]

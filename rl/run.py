@@ -1,0 +1,87 @@
+"""One run: problems in, a trained and measured adapter out."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from rl.atomic import write_json
+from rl.build import build_trainer
+from rl.config import Config
+from rl.datasets import Problems, load_problems
+from rl.evaluate import Evaluation, load_evaluation, paired_gain
+from rl.grpo import CreditGRPOTrainer
+from rl.interrupt import InterruptCallback
+from rl.journal import Journal, read_journal
+from rl.look import show_answers, show_credit, show_gain
+from rl.measure import score
+from rl.product import save_adapter
+from rl.progress import ProgressCallback
+from rl.run_folder import open_run
+from rl.tracking import MetricsCallback, prepare_trackers
+
+
+def train(config: Config) -> Path:
+    """Train as the config says and return the run folder.
+
+    Raises ValueError for whatever the config, the data or the run folder have wrong, before any training.
+    """
+    console = Console()
+    problems = load_problems(config.data)
+    folder, checkpoint = open_run(config)
+    prepare_trackers(config.tracking)
+    interrupt, progress = InterruptCallback(), ProgressCallback(console)
+    callbacks = [MetricsCallback(Journal(folder / "metrics.jsonl")), interrupt, progress]
+    trainer = build_trainer(config, folder, problems.train, callbacks)
+    before = score_base(config, trainer, problems, folder)
+    progress.held_out = before and before.summary()["pass_rate"]
+    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    if interrupt.interrupted:
+        console.print(f"Saved. Continue with: heed train {config.run.name} resume={folder}")
+        return folder
+    conclude(config, trainer, problems, folder, before, console)
+    return folder
+
+
+def score_base(config: Config, trainer: CreditGRPOTrainer, problems: Problems, folder: Path) -> Evaluation | None:
+    """The base model's held-out answers, computed once a run and kept in its folder."""
+    if not problems.held_out:
+        return None
+    kept = folder / "before.json"
+    if kept.exists():
+        return load_evaluation(kept)
+    with trainer.model.disable_adapter():
+        before = score(config, trainer.model, trainer.processing_class, problems.held_out)
+    write_json(kept, asdict(before))
+    return before
+
+
+def train_seconds(folder: Path) -> float:
+    """Seconds spent in optimizer steps and their rollouts, interrupted runs included."""
+    return round(sum(line.get("step_time", 0.0) for line in read_journal(folder / "metrics.jsonl")), 1)
+
+
+def conclude(
+    config: Config, trainer: CreditGRPOTrainer, problems: Problems, folder: Path, before: Evaluation | None, console: Console
+) -> None:
+    """Score the adapter, write the product and the summary, and show what came of it."""
+    summary: dict[str, Any] = {"steps": trainer.state.global_step, "train_seconds": train_seconds(folder)}
+    if before is not None:
+        after = score(config, trainer.model, trainer.processing_class, problems.held_out)
+        gain = paired_gain(before, after)
+        write_json(folder / "after.json", asdict(after))
+        summary |= {"before": before.summary(), "after": after.summary(), "gain": asdict(gain)}
+        show_gain(console, before, after, gain)
+        show_answers(console, before, after)
+    adapter = save_adapter(trainer.model, folder, config, summary)
+    write_json(folder / "summary.json", summary)
+    if record := best_record(folder):
+        show_credit(console, record, trainer.processing_class)
+    console.print(f"\nAdapter: {adapter}\nVerify it with: heed export {folder}")
+
+
+def best_record(folder: Path) -> dict[str, Any] | None:
+    """The last completion that was the best of its group, to be looked at; None when no group ever differed."""
+    records = read_journal(folder / "rollouts.jsonl")
+    return next((record for record in reversed(records) if record["which"] == "best"), None)

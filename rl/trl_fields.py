@@ -1,0 +1,102 @@
+"""TRL's settings by name: which the installed version has, read from its source, and which Heed decides itself."""
+
+import ast
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+SOURCES = (
+    ("trl", "trainer/grpo_config.py"),
+    ("trl", "trainer/base_config.py"),
+    ("transformers", "training_args.py"),
+)
+"""Where GRPOConfig and its two base classes are written."""
+
+_OWN_ROLLOUTS = "Heed samples the completions itself"
+_WHOLE_DISTRIBUTION = "completions are sampled from the policy's whole distribution, so that its log-probs are theirs"
+_OWN_EVALUATION = "the held-out evaluation is Heed's own; set evaluation.every"
+
+DECIDED: Mapping[str, str] = {
+    "activation_checkpointing": "set trainer.gradient_checkpointing",
+    "auto_find_batch_size": "a smaller batch would split groups; set trainer.per_device_train_batch_size",
+    "bf16": "set model.dtype",
+    "cache_implementation": _OWN_ROLLOUTS,
+    "chat_template_kwargs": _OWN_ROLLOUTS,
+    "data_seed": "set trainer.seed",
+    "dataloader_pin_memory": "it follows from the hardware",
+    "disable_tqdm": "the progress bar is Heed's own",
+    "do_eval": _OWN_EVALUATION,
+    "eval_on_start": _OWN_EVALUATION,
+    "eval_steps": _OWN_EVALUATION,
+    "eval_strategy": _OWN_EVALUATION,
+    "fp16": "set model.dtype",
+    "generation_batch_size": "set trainer.steps_per_generation",
+    "generation_kwargs": _OWN_ROLLOUTS,
+    "load_best_model_at_end": "a result is the last checkpoint, never the best one seen",
+    "min_p": _WHOLE_DISTRIBUTION,
+    "model_init_kwargs": "the model is loaded by Heed; set model.name and model.dtype",
+    "num_train_epochs": "set trainer.max_steps",
+    "output_dir": "set run.folder",
+    "project": "set tracking.project",
+    "remove_unused_columns": "rewards read every column",
+    "repetition_penalty": _WHOLE_DISTRIBUTION,
+    "report_to": "set tracking.report_to",
+    "resume_from_checkpoint": "set resume",
+    "reward_weights": "set the weights under rewards",
+    "run_name": "set run.name",
+    "save_only_model": "a run must be able to resume",
+    "save_strategy": "set trainer.save_steps",
+    "top_k": _WHOLE_DISTRIBUTION,
+    "top_p": _WHOLE_DISTRIBUTION,
+    "trust_remote_code": "not supported",
+    "use_adaptive_entropy": "TRL keeps its state outside the checkpoint, so a resumed run would differ",
+    "use_cpu": "it follows from the hardware",
+    "use_transformers_continuous_batching": _OWN_ROLLOUTS,
+    "use_transformers_paged": _OWN_ROLLOUTS,
+    "use_vllm": _OWN_ROLLOUTS,
+}
+"""TRL field -> why it is not free, or the key of ours that sets it."""
+
+
+@cache
+def trl_fields() -> frozenset[str]:
+    """Names of every field of the installed GRPOConfig; imports neither TRL nor transformers."""
+    return frozenset(name for package, path in SOURCES for name in _fields(_source(package, path)))
+
+
+def refusals(block: Mapping[str, object], *, stated: frozenset[str]) -> list[str]:
+    """One sentence for each key of a `trl:` block that may not stand there; `stated` are the keys of `trainer`."""
+    return [f"trl.{name}: {reason}" for name in block if (reason := _refusal(name, stated))]
+
+
+def _refusal(name: str, stated: frozenset[str]) -> str | None:
+    if name in stated:
+        return f"a key is set in one place only; set trainer.{name}"
+    if name in DECIDED:
+        return f"decided by Heed: {DECIDED[name]}"
+    if name.startswith("vllm_"):
+        return f"decided by Heed: {_OWN_ROLLOUTS}"
+    if name in trl_fields():
+        return None
+    near = get_close_matches(name, trl_fields(), n=1)
+    return "TRL's GRPOConfig has no such field" + (f"; did you mean trl.{near[0]}?" if near else "")
+
+
+def _source(package: str, path: str) -> Path:
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError(f"{package} is not installed, so the trl: block cannot be checked; run `make setup`")
+    return Path(spec.submodule_search_locations[0], path)
+
+
+def _fields(source: Path) -> Iterator[str]:
+    """Annotated class attributes, which is what makes a dataclass field."""
+    for node in ast.parse(source.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef):
+            yield from (
+                line.target.id
+                for line in node.body
+                if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name)
+            )

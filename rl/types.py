@@ -1,0 +1,39 @@
+"""What flows through one training step: units of work and the samples that come back."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unit:
+    """Whole groups that one `generate` call samples; its tokens depend on nothing outside it.
+
+    Example:
+        Unit(position=40, prompts=((1, 52, 7), (1, 52, 9)), num_generations=8, version=10, seed=0)
+    """
+
+    position: int
+    """Place of its first group in the data order."""
+    prompts: tuple[tuple[int, ...], ...]
+    """Token ids, one prompt a group."""
+    num_generations: int
+    version: int
+    """Optimizer steps the policy had made when the unit was dispatched."""
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sample:
+    """One completion, and the policy's own view of it while sampling.
+
+    Example:
+        Sample(prompt_ids=(1, 52, 7), completion_ids=(12, 2), logprobs=(-0.1, -0.3), finish_reason="stop", version=10)
+    """
+
+    prompt_ids: tuple[int, ...]
+    completion_ids: tuple[int, ...]
+    """T token ids, the end-of-text token included when the policy gave one."""
+    logprobs: tuple[float, ...]
+    """T log-probs of the temperature-scaled, unfiltered distribution."""
+    finish_reason: Literal["stop", "length"]
+    version: int

@@ -1,0 +1,47 @@
+"""What every test stands on: no connections, quiet libraries, and which tests run where."""
+
+import os
+
+# Before anything imports transformers, trl or ray, which read these once.
+os.environ.update(
+    HF_HUB_OFFLINE="1",
+    TOKENIZERS_PARALLELISM="false",
+    TRL_EXPERIMENTAL_SILENCE="1",
+    RAY_USAGE_STATS_ENABLED="0",
+    WANDB_MODE="offline",
+)
+
+from pathlib import Path
+
+import pytest
+
+from rl.builtin import builtin_path
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run the slow and the chaos tests (on when CI is set)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        for marker, reason in _unwanted(config).items():
+            if marker in item.keywords:
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _unwanted(config: pytest.Config) -> dict[str, str]:
+    """Markers that do not run here, each with what to type; a marker named with -m is wanted."""
+    reasons = {"benchmark": "run `pytest -m benchmark`"}
+    if not (config.getoption("--slow") or os.environ.get("CI")):
+        reasons |= dict.fromkeys(("slow", "chaos"), "run `make test-slow`")
+    return {marker: reason for marker, reason in reasons.items() if marker not in config.option.markexpr}
+
+
+@pytest.fixture(scope="session")
+def smollm2_path() -> Path:
+    """The real model's folder. A machine without it skips, but CI must have it."""
+    path = builtin_path()
+    if not path.is_dir():
+        absent = f"the real model is not at {path}: run `make model`"
+        pytest.fail(absent) if os.environ.get("CI") else pytest.skip(absent)
+    return path

@@ -1,0 +1,95 @@
+"""Conflicts: what must not stand in one prompt, and what may."""
+
+import pytest
+from data.conflicts import bounds, conflict
+from data.constraints import KINDS
+from data.instructions import instructions
+from data.witness import witness
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+LOWERCASE = ("change_case:english_lowercase", {})
+CAPITALS = ("change_case:english_capital", {})
+QUOTES = ("startend:quotation", {})
+QUESTION = ("content:ends_with_mark", {"mark": "?"})
+CLOSING = ("startend:end_checker", {"end_phrase": "Good luck!"})
+ONE_SENTENCE = ("length:sentence_range", {"minimum": 1, "maximum": 1})
+FEW_WORDS = ("length:word_range", {"minimum": 5, "maximum": 10})
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "reason"),
+    [
+        (LOWERCASE, CAPITALS, "capitals are required"),
+        (LOWERCASE, ("content:starts_with", {"phrase": "Well"}), "one case only"),
+        (QUOTES, QUESTION, "same first or last character"),
+        (QUESTION, CLOSING, "the last phrase has another mark"),
+        (ONE_SENTENCE, CLOSING, "a sentence of its own"),
+        (("content:exclude_mark", {"mark": "!"}), CLOSING, "a required mark is excluded"),
+        (
+            ("keywords:forbidden_words", {"forbidden_words": ["luck"]}),
+            CLOSING,
+            "a required word is forbidden",
+        ),
+        (
+            ("keywords:letter_frequency", {"letter": "o", "let_frequency": 2, "let_relation": "less than"}),
+            CLOSING,
+            "the letter too often",
+        ),
+        (FEW_WORDS, ("length:sentence_range", {"minimum": 3, "maximum": 4}), "more sentences than the words allow"),
+        (ONE_SENTENCE, ("length_constraints:number_sentences", {"num_sentences": 2, "relation": "at least"}), "no sentence"),
+        (FEW_WORDS, ("length:word_range", {"minimum": 5, "maximum": 10}), "the same rule twice"),
+    ],
+)
+def test_a_conflict_has_a_reason_in_either_order(first, second, reason):
+    assert reason in conflict(first, second)
+    assert conflict(first, second) == conflict(second, first)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (QUESTION, ("startend:end_checker", {"end_phrase": "Any questions?"})),
+        (("keywords:forbidden_words", {"forbidden_words": ["good"]}), ("keywords:existence", {"keywords": ["goods"]})),
+        (FEW_WORDS, ("length:sentence_range", {"minimum": 1, "maximum": 2})),
+        (ONE_SENTENCE, ("length_constraints:number_sentences", {"num_sentences": 2, "relation": "less than"})),
+        (("keywords:existence", {"keywords": ["sea"]}), ("keywords:existence", {"keywords": ["sky"]})),
+    ],
+)
+def test_what_one_text_can_do_is_no_conflict(first, second):
+    assert conflict(first, second) is None
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "expected"),
+    [
+        ({"minimum": 2, "maximum": 5}, (2, 5)),
+        ({"num_words": 7, "relation": "at least"}, (7, None)),
+        ({"num_words": 7, "relation": "less than"}, (0, 6)),
+        ({"num_words": 7, "relation": "at most"}, (0, 7)),
+        ({"num_words": 7, "relation": "exactly"}, (7, 7)),
+    ],
+)
+def test_bounds_of_length_constraints(kwargs, expected):
+    assert bounds(kwargs) == expected
+
+
+@settings(deadline=None)
+@given(data=st.data())
+def test_two_constraints_without_conflict_have_a_witness(data):
+    """The table forgets no pair: whatever it lets pass, one text does keep."""
+    rng = data.draw(st.randoms(use_true_random=False))
+    instruction = rng.choice(instructions("train"))
+    first, second = ((kind, KINDS[kind].draw(rng, instruction)) for kind in rng.sample(sorted(KINDS), 2))
+    if conflict(first, second) is None:
+        assert witness([first, second]) is not None, (first, second)
+
+
+def test_what_the_table_calls_impossible_has_no_witness():
+    assert witness([LOWERCASE, CAPITALS]) is None
+    assert witness([QUOTES, QUESTION]) is None
+    assert witness([ONE_SENTENCE, ("length:sentence_range", {"minimum": 2, "maximum": 2})]) is None
+
+
+def test_a_kind_without_a_piece_has_no_witness():
+    assert witness([("made:up", {})]) is None

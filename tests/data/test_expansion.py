@@ -1,0 +1,157 @@
+"""Expansion: prompts that depend on seed and index only, and say where each constraint stands."""
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from itertools import combinations
+
+import pytest
+from data.conflicts import conflict
+from data.constraints import KINDS, SHORT_KINDS
+from data.expansion import instruction_problem, leveled_problem
+from data.instructions import instructions
+from data.problems import request, user_text
+from data.witness import witness
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rewards.verifiers import check_arguments, verify
+
+PATTERNS = ("listing", "incorporation", "example")
+indices = st.integers(min_value=0, max_value=10**6)
+seeds = st.integers(min_value=0, max_value=99)
+patterns = st.sampled_from(PATTERNS)
+splits = st.sampled_from(["train", "held_out"])
+plain = st.fixed_dictionaries(
+    {"split": splits, "max_constraints": st.integers(min_value=1, max_value=4), "pattern": patterns}
+)
+leveled = st.fixed_dictionaries({"split": splits, "level": st.integers(min_value=1, max_value=4), "pattern": patterns})
+
+
+def make_problem(seed, index, changes):
+    make = leveled_problem if "level" in changes else instruction_problem
+    return make(seed, index, **changes)
+
+
+@given(seed=seeds, index=indices, before=st.lists(indices, max_size=3))
+def test_an_item_depends_on_seed_and_index_only(seed, index, before):
+    alone = instruction_problem(seed, index)
+    for other in before:
+        instruction_problem(seed, other)
+    assert instruction_problem(seed, index) == alone
+
+
+def test_an_item_is_the_same_in_another_process():
+    code = "from data.expansion import instruction_problem as p; print(repr([p(3, i) for i in range(5)]))"
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed, "PYTHONPATH": "."}, text=True, capture_output=True
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert outputs == {repr([instruction_problem(3, index) for index in range(5)]) + "\n"}
+
+
+@settings(deadline=None)
+@given(seed=seeds, index=indices, changes=plain | leveled)
+def test_spans_point_at_the_words_of_the_constraint_in_every_pattern(seed, index, changes):
+    problem = make_problem(seed, index, changes)
+    text = user_text(problem)
+    spans = sorted(span for spec in problem.constraints for span in spec.spans)
+    assert all(text[start:end] == spec.text for spec in problem.constraints for start, end in spec.spans)
+    assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False))
+    for spec in problem.constraints:
+        said = [phrase.lower() for phrase in KINDS[spec.id].say(spec.kwargs)]
+        assert spec.text.lower() in said and len(spec.spans) == 1
+
+
+@given(seed=seeds, index=indices, changes=plain)
+def test_the_request_is_a_base_instruction_of_the_split_and_stands_in_the_prompt(seed, index, changes):
+    problem = make_problem(seed, index, changes)
+    split = problem.problem_id.split("-")[0]
+    assert request(problem) in {instruction.text for instruction in instructions(split)}
+    assert request(problem) in user_text(problem)
+
+
+@settings(deadline=None)
+@given(seed=seeds, index=indices, changes=plain | leveled)
+def test_every_constraint_is_one_a_verifier_takes(seed, index, changes):
+    problem = make_problem(seed, index, changes)
+    for spec in problem.constraints:
+        check_arguments(spec.id, spec.kwargs)
+
+
+@settings(deadline=None)
+@given(seed=seeds, index=indices, changes=plain | leveled)
+def test_every_prompt_can_be_satisfied(seed, index, changes):
+    problem = make_problem(seed, index, changes)
+    constraints = [(spec.id, spec.kwargs) for spec in problem.constraints]
+    assert all(conflict(one, other) is None for one, other in combinations(constraints, 2))
+    answer = witness(constraints)
+    assert answer is not None
+    assert all(verify(kind, answer, prompt="", **kwargs).satisfied for kind, kwargs in constraints)
+
+
+@settings(deadline=None)
+@given(seed=seeds, index=indices, changes=leveled)
+def test_the_level_is_the_number_of_main_categories(seed, index, changes):
+    problem = make_problem(seed, index, changes)
+    assert len({KINDS[spec.id].category for spec in problem.constraints}) == problem.extras["level"]
+    counts = Counter(KINDS[spec.id].category for spec in problem.constraints)
+    assert max(counts.values()) <= 2 and counts["language"] <= 1
+
+
+@given(seed=seeds, index=indices, changes=plain)
+def test_the_number_of_constraints_is_between_one_and_the_most(seed, index, changes):
+    problem = make_problem(seed, index, changes)
+    assert 1 <= len(problem.constraints) <= 4
+    assert len({spec.id for spec in problem.constraints}) == len(problem.constraints)
+
+
+def test_the_held_out_stream_starts_with_distinct_instructions():
+    assert len({request(instruction_problem(5, index, split="held_out")) for index in range(100)}) == 100
+
+
+def test_every_epoch_uses_every_instruction_once():
+    count = len(instructions("train"))
+    for epoch in (0, 1):
+        drawn = {request(instruction_problem(5, epoch * count + place)) for place in range(count)}
+        assert drawn == {instruction.text for instruction in instructions("train")}
+
+
+def test_all_short_kinds_are_drawn_about_equally_often():
+    counts = Counter(spec.id for index in range(1500) for spec in instruction_problem(0, index).constraints)
+    assert set(counts) == set(SHORT_KINDS) and len(SHORT_KINDS) >= 14
+    assert max(counts.values()) < 2 * min(counts.values())
+
+
+def test_only_the_given_kinds_are_drawn():
+    kinds = ["punctuation:no_comma", "length:word_range"]
+    drawn = {spec.id for index in range(20) for spec in instruction_problem(0, index, kinds=kinds).constraints}
+    assert drawn == set(kinds)
+
+
+def test_an_example_shows_an_answer_that_keeps_the_rules():
+    problem = instruction_problem(0, 3, pattern="example")
+    before = user_text(problem)[: problem.constraints[0].spans[0][0]]
+    answer = re.search(r"(?:A|Answer|Example answer): (.*?)\n\n", before, re.DOTALL)
+    assert answer is not None
+    assert all(verify(spec.id, answer[1], prompt="", **spec.kwargs).satisfied for spec in problem.constraints)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"kinds": []}, "no constraint kinds to draw from"),
+        ({"kinds": ["punctuation:no_coma"]}, "the nearest is 'punctuation:no_comma'"),
+        ({"max_constraints": 0}, "max_constraints must be at least 1, got 0"),
+    ],
+)
+def test_bad_settings_are_errors(arguments, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        instruction_problem(0, 0, **arguments)
+
+
+def test_a_level_beyond_the_categories_of_the_kinds_is_an_error():
+    with pytest.raises(ValueError, match="level must be between 1 and 1"):
+        leveled_problem(0, 0, level=2, kinds=["punctuation:no_comma"])

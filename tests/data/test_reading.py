@@ -1,0 +1,151 @@
+"""Reading: files and hub datasets, and errors that name the place."""
+
+import gzip
+import json
+
+import pytest
+from data.expansion import instruction_problem
+from data.problems import to_row
+from data.reading import read_implemented, read_problems
+from data.writing import write_rows
+
+PROBLEMS = [instruction_problem(0, index) for index in range(4)]
+
+
+@pytest.mark.parametrize("name", ["problems.jsonl", "problems.parquet"])
+def test_what_is_written_is_read_back(tmp_path, name):
+    write_rows([to_row(problem) for problem in PROBLEMS], tmp_path / name)
+    assert read_problems(tmp_path / name) == PROBLEMS
+
+
+def test_json_lists_and_gzip_are_read(tmp_path):
+    path = tmp_path / "problems.json.gz"
+    path.write_bytes(gzip.compress(json.dumps([to_row(problem) for problem in PROBLEMS]).encode()))
+    assert read_problems(path) == PROBLEMS
+
+
+def test_a_hub_dataset_is_read_like_a_file(monkeypatch):
+    calls = []
+
+    def load_dataset(name, *, split):
+        calls.append((name, split))
+        return [to_row(problem) for problem in PROBLEMS]
+
+    monkeypatch.setattr("datasets.load_dataset", load_dataset)
+    assert read_problems("someone/prompts", split="test") == PROBLEMS
+    assert calls == [("someone/prompts", "test")]
+
+
+def test_rows_without_an_id_are_named_by_their_place(tmp_path):
+    path = tmp_path / "plain.jsonl"
+    path.write_text('{"prompt": "One"}\n\n{"prompt": "Two"}\n')
+    assert [problem.problem_id for problem in read_problems(path)] == ["plain.jsonl:1", "plain.jsonl:3"]
+
+
+def test_ifeval_rows_are_read_as_they_are(tmp_path):
+    row = {
+        "key": 7,
+        "prompt": "Name the seas without commas.",
+        "instruction_id_list": ["punctuation:no_comma", "length_constraints:number_words"],
+        "kwargs": [{}, {"num_words": 5, "relation": "at least", "letter": None}],
+    }
+    path = write_rows([row], tmp_path / "ifeval.jsonl")
+    (problem,) = read_problems(path)
+    assert problem.problem_id == "7" and problem.task == "ifeval" and "kwargs" not in problem.extras
+    assert [(spec.id, spec.kwargs) for spec in problem.constraints] == [
+        ("punctuation:no_comma", {}),
+        ("length_constraints:number_words", {"num_words": 5, "relation": "at least"}),
+    ]
+
+
+def test_unimplemented_kinds_are_counted_and_their_problems_left_out(tmp_path):
+    rows = [
+        {"prompt": "a", "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]},
+        {"prompt": "b", "instruction_id_list": ["made:up", "punctuation:no_comma"], "kwargs": [{}, {}]},
+    ]
+    problems, unimplemented = read_implemented(write_rows(rows, tmp_path / "bench.jsonl"))
+    assert [problem.messages[0]["content"] for problem in problems] == ["a"]
+    assert unimplemented == {"made:up": 1}
+
+
+def test_verl_rows_are_read_as_they_are(tmp_path):
+    row = {
+        "data_source": "gsm8k",
+        "prompt": [{"role": "user", "content": "1 + 1?"}],
+        "ability": "math",
+        "reward_model": {"style": "rule", "ground_truth": "2"},
+        "extra_info": {"index": 12, "split": "train"},
+    }
+    (problem,) = read_problems(write_rows([row], tmp_path / "verl.parquet"))
+    assert (problem.problem_id, problem.task, problem.reference) == ("gsm8k-12", "math", "2")
+    assert problem.extras == {"data_source": "gsm8k", "extra_info": {"index": 12, "split": "train"}}
+
+
+def test_a_ground_truth_of_constraints_becomes_constraints(tmp_path):
+    truth = json.dumps([{"instruction_id": ["punctuation:no_comma"], "kwargs": [None]}])
+    row = {"data_source": "ifeval", "prompt": "Go.", "reward_model": {"ground_truth": truth}}
+    (problem,) = read_problems(write_rows([row], tmp_path / "verl.jsonl"))
+    assert [spec.id for spec in problem.constraints] == ["punctuation:no_comma"] and problem.reference is None
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "bad.jsonl holds no problems; expected rows with at least the column 'prompt'"),
+        ('{"prompt": "a"}\n{"prompt": ', "bad.jsonl:2: expected one JSON object a line"),
+        ('{"prompt": "a"}\n[1]', r"bad.jsonl:2: expected a JSON object with at least 'prompt'; got \[1\]"),
+        ('{"question": "a"}', r"bad.jsonl:1: expected a column 'prompt' .* this row has \['question'\]"),
+        (
+            '{"prompt": "a", "constraints": [{"id": "punctuation:no_coma"}]}',
+            "bad.jsonl:1: unknown constraint kind 'punctuation:no_coma'; the nearest is 'punctuation:no_comma'",
+        ),
+        (
+            '{"prompt": "a", "constraints": [{"id": "length:word_range", "kwargs": {"minimum": 3}}]}',
+            "bad.jsonl:1: arguments of 'length:word_range' do not fit: maximum",
+        ),
+        ('{"prompt": "a", "instruction_id_list": ["a", "b"], "kwargs": [{}]}', "one kwargs for each of the 2"),
+        ('{"prompt": "a", "data_source": "x", "reward_model": 1}', "'reward_model' to be an object; got 1"),
+    ],
+)
+def test_a_bad_file_is_an_error_with_file_and_line(tmp_path, text, complaint):
+    path = tmp_path / "bad.jsonl"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=complaint):
+        read_problems(path)
+
+
+def test_damaged_and_missing_files_are_named(tmp_path):
+    for name in ("a.parquet", "a.jsonl.gz"):
+        (tmp_path / name).write_bytes(b"no such format")
+        with pytest.raises(ValueError, match=name):
+            read_problems(tmp_path / name)
+    with pytest.raises(ValueError, match="no data file .*missing.jsonl"):
+        read_problems(tmp_path / "missing.jsonl")
+
+
+def test_an_unreachable_hub_dataset_is_one_sentence(monkeypatch):
+    def load_dataset(name, *, split):
+        raise ConnectionError("the hub cannot be reached")
+
+    monkeypatch.setattr("datasets.load_dataset", load_dataset)
+    with pytest.raises(ValueError, match="'no/such' is neither .* nor a hub dataset that can be loaded: the hub"):
+        read_problems("no/such")
+
+
+def test_a_failed_write_leaves_nothing_behind(tmp_path):
+    with pytest.raises(TypeError):
+        write_rows([{"prompt": "a"}, {"prompt": object()}], tmp_path / "rows.jsonl")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    path = write_rows([{"prompt": "old"}], tmp_path / "rows.jsonl")
+    with pytest.raises(TypeError):
+        write_rows([{"prompt": object()}], path)
+    assert path.read_text() == '{"prompt": "old"}\n'
+
+
+@pytest.mark.parametrize(("name", "rows"), [("rows.csv", [{"prompt": "a"}]), ("rows.jsonl", [])])
+def test_what_cannot_be_written_is_refused(tmp_path, name, rows):
+    with pytest.raises(ValueError, match=name):
+        write_rows(rows, tmp_path / name)

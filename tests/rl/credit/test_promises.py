@@ -1,0 +1,108 @@
+"""Law 3: what token weights satisfy, whatever a rule returned."""
+
+import hypothesis.extra.numpy as numpy_strategies
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from rl.credit.promises import keep_promises, spread
+from torch import Tensor, tensor
+
+SHAPES = numpy_strategies.array_shapes(min_dims=2, max_dims=2, max_side=12)
+FLOORS = st.floats(0.0, 1.0)
+
+
+@st.composite
+def weights_and_mask(draw: st.DrawFn) -> tuple[Tensor, Tensor]:
+    shape = draw(SHAPES)
+    weights = draw(numpy_strategies.arrays(np.float32, shape, elements=st.floats(0.0, 1e4, width=32)))
+    mask = draw(numpy_strategies.arrays(np.bool_, shape))
+    return torch.from_numpy(weights), torch.from_numpy(mask)
+
+
+@given(weights_and_mask(), FLOORS, st.booleans())
+def test_weights_reach_the_floor_and_vanish_at_padding(drawn, floor, preserve_mass):
+    weights, mask = drawn
+    kept = keep_promises(weights, mask, floor=floor, preserve_mass=preserve_mass)
+    assert bool((kept[mask] >= np.float32(floor) - 1e-6).all())
+    assert bool((kept[~mask] == 0.0).all())
+
+
+@given(weights_and_mask(), FLOORS)
+def test_preserved_mass_is_a_masked_mean_of_one(drawn, floor):
+    weights, mask = drawn
+    kept = keep_promises(weights, mask, floor=floor, preserve_mass=True)
+    count = mask.sum(dim=1)
+    assert torch.allclose(kept.sum(dim=1)[count > 0] / count[count > 0], torch.tensor(1.0), atol=1e-5)
+
+
+@given(weights_and_mask(), FLOORS)
+def test_preserved_mass_keeps_the_order_of_the_tokens(drawn, floor):
+    weights, mask = drawn
+    kept = keep_promises(weights, mask, floor=floor, preserve_mass=True)
+    for raw, row, real in zip(weights, kept, mask, strict=True):
+        in_order = row[real][raw[real].argsort(stable=True)]
+        assert bool((in_order.diff() >= 0.0).all())
+
+
+@given(weights_and_mask(), FLOORS)
+def test_equal_weights_become_exactly_one(drawn, floor):
+    _, mask = drawn
+    kept = keep_promises(torch.ones(mask.shape), mask, floor=floor, preserve_mass=True)
+    assert torch.equal(kept, mask.float())
+
+
+def test_the_floor_mixes_in_an_equal_share():
+    # weights 1 and 3 have mean 2 -> shares 0.5 and 1.5; floor 0.2 -> 0.2 + 0.8 * 0.5 = 0.6 and 0.2 + 0.8 * 1.5 = 1.4
+    kept = keep_promises(tensor([[1.0, 3.0, 9.0]]), tensor([[True, True, False]]), floor=0.2, preserve_mass=True)
+    assert kept.tolist() == [pytest.approx([0.6, 1.4, 0.0])]
+
+
+def test_without_preserved_mass_the_floor_only_clips():
+    kept = keep_promises(tensor([[0.1, 3.0, 9.0]]), tensor([[True, True, False]]), floor=0.25, preserve_mass=False)
+    assert kept.tolist() == [[0.25, 3.0, 0.0]]
+
+
+def test_a_row_without_weight_is_shared_equally():
+    kept = keep_promises(torch.zeros(1, 3), tensor([[True, True, False]]), floor=0.0, preserve_mass=True)
+    assert kept.tolist() == [[1.0, 1.0, 0.0]]
+
+
+@pytest.mark.parametrize("preserve_mass", [True, False])
+def test_weights_carry_no_gradient(preserve_mass):
+    weights = torch.ones(2, 3, requires_grad=True) * 2.0
+    kept = keep_promises(weights, torch.ones(2, 3, dtype=torch.bool), floor=0.0, preserve_mass=preserve_mass)
+    assert weights.requires_grad and not kept.requires_grad
+
+
+@pytest.mark.parametrize("wrong", [-0.1, float("nan"), float("inf")])
+def test_a_wrong_weight_is_refused(wrong):
+    with pytest.raises(ValueError, match="negative or non-finite weight"):
+        keep_promises(tensor([[1.0, wrong]]), tensor([[True, True]]), floor=0.0, preserve_mass=True)
+
+
+def test_a_wrong_weight_at_padding_does_not_matter():
+    kept = keep_promises(
+        tensor([[1.0, float("nan")]]), tensor([[True, False]]), floor=0.0, preserve_mass=True
+    )
+    assert kept.tolist() == [[1.0, 0.0]]
+
+
+def test_both_signs_are_shaped():
+    spread_out = spread(tensor([2.0, -2.0]), tensor([[0.5, 1.5], [0.5, 1.5]]), torch.ones(2, 2).bool(), sign="both")
+    assert spread_out.tolist() == [[1.0, 3.0], [-1.0, -3.0]]
+
+
+def test_sign_positive_leaves_a_negative_advantage_unshaped():
+    mask = tensor([[True, True, False], [True, True, False]])
+    weights = tensor([[0.5, 1.5, 0.0], [0.5, 1.5, 0.0]])
+    spread_out = spread(tensor([2.0, -2.0]), weights, mask, sign="positive")
+    assert spread_out.tolist() == [[1.0, 3.0, 0.0], [-2.0, -2.0, 0.0]]
+
+
+@given(st.floats(-10.0, 10.0, width=32), st.sampled_from(["both", "positive"]))
+def test_weights_of_one_return_the_advantage_itself(advantage, sign):
+    mask = torch.ones(1, 4, dtype=torch.bool)
+    spread_out = spread(tensor([advantage]), torch.ones(1, 4), mask, sign=sign)
+    assert spread_out.tolist() == [[tensor(advantage).item()] * 4]

@@ -1,0 +1,55 @@
+"""Units: whole groups cut from the data order alone."""
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+from rl.models import load_tokenizer
+from rl.rollouts.units import cut_units, encode_prompt
+from rl.types import Unit
+
+
+def cut(num_groups: int, *, num_generations: int = 2, groups_per_unit: int | None = None, position: int = 0) -> list[Unit]:
+    prompts = [(group, 7) for group in range(num_groups) for _ in range(num_generations)]
+    return cut_units(
+        prompts,
+        num_generations=num_generations,
+        groups_per_unit=groups_per_unit,
+        position=position,
+        version=3,
+        seed=5,
+    )
+
+
+def test_units_hold_one_prompt_a_group():
+    assert cut(3, groups_per_unit=2, position=40) == [
+        Unit(position=40, prompts=((0, 7), (1, 7)), num_generations=2, version=3, seed=5),
+        Unit(position=42, prompts=((2, 7),), num_generations=2, version=3, seed=5),
+    ]
+
+
+def test_null_takes_every_group_at_once():
+    assert len(cut(5)) == 1
+
+
+@given(st.integers(0, 12), st.integers(1, 4), st.integers(1, 5), st.integers(0, 100))
+def test_every_group_is_in_one_unit_at_its_own_place(num_groups, num_generations, groups_per_unit, position):
+    units = cut(num_groups, num_generations=num_generations, groups_per_unit=groups_per_unit, position=position)
+    places = [(unit.position + offset, prompt) for unit in units for offset, prompt in enumerate(unit.prompts)]
+    assert places == [(position + group, (group, 7)) for group in range(num_groups)]
+
+
+@pytest.mark.parametrize("prompts", [[(1,), (1,), (2,)], [(1,), (2,), (2,), (1,)]])
+def test_a_split_group_is_refused(prompts):
+    with pytest.raises(ValueError, match="do not form whole groups of 2 equal ones: make trainer.per_device"):
+        cut_units(prompts, num_generations=2, groups_per_unit=None, position=0, version=0, seed=0)
+
+
+def test_messages_go_through_the_chat_template_with_the_answer_opened():
+    tokenizer = load_tokenizer("tiny")
+    ids = encode_prompt(tokenizer, [{"role": "user", "content": "Write about the rain."}])
+    assert tokenizer.decode(ids) == "<|im_start|>user\nWrite about the rain.<|im_end|>\n<|im_start|>assistant\n"
+
+
+def test_a_text_stays_as_it_is():
+    tokenizer = load_tokenizer("tiny")
+    assert tokenizer.decode(encode_prompt(tokenizer, "Write about the rain.")) == "Write about the rain."

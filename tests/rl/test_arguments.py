@@ -1,0 +1,63 @@
+"""TRL's arguments: every setting of ours arrives, none can be stated twice, and the names are TRL's own."""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from trl import GRPOConfig
+
+import rl.arguments
+from rl.arguments import grpo_arguments
+from rl.config import Config, Tracking, Trainer
+from rl.trl_fields import DECIDED, trl_fields
+
+
+class Stated(GRPOConfig):
+    """Keeps what it was given instead of acting on it."""
+
+    def __init__(self, **stated: Any):
+        self.stated = stated
+
+
+def test_names_read_from_the_source_are_the_fields_of_the_class():
+    assert trl_fields() == {field.name for field in fields(GRPOConfig)}
+
+
+def test_trainer_settings_arrive(tmp_path: Path):
+    trainer = Trainer(
+        learning_rate=3e-4, beta=0.04, loss_type="dr_grpo", scale_rewards="none", num_generations=4, max_steps=7,
+        max_completion_length=9, temperature=0.7, save_steps=3, lr_scheduler_type="cosine", seed=5, epsilon_high=0.28,
+    )  # fmt: skip
+    arguments = grpo_arguments(Config(trainer=trainer), folder=tmp_path, bf16=False)
+    arrived = {name: getattr(arguments, name) for name in Trainer.model_fields}
+    # TRL fills the one it derives: as many steps per generation as accumulation steps
+    assert arrived == trainer.model_dump() | {"steps_per_generation": 1}
+
+
+def test_a_run_saves_into_its_folder_and_keeps_quiet(tmp_path: Path):
+    arguments = grpo_arguments(Config(), folder=tmp_path, bf16=False)
+    assert arguments.output_dir == str(tmp_path)
+    assert (arguments.save_strategy, arguments.report_to, arguments.disable_tqdm) == ("steps", [], True)
+    assert (arguments.bf16, arguments.fp16, arguments.use_cpu) == (False, False, not torch.cuda.is_available())
+    assert arguments.remove_unused_columns is False
+
+
+def test_trackers_and_trl_settings_pass_through(tmp_path: Path):
+    config = Config(tracking=Tracking(report_to=("tensorboard",)), trl={"delta": 1.5, "top_entropy_quantile": 0.2})
+    arguments = grpo_arguments(config, folder=tmp_path, bf16=False)
+    assert (arguments.report_to, arguments.delta, arguments.top_entropy_quantile) == (["tensorboard"], 1.5, 0.2)
+
+
+def test_nothing_stated_here_can_also_be_stated_under_trl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(rl.arguments, "GRPOConfig", Stated)
+    arguments = grpo_arguments(Config(), folder=tmp_path, bf16=False)
+    assert isinstance(arguments, Stated)
+    assert set(arguments.stated) <= set(Trainer.model_fields) | set(DECIDED)
+
+
+def test_values_that_trl_refuses_are_the_users_to_mend(tmp_path: Path):
+    config = Config(trl={"log_completions_hub_repo": "someone/somewhere"})
+    with pytest.raises(ValueError, match=r"^TRL refuses these settings: .*log_completions is False"):
+        grpo_arguments(config, folder=tmp_path, bf16=False)
