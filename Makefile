@@ -4,6 +4,9 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 BIN := .venv/bin
 READY := .venv/heed-ready
 
+# Where this is set, every start would compile the libraries anew, for some 10 s.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help setup check format test test-slow model quickstart tiny lock clean
 .DEFAULT_GOAL := help
 

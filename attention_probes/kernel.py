@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 aten = torch.ops.aten
@@ -33,8 +33,14 @@ class KeepLogSumExp(TorchDispatchMode):
         return result
 
 
-def call_keeping_lse(attention: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, Tensor | None]:
-    """`attention(*args, **kwargs)` and the (B, H, S) log-sum-exp of its rows, None if its kernel computes none."""
+def call_keeping_lse(
+    attend: Callable[..., Any], module: nn.Module, query: Tensor, *args: Any, **kwargs: Any
+) -> tuple[Any, Tensor | None]:
+    """`attend(module, query, ...)` as it is, and the (B, H, S) log-sum-exp of its rows, or None if there is none."""
     with KeepLogSumExp() as keeper:
-        result = attention(*args, **kwargs)
-    return result, keeper.lse
+        result = attend(module, query, *args, **kwargs)
+    if keeper.lse is None:
+        return result, None
+    # CUDA's efficient kernel pads the rows, and computes none at all where no gradient is needed.
+    lse = keeper.lse[..., : query.shape[2]]
+    return result, lse if lse.shape == query.shape[:3] else None

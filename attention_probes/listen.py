@@ -3,120 +3,98 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from attention_probes import rhythm
 from attention_probes.kernel import call_keeping_lse
 from attention_probes.layer import LayerAttention
 from attention_probes.plan import ProbePlan
-from attention_probes.statistics import rhythm_sums
+from attention_probes.tape import Readings, Tape
 
+__all__ = ["ProbePlan", "Readings", "Tape", "listen"]
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Readings:
-    """What one forward pass showed, in the coordinates of its input ids; heads and layers averaged."""
-
-    waad: Float[Tensor, "B S"]
-    """Windowed average attention distance of each token, in tokens; 0 at padding."""
-    fai: Float[Tensor, "B S"]
-    """Future attention influence of each token, a share of attention; 0 at padding and where the horizon is empty."""
-    real: Bool[Tensor, "B S"]
-    """Tokens that are not padding."""
-
-
-class Tape:
-    """Collects one forward pass, layer by layer; `read` gives the result."""
-
-    def __init__(self, plan: ProbePlan, layers: tuple[int, ...]):
-        self.plan = plan
-        self.layers = layers
-        self.real: Tensor | None = None
-        self._near: dict[int, Tensor] = {}
-        self._ahead: dict[int, Tensor] = {}
-
-    def wants(self, layer: int) -> bool:
-        """True until `layer` was heard: later passes, gradient checkpointing's second one included, are ignored."""
-        return layer in self.layers and layer not in self._near
-
-    def clear(self) -> None:
-        """Forget everything, so that the next forward pass is the one that is read."""
-        self.real = None
-        self._near.clear()
-        self._ahead.clear()
-
-    def hear(self, index: int, attention: LayerAttention) -> None:
-        self.real = attention.real()
-        near, ahead = rhythm_sums(attention, window=self.plan.window, horizon=self.plan.horizon)
-        self._near[index], self._ahead[index] = near, ahead
-
-    def read(self) -> Readings:
-        """The readings of the forward pass. Raises RuntimeError if a planned layer was not heard."""
-        missing = [layer for layer in self.layers if layer not in self._near]
-        if missing or self.real is None:
-            raise RuntimeError(
-                f"no attention was heard in layers {missing}; run one forward pass of the model inside `with listen(...)`"
-            )
-        near = torch.stack(list(self._near.values())).mean(dim=0)
-        ahead = torch.stack(list(self._ahead.values())).mean(dim=0)
-        return Readings(
-            waad=rhythm.waad(near, self.real, window=self.plan.window),
-            fai=rhythm.fai(ahead, self.real, horizon=self.plan.horizon),
-            real=self.real,
-        )
+HEARD = ("sdpa", "eager")
+"""Attention implementations that are handed the mask they apply, so that the probe can apply the same."""
 
 
 @contextmanager
-def listen(model: nn.Module, plan: ProbePlan | None = None) -> Iterator[Tape]:
-    """Read the first forward pass of `model` inside the block, by `plan`; outputs and gradients stay bit-identical.
+def listen(
+    model: nn.Module, plan: ProbePlan | None = None, *, spans: Bool[Tensor, "B C S"] | None = None
+) -> Iterator[Tape]:
+    """Read the first forward pass of `model` inside the block; its outputs and gradients stay bit-identical.
 
-    `model` is a transformers decoder, wrapped by PEFT or DDP or bare, with `sdpa` or `eager` attention. Everything is put
-    back at the end, also after an error.
+    `model` is a transformers decoder, bare or wrapped by PEFT or DDP, in training or under no_grad; the pass must begin
+    with an empty cache. `spans` marks tokens whose received mass is read as well. At the end, also after an error, all
+    is put back.
 
-    Raises ValueError for a model that cannot be heard: no decoder, compiled, or another attention implementation.
+    Raises ValueError for a model that cannot be heard (not of transformers, compiled, or neither sdpa nor eager
+    attention), and for attention that the probe does not know (position bias, sink logits, not causal).
     """
+    decoder = _decoder(model)
+    config = decoder.config.get_text_config()
     plan = plan or ProbePlan()
-    decoder = decoder_of(model)
-    tape = Tape(plan, plan.layers_of(decoder.config.get_text_config().num_hidden_layers))
+    tape = Tape(plan, plan.layers_of(config.num_hidden_layers), spans)
     modules = set(decoder.modules())
-    name = decoder.config._attn_implementation
-    before = ALL_ATTENTION_FUNCTIONS._local_mapping.get(name)
-    inner = before or ALL_ATTENTION_FUNCTIONS._global_mapping.get(name)
 
-    def attention(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        function = inner or sys.modules[type(module).__module__].eager_attention_forward
+    def probed(attend: Callable[..., Any], module: nn.Module, *args: Any, **kwargs: Any) -> Any:
         if module in modules and tape.wants(module.layer_idx):
-            return _call_and_hear(tape, function, module, *args, **kwargs)
-        return function(module, *args, **kwargs)
+            return _attend_and_hear(tape, attend, module, *args, **kwargs)
+        return attend(module, *args, **kwargs)
 
-    ALL_ATTENTION_FUNCTIONS[name] = attention
-    try:
+    with _around_attention(config._attn_implementation, probed):
         yield tape
+
+
+@contextmanager
+def _around_attention(name: str, wrapper: Callable[..., Any]) -> Iterator[None]:
+    """Let transformers call `wrapper(original, ...)` wherever it would call the attention function `name`."""
+    if name not in HEARD:
+        raise ValueError(f"cannot listen to attention {name!r}; call model.set_attn_implementation with one of {HEARD}")
+    # The table's local mapping shadows its registered functions, so models keep their implementation's name and mask.
+    shadow = ALL_ATTENTION_FUNCTIONS._local_mapping
+    before = shadow.get(name)
+    registered = ALL_ATTENTION_FUNCTIONS.get(name)
+
+    def call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        # The eager function is not in the table: each model's file has its own.
+        original = registered or sys.modules[type(module).__module__].eager_attention_forward
+        return wrapper(original, module, *args, **kwargs)
+
+    shadow[name] = call
+    try:
+        yield
     finally:
         if before is None:
-            del ALL_ATTENTION_FUNCTIONS[name]
+            del shadow[name]
         else:
-            ALL_ATTENTION_FUNCTIONS[name] = before
+            shadow[name] = before
 
 
-def _call_and_hear(
-    tape: Tape, function: Callable[..., Any], module: nn.Module, query: Tensor, key: Tensor, value: Tensor,
-    attention_mask: Tensor | None, *args: Any, **kwargs: Any,
+def _attend_and_hear(
+    tape: Tape,
+    attend: Callable[..., Any],
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    **kwargs: Any,
 ) -> Any:
-    result, lse = call_keeping_lse(function, module, query, key, value, attention_mask, *args, **kwargs)
+    _refuse_unknown_attention(module, query, key, attention_mask, kwargs)
+    result, lse = call_keeping_lse(attend, module, query, key, value, attention_mask, **kwargs)
     scale = kwargs.get("scaling")
+    # Autocast would turn the probe's own products to half precision.
     with torch.no_grad(), torch.autocast(query.device.type, enabled=False):
         layer = LayerAttention(
             query=query.detach(),
             key=key.detach(),
             mask=attention_mask,
-            scale=query.shape[-1] ** -0.5 if scale is None else float(scale),
+            scale=query.shape[-1] ** -0.5 if scale is None else scale,
             softcap=kwargs.get("softcap"),
             lse=lse,
         )
@@ -124,9 +102,29 @@ def _call_and_hear(
     return result
 
 
-def decoder_of(model: nn.Module) -> PreTrainedModel:
-    """The transformers model inside whatever wraps it. Raises ValueError if there is none."""
+def _refuse_unknown_attention(
+    module: nn.Module, query: Tensor, key: Tensor, attention_mask: Tensor | None, kwargs: dict[str, Any]
+) -> None:
+    layer = f"layer {module.layer_idx} ({type(module).__name__})"
+    if query.shape[2] != key.shape[2]:
+        raise ValueError(
+            f"{layer} got {query.shape[2]} queries for {key.shape[2]} keys; listen reads whole sequences: "
+            "run the forward pass without past_key_values"
+        )
+    unknown = [name for name in ("position_bias", "s_aux") if kwargs.get(name) is not None]
+    if unknown:
+        raise ValueError(f"{layer} uses {unknown} in its attention, which the probe does not know")
+    causal = kwargs.get("is_causal")
+    if attention_mask is None and not (getattr(module, "is_causal", True) if causal is None else causal):
+        raise ValueError(f"{layer} is not causal; listen reads decoders only")
+
+
+def _decoder(model: nn.Module) -> PreTrainedModel:
+    """The decoder of the transformers model inside whatever wraps it."""
     for module in model.modules():
-        if isinstance(module, PreTrainedModel):
-            return module
-    raise ValueError(f"listen needs a transformers model, possibly wrapped; {type(model).__name__} holds none")
+        if isinstance(module, torch._dynamo.OptimizedModule) or module._compiled_call_impl is not None:
+            raise ValueError("cannot listen to a compiled model: its graph no longer calls the attention function")
+    found = next((module for module in model.modules() if isinstance(module, PreTrainedModel)), None)
+    if found is None:
+        raise ValueError(f"listen needs a transformers model, bare or wrapped; {type(model).__name__} holds none")
+    return found.get_decoder()

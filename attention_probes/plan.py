@@ -23,6 +23,10 @@ class ProbePlan:
     """(H_lo, H_hi) of the future attention influence: how far ahead attention counts, in tokens, both ends included."""
     roles: HeadRoles | None = None
     """None reads the local statistic and the global one from all heads."""
+    per_head: bool = False
+    """Also read every head alone, and the statistics of whole rows; costs about as much as the attention itself."""
+    boundary_window: int | None = None
+    """Also read the masses that segments are cut by, this many tokens to either side; None does not."""
 
     def __post_init__(self) -> None:
         nearest, farthest = self.horizon
@@ -30,6 +34,8 @@ class ProbePlan:
             raise ValueError(f"window must be at least 1 token, got {self.window}")
         if not 0 <= nearest <= farthest:
             raise ValueError(f"horizon must be (nearest, farthest) with 0 <= nearest <= farthest, got {self.horizon}")
+        if self.boundary_window is not None and self.boundary_window < 1:
+            raise ValueError(f"boundary_window must be at least 1 token, got {self.boundary_window}")
         if self.roles is not None and self.layers is not None and not set(self.roles.layers) <= set(self.layers):
             raise ValueError(f"roles name heads of layers {self.roles.layers}, but the plan reads layers {self.layers}")
 

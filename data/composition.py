@@ -8,7 +8,6 @@ from data.constraints import Category, find_kind
 from data.instructions import Instruction
 from data.patterns import Pattern, Shot, write_prompt
 from data.problems import ConstraintSpec, Problem
-from data.witness import witness
 
 Drawn = tuple[str, Mapping[str, Any]]
 """A constraint before it is put in words: verifier id and arguments."""
@@ -24,15 +23,18 @@ SHOT_QUESTIONS = (
 
 
 def compose(
-    problem_id: str, instruction: Instruction, drawn: Sequence[Drawn], *, pattern: Pattern, rng: Random
-) -> Problem | None:
-    """The problem with each constraint's place in the prompt; None if an example is wanted and no answer is known."""
+    problem_id: str,
+    instruction: Instruction,
+    drawn: Sequence[Drawn],
+    *,
+    pattern: Pattern,
+    rng: Random,
+    answer: str | None = None,
+) -> Problem:
+    """The problem with each constraint's place in the prompt; `answer` keeps them all, for the pattern `example`."""
     phrases = [rng.choice(find_kind(kind_id).say(kwargs)) for kind_id, kwargs in drawn]
     shot = None
-    if pattern == "example":
-        answer = witness(drawn)
-        if answer is None:
-            return None
+    if pattern == "example" and answer is not None:
         shot = Shot(question=rng.choice(SHOT_QUESTIONS), answer=answer)
     content, spans = write_prompt(instruction.text, phrases, pattern=pattern, rng=rng, shot=shot)
     return Problem(

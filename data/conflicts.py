@@ -5,10 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from data import roles
+
 Arguments = Mapping[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Rule:
     """Two sets of kinds, and when a member of the one clashes with a member of the other."""
 
@@ -44,34 +46,17 @@ def _subject(kind: str, kwargs: Arguments) -> Any:
     return kwargs[SUBJECTS[kind]] if kind in SUBJECTS else None
 
 
-def _ids(*ids: str) -> frozenset[str]:
-    return frozenset(ids)
-
-
 def _always(first: Arguments, second: Arguments) -> bool:
     return True
 
 
 def _fixed_text(kwargs: Arguments) -> str:
     """The characters a constraint forces into the answer: its phrase, marker or keywords."""
-    words = [*kwargs.get("keywords", ()), *(kwargs.get(key, "") for key in ("keyword", *_PHRASES))]
+    words = [*kwargs.get("keywords", ()), *(kwargs[key] for key in ("keyword", *_PHRASES) if key in kwargs)]
     return " ".join(words)
 
 
-_PHRASES = ("phrase", "end_phrase", "postscript_marker", "mark")
-FORCES_TEXT = _ids(
-    "keywords:existence",
-    "keywords:frequency",
-    "content:starts_with",
-    "content:ends_with_mark",
-    "startend:end_checker",
-    "detectable_content:postscript",
-)
-WHOLE_CASE = _ids("change_case:english_lowercase", "change_case:english_capital")
-FIRST_CHARACTERS = _ids("content:starts_with", "startend:quotation", "detectable_format:json_format")
-LAST_CHARACTERS = _ids("content:ends_with_mark", "startend:end_checker", "startend:quotation", "detectable_format:json_format")
-SENTENCES = _ids("length:sentence_range", "length_constraints:number_sentences")
-WORDS = _ids("length:word_range", "length_constraints:number_words")
+_PHRASES = ("phrase", "end_phrase", "postscript_marker", "mark", "word", "first_word", "text", "prompt_to_repeat")
 
 
 def _forbids_forced(forbidding: Arguments, forcing: Arguments) -> bool:
@@ -80,16 +65,18 @@ def _forbids_forced(forbidding: Arguments, forcing: Arguments) -> bool:
 
 
 def _excludes_forced(excluding: Arguments, forcing: Arguments) -> bool:
-    return excluding["mark"] in _fixed_text(forcing)
+    excluded = excluding.get("mark") or excluding["letter"]
+    return excluded.lower() in _fixed_text(forcing).lower()
 
 
 def _too_many_letters(limiting: Arguments, forcing: Arguments) -> bool:
-    forced = _fixed_text(forcing).lower().count(limiting["letter"].lower()) * forcing.get("frequency", 1)
+    times = forcing.get("frequency", forcing.get("minimum", 1))
+    forced = _fixed_text(forcing).lower().count(limiting["letter"].lower()) * times
     return limiting["let_relation"] == "less than" and forced >= limiting["let_frequency"]
 
 
 def _ends_otherwise(mark: Arguments, phrase: Arguments) -> bool:
-    return not phrase["end_phrase"].endswith(mark["mark"])
+    return not _fixed_text(phrase).endswith(mark["mark"])
 
 
 def bounds(kwargs: Arguments) -> tuple[int, int | None]:
@@ -112,79 +99,51 @@ def _fewer_words_than_sentences(words: Arguments, sentences: Arguments) -> bool:
     return most is not None and most < 4 * bounds(sentences)[0]
 
 
+def _one_sentence(sentences: Arguments, other: Arguments) -> bool:
+    return bounds(sentences)[1] == 1
+
+
+def _few_sentences(sentences: Arguments, other: Arguments) -> bool:
+    return bounds(sentences)[1] in (1, 2)
+
+
 RULES = (
+    Rule(roles.CASES, roles.CASES, _always, "two rules about letter case, where one leaves nothing to the other"),
+    Rule(roles.ONE_CASE, roles.CASED_TEXT, _always, "a text whose letter case is given, yet another case is required"),
     Rule(
-        first=_ids("change_case:english_lowercase"),
-        second=_ids("change_case:english_capital", "change_case:capital_word_frequency", "detectable_content:postscript"),
-        clashes=_always,
-        reason="small letters only, yet capitals are required",
+        frozenset({"change_case:english_lowercase", "change_case:all_lowercase"}),
+        frozenset({"detectable_content:postscript"}),
+        _always,
+        "small letters only, yet a marker in capitals",
     ),
-    Rule(
-        first=_ids("change_case:english_capital"),
-        second=_ids("change_case:capital_word_frequency"),
-        clashes=_always,
-        reason="capitals everywhere leave nothing to count",
-    ),
-    Rule(
-        first=WHOLE_CASE,
-        second=_ids("content:starts_with", "startend:end_checker"),
-        clashes=_always,
-        reason="a phrase in mixed case, yet one case only",
-    ),
-    Rule(
-        first=_ids("startend:quotation", "detectable_format:json_format"),
-        second=FIRST_CHARACTERS | LAST_CHARACTERS,
-        clashes=_always,
-        reason="two rules about the same first or last character",
-    ),
-    Rule(
-        first=_ids("content:ends_with_mark"),
-        second=_ids("startend:end_checker"),
-        clashes=_ends_otherwise,
-        reason="the last phrase has another mark",
-    ),
-    Rule(
-        first=_ids("startend:end_checker"),
-        second=_ids("detectable_content:postscript"),
-        clashes=_always,
-        reason="two rules about what comes last",
-    ),
-    Rule(
-        first=_ids("keywords:forbidden_words"),
-        second=FORCES_TEXT,
-        clashes=_forbids_forced,
-        reason="a required word is forbidden",
-    ),
-    Rule(
-        first=_ids("content:exclude_mark"),
-        second=FORCES_TEXT,
-        clashes=_excludes_forced,
-        reason="a required mark is excluded",
-    ),
-    Rule(
-        first=_ids("keywords:letter_frequency"),
-        second=FORCES_TEXT,
-        clashes=_too_many_letters,
-        reason="required words have the letter too often",
-    ),
-    Rule(
-        first=SENTENCES,
-        second=_ids("startend:end_checker", "detectable_content:postscript"),
-        clashes=lambda sentences, ending: bounds(sentences)[1] == 1,
-        reason="one sentence only, yet the ending is a sentence of its own",
-    ),
-    Rule(first=SENTENCES, second=SENTENCES, clashes=_counts_apart, reason="no sentence count is in both ranges"),
-    Rule(first=WORDS, second=WORDS, clashes=_counts_apart, reason="no word count is in both ranges"),
-    Rule(
-        first=WORDS,
-        second=SENTENCES,
-        clashes=_fewer_words_than_sentences,
-        reason="more sentences than the words allow",
-    ),
-    Rule(
-        first=_ids("detectable_format:number_bullet_lists"),
-        second=SENTENCES | _ids("startend:quotation"),
-        clashes=_always,
-        reason="bullet points are no sentences",
-    ),
+    Rule(roles.FIRST, roles.FIRST, _always, "two rules about what comes first"),
+    Rule(roles.FIRST, roles.HEADS, _always, "a heading and something else come first"),
+    Rule(roles.LAST, roles.LAST, _always, "two rules about what comes last"),
+    Rule(roles.END_MARK, roles.CLOSINGS, _ends_otherwise, "the last phrase has another mark"),
+    Rule(roles.END_MARK, roles.ENCLOSED, _always, "two rules about the last character"),
+    Rule(roles.LAST_WORDS, roles.BLOCKS, _always, "the running text comes last, yet other lines follow it"),
+    Rule(roles.SHAPES, roles.UNSHAPED, _always, "every line, sentence or word has a shape that the other part breaks"),
+    Rule(roles.CLOSED_SHAPES, roles.EXTRA_WORDS, _always, "no room for a word that is given"),
+    Rule(roles.EACH_SENTENCE, roles.BLOCKS, _always, "a rule about every sentence, yet lines that are none"),
+    Rule(roles.EACH_SENTENCE, roles.SENTENCE_SHAPES, _always, "two rules about every sentence"),
+    Rule(roles.GROWING, roles.EXTRA_WORDS, _always, "words that are given lengthen a sentence out of turn"),
+    Rule(roles.EACH_LINE, roles.LINES, _always, "a rule about lines, yet lines of their own"),
+    Rule(roles.PARAGRAPHS, roles.BLOCKS | roles.PARAGRAPHS, _always, "two rules about what parts the text"),
+    Rule(roles.PLAIN, roles.MARKDOWN | roles.DIVIDED, _always, "plain text, yet Markdown is required"),
+    Rule(roles.NO_LISTS, roles.LISTS, _always, "no list, yet a list is required"),
+    Rule(roles.ONLY_MARKS, roles.MARKED, _always, "a mark is required that is not allowed"),
+    Rule(roles.FEW_DIGITS, roles.DIGITS, _always, "digits are required that are not allowed"),
+    Rule(roles.HEADS, roles.HEADS, _always, "two rules about headings"),
+    Rule(roles.LISTS, roles.LISTS, _always, "two rules about lists"),
+    Rule(roles.JSON | roles.XML, roles.JSON | roles.XML | roles.TABLES, _always, "two structured answers"),
+    Rule(roles.FORBIDDEN_WORDS, roles.NAMED_WORDS, _forbids_forced, "a required word is forbidden"),
+    Rule(roles.EXCLUSIONS, roles.NAMED_WORDS, _excludes_forced, "a required letter or mark is excluded"),
+    Rule(roles.LETTER_COUNT, roles.NAMED_WORDS, _too_many_letters, "required words have the letter too often"),
+    Rule(roles.SENTENCES, roles.CLOSINGS, _one_sentence, "one sentence, yet the ending is a sentence of its own"),
+    Rule(roles.SENTENCES, roles.POSTSCRIPT, _few_sentences, "few sentences, yet a postscript is one or two of its own"),
+    Rule(roles.SENTENCES, roles.SENTENCES, _counts_apart, "no sentence count is in both ranges"),
+    Rule(roles.NUM_WORDS, roles.NUM_WORDS, _counts_apart, "no word count is in both ranges"),
+    Rule(roles.NUM_WORDS, roles.SENTENCES, _fewer_words_than_sentences, "more sentences than the words allow"),
+    Rule(roles.LISTS, roles.SENTENCES | roles.ENCLOSED, _always, "list items are no sentences"),
 )
+"""Every rule holds in both directions."""

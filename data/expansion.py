@@ -5,10 +5,11 @@ from random import Random
 
 from data.composition import Drawn, categories, compose
 from data.conflicts import conflict
-from data.constraints import CATEGORIES, KINDS, SHORT_KINDS, find_kind
+from data.constraints import CATEGORIES, GENERAL_KINDS, SHORT_KINDS, find_kind
 from data.instructions import Instruction, Split, instructions
 from data.patterns import Pattern
 from data.problems import Problem
+from data.witness import witness
 
 MAX_DRAWS = 1000
 """Redraws before a set of kinds is called hopeless; a fitting draw comes within a few."""
@@ -36,8 +37,9 @@ def instruction_problem(
     pool = _pool(kinds, SHORT_KINDS)
     for _ in range(MAX_DRAWS):
         drawn = draw_constraints(rng, instruction, kinds=pool, number=number)
-        if problem := compose(f"{split}-{seed}-{index}", instruction, drawn, pattern=pattern, rng=rng):
-            return problem
+        answer = witness(drawn) if pattern == "example" else None
+        if pattern != "example" or answer is not None:
+            return compose(f"{split}-{seed}-{index}", instruction, drawn, pattern=pattern, rng=rng, answer=answer)
     raise ValueError(f"found no {pattern} prompt in {MAX_DRAWS} draws from kinds {sorted(pool)}")
 
 
@@ -53,9 +55,9 @@ def leveled_problem(
     """As `instruction_problem`, with constraints from exactly `level` main categories (MulDimIF's level I to IV).
 
     Categories are covered one after the other, each with one or two constraints, language with one
-    (arXiv 2505.07591, section 3). `kinds` None draws from every kind.
+    (arXiv 2505.07591, section 3), and a witness proves that they can be kept together. `kinds` None draws from all `GENERAL_KINDS`.
     """
-    pool = _pool(kinds, tuple(KINDS))
+    pool = _pool(kinds, GENERAL_KINDS)
     reachable = len({find_kind(kind_id).category for kind_id in pool})
     if not 1 <= level <= reachable:
         raise ValueError(f"level must be between 1 and {reachable}, the categories of the kinds given; got {level}")
@@ -64,10 +66,9 @@ def leveled_problem(
     instruction = _instruction(seed, index, split)
     for _ in range(MAX_DRAWS):
         drawn = _draw_level(rng, instruction, pool, level)
-        if len(categories(drawn)) < level:
-            continue
-        if problem := compose(name, instruction, drawn, pattern=pattern, rng=rng):
-            return problem
+        answer = witness(drawn) if len(categories(drawn)) == level else None
+        if answer is not None:
+            return compose(name, instruction, drawn, pattern=pattern, rng=rng, answer=answer)
     raise ValueError(f"found no level {level} {pattern} prompt in {MAX_DRAWS} draws from kinds {sorted(pool)}")
 
 

@@ -37,12 +37,14 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train an adapter, as in: heed train quickstart trainer.learning_rate=1e-5"""
+    from launch.environment import prepare_environment
     from rl.settings import load_config, resolved_yaml
 
     config = load_config(recipe, overrides or [])
     if dry_run:
         typer.echo(config.model_dump_json(indent=2) if as_json else resolved_yaml(config).rstrip())
         return
+    prepare_environment(config)
     from rl.run import train as train_run
 
     with _talking_on_stderr(as_json):
@@ -63,6 +65,9 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Score a run's adapter beside its base model, or any model, on held-out problems."""
+    from launch.environment import prepare_environment
+
+    prepare_environment()
     from rl.measure import evaluate_command
 
     with _talking_on_stderr(as_json):
@@ -74,6 +79,9 @@ def evaluate(
 @app.command()
 def export(run: Annotated[Path, typer.Argument(help="A run folder.")], as_json: AsJson = False) -> None:
     """Prove that a run's adapter loads elsewhere and says what the trained model said."""
+    from launch.environment import prepare_environment
+
+    prepare_environment()
     from rl.export import export_command, export_run
 
     if as_json:

@@ -36,7 +36,7 @@ def main() -> None:
     # Without dependencies: the lock names them all, and a resolver might bring a second build of torch.
     install("--no-deps", "--requirement", str(LOCK))
     install("--no-deps", "--editable", str(ROOT))
-    run([str(PYTHON), "-c", "import datasets, peft, ray, trl, wandb, rl.models"])
+    run([str(PYTHON), "-c", "import datasets, ray, wandb, rl.models; from trl import GRPOTrainer"])
     READY.write_text(f"torch {torch_version(PYTHON)}\n")
 
 
@@ -54,7 +54,7 @@ def install_torch() -> None:
     if fits(found := torch_version(PYTHON)):
         print(f"keeping torch {found}", flush=True)
         return
-    run(module("pip", "uninstall", "--quiet", "--yes", "torch"))
+    run(module("pip", "uninstall", "-qq", "--yes", "torch"))
     if has_nvidia_driver():
         run(module("pip", "install", TORCH))
     elif succeeds(module(*FROM_CPU_INDEX, "--dry-run"), environment=BRIEFLY, seconds=BRIEFLY_SECONDS):

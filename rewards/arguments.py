@@ -10,6 +10,8 @@ Phrase = Annotated[str, Field(min_length=1, pattern=r"\S")]
 """Text with at least one character that is no white space."""
 Phrases = Annotated[list[Phrase], Field(min_length=1)]
 Character = Annotated[str, Field(min_length=1, max_length=1, pattern=r"\S")]
+Letter = Annotated[str, Field(pattern=r"^\p{L}$")]
+Letters = Annotated[str, Field(pattern=r"^\p{L}+$")]
 Count = Annotated[int, Field(ge=0)]
 """How many; may be zero."""
 Ordinal = Annotated[int, Field(ge=1)]
@@ -45,6 +47,7 @@ def arguments_of(verifier: Callable[..., Any]) -> type[Arguments]:
 def complaint(error: ValidationError) -> str:
     """What was wrong with the arguments, in one line."""
     return "; ".join(
-        f"{'.'.join(map(str, item['loc'])) or 'arguments'}: {item['msg'].removeprefix('Value error, ')} (given {str(item['input'])[:60]!r})"
+        f"{'.'.join(map(str, item['loc'])) or 'all'}: {item['msg'].removeprefix('Value error, ')}, "
+        f"given {repr(item['input'])[:60]}"
         for item in error.errors(include_url=False)
     )

@@ -30,7 +30,7 @@ def range_margin(count: int, minimum: int, maximum: int) -> float:
     return float(min(count - minimum, maximum - count))
 
 
-def whole_text(completion: str, margin: float) -> Verdict:
+def whole_text(completion: str, margin: int | float) -> Verdict:
     """Verdict of a global rule: the evidence is the whole completion."""
     return Verdict(satisfied=margin >= 0, margin=float(margin), evidence=((0, len(completion)),) if completion else ())
 
@@ -87,6 +87,6 @@ def every_count(
 
 
 def at_place(kept: bool, span: Span | None) -> Verdict:
-    """Verdict of a rule about one place of a text, or about a place that the text does not have (None). Margin 0 or -1."""
+    """Verdict of a rule about one place, or about a place that the text does not have (None). Margin 0 or -1."""
     assert span is not None or not kept, "what is kept is kept somewhere"
     return Verdict(satisfied=kept, margin=0.0 if kept else -1.0, evidence=(span,) if span and span[0] < span[1] else ())

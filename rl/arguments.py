@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from trl import GRPOConfig
+from trl.trainer.grpo_config import GRPOConfig
 
 from rl.config import Config
 
@@ -16,7 +16,9 @@ def grpo_arguments(config: Config, *, folder: Path, bf16: bool) -> GRPOConfig:
     that a default that changes upstream cannot change an experiment. Raises ValueError when TRL refuses the settings.
     """
     cuda = torch.cuda.is_available()
-    stated: dict[str, Any] = config.trainer.model_dump() | {
+    stated: dict[str, Any] = {
+        **config.trl,
+        **config.trainer.model_dump(),
         # transformers 5.23 renames the field and warns whenever only the old name is set.
         "activation_checkpointing": config.trainer.gradient_checkpointing,
         "output_dir": str(folder),
@@ -33,6 +35,6 @@ def grpo_arguments(config: Config, *, folder: Path, bf16: bool) -> GRPOConfig:
         "save_strategy": "steps",
     }
     try:
-        return GRPOConfig(**stated, **config.trl)
+        return GRPOConfig(**stated)
     except (TypeError, ValueError) as error:
         raise ValueError(f"TRL refuses these settings: {error}") from error

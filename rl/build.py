@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from data.problems import Problem
 from peft import LoraConfig
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback, TrainerCallback
 
 from rl.arguments import grpo_arguments
 from rl.config import Config, Lora
@@ -13,7 +13,7 @@ from rl.credit.assigner import CreditAssigner
 from rl.datasets import as_dataset
 from rl.grpo import CreditGRPOTrainer
 from rl.journal import Journal
-from rl.models import load_model, load_tokenizer, resolve_dtype
+from rl.models import load_model, load_tokenizer, model_path, resolve_dtype
 from rl.record import RolloutRecorder
 from rl.rollouts.engine_hf import TransformersEngine
 from rl.rollouts.local import Rollouts
@@ -27,10 +27,12 @@ def build_trainer(
     tokenizer = load_tokenizer(config.model.name)
     dtype = resolve_dtype(config.model.dtype)
     model = load_model(config.model.name, dtype=dtype)
+    # PEFT looks for the base model's config at every save; a hub name would cost a request each time.
+    model.name_or_path = model_path(config.model.name)
     rewards, weights = reward_functions(config.rewards)
     arguments = grpo_arguments(config, folder=folder, bf16=dtype == torch.bfloat16)
     arguments.reward_weights = weights
-    return CreditGRPOTrainer(
+    trainer = CreditGRPOTrainer(
         model=model,
         args=arguments,
         processing_class=tokenizer,
@@ -42,6 +44,8 @@ def build_trainer(
         recorder=RolloutRecorder(Journal(folder / "rollouts.jsonl"), num_generations=config.trainer.num_generations),
         callbacks=callbacks,
     )
+    trainer.remove_callback(PrinterCallback)  # the progress bar shows what it would print
+    return trainer
 
 
 def lora_config(lora: Lora) -> LoraConfig:

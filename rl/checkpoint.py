@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -40,7 +41,8 @@ def save_generation_buffer(checkpoint: Path, step: int, buffered: list[dict[str,
     TRL alone forgets both, and a resume inside a generation buffer would sample other completions.
     """
     tensors = {
-        f"{index}/{name}": value.contiguous().cpu()
+        # TRL's batches share memory (the token count), which safetensors refuses.
+        f"{index}/{name}": value.cpu().clone(memory_format=torch.contiguous_format)
         for index, batch in enumerate(buffered or [])
         for name, value in batch.items()
         if isinstance(value, Tensor)

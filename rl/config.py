@@ -33,7 +33,11 @@ class Section(BaseModel):
     """A strict group of settings: an unknown key is an error, and a value is never rewritten."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, ser_json_inf_nan="constants", use_attribute_docstrings=True
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        ser_json_inf_nan="constants",  # those of the `trl` block; the default would write null
+        use_attribute_docstrings=True,
     )
 
 
@@ -61,7 +65,7 @@ class Data(Section):
     @field_validator("kinds")
     @classmethod
     def _kinds_are_known(cls, kinds: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        # Imported here: the verifiers' libraries cost half a second that most starts can spare.
+        # Imported here: most starts need neither the kinds nor the wait for their libraries.
         from data.constraints import find_kind
 
         for kind in kinds or ():

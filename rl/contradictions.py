@@ -1,5 +1,6 @@
 """Contradictions: settings that are each allowed, but not together; every one names its keys and the fix."""
 
+from bisect import bisect
 from collections.abc import Iterator
 from math import gcd
 
@@ -41,9 +42,8 @@ def _nearest_multiples(value: int, step: int) -> list[int]:
 
 def _nearest_divisors(total: int, value: int) -> list[int]:
     divisors = [number for number in range(2, total + 1) if total % number == 0]
-    return [number for number in divisors if number < value][-1:] + [number for number in divisors if number > value][
-        :1
-    ]
+    place = bisect(divisors, value)
+    return divisors[max(place - 1, 0) : place + 1]
 
 
 def _either(numbers: list[int]) -> str:
@@ -102,8 +102,8 @@ def _probe(probe: Probe) -> Iterator[str]:
 def _data(data: Data) -> Iterator[str]:
     if data.path is None and data.held_out_path is not None:
         yield (
-            f"data.held_out_path={data.held_out_path} needs a data.path to train on; without one, both kinds of problems "
-            "are drawn from our own instructions: set data.path, or drop held_out_path"
+            f"data.held_out_path={data.held_out_path} needs a data.path to train on; without one, all problems are "
+            "drawn from our own instructions: set data.path, or drop held_out_path"
         )
     if data.path is not None and data.kinds is not None:
         yield (

@@ -96,11 +96,8 @@ def fresh_logits(base: str, adapter: Path, ids: Tensor) -> Tensor:
     with tempfile.TemporaryDirectory() as scratch:
         tokens, logits = Path(scratch, "tokens.safetensors"), Path(scratch, "logits.safetensors")
         save_file({"ids": ids}, tokens)
-        model = Path(scratch, "tiny") if base == "tiny" else Path(model_path(base))
-        if base == "tiny":
-            load_model(base, dtype=torch.float32).save_pretrained(model)
         script = Path(__file__).with_name("plain_peft.py")
-        command = [sys.executable, str(script), str(model), str(adapter.resolve()), str(tokens), str(logits)]
+        command = [sys.executable, str(script), model_path(base), str(adapter.resolve()), str(tokens), str(logits)]
         outcome = subprocess.run(command, cwd=scratch, capture_output=True, text=True)
         if outcome.returncode != 0:
             raise ValueError(f"plain PEFT could not load {adapter}:\n{outcome.stderr.strip().splitlines()[-1]}")

@@ -24,7 +24,8 @@ def save_adapter(model: PeftModel, folder: Path, config: Config, summary: dict[s
     final = folder / "adapters" / "default"
     temporary = final.with_name(f".default.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
-    model.save_pretrained(str(temporary), safe_serialization=True)
+    model.peft_config["default"].base_model_name_or_path = config.model.name
+    model.save_pretrained(str(temporary), save_embedding_layers=False)
     write_text(temporary / "README.md", model_card(config, summary))
     if final.exists():
         shutil.rmtree(final)

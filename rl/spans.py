@@ -16,21 +16,26 @@ def completion_spans(tokenizer: PreTrainedTokenizerBase, completion_ids: Sequenc
     The sampled ids are decoded cumulatively, never re-tokenised, because about half of all id sequences do not survive
     re-encoding. A character whose bytes are shared by several tokens belongs to each of them.
     """
+    special = frozenset(tokenizer.all_special_ids)
+    last = max((index for index, token in enumerate(completion_ids) if token not in special), default=0)
     spans: list[Span] = []
-    finished, anchor, open_since = 0, 0, 0
-    for index in range(len(completion_ids)):
+    open_tokens: list[int] = []
+    finished, anchor = 0, 0
+    for index, token in enumerate(completion_ids):
+        spans.append((finished, finished))
+        if token in special:
+            continue
+        open_tokens.append(index)
         # One finished token before the open ones keeps a leading space that decoding would strip.
         text = tokenizer.decode(completion_ids[anchor : index + 1], skip_special_tokens=True)
-        before = tokenizer.decode(completion_ids[anchor:open_since], skip_special_tokens=True)
+        before = tokenizer.decode(completion_ids[anchor : open_tokens[0]], skip_special_tokens=True)
         fresh = text[len(before) :]
-        if fresh.endswith(UNFINISHED):
-            spans.append((finished, finished))
+        if fresh.endswith(UNFINISHED) and index < last:
             continue
         end = finished + len(fresh)
-        for unfinished in range(open_since, index):
-            spans[unfinished] = (finished, end)
-        spans.append((finished, end))
-        finished, anchor, open_since = end, index, index + 1
+        for writer in open_tokens:
+            spans[writer] = (finished, end)
+        finished, anchor, open_tokens = end, index, []
     return spans
 
 

@@ -19,7 +19,7 @@ from rl.builtin import builtin_path
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--slow", action="store_true", help="run the slow and the chaos tests (on when CI is set)")
+    parser.addoption("--slow", action="store_true", help="run the slow tests too (on when CI is set)")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -27,14 +27,29 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for marker, reason in _unwanted(config).items():
             if marker in item.keywords:
                 item.add_marker(pytest.mark.skip(reason=reason))
+        if "gpu" in item.keywords and not _has_gpu():
+            item.add_marker(pytest.mark.skip(reason="needs CUDA"))
 
 
 def _unwanted(config: pytest.Config) -> dict[str, str]:
-    """Markers that do not run here, each with what to type; a marker named with -m is wanted."""
+    """Markers that run only when asked for, each with what to type; naming one with -m asks for it."""
     reasons = {"benchmark": "run `pytest -m benchmark`"}
     if not (config.getoption("--slow") or os.environ.get("CI")):
         reasons |= dict.fromkeys(("slow", "chaos"), "run `make test-slow`")
     return {marker: reason for marker, reason in reasons.items() if marker not in config.option.markexpr}
+
+
+def _has_gpu() -> bool:
+    # Imported here: most of the suite needs no torch to be collected.
+    import torch
+
+    return torch.cuda.is_available()
+
+
+@pytest.fixture(scope="session")
+def benchmark_data() -> Path:
+    """The folder of real benchmark data; tests marked `benchmark` skip where there is none."""
+    return Path(os.environ["HEED_BENCHMARK_DATA"])
 
 
 @pytest.fixture(scope="session")

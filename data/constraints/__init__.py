@@ -4,20 +4,23 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import get_args
 
-from data.constraints import content, format, language, length
+from data.constraints import content, format, language, length, structured, words
 from data.constraints.taxonomy import Category, Kind
 
 KINDS = MappingProxyType(
-    {kind.id: kind for kind in (*content.KINDS, *format.KINDS, *language.KINDS, *length.KINDS)}
+    {kind.id: kind for table in (words, content, format, structured, language, length) for kind in table.KINDS}
 )
 """Verifier id -> the kind we can draw and say."""
 
 SHORT_KINDS = tuple(kind.id for kind in KINDS.values() if kind.short)
 """Kinds that suit a small model with some thirty words to answer; the quickstart draws from these."""
 
+GENERAL_KINDS = tuple(kind.id for kind in KINDS.values() if not kind.about_prompt)
+"""Kinds that any prompt can be given; levels are drawn from these."""
+
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 
-__all__ = ["CATEGORIES", "KINDS", "SHORT_KINDS", "Category", "Kind", "find_kind"]
+__all__ = ["CATEGORIES", "GENERAL_KINDS", "KINDS", "SHORT_KINDS", "Category", "Kind", "find_kind"]
 
 
 def find_kind(kind_id: str) -> Kind:

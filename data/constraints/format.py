@@ -1,6 +1,10 @@
-"""Format constraints: titles, lists, highlights and other structure of an answer."""
+"""Format constraints: headings, lists, highlights and other Markdown structure of an answer."""
 
-from data.constraints.taxonomy import Arguments, Kind, always, count, nothing
+from random import Random
+from typing import Any
+
+from data.constraints.taxonomy import Arguments, Kind, count, counting, drawn_from, fixed, naming
+from data.instructions import Instruction
 
 
 def _say_highlights(kwargs: Arguments) -> list[str]:
@@ -21,16 +25,34 @@ def _say_bullets(kwargs: Arguments) -> list[str]:
     ]
 
 
-KINDS = (
-    Kind(
-        id="detectable_format:title",
-        category="format",
-        draw=nothing,
-        say=always(
-            "give a title in double angle brackets, such as <<title>>",
-            "add a title wrapped like <<this>>",
-            "include a <<title>> in double angle brackets",
-        ),
+def _levels(rng: Random, instruction: Instruction) -> dict[str, Any]:
+    return {"levels": rng.choice(([1], [2], [3], [1, 2], [2, 3]))}
+
+
+def _say_levels(kwargs: Arguments) -> list[str]:
+    levels = kwargs["levels"]
+    if len(levels) == 1:
+        mark = "#" * levels[0]
+        return [
+            f"use a level {levels[0]} heading",
+            f"include a Markdown heading of level {levels[0]}",
+            f"add a heading that starts with {mark}",
+        ]
+    named = f"{', '.join(map(str, levels[:-1]))} and {levels[-1]}"
+    return [
+        f"use headings of levels {named}",
+        f"include Markdown headings of levels {named}",
+        f"structure your answer with headings of levels {named}",
+    ]
+
+
+DETECTABLE = (
+    fixed(
+        "detectable_format:title",
+        "format",
+        "give a title in double angle brackets, such as <<title>>",
+        "add a title wrapped like <<this>>",
+        "include a <<title>> in double angle brackets",
         short=True,
     ),
     Kind(
@@ -47,4 +69,64 @@ KINDS = (
         say=_say_bullets,
         short=True,
     ),
+    naming(
+        "detectable_format:multiple_sections",
+        "format",
+        lambda rng, instruction: {"section_spliter": rng.choice(("Section", "PART")), "num_sections": rng.randint(2, 3)},
+        "write {num_sections} sections, each marked {section_spliter} X with its number",
+        "divide your answer into {num_sections} sections headed {section_spliter} 1 and so on",
+        "mark {num_sections} sections with {section_spliter} and a number",
+    ),
+    fixed(
+        "detectable_format:constrained_response",
+        "format",
+        "include 'My answer is yes.', 'My answer is no.' or 'My answer is maybe.'",
+        "answer with 'My answer is yes.', 'My answer is no.' or 'My answer is maybe.'",
+        "choose from 'My answer is yes.', 'My answer is no.' and 'My answer is maybe.'",
+    ),
 )
+MARKDOWN = (
+    Kind(id="format:heading_levels", category="format", draw=_levels, say=_say_levels),
+    counting("format:headings", "format", "num_headings", "heading", numbers=(1, 3), where=" in Markdown"),
+    counting(
+        "format:heading_depth",
+        "format",
+        "num_levels",
+        "different heading level",
+        numbers=(1, 3),
+        relations=("at least", "exactly"),
+    ),
+    counting("format:block_quotes", "format", "num_quotes", "Markdown block quote", numbers=(1, 2)),
+    counting("format:bold", "format", "num_bold", "piece of **bold** text", numbers=(1, 3)),
+    counting("format:bullet_items", "format", "num_items", "bullet item", numbers=(2, 4)),
+    counting("format:numbered_items", "format", "num_items", "numbered item", numbers=(2, 4)),
+    counting("format:checked_items", "format", "num_items", "item of a task list", numbers=(2, 3), where=" such as - [ ]"),
+    counting("format:code_fences", "format", "num_fences", "fenced code block", numbers=(1, 2)),
+    counting("format:markdown_links", "format", "num_links", "link of the form [text](address)", numbers=(1, 2)),
+    counting("format:rules", "format", "num_rules", "horizontal rule", numbers=(1, 2)),
+    naming(
+        "format:list_depth",
+        "format",
+        lambda rng, instruction: {"depth": rng.randint(1, 2), "relation": rng.choice(("at least", "exactly"))},
+        "nest your lists {relation} {depth} deep",
+        "use lists nested {relation} {depth} deep",
+        "have lists that go {relation} {depth} deep",
+    ),
+    naming(
+        "format:code_language",
+        "format",
+        drawn_from("language", ("python", "bash", "json")),
+        "include a fenced code block marked {language}",
+        "add a ```{language} code block",
+        "put some {language} into a fenced block that names it",
+    ),
+    fixed("format:no_lists", "format", "avoid lists", "use no bullet points and no numbered lists", "write without any list"),
+    fixed(
+        "format:plain_text",
+        "format",
+        "write plain text without any Markdown",
+        "use no Markdown at all",
+        "avoid headings, lists, tables and other Markdown",
+    ),
+)
+KINDS = (*DETECTABLE, *MARKDOWN)

@@ -1,10 +1,12 @@
-"""Language constraints: which language, and which letter case, an answer is written in."""
+"""Language constraints: which language, script and letter case an answer is written in."""
 
-from data.constraints.taxonomy import Arguments, Kind, always, count, nothing
+from data.constraints.taxonomy import Arguments, Kind, drawn_from, fixed, related
+
+LANGUAGES = {"en": "English", "de": "German", "es": "Spanish", "fr": "French", "it": "Italian", "pt": "Portuguese"}
 
 
 def _say_capital_words(kwargs: Arguments) -> list[str]:
-    words = f"{kwargs['capital_relation']} {count(kwargs['capital_frequency'], 'word')}"
+    words = related(kwargs["capital_relation"], kwargs["capital_frequency"], "word")
     return [
         f"write {words} in all capital letters",
         f"put {words} in CAPITAL letters",
@@ -12,27 +14,31 @@ def _say_capital_words(kwargs: Arguments) -> list[str]:
     ]
 
 
+def _say_language(kwargs: Arguments) -> list[str]:
+    name = LANGUAGES.get(kwargs["language"], f"the language '{kwargs['language']}'")
+    return [f"answer in {name}", f"write in {name} only", f"use {name} and no other language"]
+
+
+def _say_script(kwargs: Arguments) -> list[str]:
+    script = kwargs["script"]
+    return [f"use {script} letters only", f"write in {script} script", f"keep to {script} letters"]
+
+
 KINDS = (
-    Kind(
-        id="change_case:english_lowercase",
-        category="language",
-        draw=nothing,
-        say=always(
-            "write everything in lowercase letters",
-            "use only lowercase letters",
-            "answer in English without any capital letters",
-        ),
+    fixed(
+        "change_case:english_lowercase",
+        "language",
+        "write everything in lowercase letters",
+        "use only lowercase letters",
+        "answer in English without any capital letters",
         short=True,
     ),
-    Kind(
-        id="change_case:english_capital",
-        category="language",
-        draw=nothing,
-        say=always(
-            "write everything in CAPITAL LETTERS",
-            "use only capital letters",
-            "answer in English with every letter capitalized",
-        ),
+    fixed(
+        "change_case:english_capital",
+        "language",
+        "write everything in CAPITAL LETTERS",
+        "use only capital letters",
+        "answer in English with every letter capitalized",
         short=True,
     ),
     Kind(
@@ -41,5 +47,42 @@ KINDS = (
         draw=lambda rng, instruction: {"capital_frequency": rng.randint(1, 3), "capital_relation": "at least"},
         say=_say_capital_words,
         short=True,
+    ),
+    fixed(
+        "change_case:title_case",
+        "language",
+        "start each word with a capital letter",
+        "capitalize the first letter of every word",
+        "write Every Word With A Capital",
+    ),
+    fixed(
+        "change_case:sentence_capitals",
+        "language",
+        "start every sentence with a capital letter",
+        "begin each sentence with a capital",
+        "capitalize the first letter of every sentence",
+    ),
+    fixed("change_case:all_lowercase", "language", "use no capital letters", "avoid capitals", "write in small letters only"),
+    fixed("change_case:all_uppercase", "language", "use no small letters", "avoid small letters", "write in capitals only"),
+    Kind(
+        id="language:response_language",
+        category="language",
+        draw=drawn_from("language", tuple(LANGUAGES)),
+        say=_say_language,
+    ),
+    Kind(id="language:script", category="language", draw=drawn_from("script", ("Latin",)), say=_say_script),
+    fixed(
+        "language:simplified_chinese",
+        "language",
+        "answer in Simplified Chinese",
+        "write in Simplified Chinese characters",
+        "use Simplified Chinese",
+    ),
+    fixed(
+        "language:traditional_chinese",
+        "language",
+        "answer in Traditional Chinese",
+        "write in Traditional Chinese characters",
+        "use Traditional Chinese",
     ),
 )

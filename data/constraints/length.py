@@ -1,20 +1,18 @@
-"""Length constraints: how many words, sentences and paragraphs an answer has."""
+"""Length constraints: how many words, sentences, lines and paragraphs an answer and its parts have."""
 
 from random import Random
 from typing import Any
 
-from data.constraints.taxonomy import Arguments, Kind, count
+from data.constraints.taxonomy import Arguments, Draw, Kind, count, counting, fixed, naming, related
 from data.instructions import Instruction
 
 
-def _word_range(rng: Random, instruction: Instruction) -> dict[str, Any]:
-    minimum = rng.randint(5, 12)
-    return {"minimum": minimum, "maximum": minimum + rng.randint(8, 16)}
+def _span(lowest: tuple[int, int], width: tuple[int, int]) -> Draw:
+    def draw(rng: Random, instruction: Instruction) -> dict[str, Any]:
+        minimum = rng.randint(*lowest)
+        return {"minimum": minimum, "maximum": minimum + rng.randint(*width)}
 
-
-def _sentence_range(rng: Random, instruction: Instruction) -> dict[str, Any]:
-    minimum = rng.randint(1, 2)
-    return {"minimum": minimum, "maximum": minimum + rng.randint(0, 1)}
+    return draw
 
 
 def _sentence_bound(rng: Random, instruction: Instruction) -> dict[str, Any]:
@@ -22,43 +20,114 @@ def _sentence_bound(rng: Random, instruction: Instruction) -> dict[str, Any]:
     return {"num_sentences": 2 if relation == "at least" else rng.randint(2, 3), "relation": relation}
 
 
-def _say_range(kwargs: Arguments, noun: str) -> list[str]:
-    low, high = kwargs["minimum"], kwargs["maximum"]
-    if low == high:
-        return [f"write exactly {count(low, noun)}", f"use exactly {count(low, noun)}", f"answer in exactly {count(low, noun)}"]
-    return [
-        f"write between {low} and {high} {noun}s",
-        f"use at least {low} and at most {high} {noun}s",
-        f"answer in {low} to {high} {noun}s",
-    ]
+def _word_bound(rng: Random, instruction: Instruction) -> dict[str, Any]:
+    relation = rng.choice(("at least", "less than", "at most"))
+    return {"num_words": rng.choice((10, 15, 20) if relation == "at least" else (20, 30, 50)), "relation": relation}
 
 
-def _say_bound(kwargs: Arguments, key: str, noun: str) -> list[str]:
-    relation = "fewer than" if kwargs["relation"] == "less than" else kwargs["relation"]
-    amount = f"{relation} {count(kwargs[key], noun)}"
-    return [f"write {amount}", f"use {amount}", f"answer in {amount}"]
+def _first_word(rng: Random, instruction: Instruction) -> dict[str, Any]:
+    number = rng.randint(2, 3)
+    return {"num_paragraphs": number, "nth_paragraph": rng.randint(1, number), "first_word": rng.choice(instruction.words)}
 
 
-KINDS = (
-    Kind(
-        id="length:word_range",
-        category="length",
-        draw=_word_range,
-        say=lambda kwargs: _say_range(kwargs, "word"),
-        short=True,
-    ),
-    Kind(
-        id="length:sentence_range",
-        category="length",
-        draw=_sentence_range,
-        say=lambda kwargs: _say_range(kwargs, "sentence"),
-        short=True,
-    ),
+def _say_range(noun: str):
+    def say(kwargs: Arguments) -> list[str]:
+        low, high = kwargs["minimum"], kwargs["maximum"]
+        if low == high:
+            return [f"{verb} exactly {count(low, noun)}" for verb in ("write", "use", "answer in")]
+        if low <= 1:
+            return [f"{verb} at most {count(high, noun)}" for verb in ("write", "use", "answer in")]
+        if high >= NO_LIMIT:
+            return [f"{verb} at least {count(low, noun)}" for verb in ("write", "use", "answer in")]
+        return [
+            f"write between {low} and {high} {noun}s",
+            f"use at least {low} and at most {high} {noun}s",
+            f"answer in {low} to {high} {noun}s",
+        ]
+
+    return say
+
+
+def _say_bound(key: str, noun: str):
+    def say(kwargs: Arguments) -> list[str]:
+        amount = related(kwargs["relation"], kwargs[key], noun)
+        return [f"write {amount}", f"use {amount}", f"answer in {amount}"]
+
+    return say
+
+
+NO_LIMIT = 10**6
+"""A maximum that stands for none."""
+
+
+def _ranged(noun: str, draw: Draw, *, short: bool = False) -> Kind:
+    return Kind(id=f"length:{noun}_range", category="length", draw=draw, say=_say_range(noun), short=short)
+
+
+def _per_part(part: str, noun: str, numbers: tuple[int, int]) -> Kind:
+    return counting(
+        f"length:{noun}s_per_{part}",
+        "length",
+        f"num_{noun}s",
+        noun,
+        numbers=numbers,
+        relations=("at least", "at most"),
+        where=f" in every {PART_NAMES.get(part, part)}",
+    )
+
+
+PART_NAMES = {"item": "item of a list", "cell": "cell of a table", "heading": "heading you give"}
+
+WHOLE = (
+    _ranged("word", _span((6, 12), (4, 10)), short=True),
+    _ranged("sentence", _span((1, 2), (0, 1)), short=True),
     Kind(
         id="length_constraints:number_sentences",
         category="length",
         draw=_sentence_bound,
-        say=lambda kwargs: _say_bound(kwargs, "num_sentences", "sentence"),
+        say=_say_bound("num_sentences", "sentence"),
         short=True,
     ),
+    Kind(
+        id="length_constraints:number_words", category="length", draw=_word_bound, say=_say_bound("num_words", "word")
+    ),
+    _ranged("character", _span((40, 80), (60, 120))),
+    _ranged("line", _span((2, 3), (0, 2))),
+    _ranged("paragraph", _span((1, 2), (0, 1))),
+    counting("length:distinct_words", "length", "num_words", "different word", numbers=(10, 20), relations=("at least", "at most")),
+    naming(
+        "length_constraints:number_paragraphs",
+        "length",
+        lambda rng, instruction: {"num_paragraphs": rng.randint(2, 3)},
+        "write {num_paragraphs} paragraphs divided by ***",
+        "use {num_paragraphs} paragraphs with *** between them",
+        "answer in {num_paragraphs} paragraphs, divided by three asterisks ***",
+    ),
+    naming(
+        "length_constraints:nth_paragraph_first_word",
+        "length",
+        _first_word,
+        "write {num_paragraphs} paragraphs divided by empty lines, number {nth_paragraph} starting with '{first_word}'",
+        "use {num_paragraphs} paragraphs, empty lines between them, and begin number {nth_paragraph} with '{first_word}'",
+        "answer in {num_paragraphs} paragraphs; let paragraph {nth_paragraph} start with '{first_word}'",
+    ),
 )
+PARTS = (
+    _per_part("sentence", "word", (4, 12)),
+    _per_part("paragraph", "word", (8, 30)),
+    _per_part("line", "word", (4, 12)),
+    _per_part("item", "word", (2, 5)),
+    _per_part("heading", "word", (2, 4)),
+    _per_part("paragraph", "sentence", (1, 2)),
+    counting(
+        "length:letters_per_word", "length", "num_letters", "letter", numbers=(7, 9), relations=("at most",), where=" in every word"
+    ),
+    fixed(
+        "length:growing_sentences",
+        "length",
+        "make each sentence longer than the one before, with two sentences or more",
+        "write two or more sentences, each with more words than the last",
+        "let your sentences, at least two, grow in words",
+    ),
+)
+KINDS = (*WHOLE, *PARTS)

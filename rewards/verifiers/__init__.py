@@ -4,26 +4,56 @@ import difflib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from pydantic import ValidationError
 
 from rewards.arguments import Arguments, arguments_of, complaint
+from rewards.relations import whole_text
 from rewards.verdict import Verdict
 from rewards.verifiers import (
     case,
     combination,
     content,
+    copying,
     format,
+    json,
     keywords,
     language,
     length,
+    letters,
+    markdown,
+    part_length,
+    position,
     punctuation,
     start_end,
-    structured,
+    table,
+    xml,
 )
 
-CATEGORIES = (case, combination, content, format, keywords, language, length, punctuation, start_end, structured)
+CATEGORIES = (
+    case,
+    combination,
+    content,
+    copying,
+    format,
+    json,
+    keywords,
+    language,
+    length,
+    letters,
+    markdown,
+    part_length,
+    position,
+    punctuation,
+    start_end,
+    table,
+    xml,
+)
+
+LONGEST_COMPLETION = 100_000
+"""Characters; the sentence and Markdown parsers take seconds for more, and no answer asked for is as long."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,17 +69,12 @@ class Kind:
     reads_prompt: bool
 
 
-def _kind(verifier: Callable[..., Verdict]) -> Kind:
-    reads_prompt = "prompt" in inspect.signature(verifier).parameters
-    return Kind(verifier=verifier, arguments=arguments_of(verifier), reads_prompt=reads_prompt)
-
-
-_KINDS = {name: _kind(verifier) for category in CATEGORIES for name, verifier in category.VERIFIERS.items()}
+_VERIFIERS = {name: verifier for category in CATEGORIES for name, verifier in category.VERIFIERS.items()}
 
 
 def known_kinds() -> tuple[str, ...]:
     """The ids of all kinds, sorted."""
-    return tuple(sorted(_KINDS))
+    return tuple(sorted(_VERIFIERS))
 
 
 def check_arguments(kind: str, kwargs: Mapping[str, Any]) -> None:
@@ -63,22 +88,25 @@ def check_arguments(kind: str, kwargs: Mapping[str, Any]) -> None:
 def verify(kind: str, completion: str, /, *, prompt: str, **kwargs: Any) -> Verdict:
     """The verdict of one kind of constraint about one completion.
 
-    A completion of white space alone satisfies nothing.
+    A completion of white space alone, or of more than `LONGEST_COMPLETION` characters, satisfies nothing.
 
     Raises:
         ValueError: the kind is unknown, or an argument is missing, unknown or malformed.
     """
     check_arguments(kind, kwargs)
     row = _look_up(kind)
+    if len(completion) > LONGEST_COMPLETION:
+        return whole_text(completion, LONGEST_COMPLETION - len(completion))
     context = {"prompt": prompt} if row.reads_prompt else {}
     verdict = row.verifier(completion, **context, **kwargs)
-    if verdict.satisfied and not completion.strip():
-        return Verdict(satisfied=False, margin=-1.0, evidence=((0, len(completion)),) if completion else ())
-    return verdict
+    return verdict if completion.strip() or not verdict.satisfied else whole_text(completion, -1.0)
 
 
+@cache
 def _look_up(kind: str) -> Kind:
-    if kind in _KINDS:
-        return _KINDS[kind]
-    close = difflib.get_close_matches(kind, _KINDS, n=1, cutoff=0.0)[0]
-    raise ValueError(f"unknown constraint kind {kind!r}; the nearest is {close!r} (known_kinds() lists all)")
+    if kind not in _VERIFIERS:
+        close = difflib.get_close_matches(kind, _VERIFIERS, n=1, cutoff=0.0)[0]
+        raise ValueError(f"unknown constraint kind {kind!r}; the nearest is {close!r} (known_kinds() lists all)")
+    verifier = _VERIFIERS[kind]
+    reads_prompt = "prompt" in inspect.signature(verifier).parameters
+    return Kind(verifier=verifier, arguments=arguments_of(verifier), reads_prompt=reads_prompt)

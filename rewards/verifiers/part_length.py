@@ -1,4 +1,4 @@
-"""Length of the parts: how long each sentence, paragraph, line, item or heading is; broken by the parts that are not."""
+"""Length of the parts: how long each sentence, paragraph, line, item or heading is."""
 
 from collections.abc import Sequence
 

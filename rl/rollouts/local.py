@@ -1,6 +1,6 @@
 """In-process rollouts: what TRL calls to get completions when there are no workers."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from transformers import PreTrainedTokenizerBase
 
@@ -8,6 +8,7 @@ from rl.rollouts.units import Prompt, cut_units, encode_prompt
 from rl.types import Sample, Unit
 
 
+@runtime_checkable
 class Engine(Protocol):
     """Anything that can sample a unit."""
 

@@ -1,5 +1,6 @@
 """Expansion: prompts that depend on seed and index only, and say where each constraint stands."""
 
+import os
 import re
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from rewards.verifiers import check_arguments, verify
 
 PATTERNS = ("listing", "incorporation", "example")
 indices = st.integers(min_value=0, max_value=10**6)
+quick = settings(deadline=None, max_examples=50)
 seeds = st.integers(min_value=0, max_value=99)
 patterns = st.sampled_from(PATTERNS)
 splits = st.sampled_from(["train", "held_out"])
@@ -33,6 +35,7 @@ def make_problem(seed, index, changes):
     return make(seed, index, **changes)
 
 
+@quick
 @given(seed=seeds, index=indices, before=st.lists(indices, max_size=3))
 def test_an_item_depends_on_seed_and_index_only(seed, index, before):
     alone = instruction_problem(seed, index)
@@ -45,14 +48,18 @@ def test_an_item_is_the_same_in_another_process():
     code = "from data.expansion import instruction_problem as p; print(repr([p(3, i) for i in range(5)]))"
     outputs = {
         subprocess.run(
-            [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed, "PYTHONPATH": "."}, text=True, capture_output=True
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
+            text=True,
+            capture_output=True,
+            check=True,
         ).stdout
         for seed in ("1", "2")
     }
     assert outputs == {repr([instruction_problem(3, index) for index in range(5)]) + "\n"}
 
 
-@settings(deadline=None)
+@quick
 @given(seed=seeds, index=indices, changes=plain | leveled)
 def test_spans_point_at_the_words_of_the_constraint_in_every_pattern(seed, index, changes):
     problem = make_problem(seed, index, changes)
@@ -65,6 +72,7 @@ def test_spans_point_at_the_words_of_the_constraint_in_every_pattern(seed, index
         assert spec.text.lower() in said and len(spec.spans) == 1
 
 
+@quick
 @given(seed=seeds, index=indices, changes=plain)
 def test_the_request_is_a_base_instruction_of_the_split_and_stands_in_the_prompt(seed, index, changes):
     problem = make_problem(seed, index, changes)
@@ -73,7 +81,7 @@ def test_the_request_is_a_base_instruction_of_the_split_and_stands_in_the_prompt
     assert request(problem) in user_text(problem)
 
 
-@settings(deadline=None)
+@quick
 @given(seed=seeds, index=indices, changes=plain | leveled)
 def test_every_constraint_is_one_a_verifier_takes(seed, index, changes):
     problem = make_problem(seed, index, changes)
@@ -81,7 +89,7 @@ def test_every_constraint_is_one_a_verifier_takes(seed, index, changes):
         check_arguments(spec.id, spec.kwargs)
 
 
-@settings(deadline=None)
+@quick
 @given(seed=seeds, index=indices, changes=plain | leveled)
 def test_every_prompt_can_be_satisfied(seed, index, changes):
     problem = make_problem(seed, index, changes)
@@ -92,7 +100,7 @@ def test_every_prompt_can_be_satisfied(seed, index, changes):
     assert all(verify(kind, answer, prompt="", **kwargs).satisfied for kind, kwargs in constraints)
 
 
-@settings(deadline=None)
+@quick
 @given(seed=seeds, index=indices, changes=leveled)
 def test_the_level_is_the_number_of_main_categories(seed, index, changes):
     problem = make_problem(seed, index, changes)
@@ -101,6 +109,7 @@ def test_the_level_is_the_number_of_main_categories(seed, index, changes):
     assert max(counts.values()) <= 2 and counts["language"] <= 1
 
 
+@quick
 @given(seed=seeds, index=indices, changes=plain)
 def test_the_number_of_constraints_is_between_one_and_the_most(seed, index, changes):
     problem = make_problem(seed, index, changes)

@@ -34,23 +34,32 @@ def raised_in(package: str, statement: str) -> ValueError:
     raise AssertionError(f"{statement} raised nothing")
 
 
-@pytest.mark.parametrize(
-    "arguments", [["--help"], ["train", "--help"], ["train", "tiny", "--dry-run"], ["train", "tinny"]]
-)
-def test_nothing_heavy_is_imported_where_nothing_is_computed(arguments: list[str]):
-    program = (
-        "import atexit, sys\n"
-        "heavy = {'torch', 'transformers', 'trl', 'ray', 'datasets', 'peft'}\n"
-        "atexit.register(lambda: print('heavy:', sorted(heavy & set(sys.modules))))\n"
-        f"from launch.cli import main; main({arguments})"
-    )
-    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert shown.stdout.splitlines()[-1] == "heavy: []", shown.stderr
+NOTHING_COMPUTED = """
+import sys
+from launch.cli import main
+
+for arguments in (["--help"], ["train", "--help"], ["train", "tinny"], ["train", "tiny", "--dry-run"]):
+    try:
+        main(arguments)
+    except SystemExit as stop:
+        print(arguments, stop.code, {"torch", "transformers", "trl", "ray"} & set(sys.modules), file=sys.stderr)
+"""
+
+
+def test_nothing_heavy_is_imported_where_nothing_is_computed():
+    shown = subprocess.run([sys.executable, "-c", NOTHING_COMPUTED], capture_output=True, text=True, check=True)
+    assert [line for line in shown.stderr.splitlines() if line.startswith("[")] == [
+        "['--help'] 0 set()",
+        "['train', '--help'] 0 set()",
+        "['train', 'tinny'] 2 set()",
+        "['train', 'tiny', '--dry-run'] 0 set()",
+    ]
 
 
 def test_help_lists_the_verbs(capsys: pytest.CaptureFixture[str]):
     assert heed("--help") == 0
-    assert all(verb in capsys.readouterr().out for verb in ("train", "eval", "export"))
+    shown = capsys.readouterr().out
+    assert all(verb in shown for verb in ("train", "eval", "export"))
 
 
 def test_dry_run_prints_a_recipe_that_gives_the_same_config(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from trl import GRPOConfig
+from trl.trainer.grpo_config import GRPOConfig
 
 import rl.arguments
 from rl.arguments import grpo_arguments

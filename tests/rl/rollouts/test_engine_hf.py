@@ -162,10 +162,12 @@ def test_what_the_model_s_makers_set_for_generate_does_not_change_the_distributi
     assert model.generation_config.repetition_penalty == 1.5
 
 
-def test_torch_threads_are_given_back():
-    threads = torch.get_num_threads()
+def test_torch_threads_are_set_for_the_sampling_only():
+    before, model, seen = torch.get_num_threads(), make_model(), set()
+    model.register_forward_hook(lambda *_: seen.add(torch.get_num_threads()))
     engine = TransformersEngine(
-        make_model(), load_tokenizer("tiny"), temperature=1.0, max_completion_length=2, threads=threads + 1
+        model, load_tokenizer("tiny"), temperature=1.0, max_completion_length=1, threads=before + 1
     )
-    engine.sample(UNIT)
-    assert torch.get_num_threads() == threads
+    engine.sample(replace(UNIT, prompts=((5,),), num_generations=1))
+    assert seen == {before + 1}
+    assert torch.get_num_threads() == before

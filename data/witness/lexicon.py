@@ -14,7 +14,14 @@ RUNNING_TEXT = {
         splende e il cielo è azzurro""",
     "pt": """muitas pessoas caminham à beira do rio e conversam com os amigos enquanto as crianças brincam no parque porque
         faz sol e o céu está azul""",
+    "zh-cn": "我们 今天 去 河边 散步 孩子们 在 学校 旁边 玩耍 天空 很 蓝 树木 很 高 大家 吃 面包 和 水果 然后 回家",
+    "zh-tw": "我們 今天 去 河邊 散步 孩子們 在 學校 旁邊 玩耍 天空 很 藍 樹木 很 高 大家 吃 麵包 和 水果 然後 回家",
 }
 
 WORDS = {language: tuple(text.split()) for language, text in RUNNING_TEXT.items()}
 """Language code -> words in an order that reads as text."""
+
+ALLITERATIONS = ("small silver stones shine", "big bright blue birds", "many merry men march")
+"""Runs of words with one first letter."""
+
+PALINDROMES = ("level", "noon", "civic", "radar")

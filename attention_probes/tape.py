@@ -1,0 +1,134 @@
+"""The tape: what a probe has heard of a forward pass, and the readings it makes of it."""
+
+from dataclasses import dataclass, fields
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from attention_probes import rhythm
+from attention_probes.layer import LayerAttention
+from attention_probes.plan import ProbePlan
+from attention_probes.statistics import boundary_masses, head_statistics, rhythm_sums, span_mass
+
+# Axes: L layers read, B rows of the batch, H heads, P pools of heads, S tokens, C spans.
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeadReadings:
+    """Every head of every layer read, alone; float32, 0 at padding. `HeadStatistics` says what the last five are."""
+
+    waad: Float[Tensor, "L B H S"]
+    fai: Float[Tensor, "L B H S"]
+    distance: Float[Tensor, "L B H S"]
+    entropy: Float[Tensor, "L B H S"]
+    first_mass: Float[Tensor, "L B H S"]
+    received: Float[Tensor, "L B H S"]
+    top_key: Int[Tensor, "L B H S"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Readings:
+    """What one forward pass showed, in the coordinates of its input ids; float32, without gradient, 0 at padding."""
+
+    layers: tuple[int, ...]
+    real: Bool[Tensor, "B S"]
+    """Tokens that are not padding."""
+    waad: Float[Tensor, "B S"]
+    """Windowed average attention distance, mean over the local heads, in tokens."""
+    fai: Float[Tensor, "B S"]
+    """Future attention influence, mean over the global heads; 0 where the horizon holds no token."""
+    heads: HeadReadings | None = None
+    """With `ProbePlan.per_head`."""
+    boundaries: tuple[Float[Tensor, "B S"], Float[Tensor, "B S"]] | None = None
+    """With `ProbePlan.boundary_window`: attention from further on to the text up to each token, and after it."""
+    span_mass: Float[Tensor, "L B P S C"] | None = None
+    """With `listen(..., spans=)`: mass that each token pays to each span, mean over all heads (P = 1); with roles in
+    the plan over all, local and global ones (P = 3; NaN in a layer without such heads)."""
+
+
+class Tape:
+    """Collects one forward pass, layer by layer; `read` gives the result."""
+
+    def __init__(self, plan: ProbePlan, layers: tuple[int, ...], spans: Bool[Tensor, "B C S"] | None = None):
+        self.plan = plan
+        self.layers = layers
+        self.spans = spans
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything, so that the next forward pass is the one that is read."""
+        self._heard: dict[int, dict[str, Tensor]] = {}
+
+    def wants(self, layer: int) -> bool:
+        """True until `layer` was heard: later passes, gradient checkpointing's second one included, are ignored."""
+        return layer in self.layers and layer not in self._heard
+
+    def hear(self, index: int, layer: LayerAttention) -> None:
+        """Take what the plan asks of one layer."""
+        plan, layer = self.plan, layer.with_lse()
+        heard = {"real": layer.real(), **self._rhythm(index, layer)}
+        if plan.per_head:
+            heard |= _each_head(layer, window=plan.window, horizon=plan.horizon)
+        if plan.boundary_window is not None:
+            before, after = boundary_masses(layer, mean_pools(layer), window=plan.boundary_window)
+            heard |= {"before": before[:, 0], "after": after[:, 0]}
+        if self.spans is not None:
+            roles = () if plan.roles is None else plan.roles.of(index)
+            heard["span_mass"] = span_mass(layer, mean_pools(layer, *roles), self.spans)
+        self._heard[index] = heard
+
+    def read(self) -> Readings:
+        """The readings of the forward pass. Raises RuntimeError if a layer of the plan was not heard."""
+        missing = [layer for layer in self.layers if layer not in self._heard]
+        if missing:
+            raise RuntimeError(f"no attention was heard in layers {missing}: run the model inside `with listen(...)`")
+        heard = [self._heard[layer] for layer in self.layers]
+        stacked = {name: torch.stack([layer[name] for layer in heard]) for name in heard[0]}
+        real, window, horizon = heard[0]["real"], self.plan.window, self.plan.horizon
+        each_head = {field.name: stacked[field.name] for field in fields(HeadReadings)} if self.plan.per_head else None
+        return Readings(
+            layers=self.layers,
+            real=real,
+            waad=rhythm.waad(stacked["near"].sum(dim=0), real, window=window),
+            fai=rhythm.fai(stacked["to_come"].sum(dim=0), real, horizon=horizon),
+            heads=None if each_head is None else HeadReadings(**each_head),
+            boundaries=(stacked["before"].mean(dim=0), stacked["after"].mean(dim=0)) if "before" in stacked else None,
+            span_mass=stacked.get("span_mass"),
+        )
+
+    def _rhythm(self, index: int, layer: LayerAttention) -> dict[str, Tensor]:
+        """This layer's share of the means over the local and over the global heads of all layers."""
+        roles = self.plan.roles
+        if roles is None:
+            pools = mean_pools(layer) / len(self.layers)
+        else:
+            num_members = torch.tensor([[len(roles.local_heads)], [len(roles.global_heads)]], device=layer.device)
+            pools = membership(layer, *roles.of(index)) / num_members
+        near, to_come = rhythm_sums(layer, pools, window=self.plan.window, horizon=self.plan.horizon)
+        return {"near": near[:, 0], "to_come": to_come[:, -1]}
+
+
+def _each_head(layer: LayerAttention, *, window: int, horizon: tuple[int, int]) -> dict[str, Tensor]:
+    """The fields of `HeadReadings` for one layer."""
+    statistics = head_statistics(layer)
+    near, to_come = rhythm_sums(layer, torch.eye(layer.num_heads, device=layer.device), window=window, horizon=horizon)
+    real_B1S = layer.real()[:, None]
+    return {field.name: getattr(statistics, field.name) for field in fields(statistics)} | {
+        "waad": rhythm.waad(near, real_B1S, window=window),
+        "fai": rhythm.fai(to_come, real_B1S, horizon=horizon),
+    }
+
+
+def mean_pools(layer: LayerAttention, *roles: tuple[int, ...]) -> Float[Tensor, "P H"]:
+    """The mean over all heads, then over each of `roles`; NaN for a role without heads."""
+    members = membership(layer, tuple(range(layer.num_heads)), *roles)
+    return members / members.sum(dim=1, keepdim=True)
+
+
+def membership(layer: LayerAttention, *groups: tuple[int, ...]) -> Float[Tensor, "P H"]:
+    """1 where the head is in the group, else 0."""
+    members = layer.zeros(len(groups), layer.num_heads)
+    for row, heads in zip(members, groups, strict=True):
+        row[list(heads)] = 1.0
+    return members

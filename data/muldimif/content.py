@@ -1,0 +1,72 @@
+"""Content: MulDimIF's texts about keywords, marks and identifiers."""
+
+import re
+from typing import Any
+
+from data.muldimif.amounts import NUMBER, number_of
+from data.muldimif.reading import EACH, QUOTED, Reading, unread
+
+
+_TIMES = re.compile(rf"\b(at least|at most|exactly)?\s*(?:(once|twice|thrice)|{NUMBER} times)\b", re.IGNORECASE)
+_REQUIRED = re.compile(r"\b(?:includ|incorporat|contain|mention|us(?:e|ing)\b|featur|appear|highlight|address|have)", re.IGNORECASE)
+_FORBIDDEN = re.compile(
+    r"\b(?:avoid|exclud|without|omit|not (?:be )?(?:includ|contain|mention|us)|must not|should not|never)", re.IGNORECASE
+)
+
+
+def read_keywords(text: str) -> Reading:
+    if re.search(r"\btranscription of\b", text, re.IGNORECASE):
+        return unread("something derived from the quoted word, not the word")
+    wanted, unwanted = [], []
+    for match in QUOTED.finditer(text):
+        keyword = match[1].rstrip(".,;") if match.end() == len(text) else match[1].rstrip(",;")
+        (unwanted if _last(_FORBIDDEN, text[: match.start()]) > _last(_REQUIRED, text[: match.start()]) else wanted).append(keyword)
+    if not wanted and not unwanted:
+        return unread("no keyword in quotation marks")
+    times = _TIMES.search(QUOTED.sub("", text))
+    rules = [("keywords:forbidden_words", {"forbidden_words": unwanted})] if unwanted else []
+    if wanted and times is None:
+        rules.insert(0, ("keywords:existence", {"keywords": wanted}))
+    elif wanted and times is not None:
+        rules = [("keywords:frequency", {"keyword": keyword, **_times(times)}) for keyword in wanted] + rules
+    return Reading(rules=tuple(rules), weaker=bool(EACH.search(text)))
+
+
+def _last(pattern: re.Pattern[str], text: str) -> int:
+    return max((match.start() for match in pattern.finditer(text)), default=-1)
+
+
+def _times(match: re.Match[str]) -> dict[str, Any]:
+    words = {"once": 1, "twice": 2, "thrice": 3}
+    frequency = words[match[2].lower()] if match[2] else number_of(match[3])
+    return {"frequency": frequency, "relation": (match[1] or "at least").lower()}
+
+
+_MARKS = {
+    "exclamation (?:mark|point)": "!",
+    "question mark": "?",
+    "period|full stop": ".",
+    "semicolon": ";",
+    "colon": ":",
+    "comma": ",",
+}
+
+
+def read_punctuation(text: str) -> Reading:
+    marks = [mark for name, mark in _MARKS.items() if re.search(rf"\b(?:{name})s?\b", text, re.IGNORECASE)]
+    if len(marks) != 1:
+        return unread("no mark is named" if not marks else "several marks are named")
+    if _FORBIDDEN.search(text):
+        return Reading(rules=(("content:exclude_mark", {"mark": marks[0]}),))
+    if re.search(r"\b(?:each|every) sentence\b", text, re.IGNORECASE):
+        return Reading(rules=(("punctuation:sentence_mark", {"mark": marks[0]}),))
+    return Reading(rules=(("content:ends_with_mark", {"mark": marks[0]}),), weaker=bool(EACH.search(text)))
+
+
+def read_identifier(text: str) -> Reading:
+    quoted = QUOTED.findall(text)
+    if len(quoted) != 1 or re.search(r"\b(?:each|every|letter)\b", text, re.IGNORECASE):
+        return unread("an identifier of something other than the whole answer")
+    if re.search(r"\b(?:start|begin)", text, re.IGNORECASE):
+        return Reading(rules=(("content:starts_with", {"phrase": quoted[0]}),))
+    return Reading(rules=(("content:ends_with", {"phrase": quoted[0]}),))

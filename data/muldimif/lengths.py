@@ -1,0 +1,60 @@
+"""Lengths: MulDimIF's texts about numbers of words, sentences and paragraphs."""
+
+import re
+from collections.abc import Callable
+
+from data.muldimif.amounts import Amount, amount_of, bound
+from data.muldimif.reading import Reading, unread
+
+
+_WITHIN_PART = {
+    ("word", "sentence"): "length:words_per_sentence",
+    ("word", "paragraph"): "length:words_per_paragraph",
+    ("word", "heading"): "length:words_per_heading",
+    ("word", "item"): "length:words_per_item",
+    ("sentence", "paragraph"): "length:sentences_per_paragraph",
+}
+_ONE_PART = re.compile(
+    r"\b(?:the|a) (?:introduction|introductory \w+|title|headline|heading|conclusion|(?:\w+ )?slide|paragraph|cell|entry|row|section)"
+    r" (?:must|should|is|has|may|can)\b",
+    re.IGNORECASE,
+)
+
+
+def read_length(noun: str) -> Callable[[str], Reading]:
+    def read(text: str) -> Reading:
+        amount = amount_of(text, f"{noun}s?(?: in length| long)?")
+        if amount is None:
+            return unread(f"no number of {noun}s")
+        place = re.search(rf"\b{noun}s?\b", text, re.IGNORECASE)
+        part = _part_before(text, place.start() if place else 0)
+        if _ONE_PART.search(text) and part is None:
+            return unread(f"{noun}s of one part of the answer")
+        return _length(noun, amount) if part is None else _length_of_part(noun, part, amount)
+
+    return read
+
+
+def _length(noun: str, amount: Amount) -> Reading:
+    low, high = amount
+    if high is not None and (noun in ("paragraph", "character") or low):
+        return Reading(rules=((f"length:{noun}_range", {"minimum": low, "maximum": high}),))
+    if noun in ("paragraph", "character"):
+        return Reading(rules=((f"length:{noun}_range", {"minimum": low, "maximum": 10**6}),))
+    return Reading(rules=((f"length_constraints:number_{noun}s", bound(f"num_{noun}s", amount)),))
+
+
+def _length_of_part(noun: str, part: str, amount: Amount) -> Reading:
+    kind = next((kind for (what, place), kind in _WITHIN_PART.items() if what == noun and place in part), None)
+    low, high = amount
+    if kind is not None and not (low and high is not None and low != high):
+        return Reading(rules=((kind, bound(f"num_{noun}s", amount)),))
+    if low:  # each part has at least so many, so the whole has
+        return Reading(rules=_length(noun, (low, None)).rules, weaker=True)
+    return unread(f"a limit on the {noun}s of each {part.split()[0]}")
+
+
+def _part_before(text: str, end: int) -> str | None:
+    """The noun after the last `each` or `every` before a place of the text: what the rule is about, if not the whole."""
+    found = re.findall(r"\b(?:each|every)(?: of the| the| main)? (?!word)((?:\w+(?:'s)? ?){1,3})", text[:end], re.IGNORECASE)
+    return found[-1].strip().lower() if found else None

@@ -1,0 +1,126 @@
+"""Markup: MulDimIF's texts about Markdown, tables, JSON and XML."""
+
+import re
+
+from data.muldimif.amounts import NUMBER, Amount, amount_of, bound, number_of
+from data.muldimif.reading import EACH, QUOTED, Reading, Rule, unread
+
+_LEVEL = re.compile(rf"\blevels? {NUMBER}(?: and {NUMBER})?|\bh([1-6])\b|(?<![#\w])(#{{1,6}})(?!#)", re.IGNORECASE)
+_OPTIONAL = re.compile(
+    r"\b(?:if|any|when|should you|in case)\b[^.]*?\b(?:tables?|tabular|xml)\b|\btables?,? if (?:used|included)|\bany columns",
+    re.IGNORECASE,
+)
+
+
+def read_markdown(text: str) -> Reading:
+    """Headings with their levels, block quotes, bold text and lists."""
+    rules = [rule for pattern, rule in _BLOCKS if re.search(pattern, text, re.IGNORECASE)]
+    reading = _headings(text)
+    if not rules and not reading.rules:
+        return unread(reading.reason or "no Markdown element is named")
+    return Reading(rules=(*rules, *reading.rules), weaker=reading.weaker)
+
+
+_BLOCKS: tuple[tuple[str, Rule], ...] = (
+    (r"block ?quote", ("format:block_quotes", {"num_quotes": 1, "relation": "at least"})),
+    (r"\bbold\b", ("format:bold", {"num_bold": 1, "relation": "at least"})),
+    (r"bullet", ("format:bullet_items", {"num_items": 1, "relation": "at least"})),
+    (r"numbered list", ("format:numbered_items", {"num_items": 1, "relation": "at least"})),
+    (r"code block", ("format:code_fences", {"num_fences": 1, "relation": "at least"})),
+)
+
+
+def _headings(text: str) -> Reading:
+    depth = amount_of(text, r"(?:sub)?(?:heading )?levels?(?: of headings?)?")
+    levels = sorted({level for match in _LEVEL.finditer(text) for level in _levels(match)})
+    weaker = bool(EACH.search(text) or QUOTED.search(text))
+    if depth is not None and depth[0] != 1:
+        return Reading(rules=(("format:heading_depth", bound("num_levels", depth)),), weaker=weaker)
+    if levels and re.search(r"exceed|at most|no deeper", text, re.IGNORECASE):
+        return Reading(rules=(("format:heading_depth", bound("num_levels", (0, levels[-1]))),), weaker=True)
+    if levels:
+        return Reading(rules=(("format:heading_levels", {"levels": levels}),), weaker=weaker)
+    if re.search(r"sub-?headings?", text, re.IGNORECASE):
+        return Reading(rules=(("format:heading_depth", bound("num_levels", (2, None))),), weaker=weaker)
+    if re.search(r"\bheadings?\b", text, re.IGNORECASE):
+        return Reading(rules=(("format:headings", {"num_headings": 1, "relation": "at least"}),), weaker=weaker)
+    return unread("no heading is named")
+
+
+def _levels(match: re.Match[str]) -> list[int]:
+    if match[4]:
+        return [len(match[4])]
+    return [number_of(number) for number in match.groups()[:3] if number and 1 <= number_of(number) <= 6]
+
+
+def read_table(text: str) -> Reading:
+    """Rows and columns; a table the text leaves open binds only if there is one."""
+    text = re.sub(rf"\b{NUMBER} rows? and {NUMBER} columns?", r"\1 rows and no more than \2 columns", text)
+    amounts = {noun: _table_amount(text, noun) for noun in ("row", "column")}
+    if _OPTIONAL.search(text):
+        rules = tuple(
+            (f"table:{noun}_limit", {"maximum": amount[1]})
+            for noun, amount in amounts.items()
+            if amount is not None and amount[1] is not None
+        )
+        return Reading(rules=rules) if rules else unread("a table that may be missing, without a limit")
+    if not re.search(r"\b(?:tables?|tabular|columns?)\b", text, re.IGNORECASE):
+        return _read_list(text)
+    rules = tuple(rule for noun, amount in amounts.items() if amount is not None for rule in _table_rules(noun, amount))
+    rules = rules or (("table:num_rows", {"num_rows": 1, "relation": "at least"}),)
+    return Reading(rules=rules, weaker=bool(QUOTED.search(text)))
+
+
+def _read_list(text: str) -> Reading:
+    """A limit on the entries of a list that is called a table: no list in the answer has more items."""
+    amount = amount_of(text, "[a-z]+")
+    if amount is None or amount[1] is None or amount[0] or EACH.search(text):
+        return unread("rows or items of something that is no table")
+    kinds = ("format:bullet_items", "format:numbered_items")
+    return Reading(rules=tuple((kind, bound("num_items", amount)) for kind in kinds), weaker=True)
+
+
+def _table_amount(text: str, noun: str) -> Amount | None:
+    limit = re.search(rf"\b{noun}[ -]limit(?: of|:| is)? {NUMBER}", text, re.IGNORECASE)
+    if limit:
+        return 0, number_of(limit[1])
+    return amount_of(text, rf"{noun}s?")
+
+
+def _table_rules(noun: str, amount: Amount) -> list[Rule]:
+    low, high = amount
+    if low and high is not None and low != high:
+        return [(f"table:num_{noun}s", bound(f"num_{noun}s", end)) for end in ((low, None), (0, high))]
+    return [(f"table:num_{noun}s", bound(f"num_{noun}s", amount))]
+
+
+def read_json(text: str) -> Reading:
+    """How deeply objects are nested."""
+    depth = amount_of(text, r"(?:levels?|nesting)") or _depth_after(text)
+    return unread("no nesting depth") if depth is None else Reading(rules=(("json:nesting", bound("depth", depth)),))
+
+
+def _depth_after(text: str) -> Amount | None:
+    """`nesting levels must not exceed 3`, `a nesting level of 2`."""
+    match = re.search(rf"\blevels?\b(.*?)\b{NUMBER}", text, re.IGNORECASE)
+    if match is None:
+        return None
+    return (0 if re.search(r"exceed|at most|maximum", match[1], re.IGNORECASE) else number_of(match[2])), number_of(match[2])
+
+
+def read_xml(text: str) -> Reading:
+    """How many attributes the elements have."""
+    if _OPTIONAL.search(text):
+        return unread("XML that may be missing")
+    amount = amount_of(text, "attributes?") or _depth_after(text.replace("attributes", "levels"))
+    if amount is None:
+        return unread("no number of attributes")
+    kind = "xml:attributes_per_element" if EACH.search(text) else "xml:num_attributes"
+    return Reading(rules=((kind, bound("num_attributes", amount)),))
+
+
+def read_plain_text(text: str) -> Reading:
+    """What must not be there."""
+    if re.search(r"\bno bullet", text, re.IGNORECASE):
+        return Reading(rules=(("format:bullet_items", {"num_items": 0, "relation": "exactly"}),))
+    return unread("no verifier for this way to write")

@@ -1,0 +1,35 @@
+"""Triples: MulDimIF's `(category, subtype, text)`, each sent to the reader for its kind of text."""
+
+from types import MappingProxyType
+
+from data.muldimif.content import read_identifier, read_keywords, read_punctuation
+from data.muldimif.language import read_chinese, read_english
+from data.muldimif.lengths import read_length
+from data.muldimif.markup import read_json, read_markdown, read_plain_text, read_table, read_xml
+from data.muldimif.reading import Reading, unread
+
+READERS = MappingProxyType(
+    {
+        "keyword": read_keywords,
+        "identifier": read_identifier,
+        "punctuation": read_punctuation,
+        "chinese": read_chinese,
+        "english": read_english,
+        "paragraph": read_length("paragraph"),
+        "sentence": read_length("sentence"),
+        "word": read_length("word"),
+        "json": read_json,
+        "xml": read_xml,
+        "table": read_table,
+        "markdown": read_markdown,
+        "text": read_plain_text,
+    }
+)
+"""Key word of a label -> the reader of its texts."""
+
+
+def read_triple(category: str, subtype: str, text: str) -> Reading:
+    """Read one triple `(category, subtype, text)`; the labels are untidy, so only their key word counts."""
+    label = f"{category} {subtype}".lower()
+    reader = next((reader for word, reader in READERS.items() if word in label), None)
+    return unread(f"no verifier for {category}/{subtype}") if reader is None else reader(text.strip())

@@ -1,0 +1,98 @@
+"""Draft: what a text needs to have, collected from its constraints one after the other."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import cycle, islice
+
+from data.witness.lexicon import WORDS
+
+Bounds = tuple[int, int | None]
+"""The least and the greatest count, None = no greatest."""
+
+ANY: Bounds = (0, None)
+
+
+@dataclass(slots=True, kw_only=True)
+class Draft:
+    """The parts of a text, before they are written."""
+
+    # Which words may fill it.
+    language: str = "en"
+    banned_words: set[str] = field(default_factory=set)
+    """Lower case."""
+    banned_characters: set[str] = field(default_factory=set)
+    """Lower case."""
+    initial: str = ""
+    """The first letter of every word."""
+    max_letters: int | None = None
+
+    # What the running text says.
+    opening: str = ""
+    """Its first words."""
+    words: list[str] = field(default_factory=list)
+    """Used anywhere, each as often as it is listed."""
+    placed: dict[int, list[str]] = field(default_factory=dict)
+    """Sentence, from 0 (-1 = the last) -> words at its end."""
+    word_places: dict[int, str] = field(default_factory=dict)
+    """Place in the text, from 1 -> word."""
+    sentence_openings: dict[int, str] = field(default_factory=dict)
+    """Sentence, from 0 -> first word."""
+    each_opening: str = ""
+    """The first word of every sentence."""
+    paragraph_openings: dict[int, str] = field(default_factory=dict)
+    """Paragraph, from 0 -> first word."""
+    sentence_mark: str = ""
+    """The mark after each sentence; empty = the first that is not banned."""
+    num_questions: int = 0
+    growing: bool = False
+    """Every sentence has more words than the one before."""
+    own_lines: list[str] = field(default_factory=list)
+    """Lines that stand for the running text."""
+
+    # What stands around it.
+    head: list[str] = field(default_factory=list)
+    """Lines before the running text."""
+    lines: list[str] = field(default_factory=list)
+    """Lines after the running text."""
+    columns: list[str] = field(default_factory=list)
+    """Header of a table; empty = no table."""
+    num_rows: int = 1
+    json: dict = field(default_factory=dict)
+    tags: list[str] = field(default_factory=list)
+    """XML elements, the first one around the others."""
+    attributes: Bounds = ANY
+    """Of the first element, of the others."""
+    closing: str = ""
+    end_mark: str = ""
+    finish: list[Callable[[str], str]] = field(default_factory=list)
+    """What is done to the whole text at last, in order: letter case, quotation marks."""
+
+    # How much of it there is.
+    sentences: Bounds = (1, None)
+    num_words: Bounds = (1, None)
+    characters: Bounds = ANY
+    sentence_words: Bounds = ANY
+    """Words of each sentence."""
+    paragraphs: Bounds = (1, 1)
+    paragraph_break: str = "\n\n"
+    num_lines: int = 0
+    item_words: int = 2
+    heading_words: int = 2
+
+
+def filler(draft: Draft) -> Iterator[str]:
+    """Endless words in the draft's language that nothing forbids; none if everything is forbidden."""
+    return cycle([word for word in WORDS[draft.language] if allowed(draft, word)])
+
+
+def allowed(draft: Draft, word: str) -> bool:
+    """Whether nothing collected so far forbids the word."""
+    plain = word.lower()
+    short_enough = draft.max_letters is None or len(plain) <= draft.max_letters
+    free = plain not in draft.banned_words and not draft.banned_characters & set(plain)
+    return short_enough and free and plain.startswith(draft.initial)
+
+
+def phrase(draft: Draft, num_words: int, *, skip: int = 0) -> str:
+    """A few words of filler with a capital first letter, `skip` words into the text."""
+    return " ".join(islice(filler(draft), skip, skip + num_words)).capitalize()

@@ -1,0 +1,65 @@
+"""Constraint attention: units by hand, and no false neglect when only the context grows."""
+
+import pytest
+import torch
+
+from attention_probes.constraint_attention import attention_drop, constraint_attention, looks, mean_over, prompt_spans
+from attention_probes.layer import LayerAttention
+from attention_probes.statistics import span_mass
+
+
+def mask(length: int, start: int, stop: int) -> torch.Tensor:
+    return (torch.arange(length) >= start) & (torch.arange(length) < stop)
+
+
+def uniform_reading(length: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Spans and masses of uniform attention; the prompt is 0-5, its one constraint 2-3."""
+    spans = prompt_spans(mask(length, 2, 4)[None, None], mask(length, 0, 6)[None])
+    nothing = torch.zeros(1, 1, length, 1)
+    layer = LayerAttention(query=nothing, key=nothing, mask=None, scale=1.0)
+    return spans, span_mass(layer, torch.ones(1, 1), spans)[None]
+
+
+def test_the_prompts_other_tokens_are_neither_rules_nor_the_first():
+    spans, _ = uniform_reading(9)
+    assert [span.nonzero().flatten().tolist() for span in spans[0]] == [[2, 3], [0, 1, 2, 3, 4, 5], [1, 4, 5]]
+
+
+def test_uniform_attention_in_all_four_units():
+    # The query at 9 pays 1/10 to each of ten tokens: 2/10 to the constraint, 6/10 to the prompt.
+    spans, mass = uniform_reading(10)
+    reading = constraint_attention(mass, spans)
+    by_unit = [values[0, 0, 0, 9, 0].item() for values in (reading.mass, reading.per_token, reading.prompt_share)]
+    assert by_unit == pytest.approx([0.2, 0.1, 1 / 3])
+    assert reading.relative[0, 0, 0, 9, 0].item() == pytest.approx(1.0)
+
+
+def test_a_longer_context_alone_is_no_neglect():
+    # Uniform attention over 10 and over 40 tokens: the paper's unit drops from 1/10 to 1/40, the relative one does not.
+    betas = []
+    for length in (10, 40):
+        spans, mass = uniform_reading(length)
+        reading = constraint_attention(mass, spans)
+        last = mask(length, length - 1, length)[None]
+        betas.append((mean_over(reading.per_token, last), mean_over(reading.relative, last)))
+    (direct, direct_relative), (thinking, thinking_relative) = betas
+    assert attention_drop(direct, thinking).item() == pytest.approx(1 / 10 - 1 / 40)
+    assert attention_drop(direct_relative, thinking_relative).item() == pytest.approx(0.0, abs=1e-5)
+
+
+def test_a_mean_over_no_token_is_undefined():
+    assert mean_over(torch.ones(1, 1, 1, 3, 1), torch.zeros(1, 3, dtype=torch.bool)).isnan().all()
+
+
+def test_looks_tell_which_rule_was_looked_at_and_when():
+    # Five tokens, completion 3-4; constraints 0 and 1 are tokens 1 and 2, no other prompt token but the first and 0.
+    spans = prompt_spans(torch.stack([mask(6, 1, 2), mask(6, 2, 3)])[None], mask(6, 0, 4)[None])
+    # Masses on (rule 0, rule 1, prompt, others), the one other token being 3: relative to it 2 and 1/2, then 4 and 1/4.
+    mass = torch.zeros(1, 1, 1, 6, 4)
+    mass[0, 0, 0, 4] = torch.tensor([0.4, 0.1, 0.9, 0.2])
+    mass[0, 0, 0, 5] = torch.tensor([0.4, 0.025, 0.7, 0.1])
+    seen = looks(constraint_attention(mass, spans), mask(6, 4, 6)[None])
+    assert seen.mean[0].tolist() == pytest.approx([3.0, 0.375])
+    assert seen.peak[0].tolist() == pytest.approx([4.0, 0.5])
+    assert seen.peak_token.tolist() == [[5, 4]]
+    assert seen.looked.tolist() == [[True, False]]

@@ -1,0 +1,99 @@
+"""Heads: spans, roles, copying and sinking heads of hand-made attention."""
+
+import pytest
+import torch
+
+from attention_probes.heads import (
+    HeadRoles,
+    HeadScoreFitter,
+    copy_scores,
+    head_spans,
+    jaccard,
+    mean_received,
+    sink_strengths,
+)
+
+
+def test_head_span_is_the_mean_over_response_tokens():
+    # One layer, two heads, two rows of three tokens; four response tokens at distances 1, 3 | 2, 2 and 0, 0 | 8, 0.
+    distance = torch.tensor([[[[9.0, 1.0, 3.0], [9.0, 0.0, 0.0]], [[9.0, 2.0, 2.0], [9.0, 8.0, 0.0]]]])
+    response = torch.tensor([[False, True, True]] * 2)
+    assert head_spans(distance, response).tolist() == [[2.0, 2.0]]
+
+
+def test_the_fitter_weighs_batches_by_their_items():
+    # (1 * 10 + 3 * 30) / 4 = 25 and (1 * 20 + 3 * 0) / 4 = 5
+    fitter = HeadScoreFitter(layers=(7,))
+    fitter.update(torch.tensor([[10.0, 20.0]]), weight=1)
+    fitter.update(torch.tensor([[30.0, 0.0]]), weight=3)
+    assert fitter.scores().tolist() == [[25.0, 5.0]]
+
+
+def test_the_nearest_heads_are_local_and_the_farthest_global():
+    fitter = HeadScoreFitter(layers=(2, 5))
+    fitter.update(torch.tensor([[4.0, 1.0, 9.0], [2.0, 8.0, 3.0]]), weight=1)
+    # In order: (2,1) 1, (5,0) 2, (5,2) 3, (2,0) 4, (5,1) 8, (2,2) 9; a third of six is two.
+    roles = fitter.roles(share=1 / 3)
+    assert roles == HeadRoles(local_heads=((2, 1), (5, 0)), global_heads=((2, 2), (5, 1)))
+    assert roles.of(2) == ((1,), (2,))
+    assert fitter.above(7.5) == ((2, 2), (5, 1))
+
+
+def test_a_fitter_that_saw_nothing_refuses():
+    with pytest.raises(ValueError, match="no head was scored"):
+        HeadScoreFitter(layers=(0,)).roles()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.6])
+def test_a_share_that_no_two_roles_can_have_is_refused(share):
+    with pytest.raises(ValueError, match="share of heads"):
+        HeadScoreFitter(layers=(0,)).roles(share)
+
+
+def test_roles_survive_being_saved(tmp_path):
+    roles = HeadRoles(local_heads=((2, 1),), global_heads=((2, 2), (5, 1)))
+    roles.save(tmp_path / "roles.json")
+    assert HeadRoles.load(tmp_path / "roles.json") == roles
+
+
+def test_a_file_that_holds_no_roles_is_refused(tmp_path):
+    (tmp_path / "roles.json").write_text('{"heads": []}')
+    with pytest.raises(ValueError, match="must hold local_heads and global_heads"):
+        HeadRoles.load(tmp_path / "roles.json")
+
+
+def test_empty_roles_are_refused():
+    with pytest.raises(ValueError, match="global role needs at least one head"):
+        HeadRoles(local_heads=((0, 0),), global_heads=())
+
+
+def test_copying_counts_each_needle_token_once_and_only_if_it_is_generated():
+    # ids: 5 6 | 9 | 5 6 6 with the needle 5 6 at 0, 1 and the answer at 3, 4, 5; the query before generates each.
+    # Head 0 looks at 0, 1, 1 when 5, 6, 6 come: both needle tokens copied, 2/2 (the second 6 counts no further).
+    # Head 1 looks at 1 when 5 comes (another token), at 4 when 6 comes (no needle), at 1 when 6 comes: 1/2.
+    ids = torch.tensor([[5, 6, 9, 5, 6, 6]])
+    needle = torch.tensor([[True, True, False, False, False, False]])
+    answer = torch.tensor([[False, False, False, True, True, True]])
+    top_key = torch.tensor([[[[0, 0, 0, 1, 1, 0], [0, 0, 1, 4, 1, 0]]]])
+    assert copy_scores(top_key, ids, needle, answer).tolist() == [[1.0, 0.5]]
+
+
+def test_received_attention_is_a_mean_over_those_who_can_see():
+    # Four real tokens: the columns are seen by 4, 3, 2 and 1 of them; the last two by fewer than three.
+    received = torch.tensor([[[[2.0, 0.6, 0.8, 0.6, 0.0]]]])
+    real = torch.tensor([[True, True, True, True, False]])
+    assert mean_received(received, real, fewest=3)[0, 0, 0].tolist() == pytest.approx([0.5, 0.2, 0.0, 0.0, 0.0])
+
+
+def test_a_sink_head_is_one_whose_strongest_column_is_strong():
+    received = torch.zeros(1, 1, 2, 12)
+    received[0, 0, 0, 0] = 6.0  # mean 6/12
+    received[0, 0, 1, :] = 1.0  # at most 1/10 where ten tokens can see
+    strengths = sink_strengths(received, torch.ones(1, 12, dtype=torch.bool))
+    assert strengths[0].tolist() == pytest.approx([0.5, 0.1])
+
+
+def test_jaccard_is_one_for_the_same_heads():
+    assert jaccard(((0, 1), (0, 2)), ((0, 2), (0, 1))) == 1.0
+    assert jaccard(((0, 1), (0, 2)), ((0, 2), (0, 3))) == pytest.approx(1 / 3)
+    assert jaccard((), ()) == 1.0

@@ -1,0 +1,254 @@
+"""Listening: readings equal materialised attention, and the model never notices."""
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from peft import LoraConfig, get_peft_model
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+from attention_probes.heads import HeadRoles
+from attention_probes.listen import ProbePlan, Readings, listen
+from tests import reference
+from tests.attention_probes.tiny_decoders import CONFIGS, attention_maps, padded_batch, tiny_model
+
+LAYERS = (1, 2)
+ROLES = HeadRoles(local_heads=((1, 0), (1, 3), (2, 1)), global_heads=((2, 1), (2, 2)))
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> dict[str, Tensor]:
+    """One or two rows, each with at least one real token; longer than one block of queries now and then."""
+    length = draw(st.integers(1, 90))
+    left = [draw(st.integers(0, length - 1)) for _ in range(draw(st.integers(1, 2)))]
+    return padded_batch(length, [(pad, draw(st.integers(0, length - 1 - pad))) for pad in left], seed=length)
+
+
+def hear(model: nn.Module, batch: dict[str, Tensor], plan: ProbePlan | None = None, **kwargs) -> Readings:
+    with torch.no_grad(), listen(model, plan, **kwargs) as tape:
+        model(**batch)
+    return tape.read()
+
+
+def expected(maps: Tensor, batch: dict[str, Tensor], plan: ProbePlan) -> tuple[Tensor, Tensor]:
+    """WAAD of the mean of the local heads' maps and FAI of the global heads'; maps are (L, B, H, S, S)."""
+    everyone = [(layer, head) for layer in LAYERS for head in range(maps.shape[2])]
+    roles = plan.roles or HeadRoles(local_heads=tuple(everyone), global_heads=tuple(everyone))
+    local_map, global_map = (
+        torch.stack([maps[LAYERS.index(layer), :, head] for layer, head in heads]).mean(dim=0)
+        for heads in (roles.local_heads, roles.global_heads)
+    )
+    real = (batch["attention_mask"] == 1).tolist()
+    waad = [reference.waad(A, row, plan.window) for A, row in zip(local_map.tolist(), real, strict=True)]
+    fai = [reference.fai(A, row, plan.horizon) for A, row in zip(global_map.tolist(), real, strict=True)]
+    return torch.tensor(waad), torch.tensor(fai)
+
+
+@pytest.mark.parametrize("family", CONFIGS)
+@given(batches(), st.integers(1, 12), st.integers(0, 6), st.integers(0, 40), st.sampled_from([None, ROLES]))
+@settings(max_examples=6)
+def test_readings_equal_eager_attention(family, batch, window, nearest, more, roles):
+    plan = ProbePlan(layers=LAYERS, window=window, horizon=(nearest, nearest + more), roles=roles)
+    model = tiny_model(family)
+    waad, fai = expected(attention_maps(model, batch, LAYERS), batch, plan)
+    readings = hear(model, batch, plan)
+    torch.testing.assert_close(readings.waad, waad, atol=1e-5 * window, rtol=0)
+    torch.testing.assert_close(readings.fai, fai, atol=1e-5, rtol=0)
+    assert torch.equal(readings.real, batch["attention_mask"] == 1)
+
+
+@pytest.mark.parametrize("family", CONFIGS)
+def test_bfloat16_readings_are_close(family):
+    batch = padded_batch(80, [(9, 0), (0, 12)])
+    model = tiny_model(family, torch.bfloat16)
+    plan = ProbePlan(layers=LAYERS)
+    waad, fai = expected(attention_maps(model, batch, LAYERS), batch, plan)
+    readings = hear(model, batch, plan)
+    torch.testing.assert_close(readings.waad / plan.window, waad / plan.window, atol=2e-2, rtol=0)
+    torch.testing.assert_close(readings.fai, fai, atol=2e-2, rtol=0)
+
+
+@pytest.mark.parametrize("family", CONFIGS)
+def test_an_eager_model_gives_the_same_readings(family):
+    batch = padded_batch(70, [(5, 3), (0, 0)])
+    model = copy.deepcopy(tiny_model(family))
+    fused = hear(model, batch)
+    model.set_attn_implementation("eager")
+    eager = hear(model, batch)
+    torch.testing.assert_close(eager.waad, fused.waad, atol=1e-5 * 10, rtol=0)
+    torch.testing.assert_close(eager.fai, fused.fai, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma2, window 12, softcap"])
+@given(batch=batches())
+@settings(max_examples=6)
+def test_each_head_and_whole_rows_equal_eager_attention(family, batch):
+    model, plan = tiny_model(family), ProbePlan(layers=LAYERS, per_head=True, boundary_window=3)
+    maps = attention_maps(model, batch, LAYERS)
+    readings = hear(model, batch, plan)
+    assert readings.heads is not None and readings.boundaries is not None
+    num_rows, num_heads = maps.shape[1:3]
+    for row in range(num_rows):
+        real = (batch["attention_mask"][row] == 1).tolist()
+        for index, head in [(layer, head) for layer in range(len(LAYERS)) for head in range(num_heads)]:
+            A = maps[index, row, head].tolist()
+            want = reference.row_statistics(A, real)
+            want |= {"waad": reference.waad(A, real, plan.window), "fai": reference.fai(A, real, plan.horizon)}
+            for name, values in want.items():
+                got = getattr(readings.heads, name)[index, row, head]
+                torch.testing.assert_close(got, torch.tensor(values), atol=1e-5 * len(real), rtol=0, msg=name)
+        masses = reference.boundary_masses(maps[:, row].mean(dim=(0, 1)).tolist(), real, 3)
+        for got, values in zip(readings.boundaries, masses, strict=True):
+            assert got[row].tolist() == pytest.approx(values, abs=1e-5 * len(real))
+
+
+def test_the_top_key_is_the_one_looked_at_most():
+    batch, model = padded_batch(70, [(4, 6), (0, 0)]), tiny_model("llama")
+    readings = hear(model, batch, ProbePlan(layers=LAYERS, per_head=True))
+    assert readings.heads is not None
+    top = attention_maps(model, batch, LAYERS).argmax(dim=-1)
+    assert torch.equal(readings.heads.top_key, top)
+
+
+def test_span_mass_is_the_sum_of_the_span_for_each_role():
+    batch, model = padded_batch(70, [(4, 6), (0, 0)]), tiny_model("llama")
+    spans = torch.zeros(2, 3, 70, dtype=torch.bool)
+    spans[:, 0, 5:9] = spans[:, 1, 7:30] = True  # overlapping; the third is empty
+    readings = hear(model, batch, ProbePlan(layers=LAYERS, roles=ROLES), spans=spans)
+    maps = attention_maps(model, batch, LAYERS)
+    of_head = torch.einsum("lbhts,bcs->lbhtc", maps, spans.float())
+    assert readings.span_mass is not None
+    everyone, local_heads, global_heads = readings.span_mass.unbind(dim=2)
+    torch.testing.assert_close(everyone, of_head.mean(dim=2), atol=1e-5, rtol=0)
+    torch.testing.assert_close(local_heads[0], of_head[0][:, [0, 3]].mean(dim=1), atol=1e-5, rtol=0)
+    torch.testing.assert_close(global_heads[1], of_head[1][:, [1, 2]].mean(dim=1), atol=1e-5, rtol=0)
+    assert global_heads[0][batch["attention_mask"] == 1].isnan().all()  # layer 1 has no global head
+
+
+def gradients(model: nn.Module, batch: dict[str, Tensor], *, listening: bool) -> list[Tensor]:
+    """Logits, loss and every gradient of one training step, dropout included."""
+    model.zero_grad(set_to_none=True)
+    torch.manual_seed(7)
+    if listening:
+        with listen(model, ProbePlan(layers=LAYERS, per_head=True)) as tape:
+            output = model(**batch, labels=batch["input_ids"])
+            output.loss.backward()
+        tape.read()
+    else:
+        output = model(**batch, labels=batch["input_ids"])
+        output.loss.backward()
+    grads = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    return [output.logits, output.loss, *grads]
+
+
+def with_lora(model: PreTrainedModel) -> nn.Module:
+    return get_peft_model(model, LoraConfig(r=2, target_modules=["q_proj", "v_proj"], lora_dropout=0.1))
+
+
+@pytest.mark.parametrize("family", CONFIGS)
+@pytest.mark.parametrize("padding", [[(0, 0), (0, 0)], [(5, 4), (0, 9)]])
+def test_listening_leaves_training_bit_identical(family, padding):
+    model, batch = copy.deepcopy(tiny_model(family)).train(), padded_batch(70, padding)
+    quiet, heard = (gradients(model, batch, listening=listening) for listening in (False, True))
+    assert len(quiet) == len(heard) > 3
+    assert all(torch.equal(before, after) for before, after in zip(quiet, heard, strict=True))
+
+
+@pytest.mark.parametrize("use_reentrant", [False, True])
+def test_checkpointed_lora_training_is_bit_identical_and_heard_once(use_reentrant):
+    model = with_lora(copy.deepcopy(tiny_model("llama"))).train()
+    model.enable_input_require_grads()
+    model.get_base_model().activation_checkpointing_enable({"use_reentrant": use_reentrant})
+    batch = padded_batch(70, [(5, 4), (0, 9)])
+    quiet, heard = (gradients(model, batch, listening=listening) for listening in (False, True))
+    assert all(torch.equal(before, after) for before, after in zip(quiet, heard, strict=True))
+
+
+def test_autocast_changes_the_model_and_not_the_probe():
+    batch, model = padded_batch(70, [(5, 4), (0, 9)]), tiny_model("llama")
+    plain = hear(model, batch)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        low = hear(model, batch)
+    assert low.waad.dtype == torch.float32
+    torch.testing.assert_close(low.fai, plain.fai, atol=2e-2, rtol=0)
+
+
+def test_only_the_first_pass_is_read_until_the_tape_is_cleared():
+    model = tiny_model("llama")
+    first, second = padded_batch(40, [(0, 0)], seed=1), padded_batch(40, [(0, 0)], seed=2)
+    with torch.no_grad(), listen(model) as tape:
+        model(**first)
+        model(**second)
+        assert torch.equal(tape.read().fai, hear(model, first).fai)
+        tape.clear()
+        model(**second)
+    assert torch.equal(tape.read().fai, hear(model, second).fai)
+
+
+def test_other_models_are_not_heard():
+    model, other = tiny_model("llama"), tiny_model("qwen3")
+    batch = padded_batch(30, [(0, 0)])
+    with torch.no_grad(), listen(model) as tape:
+        other(**batch)
+        model(**batch)
+    assert torch.equal(tape.read().fai, hear(model, batch).fai)
+
+
+def test_everything_is_put_back_also_after_an_error():
+    before = dict(ALL_ATTENTION_FUNCTIONS)
+    with pytest.raises(KeyError), listen(tiny_model("llama")), listen(tiny_model("qwen3")):
+        raise KeyError
+    assert dict(ALL_ATTENTION_FUNCTIONS) == before
+
+
+def test_a_tape_that_heard_nothing_says_so():
+    with listen(tiny_model("llama")) as tape:
+        pass
+    with pytest.raises(RuntimeError, match=r"no attention was heard in layers \[1, 2\]"):
+        tape.read()
+
+
+def test_a_pass_that_continues_a_cache_is_refused():
+    model, batch = tiny_model("llama"), padded_batch(12, [(0, 0)])
+    with torch.no_grad():
+        past = model(**batch, use_cache=True).past_key_values
+        with pytest.raises(ValueError, match="1 queries for 13 keys"), listen(model):
+            model(input_ids=batch["input_ids"][:, :1], past_key_values=past)
+
+
+def test_an_unheard_attention_is_refused():
+    model = copy.deepcopy(tiny_model("llama"))
+    model.set_attn_implementation("flex_attention")
+    with pytest.raises(ValueError, match="flex_attention"), listen(model):
+        pass
+
+
+def test_a_compiled_model_is_refused():
+    with pytest.raises(ValueError, match="compiled"), listen(torch.compile(copy.deepcopy(tiny_model("llama")))):
+        pass
+
+
+def test_what_is_not_of_transformers_is_refused():
+    with pytest.raises(ValueError, match="Linear holds none"), listen(nn.Linear(2, 2)):
+        pass
+
+
+@pytest.mark.slow
+def test_the_real_model_reads_as_its_eager_maps(smollm2_path):
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(smollm2_path, dtype=torch.float32).eval()
+    batch = padded_batch(120, [(11, 0), (0, 17)])
+    plan = ProbePlan(horizon=(3, 40))
+    readings = hear(model, batch, plan)
+    mean_map = attention_maps(model, batch, readings.layers).mean(dim=(0, 2))
+    for row in range(2):
+        real = (batch["attention_mask"][row] == 1).tolist()
+        waad = torch.tensor(reference.waad(mean_map[row].tolist(), real, plan.window))
+        torch.testing.assert_close(readings.waad[row], waad, atol=1e-4, rtol=0)
+        fai = torch.tensor(reference.fai(mean_map[row].tolist(), real, plan.horizon))
+        torch.testing.assert_close(readings.fai[row], fai, atol=1e-5, rtol=0)

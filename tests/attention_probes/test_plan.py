@@ -1,0 +1,40 @@
+"""Plans: which layers are read by default, and which plans are refused."""
+
+import pytest
+
+from attention_probes.heads import HeadRoles
+from attention_probes.plan import ProbePlan, middle_layers
+
+
+@pytest.mark.parametrize(
+    ("num_layers", "layers"),
+    # 30 layers: from 10 to 20 in steps of 2.5; halves round to even.
+    [(30, (10, 12, 15, 18, 20)), (3, (1, 2)), (2, (0, 1)), (1, (0,))],
+)
+def test_the_default_layers_span_the_middle_third(num_layers, layers):
+    assert middle_layers(num_layers) == layers
+    assert ProbePlan().layers_of(num_layers) == layers
+
+
+def test_roles_bring_their_own_layers():
+    roles = HeadRoles(local_heads=((4, 0),), global_heads=((2, 1), (4, 2)))
+    assert ProbePlan(roles=roles).layers_of(6) == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"window": 0}, "window must be at least 1"),
+        ({"horizon": (5, 4)}, "nearest <= farthest"),
+        ({"boundary_window": 0}, "boundary_window"),
+        ({"layers": (1,), "roles": HeadRoles(local_heads=((0, 0),), global_heads=((1, 0),))}, "roles name heads"),
+    ],
+)
+def test_a_plan_that_cannot_be_meant_is_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        ProbePlan(**wrong)
+
+
+def test_a_layer_that_the_model_does_not_have_is_refused():
+    with pytest.raises(ValueError, match="layers 0 to 3"):
+        ProbePlan(layers=(2, 4)).layers_of(4)

@@ -1,0 +1,55 @@
+"""Paraphrase: other words around the same constraints, their places still known."""
+
+from dataclasses import replace
+
+import pytest
+from data.expansion import instruction_problem
+from data.paraphrase import mask, paraphrase, unmask
+from data.problems import request, user_text
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+@given(index=st.integers(min_value=0, max_value=10**5), pattern=st.sampled_from(["listing", "incorporation"]))
+def test_masking_and_unmasking_is_the_identity_on_text_and_spans(index, pattern):
+    problem = instruction_problem(0, index, pattern=pattern)
+    again = unmask(problem, mask(problem))
+    assert user_text(again) == user_text(problem) and again.constraints == problem.constraints
+
+
+def test_constraints_keep_their_words_and_their_spans_follow():
+    problem = instruction_problem(0, 0)  # three constraints
+    result = paraphrase(problem, lambda text: f"Kindly note: [[3]]; {text.replace('[[3]]', 'so forth')}")
+    text = user_text(result)
+    assert text.startswith("Kindly note: ") and result.extras["paraphrased"] is True
+    assert [text[slice(*spec.spans[0])] for spec in result.constraints] == [spec.text for spec in problem.constraints]
+    assert request(result) == request(problem)
+
+
+@pytest.mark.parametrize(
+    "rewrite",
+    [
+        lambda text: text.replace("[[1]]", ""),
+        lambda text: text + " [[1]]",
+        lambda text: text + " [[9]]",
+        lambda text: "Do this: [[1]] [[2]] [[3]]",  # the topic is gone
+    ],
+)
+def test_a_rewrite_that_loses_something_is_refused(rewrite):
+    assert paraphrase(instruction_problem(0, 0), rewrite) is None
+
+
+def test_a_later_attempt_may_pass():
+    attempts = iter(["[[1]]", "lost it", None])
+    problem = instruction_problem(0, 0)
+    result = paraphrase(problem, lambda text: next(attempts) or f"Now. {text}")
+    assert user_text(result) == f"Now. {user_text(problem)}"
+    attempts = iter(["[[1]]", "lost it"])
+    assert paraphrase(problem, lambda text: next(attempts), attempts=2) is None
+
+
+def test_a_problem_without_spans_cannot_be_paraphrased():
+    problem = instruction_problem(0, 0)
+    bare = replace(problem, constraints=tuple(replace(spec, spans=()) for spec in problem.constraints))
+    with pytest.raises(ValueError, match="each constraint needs exactly one span"):
+        mask(bare)

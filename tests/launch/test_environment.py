@@ -1,0 +1,25 @@
+"""What a verb sets before the libraries are imported."""
+
+import os
+
+from launch.environment import needs_no_hub, prepare_environment
+from rl.config import Config, Data, Model
+
+
+def test_what_the_user_set_is_kept(monkeypatch):
+    monkeypatch.setenv("TRL_EXPERIMENTAL_SILENCE", "0")
+    monkeypatch.delenv("TOKENIZERS_PARALLELISM", raising=False)
+    prepare_environment()
+    assert os.environ["TRL_EXPERIMENTAL_SILENCE"] == "0"
+    assert os.environ["TOKENIZERS_PARALLELISM"] == "false"
+
+
+def test_only_a_run_that_needs_no_hub_forbids_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("HEED_CACHE", str(tmp_path))
+    builtin = Config(model=Model(name="smollm2-135m-instruct"))
+    assert needs_no_hub(Config(model=Model(name="tiny")))
+    assert not needs_no_hub(builtin), "it has still to be fetched"
+    (tmp_path / "smollm2-135m-instruct").mkdir()
+    assert needs_no_hub(builtin)
+    assert not needs_no_hub(Config(model=Model(name="org/some-model")))
+    assert not needs_no_hub(Config(model=Model(name="tiny"), data=Data(path="org/some-data")))

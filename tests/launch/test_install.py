@@ -1,0 +1,123 @@
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from launch import install
+
+ROOT = Path(__file__).parent.parent.parent
+LOCKED = dict(line.split("==") for line in (ROOT / "requirements.lock").read_text().splitlines())
+EXTRAS = ("dev", "tasks", "gateway")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def plan(*names: str) -> dict:
+    return {"install": [{"metadata": {"name": name, "version": "1.0"}} for name in names]}
+
+
+class Machine:
+    """Stands in for the commands of a machine, and records those that must succeed."""
+
+    def __init__(self, *, torch: str = "", nvidia: bool = False, cpu_index: bool = False, pip: tuple[str, ...] = ()):
+        self.torch, self.nvidia, self.cpu_index, self.pip = torch, nvidia, cpu_index, pip
+        self.ran: list[str] = []
+
+    def replace_commands(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(install, "torch_version", lambda python: self.torch)
+        monkeypatch.setattr(install, "has_nvidia_driver", lambda: self.nvidia)
+        monkeypatch.setattr(install, "succeeds", lambda command, **limits: self.cpu_index)
+        monkeypatch.setattr(install, "pip_plan", lambda requirement: plan(*self.pip))
+        monkeypatch.setattr(install, "run", lambda command: self.ran.append(" ".join(command[2:])))
+
+    def installs(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        self.replace_commands(monkeypatch)
+        install.install_torch()
+        return [command for command in self.ran if " install " in command]
+
+
+def test_a_fitting_torch_is_kept(monkeypatch):
+    machine = Machine(torch="2.13.0+cpu", nvidia=True, cpu_index=True)
+    assert machine.installs(monkeypatch) == []
+    assert machine.ran == []
+
+
+@pytest.mark.parametrize("found", ["", "2.12.1", "2.14.0"])
+def test_a_torch_that_fits_not_or_imports_not_is_removed_first(monkeypatch, found):
+    machine = Machine(torch=found, cpu_index=True)
+    machine.installs(monkeypatch)
+    assert machine.ran[0] == "pip uninstall -qq --yes torch"
+
+
+def test_a_machine_with_an_nvidia_driver_gets_the_default_build(monkeypatch):
+    assert Machine(nvidia=True, cpu_index=True).installs(monkeypatch) == ["pip install torch==2.13.0"]
+
+
+def test_another_machine_gets_the_cpu_build_from_its_index(monkeypatch):
+    assert Machine(cpu_index=True).installs(monkeypatch) == ["uv pip install --torch-backend=cpu torch==2.13.0"]
+
+
+def test_without_that_index_pip_may_install_what_brings_no_cuda(monkeypatch):
+    assert Machine(pip=("torch", "sympy")).installs(monkeypatch) == ["pip install torch==2.13.0"]
+
+
+def test_cuda_is_never_installed_without_a_driver(monkeypatch):
+    machine = Machine(pip=("torch", "nvidia-nvtx", "nvidia-cublas"))
+    with pytest.raises(SystemExit, match=r"2 CUDA packages \(nvidia-cublas, .*--torch-backend=cpu torch==2\.13\.0`"):
+        machine.installs(monkeypatch)
+    assert machine.ran == ["pip uninstall -qq --yes torch"]
+
+
+def test_an_interrupted_setup_is_not_taken_for_done(monkeypatch, tmp_path):
+    ready = tmp_path / "ready"
+    ready.write_text("from an earlier, complete setup")
+    Machine(torch="2.13.0").replace_commands(monkeypatch)
+    monkeypatch.setattr(install, "READY", ready)
+    monkeypatch.setattr(install, "create_venv", lambda: None)
+    monkeypatch.setattr(install, "install", lambda *arguments: install.stop("no network"))
+    with pytest.raises(SystemExit, match="setup: no network"):
+        install.main()
+    assert not ready.exists()
+    monkeypatch.setattr(install, "install", lambda *arguments: None)
+    install.main()
+    assert ready.read_text() == "torch 2.13.0\n"
+
+
+@pytest.mark.parametrize("version", [(3, 10), (3, 14)])
+def test_an_unsupported_python_is_named(version):
+    with pytest.raises(SystemExit, match=rf"not 3\.{version[1]}: make setup PYTHON="):
+        install.refuse_unsupported_python(version)
+
+
+@pytest.mark.parametrize("version", [(3, 11), (3, 13)])
+def test_a_supported_python_passes(version):
+    install.refuse_unsupported_python(version)
+
+
+def test_a_command_that_is_missing_fails_or_hangs_does_not_succeed():
+    assert install.succeeds([sys.executable, "-c", ""])
+    assert not install.succeeds(["no-such-command-anywhere"])
+    assert not install.succeeds([sys.executable, "-c", "raise SystemExit(3)"])
+    assert not install.succeeds([sys.executable, "-c", "import threading; threading.Event().wait()"], seconds=0.1)
+
+
+def test_a_command_that_must_succeed_stops_the_setup():
+    with pytest.raises(SystemExit, match="exit code 3"):
+        install.run([sys.executable, "-c", "raise SystemExit(3)"])
+
+
+def test_the_lock_leaves_torch_to_the_machine():
+    assert not [name for name in LOCKED if re.match(r"(torch|triton|nvidia-|cuda-)", name)]
+
+
+@pytest.mark.parametrize("line", sum((PROJECT["optional-dependencies"][e] for e in EXTRAS), PROJECT["dependencies"]))
+def test_the_lock_satisfies_the_project(line):
+    requirement = Requirement(line)
+    version = install.TORCH.partition("==")[2] if requirement.name == "torch" else LOCKED[requirement.name]
+    assert requirement.specifier.contains(version)
+
+
+def test_the_lock_pins_the_installer_it_names():
+    assert install.locked("uv", install.LOCK.read_text()) == f"uv=={LOCKED['uv']}"

@@ -1,0 +1,64 @@
+"""Text: what counts as a word, a sentence, a line and a paragraph."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rewards.text import (
+    LONGEST_PIECE,
+    enclosed_spans,
+    line_spans,
+    paragraph_spans,
+    sentence_spans,
+    term_spans,
+    word_spans,
+)
+from rewards.tokens import QUOTES, token_spans
+
+
+def cut(text, spans):
+    return [text[start:end] for start, end in spans]
+
+
+def test_a_word_is_a_run_of_letters_digits_and_underscores():
+    text = "I don't_mind 3.5!"
+    assert cut(text, word_spans(text)) == ["I", "don", "t_mind", "3", "5"]
+
+
+def test_a_term_keeps_its_apostrophes_and_hyphens():
+    text = "Don\u2019t say well-known 'it'."
+    assert cut(text, term_spans(text)) == ["Don\u2019t", "say", "well-known", "it"]
+
+
+def test_a_sentence_does_not_end_at_an_abbreviation_or_a_number():
+    text = "Dr. Lee paid 3.50 dollars.  Why? He \nhad to."
+    assert cut(text, sentence_spans(text)) == ["Dr. Lee paid 3.50 dollars.", "Why?", "He \nhad to."]
+
+
+def test_blank_lines_are_no_lines_and_divide_paragraphs():
+    text = "\n a\n b \n \t\n\n c\n"
+    assert cut(text, line_spans(text)) == ["a", "b", "c"]
+    assert cut(text, paragraph_spans(text)) == ["a\n b", "c"]
+
+
+def test_enclosed_text_ends_at_the_first_closing_mark_of_its_line():
+    text = "[a [b] c] [d\n]"
+    assert cut(text, enclosed_spans(text, "[", "]")) == ["[a [b]"]
+
+
+def test_a_text_longer_than_a_piece_is_cut_between_sentences():
+    text = "It rains here. " * (2 * LONGEST_PIECE // 15)
+    assert set(cut(text, sentence_spans(text))) == {"It rains here."}
+
+
+@given(st.text(st.sampled_from("ab A.?!\"'`-()\n\u201c"), max_size=60))
+def test_tokens_lie_in_order_and_cover_all_that_is_not_white_space(text):
+    pieces = cut(text, token_spans(text))
+    assert "".join(pieces) == "".join(text.split())
+
+
+def test_tokens_are_those_of_nltk():
+    from nltk.tokenize import NLTKWordTokenizer
+
+    text = "She said: \"I can't -- won't -- go, OK?\" It's $3.50 (or less), isn't it?"
+    tokens = [token for sentence in cut(text, sentence_spans(text)) for token in NLTKWordTokenizer().tokenize(sentence)]
+    assert cut(text, token_spans(text)) == ['"' if token in QUOTES else token for token in tokens]

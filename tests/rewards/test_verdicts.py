@@ -1,0 +1,57 @@
+"""Verdicts worked out by hand, at least one kept and one broken for every kind, and what their evidence promises."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+from rewards.verdict import Verdict
+from rewards.verifiers import known_kinds, verify
+
+PROMPT = "Write about rain.\n\nMention the deep sea."
+CASES = [
+    case for path in sorted(Path(__file__).parent.glob("cases/*.py")) for case in runpy.run_path(str(path))["CASES"]
+]
+
+
+def cut(text: str, verdict: Verdict) -> list[str]:
+    return [text[start:end] for start, end in verdict.evidence]
+
+
+def without_evidence(text: str, verdict: Verdict) -> str:
+    for start, end in sorted(verdict.evidence, reverse=True):
+        text = text[:start] + text[end:]
+    return text
+
+
+@pytest.mark.parametrize(("kind", "kwargs", "text", "margin", "evidence"), CASES)
+def test_verdict_margin_and_evidence(kind, kwargs, text, margin, evidence):
+    verdict = verify(kind, text, prompt=PROMPT, **kwargs)
+    assert (verdict.satisfied, verdict.margin) == (margin >= 0, margin)
+    assert cut(text, verdict) == ([text] if evidence is ... else evidence)
+
+
+def test_every_kind_is_shown_kept_and_broken():
+    kept = {kind for kind, _, _, margin, _ in CASES if margin >= 0}
+    broken = {kind for kind, _, _, margin, _ in CASES if margin < 0}
+    assert kept == broken == set(known_kinds())
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case[3] >= 0 and case[4]])
+def test_a_kept_rule_is_broken_without_its_evidence(case):
+    kind, kwargs, text, _, _ = case
+    verdict = verify(kind, text, prompt=PROMPT, **kwargs)
+    assert not verify(kind, without_evidence(text, verdict), prompt=PROMPT, **kwargs).satisfied
+
+
+FALLS_SHORT = ("startend:quotation", "json:keys")
+"""Here the evidence is what is not yet enough, rather than what is too much."""
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case[3] < 0 and case[4] not in (..., []) and case[0] not in FALLS_SHORT]
+)
+def test_a_broken_rule_is_never_worse_without_its_evidence(case):
+    kind, kwargs, text, margin, _ = case
+    verdict = verify(kind, text, prompt=PROMPT, **kwargs)
+    assert verify(kind, without_evidence(text, verdict), prompt=PROMPT, **kwargs).margin >= margin

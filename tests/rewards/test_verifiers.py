@@ -1,0 +1,170 @@
+"""The table of verifiers fails closed: unknown kinds, wrong arguments, blank, hostile and gigantic texts."""
+
+import os
+import subprocess
+import sys
+from time import perf_counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rewards.verdict import Verdict
+from rewards.verifiers import LONGEST_COMPLETION, check_arguments, known_kinds, verify
+
+ARGUMENTS = {
+    "keyword": "sea",
+    "phrase": "sea",
+    "word": "sea",
+    "text": "sea",
+    "keywords": ["sea", "sky"],
+    "relation": "at least",
+    "letter": "e",
+    "mark": ".",
+    "minimum": 1,
+    "maximum": 3,
+}
+
+
+def arguments_for(kind):
+    """Arguments that fit the kind, found from what the complaint asks for."""
+    from rewards.verifiers import _look_up
+
+    return {name: _example(name, field) for name, field in _look_up(kind).arguments.model_fields.items()}
+
+
+def _example(name, field):
+    if name in ARGUMENTS:
+        return ARGUMENTS[name]
+    if name.endswith("relation"):
+        return "at least"
+    if name == "style":
+        return "YYYY-MM-DD"
+    if name == "script":
+        return "Latin"
+    if name == "levels":
+        return [1]
+    return {int: 2, str: "sea", list: ["sea"], dict: {}}[getattr(field.annotation, "__origin__", field.annotation)]
+
+
+def test_there_are_at_least_sixty_kinds_and_they_are_sorted():
+    assert len(known_kinds()) >= 60
+    assert list(known_kinds()) == sorted(known_kinds())
+
+
+def test_an_unknown_kind_is_an_error_with_the_nearest_name():
+    with pytest.raises(ValueError, match="'keywords:existance'; the nearest is 'keywords:existence'"):
+        verify("keywords:existance", "text", prompt="")
+
+
+@pytest.mark.parametrize("kind", known_kinds())
+def test_a_missing_or_extra_argument_is_an_error_that_names_it(kind):
+    kwargs = arguments_for(kind)
+    check_arguments(kind, kwargs)
+    with pytest.raises(ValueError, match="colour"):
+        check_arguments(kind, {**kwargs, "colour": 1})
+    for name in kwargs:
+        with pytest.raises(ValueError, match=name):
+            verify(kind, "text", prompt="", **{key: value for key, value in kwargs.items() if key != name})
+
+
+@pytest.mark.parametrize(
+    ("kind", "kwargs"),
+    [
+        ("length:word_range", {"minimum": 5, "maximum": 4}),
+        ("length:word_range", {"minimum": -1, "maximum": 4}),
+        ("length:word_range", {"minimum": 1.0, "maximum": 4}),
+        ("length:word_range", {"minimum": True, "maximum": 4}),
+        ("keywords:existence", {"keywords": []}),
+        ("keywords:existence", {"keywords": "sea"}),
+        ("keywords:existence", {"keywords": [" "]}),
+        ("keywords:frequency", {"keyword": "sea", "frequency": 2, "relation": "more than"}),
+        ("content:exclude_mark", {"mark": "!!"}),
+        ("letters:word_initial", {"letter": "7"}),
+        ("format:heading_levels", {"levels": [7]}),
+        ("content:dates", {"style": "YY", "num_dates": 1, "relation": "at least"}),
+        ("json:schema", {"json_schema": {"type": "integre"}}),
+    ],
+)
+def test_a_malformed_argument_is_an_error(kind, kwargs):
+    with pytest.raises(ValueError, match=f"arguments of '{kind}' do not fit"):
+        check_arguments(kind, kwargs)
+
+
+def test_a_schema_never_fetches_what_it_refers_to():
+    from referencing.exceptions import Unresolvable
+
+    with pytest.raises(Unresolvable):
+        verify("json:schema", "{}", prompt="", json_schema={"$ref": "http://localhost/schema.json"})
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\n\t", "\u3000"])
+@pytest.mark.parametrize("kind", known_kinds())
+def test_a_blank_completion_satisfies_nothing(kind, text):
+    assert not verify(kind, text, prompt="Write.", **arguments_for(kind)).satisfied
+
+
+@given(text=st.text(max_size=80), data=st.data())
+@settings(max_examples=300, deadline=None)
+def test_any_text_gets_a_verdict_whose_evidence_lies_inside_it(text, data):
+    kind = data.draw(st.sampled_from(known_kinds()))
+    verdict = verify(kind, text, prompt="Write a text.", **arguments_for(kind))
+    assert all(end <= len(text) for _, end in verdict.evidence)
+    assert len(set(verdict.evidence)) == len(verdict.evidence)
+
+
+BOMBS = ("(", "[", "<<", "*", '"', "{", '{"a":', "a. ", "> ", "\n- ", "|a", "a" * 99, "[a](", "\n#", "1,", "<a b='c'>")
+
+
+@pytest.mark.parametrize("unit", BOMBS)
+def test_no_text_takes_a_verifier_quadratic_time(unit):
+    # At the longest length allowed a quadratic pattern needs some 10 ** 10 steps: minutes, for one kind of 120.
+    text = (unit * LONGEST_COMPLETION)[:30_000]
+    start = perf_counter()
+    for kind in known_kinds():
+        verify(kind, text, prompt=text, **arguments_for(kind))
+    assert perf_counter() - start < 120
+
+
+@pytest.mark.parametrize("kind", known_kinds())
+def test_a_gigantic_completion_satisfies_nothing_and_costs_nothing(kind):
+    text = "Sea. " * 200_000
+    start = perf_counter()
+    assert not verify(kind, text, prompt="", **arguments_for(kind)).satisfied
+    assert perf_counter() - start < 1
+
+
+TEXTS = (
+    "The Sea, the sky.\n\n- One\n- two: 3!",
+    '{"a": [1, {"b": "c"}]}',
+    "Le ciel est bleu. Die See ist grau.",
+    "THE SEA!",
+)
+
+
+def all_verdicts() -> list[Verdict]:
+    return [verify(kind, text, prompt="Write.", **arguments_for(kind)) for kind in known_kinds() for text in TEXTS]
+
+
+def test_verdicts_are_the_same_over_twenty_repeats():
+    from rewards.language import language_of
+    from rewards.markup import blocks
+    from rewards.text import sentence_spans
+
+    first = all_verdicts()
+    for _ in range(20):
+        for remembered in (language_of, blocks, sentence_spans):
+            remembered.cache_clear()
+        assert all_verdicts() == first
+
+
+def test_verdicts_are_the_same_in_another_process():
+    code = f"import runpy; print(runpy.run_path({__file__!r})['all_verdicts']())"
+    shown = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONHASHSEED": "1"},
+    )
+    assert shown.stdout.strip() == str(all_verdicts())
