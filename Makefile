@@ -38,7 +38,8 @@ model: setup  ## Fetch and convert the built-in model, once
 	$(BIN)/python -m rl.builtin
 
 quickstart: setup model  ## Train, measure and export an adapter in minutes
-	$(BIN)/heed train quickstart
+	run=runs/quickstart-$$(date +%Y%m%d-%H%M%S) && \
+		$(BIN)/heed train quickstart run.folder=$$run && $(BIN)/heed export $$run
 
 tiny: setup  ## The same path with a random two-layer model, in a minute
 	$(BIN)/heed train tiny

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 # Axes: L layers read, B rows of the batch, P roles (all heads; then local and global, if the plan has roles), S tokens,
-# C constraints. `tokens` and `prompt` are masks in the coordinates of the input ids.
+# C constraints, N = C + 2 spans to listen with. Masks are in the coordinates of the input ids.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,7 +25,7 @@ class ConstraintAttention:
     they get, however long the context has grown."""
 
 
-def prompt_spans(constraints: Bool[Tensor, "B C S"], prompt: Bool[Tensor, "B S"]) -> Bool[Tensor, "B C+2 S"]:
+def prompt_spans(constraints: Bool[Tensor, "B C S"], prompt: Bool[Tensor, "B S"]) -> Bool[Tensor, "B N S"]:
     """The spans to listen with: each constraint, the whole prompt, and the prompt's other tokens.
 
     The row's first token is not among the others: as attention's usual sink it would outweigh them all.
@@ -35,9 +35,7 @@ def prompt_spans(constraints: Bool[Tensor, "B C S"], prompt: Bool[Tensor, "B S"]
     return torch.cat([constraints, prompt[:, None], others[:, None]], dim=1)
 
 
-def constraint_attention(
-    span_mass: Float[Tensor, "L B P S C+2"], spans: Bool[Tensor, "B C+2 S"]
-) -> ConstraintAttention:
+def constraint_attention(span_mass: Float[Tensor, "L B P S N"], spans: Bool[Tensor, "B N S"]) -> ConstraintAttention:
     """What `Readings.span_mass` says of the constraints, after `listen(..., spans=prompt_spans(...))`."""
     per_token = span_mass / spans.sum(dim=2)[None, :, None, None]
     mass, in_prompt = span_mass[..., :-2], span_mass[..., -2:-1]

@@ -122,7 +122,8 @@ def _refuse_unknown_attention(
 def _decoder(model: nn.Module) -> PreTrainedModel:
     """The decoder of the transformers model inside whatever wraps it."""
     for module in model.modules():
-        if isinstance(module, torch._dynamo.OptimizedModule) or module._compiled_call_impl is not None:
+        # torch.compile(model) wraps it around `_orig_mod`, model.compile() keeps the graph in the module itself.
+        if hasattr(module, "_orig_mod") or module._compiled_call_impl is not None:
             raise ValueError("cannot listen to a compiled model: its graph no longer calls the attention function")
     found = next((module for module in model.modules() if isinstance(module, PreTrainedModel)), None)
     if found is None:

@@ -38,6 +38,7 @@ SUBJECTS = {
     "keywords:letter_frequency": "letter",
     "content:keyword_range": "keyword",
     "content:exclude_mark": "mark",
+    "content:exclude_letter": "letter",
 }
 """Kinds a prompt may have several of, as long as they are about different words, letters or marks."""
 
@@ -69,6 +70,10 @@ def _excludes_forced(excluding: Arguments, forcing: Arguments) -> bool:
     return excluded.lower() in _fixed_text(forcing).lower()
 
 
+def _has_digits(excluding: Arguments, forcing: Arguments) -> bool:
+    return any(character.isdigit() for character in _fixed_text(forcing))
+
+
 def _too_many_letters(limiting: Arguments, forcing: Arguments) -> bool:
     times = forcing.get("frequency", forcing.get("minimum", 1))
     forced = _fixed_text(forcing).lower().count(limiting["letter"].lower()) * times
@@ -84,8 +89,8 @@ def bounds(kwargs: Arguments) -> tuple[int, int | None]:
     if "minimum" in kwargs or "maximum" in kwargs:
         return kwargs.get("minimum") or 0, kwargs.get("maximum")
     number = next(value for name, value in kwargs.items() if name != "relation")
-    ranges = {"at least": (number, None), "less than": (0, number - 1), "at most": (0, number), "exactly": (number, number)}
-    return ranges[kwargs["relation"]]
+    ends = {"at least": (number, None), "less than": (0, number - 1), "at most": (0, number)}
+    return ends.get(kwargs["relation"], (number, number))
 
 
 def _counts_apart(first: Arguments, second: Arguments) -> bool:
@@ -133,6 +138,7 @@ RULES = (
     Rule(roles.NO_LISTS, roles.LISTS, _always, "no list, yet a list is required"),
     Rule(roles.ONLY_MARKS, roles.MARKED, _always, "a mark is required that is not allowed"),
     Rule(roles.FEW_DIGITS, roles.DIGITS, _always, "digits are required that are not allowed"),
+    Rule(roles.FEW_DIGITS, roles.NAMED_WORDS, _has_digits, "digits are required that are not allowed"),
     Rule(roles.HEADS, roles.HEADS, _always, "two rules about headings"),
     Rule(roles.LISTS, roles.LISTS, _always, "two rules about lists"),
     Rule(roles.JSON | roles.XML, roles.JSON | roles.XML | roles.TABLES, _always, "two structured answers"),

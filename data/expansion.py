@@ -55,7 +55,8 @@ def leveled_problem(
     """As `instruction_problem`, with constraints from exactly `level` main categories (MulDimIF's level I to IV).
 
     Categories are covered one after the other, each with one or two constraints, language with one
-    (arXiv 2505.07591, section 3), and a witness proves that they can be kept together. `kinds` None draws from all `GENERAL_KINDS`.
+    (arXiv 2505.07591, section 3), and a witness proves that they can be kept together.
+    `kinds` None draws from all `GENERAL_KINDS`.
     """
     pool = _pool(kinds, GENERAL_KINDS)
     reachable = len({find_kind(kind_id).category for kind_id in pool})
@@ -100,11 +101,14 @@ def _draw_level(rng: Random, instruction: Instruction, kinds: Sequence[str], lev
 
 
 def _pool(kinds: Sequence[str] | None, default: Sequence[str]) -> tuple[str, ...]:
-    """The kinds to draw from; ValueError for none at all or one we cannot draw."""
-    pool = tuple(default if kinds is None else kinds)
+    """The kinds to draw from, in an order that does not depend on how they are listed.
+
+    Raises ValueError for none at all and for one we cannot draw.
+    """
+    pool = sorted({find_kind(kind_id).id for kind_id in (default if kinds is None else kinds)})
     if not pool:
         raise ValueError("no constraint kinds to draw from; leave `kinds` out or name at least one")
-    return tuple(find_kind(kind_id).id for kind_id in pool)
+    return tuple(pool)
 
 
 def _instruction(seed: int, index: int, split: Split) -> Instruction:

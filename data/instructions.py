@@ -28,9 +28,7 @@ def instructions(split: Split) -> tuple[Instruction, ...]:
     """All base instructions of one split, in the order of the file."""
     held_out = {"train": False, "held_out": True}[split]
     lines = files("data").joinpath("instructions.txt").read_text(encoding="utf-8").splitlines()
-    return tuple(
-        _parse(line) for number, line in enumerate(lines, 1) if (number % HELD_OUT_EVERY == 0) == held_out
-    )
+    return tuple(_parse(line) for number, line in enumerate(lines, 1) if (number % HELD_OUT_EVERY == 0) == held_out)
 
 
 def _parse(line: str) -> Instruction:

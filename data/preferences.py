@@ -6,11 +6,10 @@ from dataclasses import asdict, dataclass
 from itertools import permutations
 from typing import Any, Literal
 
+from data.problems import Problem, from_row, to_row, user_text
 from rewards.satisfaction import mean_satisfied
 from rewards.verdict import Verdict
 from rewards.verifiers import verify
-
-from data.problems import Problem, from_row, to_row, user_text
 
 PairKind = Literal["best_worst", "minimal"]
 

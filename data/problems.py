@@ -57,7 +57,7 @@ def user_text(problem: Problem) -> str:
 
 
 def request(problem: Problem) -> str:
-    """What the user asks for, without the rules: the base instruction where it is known, else the message minus spans."""
+    """What the user asks for, without the rules: the base instruction if known, else the message minus spans."""
     if isinstance(known := problem.extras.get("request"), str):
         return known
     text = user_text(problem)
@@ -126,8 +126,10 @@ def _messages(prompt: Any) -> tuple[Message, ...]:
 
 
 def _message(item: Any) -> Message:
-    if not isinstance(item, Mapping) or not isinstance(item.get("role"), str) or not isinstance(
-        item.get("content"), str
+    if (
+        not isinstance(item, Mapping)
+        or not isinstance(item.get("role"), str)
+        or not isinstance(item.get("content"), str)
     ):
         raise ValueError(f"expected a chat message with text 'role' and 'content'; got {item!r}")
     return {"role": item["role"], "content": item["content"]}
@@ -171,5 +173,7 @@ def _span(span: Any, length: int, kind: str) -> Span:
         raise ValueError(f"expected a span of constraint {kind!r} to be [start, end]; got {span!r}")
     start, end = span
     if not 0 <= start < end <= length:
-        raise ValueError(f"span {[start, end]} of constraint {kind!r} does not fit the user message of {length} characters")
+        raise ValueError(
+            f"span {[start, end]} of constraint {kind!r} does not fit the user message of {length} characters"
+        )
     return (start, end)

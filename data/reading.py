@@ -4,11 +4,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from rewards.verifiers import check_arguments, known_kinds
-
 from data.foreign import adapt
 from data.problems import Problem, from_row
 from data.sources import read_rows
+from rewards.verifiers import check_arguments, known_kinds
 
 
 def read_problems(source: str | Path, *, split: str = "train") -> list[Problem]:

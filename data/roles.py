@@ -16,7 +16,10 @@ TABLES = _ids("table:num_rows table:num_columns table:header")
 JSON = _ids("json:keys json:nesting json:schema")
 XML = _ids("xml:well_formed xml:required_elements xml:num_attributes xml:attributes_per_element")
 MARKDOWN = (
-    HEADS | LISTS | TABLES | _ids("format:block_quotes format:bold format:code_fences format:code_language format:rules")
+    HEADS
+    | LISTS
+    | TABLES
+    | _ids("format:block_quotes format:bold format:code_fences format:code_language format:rules")
 )
 
 BLOCKS = (
@@ -123,9 +126,7 @@ CLOSINGS = _ids("startend:end_checker content:ends_with")
 ENCLOSED = _ids("startend:quotation content:delimited detectable_format:json_format")
 LAST_WORDS = _ids("startend:last_word position:last_sentence_contains")
 POSTSCRIPT = _ids("detectable_content:postscript")
-UNSHAPED = (
-    SHAPES | BLOCKS | EACH_SENTENCE | EACH_LINE | PARAGRAPHS | FIRST | LAST
-)
+UNSHAPED = SHAPES | BLOCKS | EACH_SENTENCE | EACH_LINE | PARAGRAPHS | FIRST | LAST
 CLOSED_SHAPES = _ids("table:comma_separated letters:acrostic letters:word_initial")
 SENTENCE_SHAPES = _ids("letters:alphabetical_sentences length:growing_sentences letters:sentence_initial")
 GROWING = _ids("length:growing_sentences")

@@ -1,6 +1,7 @@
 """The environment of a verb: what the libraries read once, set before the first of them is imported."""
 
 import os
+import warnings
 
 from launch.install import has_nvidia_driver
 from rl.builtin import builtin_path, is_builtin
@@ -17,7 +18,7 @@ QUIET = {
 
 
 def prepare_environment(config: Config | None = None) -> None:
-    """Set what is not set yet; a run whose model and data need no hub asks none."""
+    """Set what is not set yet, and quiet what no user can mend; a run whose model and data need no hub asks none."""
     wanted = dict(QUIET)
     if not has_nvidia_driver():
         wanted["DS_ACCELERATOR"] = "cpu"
@@ -25,6 +26,8 @@ def prepare_environment(config: Config | None = None) -> None:
         wanted["HF_HUB_OFFLINE"] = "1"
     for name, value in wanted.items():
         os.environ.setdefault(name, value)
+    # transformers warns of its own use of its own deprecated properties; a user can do nothing about it.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
 
 
 def needs_no_hub(config: Config) -> bool:

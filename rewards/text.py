@@ -22,7 +22,7 @@ TERM = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
 LINE = re.compile(r"[^\n]+")
 
 LONGEST_PIECE = 20_000
-"""Characters punkt is given at once, cut behind a sentence where one ends: on texts made for it, its time is quadratic."""
+"""Characters punkt is given at once, cut behind a sentence if it can be: its time is quadratic on texts made for it."""
 
 
 def word_spans(text: str) -> list[Span]:

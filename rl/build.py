@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import torch
-from data.problems import Problem
 from peft import LoraConfig
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback, TrainerCallback
 
+from data.problems import Problem
 from rl.arguments import grpo_arguments
 from rl.config import Config, Lora
 from rl.credit.assigner import CreditAssigner
@@ -55,6 +55,7 @@ def lora_config(lora: Lora) -> LoraConfig:
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
         target_modules=targets if isinstance(targets, str) else list(targets),
+        layers_to_transform=None if lora.layers is None else list(lora.layers),
         use_rslora=lora.use_rslora,
         task_type="CAUSAL_LM",
     )

@@ -89,11 +89,17 @@ class Rewards(Section):
 
 
 class Credit(Section):
-    rule: Literal["uniform", "random", "global_anchor"] = "uniform"
+    rule: Literal["uniform", "random", "position", "entropy", "global_anchor", "local_chunk", "coupled", "bottom"] = (
+        "uniform"
+    )
     q: Annotated[float, Field(gt=0.0, le=1.0)] = 0.4
     """Share of a completion's tokens that are amplified (arXiv 2510.13554 section 4: 0.4)."""
     gamma_amp: Annotated[float, Field(ge=1.0)] = 1.5
     """Weight of an amplified token before mass is preserved (same paper: 1.5)."""
+    alpha: Fraction = 0.5
+    """Rule `coupled`: share of a dominated anchor's bonus that goes to its introducer (the paper names no value)."""
+    reach: Positive = 3
+    """Rule `coupled`: how many tokens before an anchor its introducer may lie (the paper tries 1, 2 and 3)."""
     sign: Literal["both", "positive"] = "both"
     """Which advantages are reshaped; the paper's second version found both better."""
     preserve_mass: bool = True
@@ -166,6 +172,8 @@ class Lora(Section):
     alpha: Positive = 32
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     target_modules: str | tuple[str, ...] = "all-linear"
+    layers: tuple[int, ...] | None = None
+    """Layers to adapt; null is all. The backward pass ends at the lowest one, so the upper half costs half of it."""
     use_rslora: bool = False
 
 

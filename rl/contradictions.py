@@ -4,7 +4,7 @@ from bisect import bisect
 from collections.abc import Iterator
 from math import gcd
 
-from rl.config import Config, Data, Evaluation, Probe, Rewards, Trainer
+from rl.config import Config, Data, Evaluation, Lora, Probe, Rewards, Trainer
 
 
 def contradictions(config: Config) -> Iterator[str]:
@@ -14,9 +14,18 @@ def contradictions(config: Config) -> Iterator[str]:
     yield from _warmup(config.trainer)
     yield from _credit(config)
     yield from _probe(config.probe)
+    yield from _lora(config.lora)
     yield from _data(config.data)
     yield from _rewards(config.rewards)
     yield from _evaluation(config.evaluation, config.data)
+
+
+def _lora(lora: Lora) -> Iterator[str]:
+    if lora.layers is not None and isinstance(lora.target_modules, str):
+        yield (
+            f"lora.layers needs the modules by name, and lora.target_modules is {lora.target_modules!r}; "
+            "list them, as in [q_proj, v_proj], or leave lora.layers null"
+        )
 
 
 def _groups(trainer: Trainer) -> Iterator[str]:

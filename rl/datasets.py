@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from data.expansion import instruction_problem
-from data.problems import Problem, to_row
-from data.reading import read_problems
 from datasets import Dataset
 
+from data.expansion import instruction_problem
+from data.instructions import Split
+from data.problems import Problem, to_row
+from data.reading import read_problems
 from rl.config import Data
 
 
@@ -21,7 +22,9 @@ class Problems:
 def load_problems(data: Data) -> Problems:
     """Read `data.path`, or draw from our own instructions. Raises ValueError when nothing is left to train on."""
     if data.path is None:
-        return Problems(train=_drawn(data, "train", data.num_problems), held_out=_drawn(data, "held_out", data.held_out))
+        return Problems(
+            train=_drawn(data, "train", data.num_problems), held_out=_drawn(data, "held_out", data.held_out)
+        )
     problems = tuple(read_problems(data.path))
     if data.held_out_path is not None:
         return Problems(train=problems, held_out=tuple(read_problems(data.held_out_path)))
@@ -33,7 +36,7 @@ def load_problems(data: Data) -> Problems:
     return Problems(train=problems[:cut], held_out=problems[cut:])
 
 
-def _drawn(data: Data, split: str, count: int) -> tuple[Problem, ...]:
+def _drawn(data: Data, split: Split, count: int) -> tuple[Problem, ...]:
     return tuple(
         instruction_problem(data.seed, index, split=split, kinds=data.kinds, max_constraints=data.max_constraints)
         for index in range(count)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from data.problems import Problem, request, user_text
 from rewards.guards import distinct_words, on_topic
-
 from rl.rollouts.local import Engine
 from rl.rollouts.units import encode_prompt
 from rl.scoring import verdicts_for
@@ -31,9 +31,9 @@ class Answer:
     on_topic: float
 
     @property
-    def pass_rate(self) -> float:
-        """Share of the applicable constraints that hold."""
-        return sum(held for _, held in self.satisfied) / len(self.satisfied)
+    def pass_rate(self) -> float | None:
+        """Share of the applicable constraints that hold; None if none applies (a rule about tables, say)."""
+        return sum(held for _, held in self.satisfied) / len(self.satisfied) if self.satisfied else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,11 +42,16 @@ class Evaluation:
 
     answers: tuple[Answer, ...]
 
+    def problem_ids(self) -> set[str]:
+        """What was answered."""
+        return {answer.problem_id for answer in self.answers}
+
     def problem_rates(self) -> dict[str, float]:
-        """Problem id -> mean pass rate over its samples."""
+        """Problem id -> mean pass rate over those of its samples that a constraint applies to."""
         rates: dict[str, list[float]] = defaultdict(list)
         for answer in self.answers:
-            rates[answer.problem_id].append(answer.pass_rate)
+            if answer.pass_rate is not None:
+                rates[answer.problem_id].append(answer.pass_rate)
         return {problem_id: float(np.mean(values)) for problem_id, values in rates.items()}
 
     def kind_rates(self) -> dict[str, tuple[int, int]]:
@@ -61,7 +66,7 @@ class Evaluation:
         """The figures kept in `summary.json`."""
         return {
             "pass_rate": float(np.mean(list(self.problem_rates().values()))),
-            "all_satisfied": float(np.mean([answer.pass_rate == 1.0 for answer in self.answers])),
+            "all_satisfied": float(np.mean([answer.pass_rate == 1.0 for answer in self.answers if answer.satisfied])),
             "mean_words": float(np.mean([answer.num_words for answer in self.answers])),
             "distinct_share": float(np.mean([answer.distinct_share for answer in self.answers])),
             "on_topic": float(np.mean([answer.on_topic for answer in self.answers])),
@@ -84,7 +89,7 @@ def evaluate(
 ) -> Evaluation:
     """Answer every problem `samples` times and verify the answers.
 
-    Problems without an applicable constraint are left out: there is nothing to pass. Raises ValueError if none is left.
+    Problems without a constraint are left out: there is nothing to pass. Raises ValueError if none is left.
     """
     scored = [problem for problem in problems if problem.constraints]
     if not scored:
@@ -122,11 +127,14 @@ def judge(problem: Problem, completion: str) -> Answer:
 
 
 def paired_gain(before: Evaluation, after: Evaluation, *, seed: int = 0, resamples: int = 10_000) -> Gain:
-    """The gain in pass rate over the same problems. Raises ValueError when the problems differ."""
-    base, tuned = before.problem_rates(), after.problem_rates()
-    if base.keys() != tuned.keys():
+    """The gain in pass rate, over the problems that have one on both sides.
+
+    Raises ValueError when the two evaluations did not answer the same problems.
+    """
+    if before.problem_ids() != after.problem_ids():
         raise ValueError("the two evaluations answered different problems; a paired comparison needs the same ones")
-    differences = np.array([tuned[problem_id] - base[problem_id] for problem_id in base])
+    base, tuned = before.problem_rates(), after.problem_rates()
+    differences = np.array([tuned[problem_id] - rate for problem_id, rate in base.items() if problem_id in tuned])
     draws = np.random.default_rng(seed).choice(differences, size=(resamples, len(differences))).mean(axis=1)
     low, high = np.quantile(draws, [0.025, 0.975])
     return Gain(mean=float(differences.mean()), low=float(low), high=float(high), num_problems=len(differences))

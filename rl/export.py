@@ -33,7 +33,7 @@ def export_run(run: Path) -> dict[str, Any]:
     adapter = run / "adapters" / "default"
     config = load_run_config(run)
     check_files(adapter)
-    rank = check_vllm(json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8")))
+    rank = check_vllm(read_settings(adapter / "adapter_config.json"))
     ids = load_tokenizer(config.model.name)(PROBE_TEXT, return_tensors="pt")["input_ids"]
     trained = trained_logits(config.model.name, resume_point(run), ids)
     reloaded = fresh_logits(config.model.name, adapter, ids)
@@ -52,6 +52,14 @@ def check_files(adapter: Path) -> None:
         if not (adapter / name).is_file():
             raise ValueError(f"{adapter} has no {name}: the run has not finished; continue it with resume=")
     read_tensors(adapter / "adapter_model.safetensors")
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The adapter's own config. Raises ValueError when it is damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}); restore it, or resume the run to write it anew") from error
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from peft import PeftModel
 from torch import Tensor
-from trl import GRPOTrainer
+from transformers import PreTrainedTokenizerBase
+from trl.trainer.grpo_trainer import GRPOTrainer
 
 from rl.checkpoint import load_generation_buffer, save_generation_buffer
 from rl.credit.assigner import CreditAssigner, completion_view
@@ -21,13 +23,30 @@ class CreditGRPOTrainer(GRPOTrainer):
     """
 
     def __init__(
-        self, *args: Any, credit: CreditAssigner, rollouts: Rollouts, recorder: RolloutRecorder | None = None, **kwargs: Any
+        self,
+        *args: Any,
+        credit: CreditAssigner,
+        rollouts: Rollouts,
+        recorder: RolloutRecorder | None = None,
+        **kwargs: Any,
     ):
         super().__init__(*args, rollout_func=rollouts, **kwargs)
         self.credit = credit
         self.recorder = recorder
         self._live: dict[str, Any] | None = None
         self._tape = None
+
+    @property
+    def policy(self) -> PeftModel:
+        """The adapted model, out of whatever the accelerator wrapped it in."""
+        policy = self.accelerator.unwrap_model(self.model)
+        assert isinstance(policy, PeftModel)
+        return policy
+
+    @property
+    def policy_tokenizer(self) -> PreTrainedTokenizerBase:
+        assert isinstance(self.processing_class, PreTrainedTokenizerBase)
+        return self.processing_class
 
     def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list):
         rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
@@ -70,11 +89,12 @@ class CreditGRPOTrainer(GRPOTrainer):
         return logps, entropies, aux_loss
 
     def _token_advantages(self, live: dict[str, Any], entropies: Tensor) -> Tensor:
-        mask = live["completion_mask"].bool()
+        mask = live["completion_mask"].bool() & live.get("tool_mask", live["completion_mask"]).bool()
         view = completion_view(self._tape, mask, entropies)
         weights = self.credit.weights(view, step=self.state.global_step, micro_step=self._step)
+        mode = "train" if self.policy.training else "eval"
         for name, value in self.credit.metrics(view, weights).items():
-            self._metrics["train" if self.model.training else "eval"][name].append(value)
+            self._metrics[mode][name].append(value)
         if self.recorder is not None:
             self.recorder.weigh(live["row"].tolist(), live["advantages"].tolist(), weights.tolist())
         return self.credit.advantages(live["advantages"], weights, mask)

@@ -25,10 +25,14 @@ class Journal:
 
 
 def read_journal(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a journal; only the last may be cut short. Raises ValueError on any other bad line."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    if lines and not lines[-1].endswith("\n"):
-        lines.pop()
+    """The whole lines of a journal, none if it was never written; only the last may be cut short.
+
+    Raises ValueError on any other bad line.
+    """
+    if not path.exists():
+        return []
+    # Bytes: a kill may cut inside a character, and str.splitlines would split at U+2028 inside a text.
+    *lines, _cut_short = path.read_bytes().split(b"\n")
     records = []
     for number, line in enumerate(lines, start=1):
         try:

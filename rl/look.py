@@ -9,7 +9,7 @@ from rich.text import Text
 from transformers import PreTrainedTokenizerBase
 
 from rl.evaluate import Evaluation, Gain
-from rl.spans import completion_spans
+from rl.spans import completion_spans, decode
 
 
 def show_gain(console: Console, before: Evaluation, after: Evaluation, gain: Gain) -> None:
@@ -18,14 +18,22 @@ def show_gain(console: Console, before: Evaluation, after: Evaluation, gain: Gai
     for column in ("", "before", "after", "of", "share of the gain"):
         table.add_column(column, justify="left" if not column else "right")
     first, last = before.summary(), after.summary()
-    table.add_row("all (mean over problems)", *_rates(first["pass_rate"], last["pass_rate"]), str(gain.num_problems), "")
+    table.add_row(
+        "all (mean over problems)", *_rates(first["pass_rate"], last["pass_rate"]), str(gain.num_problems), ""
+    )
     table.add_row("every constraint at once", *_rates(first["all_satisfied"], last["all_satisfied"]), "", "")
     total = sum(held for held, _ in after.kind_rates().values()) - sum(held for held, _ in before.kind_rates().values())
     for kind, (held, of) in after.kind_rates().items():
-        held_before = before.kind_rates()[kind][0]
+        # A rule may apply to one side's answers only: then there is no rate to show beside the other.
+        held_before, of_before = before.kind_rates().get(kind, (0, 0))
         share = f"{(held - held_before) / total:+.0%}" if total else ""
-        table.add_row(f"  {kind}", *_rates(held_before / of, held / of), str(of), share)
-    for name, label in (("mean_words", "words an answer"), ("distinct_share", "distinct words"), ("on_topic", "on topic")):
+        rate_before = f"{held_before / of_before:.2f}" if of_before else "-"
+        table.add_row(f"  {kind}", rate_before, f"{held / of:.2f}", str(of), share)
+    for name, label in (
+        ("mean_words", "words an answer"),
+        ("distinct_share", "distinct words"),
+        ("on_topic", "on topic"),
+    ):
         table.add_row(label, f"{first[name]:.2f}", f"{last[name]:.2f}", "", "")
     console.print(table)
     verdict = "the interval excludes zero" if gain.low > 0 or gain.high < 0 else "the interval includes zero"
@@ -74,8 +82,8 @@ def show_credit(console: Console, record: dict[str, Any], tokenizer: PreTrainedT
 
 
 def coloured(tokenizer: PreTrainedTokenizerBase, completion_ids: Sequence[int], weights: Sequence[float]) -> Text:
-    """The completion with each token's characters coloured by its weight; white at the smallest, blue at the largest."""
-    text = Text(tokenizer.decode(completion_ids, skip_special_tokens=True))
+    """The completion, each token's characters coloured by its weight: white at the smallest, blue at the largest."""
+    text = Text(decode(tokenizer, completion_ids))
     low, high = min(weights), max(weights)
     for (start, end), weight in zip(completion_spans(tokenizer, completion_ids), weights, strict=True):
         share = (weight - low) / (high - low) if high > low else 0.0

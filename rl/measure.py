@@ -5,12 +5,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from data.problems import Problem
-from data.reading import read_problems
 from peft import PeftModel
 from rich.console import Console
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from data.problems import Problem
+from data.reading import read_problems
 from rl.atomic import write_json
 from rl.config import Config, Model
 from rl.datasets import load_problems

@@ -32,7 +32,7 @@ class ProgressCallback(TrainerCallback):
             self._bar.start()
 
     def on_log(self, args: Any, state: TrainerState, control: Any, logs: Any = None, **_: Any) -> None:
-        if not logs or "reward" not in logs:
+        if not logs or logs.get("reward") is None:
             return
         now, tokens = time.perf_counter(), int(state.num_input_tokens_seen)
         rate = (tokens - self._last[1]) / max(now - self._last[0], 1e-9)

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from data.problems import from_row, user_text
-
 from rl.journal import Journal
 from rl.scoring import completion_text, verdicts_for
 

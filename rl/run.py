@@ -38,7 +38,7 @@ def train(config: Config) -> Path:
     progress.held_out = before and before.summary()["pass_rate"]
     trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     if interrupt.interrupted:
-        console.print(f"Saved. Continue with: heed train {config.run.name} resume={folder}")
+        console.print(f"Saved. Continue with: heed train {folder}/config.yaml resume={folder}")
         return folder
     conclude(config, trainer, problems, folder, before, console)
     return folder
@@ -51,8 +51,8 @@ def score_base(config: Config, trainer: CreditGRPOTrainer, problems: Problems, f
     kept = folder / "before.json"
     if kept.exists():
         return load_evaluation(kept)
-    with trainer.model.disable_adapter():
-        before = score(config, trainer.model, trainer.processing_class, problems.held_out)
+    with trainer.policy.disable_adapter():
+        before = score(config, trainer.policy, trainer.policy_tokenizer, problems.held_out)
     write_json(kept, asdict(before))
     return before
 
@@ -63,21 +63,26 @@ def train_seconds(folder: Path) -> float:
 
 
 def conclude(
-    config: Config, trainer: CreditGRPOTrainer, problems: Problems, folder: Path, before: Evaluation | None, console: Console
+    config: Config,
+    trainer: CreditGRPOTrainer,
+    problems: Problems,
+    folder: Path,
+    before: Evaluation | None,
+    console: Console,
 ) -> None:
     """Score the adapter, write the product and the summary, and show what came of it."""
     summary: dict[str, Any] = {"steps": trainer.state.global_step, "train_seconds": train_seconds(folder)}
     if before is not None:
-        after = score(config, trainer.model, trainer.processing_class, problems.held_out)
+        after = score(config, trainer.policy, trainer.policy_tokenizer, problems.held_out)
         gain = paired_gain(before, after)
         write_json(folder / "after.json", asdict(after))
         summary |= {"before": before.summary(), "after": after.summary(), "gain": asdict(gain)}
         show_gain(console, before, after, gain)
         show_answers(console, before, after)
-    adapter = save_adapter(trainer.model, folder, config, summary)
+    adapter = save_adapter(trainer.policy, folder, config, summary)
     write_json(folder / "summary.json", summary)
     if record := best_record(folder):
-        show_credit(console, record, trainer.processing_class)
+        show_credit(console, record, trainer.policy_tokenizer)
     console.print(f"\nAdapter: {adapter}\nVerify it with: heed export {folder}")
 
 

@@ -45,13 +45,17 @@ def next_folder(name: str) -> Path:
 def make_folder(folder: Path) -> None:
     """Create the folder. Raises ValueError when it holds a run already or cannot be written."""
     if (folder / "config.yaml").exists():
-        raise ValueError(f"run.folder={folder} already holds a run: choose another, or continue it with resume={folder}")
+        raise ValueError(
+            f"run.folder={folder} already holds a run: choose another, or continue it with resume={folder}"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / ".writable", "")
         (folder / ".writable").unlink()
     except OSError as error:
-        raise ValueError(f"run.folder={folder} cannot be written: {error.strerror}; choose another run.folder") from error
+        raise ValueError(
+            f"run.folder={folder} cannot be written: {error.strerror}; choose another run.folder"
+        ) from error
 
 
 def environment(config: Config) -> dict[str, Any]:
@@ -70,5 +74,7 @@ def environment(config: Config) -> dict[str, Any]:
 def git_revision() -> str | None:
     """The checkout's commit, marked when files differ from it; None outside a checkout."""
     here = Path(__file__).parent
-    shown = subprocess.run(["git", "describe", "--always", "--dirty", "--abbrev=40"], cwd=here, capture_output=True, text=True)
+    shown = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=40"], cwd=here, capture_output=True, text=True
+    )
     return shown.stdout.strip() or None

@@ -11,7 +11,6 @@ from rewards.guards import distinct_words, length_floor, on_topic
 from rewards.satisfaction import all_satisfied, mean_satisfied, num_satisfied
 from rewards.verdict import Verdict
 from rewards.verifiers import verify
-
 from rl.config import Rewards
 
 RewardFunction = Callable[..., list[float | None]]

@@ -27,8 +27,8 @@ def completion_spans(tokenizer: PreTrainedTokenizerBase, completion_ids: Sequenc
             continue
         open_tokens.append(index)
         # One finished token before the open ones keeps a leading space that decoding would strip.
-        text = tokenizer.decode(completion_ids[anchor : index + 1], skip_special_tokens=True)
-        before = tokenizer.decode(completion_ids[anchor : open_tokens[0]], skip_special_tokens=True)
+        text = decode(tokenizer, completion_ids[anchor : index + 1])
+        before = decode(tokenizer, completion_ids[anchor : open_tokens[0]])
         fresh = text[len(before) :]
         if fresh.endswith(UNFINISHED) and index < last:
             continue
@@ -37,6 +37,13 @@ def completion_spans(tokenizer: PreTrainedTokenizerBase, completion_ids: Sequenc
             spans[writer] = (finished, end)
         finished, anchor, open_tokens = end, index, []
     return spans
+
+
+def decode(tokenizer: PreTrainedTokenizerBase, token_ids: Sequence[int]) -> str:
+    """The text of one token sequence, special tokens left out."""
+    text = tokenizer.decode(list(token_ids), skip_special_tokens=True)
+    assert isinstance(text, str)
+    return text
 
 
 def tokens_on(spans: Sequence[Span], marked: Sequence[Span]) -> list[bool]:

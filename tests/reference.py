@@ -75,7 +75,7 @@ def best_alignment_score(matrix: Map, null_cost: float, length_penalty: float) -
     return best_from(0, 0)
 
 
-# ------------------------------------------------------------------------------------------------------- GRPO (2402.03300)
+# ---------------------------------------------------------------------------------------------------- GRPO (2402.03300)
 # One micro-batch: every argument is a list with one list of token values per completion, mask 1 for a real token.
 Rows = list[list[float]]
 

@@ -4,11 +4,15 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import get_args
 
-from data.constraints import content, format, language, length, structured, words
+from data.constraints import content, edges, format, language, length, marks, structured, words
 from data.constraints.taxonomy import Category, Kind
 
 KINDS = MappingProxyType(
-    {kind.id: kind for table in (words, content, format, structured, language, length) for kind in table.KINDS}
+    {
+        kind.id: kind
+        for table in (words, edges, marks, content, format, structured, language, length)
+        for kind in table.KINDS
+    }
 )
 """Verifier id -> the kind we can draw and say."""
 
@@ -27,5 +31,5 @@ def find_kind(kind_id: str) -> Kind:
     """The kind under a verifier id; ValueError with the nearest id if we cannot draw it."""
     if kind_id not in KINDS:
         nearest = get_close_matches(kind_id, KINDS, n=1, cutoff=0.0)[0]
-        raise ValueError(f"unknown constraint kind {kind_id!r}; the nearest is {nearest!r}, all are {sorted(KINDS)}")
+        raise ValueError(f"unknown constraint kind {kind_id!r}; the nearest is {nearest!r}")
     return KINDS[kind_id]

@@ -72,7 +72,10 @@ DETECTABLE = (
     naming(
         "detectable_format:multiple_sections",
         "format",
-        lambda rng, instruction: {"section_spliter": rng.choice(("Section", "PART")), "num_sections": rng.randint(2, 3)},
+        lambda rng, instruction: {
+            "section_spliter": rng.choice(("Section", "PART")),
+            "num_sections": rng.randint(2, 3),
+        },
         "write {num_sections} sections, each marked {section_spliter} X with its number",
         "divide your answer into {num_sections} sections headed {section_spliter} 1 and so on",
         "mark {num_sections} sections with {section_spliter} and a number",
@@ -100,7 +103,9 @@ MARKDOWN = (
     counting("format:bold", "format", "num_bold", "piece of **bold** text", numbers=(1, 3)),
     counting("format:bullet_items", "format", "num_items", "bullet item", numbers=(2, 4)),
     counting("format:numbered_items", "format", "num_items", "numbered item", numbers=(2, 4)),
-    counting("format:checked_items", "format", "num_items", "item of a task list", numbers=(2, 3), where=" such as - [ ]"),
+    counting(
+        "format:checked_items", "format", "num_items", "item of a task list", numbers=(2, 3), where=" such as - [ ]"
+    ),
     counting("format:code_fences", "format", "num_fences", "fenced code block", numbers=(1, 2)),
     counting("format:markdown_links", "format", "num_links", "link of the form [text](address)", numbers=(1, 2)),
     counting("format:rules", "format", "num_rules", "horizontal rule", numbers=(1, 2)),
@@ -120,7 +125,13 @@ MARKDOWN = (
         "add a ```{language} code block",
         "put some {language} into a fenced block that names it",
     ),
-    fixed("format:no_lists", "format", "avoid lists", "use no bullet points and no numbered lists", "write without any list"),
+    fixed(
+        "format:no_lists",
+        "format",
+        "avoid lists",
+        "use no bullet points and no numbered lists",
+        "write without any list",
+    ),
     fixed(
         "format:plain_text",
         "format",

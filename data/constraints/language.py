@@ -62,8 +62,16 @@ KINDS = (
         "begin each sentence with a capital",
         "capitalize the first letter of every sentence",
     ),
-    fixed("change_case:all_lowercase", "language", "use no capital letters", "avoid capitals", "write in small letters only"),
-    fixed("change_case:all_uppercase", "language", "use no small letters", "avoid small letters", "write in capitals only"),
+    fixed(
+        "change_case:all_lowercase",
+        "language",
+        "use no capital letters",
+        "avoid capitals",
+        "write in small letters only",
+    ),
+    fixed(
+        "change_case:all_uppercase", "language", "use no small letters", "avoid small letters", "write in capitals only"
+    ),
     Kind(
         id="language:response_language",
         category="language",

@@ -27,7 +27,11 @@ def _word_bound(rng: Random, instruction: Instruction) -> dict[str, Any]:
 
 def _first_word(rng: Random, instruction: Instruction) -> dict[str, Any]:
     number = rng.randint(2, 3)
-    return {"num_paragraphs": number, "nth_paragraph": rng.randint(1, number), "first_word": rng.choice(instruction.words)}
+    return {
+        "num_paragraphs": number,
+        "nth_paragraph": rng.randint(1, number),
+        "first_word": rng.choice(instruction.words),
+    }
 
 
 def _say_range(noun: str):
@@ -94,7 +98,14 @@ WHOLE = (
     _ranged("character", _span((40, 80), (60, 120))),
     _ranged("line", _span((2, 3), (0, 2))),
     _ranged("paragraph", _span((1, 2), (0, 1))),
-    counting("length:distinct_words", "length", "num_words", "different word", numbers=(10, 20), relations=("at least", "at most")),
+    counting(
+        "length:distinct_words",
+        "length",
+        "num_words",
+        "different word",
+        numbers=(10, 20),
+        relations=("at least", "at most"),
+    ),
     naming(
         "length_constraints:number_paragraphs",
         "length",
@@ -108,7 +119,7 @@ WHOLE = (
         "length",
         _first_word,
         "write {num_paragraphs} paragraphs divided by empty lines, number {nth_paragraph} starting with '{first_word}'",
-        "use {num_paragraphs} paragraphs, empty lines between them, and begin number {nth_paragraph} with '{first_word}'",
+        "use {num_paragraphs} paragraphs, empty lines between, and begin number {nth_paragraph} with '{first_word}'",
         "answer in {num_paragraphs} paragraphs; let paragraph {nth_paragraph} start with '{first_word}'",
     ),
 )
@@ -120,7 +131,13 @@ PARTS = (
     _per_part("heading", "word", (2, 4)),
     _per_part("paragraph", "sentence", (1, 2)),
     counting(
-        "length:letters_per_word", "length", "num_letters", "letter", numbers=(7, 9), relations=("at most",), where=" in every word"
+        "length:letters_per_word",
+        "length",
+        "num_letters",
+        "letter",
+        numbers=(7, 9),
+        relations=("at most",),
+        where=" in every word",
     ),
     fixed(
         "length:growing_sentences",

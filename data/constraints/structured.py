@@ -15,7 +15,11 @@ SCHEMA = {"type": "object", "required": ["answer"], "properties": {"answer": {"t
 def _say_table(noun: str):
     def say(kwargs: Arguments) -> list[str]:
         amount = related(kwargs["relation"], kwargs[f"num_{noun}s"], noun)
-        return [f"include a table with {amount}", f"use a Markdown table of {amount}", f"give a table that has {amount}"]
+        return [
+            f"include a table with {amount}",
+            f"use a Markdown table of {amount}",
+            f"give a table that has {amount}",
+        ]
 
     return say
 
@@ -54,7 +58,11 @@ def _say_depth(kwargs: Arguments) -> list[str]:
 
 def _say_schema(kwargs: Arguments) -> list[str]:
     schema = json.dumps(kwargs["json_schema"])
-    return [f"include JSON that fits the schema {schema}", f"give JSON valid under {schema}", f"use JSON for this schema: {schema}"]
+    return [
+        f"include JSON that fits the schema {schema}",
+        f"give JSON valid under {schema}",
+        f"use JSON for this schema: {schema}",
+    ]
 
 
 TABLES = (
@@ -115,6 +123,13 @@ XML = (
         "use XML tags named {elements}",
     ),
     counting("xml:num_attributes", "format", "num_attributes", "attribute of XML elements in all", numbers=(1, 3)),
-    counting("xml:attributes_per_element", "format", "num_attributes", "attribute", numbers=(1, 2), where=" on every XML element"),
+    counting(
+        "xml:attributes_per_element",
+        "format",
+        "num_attributes",
+        "attribute",
+        numbers=(1, 2),
+        where=" on every XML element",
+    ),
 )
 KINDS = (*TABLES, *JSON, *XML)

@@ -82,13 +82,21 @@ def _say_letters(kwargs: Arguments) -> list[str]:
 def _say_any_of(kwargs: Arguments) -> list[str]:
     named = quoted(kwargs["keywords"])
     amount = f"{kwargs['relation']} {kwargs['num_keywords']}"
-    return [f"include {amount} of the words {named}", f"use {amount} of these words: {named}", f"mention {amount} of {named}"]
+    return [
+        f"include {amount} of the words {named}",
+        f"use {amount} of these words: {named}",
+        f"mention {amount} of {named}",
+    ]
 
 
 def _say_copied(kwargs: Arguments) -> list[str]:
     times = f"{kwargs['relation']} {count(kwargs['num_copies'], 'time')}"
     named = quoted([kwargs["text"]])
-    return [f"copy the text {named} {times}", f"write {named} word for word {times}", f"include the line {named} {times}"]
+    return [
+        f"copy the text {named} {times}",
+        f"write {named} word for word {times}",
+        f"include the line {named} {times}",
+    ]
 
 
 KINDS = (

@@ -1,0 +1,94 @@
+"""MulDimIF: its prompts as problems, with every text that could not be read listed (arXiv 2505.07591)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from data.muldimif.reading import Reading, Rule
+from data.muldimif.triples import read_triple
+from data.problems import ConstraintSpec, Problem, Span
+from data.sources import read_rows
+from rewards.verifiers import known_kinds
+
+Triple = tuple[str, str, str]
+"""Category, subtype, text."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnreadTriple:
+    """A text without a reading, and why.
+
+    Example:
+        UnreadTriple(problem_id="12", triple=("Format", "Blurb", "resembling a short blurb"), reason="no verifier")
+    """
+
+    problem_id: str
+    triple: Triple
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MulDimIF:
+    """What a file holds: the problems all of whose texts were read, and the texts that keep the others out."""
+
+    problems: tuple[Problem, ...]
+    unread: tuple[UnreadTriple, ...]
+    num_weaker: int
+    """Texts that say more than their rules do, among the problems."""
+
+
+def read_muldimif(source: str | Path) -> MulDimIF:
+    """Read MulDimIF's own JSON; a row of another shape is a ValueError with its place."""
+    problems, unread, num_weaker = [], [], 0
+    for place, row in read_rows(source):
+        try:
+            triples = _triples(row)
+            readings = [read_triple(*triple) for triple in triples]
+            missing = [_unread(row, triple, reading) for triple, reading in zip(triples, readings, strict=True)]
+            unread += [item for item in missing if item is not None]
+            if not any(missing):
+                problems.append(_problem(row, triples, readings))
+                num_weaker += sum(reading.weaker for reading in readings)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{place}: expected a MulDimIF row (id, conversations, constraints); {error!r}") from error
+    return MulDimIF(problems=tuple(problems), unread=tuple(unread), num_weaker=num_weaker)
+
+
+def _triples(row: Mapping[str, Any]) -> list[Triple]:
+    return [(category, subtype, text) for category, subtype, text in row["constraints"]]
+
+
+def _unread(row: Mapping[str, Any], triple: Triple, reading: Reading) -> UnreadTriple | None:
+    unknown = [kind for kind, _ in reading.rules if kind not in known_kinds()]
+    reason = f"no verifier {unknown[0]!r}" if unknown else reading.reason
+    return None if reason is None else UnreadTriple(problem_id=str(row["id"]), triple=triple, reason=reason)
+
+
+def _problem(row: Mapping[str, Any], triples: Sequence[Triple], readings: Sequence[Reading]) -> Problem:
+    messages = tuple({"role": turn["role"], "content": turn["content"]} for turn in row["conversations"])
+    content = messages[-1]["content"]
+    specs = [
+        _spec(rule, text, content)
+        for (_, _, text), reading in zip(triples, readings, strict=True)
+        for rule in reading.rules
+    ]
+    return Problem(
+        problem_id=str(row["id"]),
+        messages=messages,
+        constraints=tuple(specs),
+        task="muldimif",
+        extras={"pattern": row["constraint_pattern"].lower(), "level": int(row["difficulty"].split()[-1])},
+    )
+
+
+def _spec(rule: Rule, text: str, content: str) -> ConstraintSpec:
+    kind, kwargs = rule
+    return ConstraintSpec(id=kind, kwargs=kwargs, text=text, spans=_places(text, content))
+
+
+def _places(text: str, content: str) -> tuple[Span, ...]:
+    """Where the text stands last, after the examples, letter case and final stop ignored; nowhere if reworded."""
+    wanted = text.strip().rstrip(".")
+    start = content.lower().rfind(wanted.lower())
+    return ((start, start + len(wanted)),) if start >= 0 else ()

@@ -3,34 +3,39 @@
 import re
 from typing import Any
 
-NUMBER_WORDS = {
-    word: number
-    for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-        "eighteen nineteen twenty".split()
-    )
-} | {"a single": 1, "only one": 1, "a": 1, "an": 1, "thirty": 30, "fifty": 50, "hundred": 100}
+_COUNTING = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+seventeen eighteen nineteen twenty"""
+NUMBER_WORDS = {word: number for number, word in enumerate(_COUNTING.split())} | {
+    "a single": 1,
+    "only one": 1,
+    "thirty": 30,
+    "fifty": 50,
+    "hundred": 100,
+}
 
 Amount = tuple[int, int | None]
 """The smallest and largest number allowed, None = any number above."""
 
 NUMBER = rf"(\d[\d,]*|{'|'.join(sorted(map(re.escape, NUMBER_WORDS), key=len, reverse=True))})"
-_BOTH = rf"(?:between |from |range of |in )?{NUMBER}\s*(?:to|and|-|–|or)\s*{NUMBER}"
+_BOTH = rf"(?:between |from |range of |in )?{NUMBER}\s*(?:to|and|-|\u2013|or)\s*{NUMBER}"
 _LEAST = rf"(?:at least|at minimum|a minimum of|minimum of|no fewer than|no less than|not less than):? {NUMBER}"
 _MORE = rf"(?<!no )(?<!not )more than {NUMBER}"
 _MOST = (
-    rf"(?:at most|at maximum|no more than|not more than|a maximum of|maximum of|maximum length of|up to|no longer than|not (?:\w+ )?more than"
-    rf"|not be longer than|limit of|limited to|limiting (?:it|them|this) to|limit (?:it|them|this) to|within"
+    r"(?:at most|at maximum|no more than|not (?:\w+ )?more than|a maximum of|maximum of|maximum length of|up to"
+    r"|no longer than|limit of|limited to|limiting (?:it|them|this) to|limit (?:it|them|this) to|within"
     rf"|exceed(?:ing)?):? (?:a (?:total|maximum|limit|length) of |(?:at most|no more than|only) )?{NUMBER}"
 )
 _FEWER = rf"(?:fewer than|less than|under|below) {NUMBER}"
 _EXACT = rf"(?:exactly|precisely|just|total of)? ?{NUMBER}"
 
+_BETWEEN = r"(?: (?!(?:and|or|rows?|words?|columns?|sentences?)\b)[a-z'-]+){0,3}?"
+"""Words between a number and what it counts, none of which it may count."""
+
 FORMS = (
     (_BOTH, lambda low, high: (low, high)),
     (_LEAST, lambda number: (number, None)),
-    (_MORE, lambda number: (number + 1, None)),
     (_MOST, lambda number: (0, number)),
+    (_MORE, lambda number: (number + 1, None)),
     (_FEWER, lambda number: (0, number - 1)),
     (_EXACT, lambda number: (number, number)),
 )
@@ -49,7 +54,7 @@ def amount_of(text: str, noun: str) -> Amount | None:
     the most explicit one first, counts.
     """
     for form, value in FORMS:
-        match = re.search(rf"\b{form}(?: (?!(?:and|or|rows?|words?|columns?|sentences?)\b)[a-z'-]+){{0,3}}? (?:{noun})\b", text, re.IGNORECASE)
+        match = re.search(rf"\b{form}{_BETWEEN} (?:{noun})\b", text, re.IGNORECASE)
         if match:
             return value(*(number_of(number) for number in match.groups() if number))
     return None

@@ -6,11 +6,13 @@ from typing import Any
 from data.muldimif.amounts import NUMBER, number_of
 from data.muldimif.reading import EACH, QUOTED, Reading, unread
 
-
 _TIMES = re.compile(rf"\b(at least|at most|exactly)?\s*(?:(once|twice|thrice)|{NUMBER} times)\b", re.IGNORECASE)
-_REQUIRED = re.compile(r"\b(?:includ|incorporat|contain|mention|us(?:e|ing)\b|featur|appear|highlight|address|have)", re.IGNORECASE)
+_REQUIRED = re.compile(
+    r"\b(?:includ|incorporat|contain|mention|us(?:e|ing)\b|featur|appear|highlight|address|have)", re.IGNORECASE
+)
 _FORBIDDEN = re.compile(
-    r"\b(?:avoid|exclud|without|omit|not (?:be )?(?:includ|contain|mention|us)|must not|should not|never)", re.IGNORECASE
+    r"\b(?:avoid|exclud|without|omit|not (?:be )?(?:includ|contain|mention|us)|must not|should not|never)",
+    re.IGNORECASE,
 )
 
 
@@ -19,8 +21,9 @@ def read_keywords(text: str) -> Reading:
         return unread("something derived from the quoted word, not the word")
     wanted, unwanted = [], []
     for match in QUOTED.finditer(text):
-        keyword = match[1].rstrip(".,;") if match.end() == len(text) else match[1].rstrip(",;")
-        (unwanted if _last(_FORBIDDEN, text[: match.start()]) > _last(_REQUIRED, text[: match.start()]) else wanted).append(keyword)
+        before = text[: match.start()]
+        keyword = _unpunctuated(match[1], at_end=match.end() == len(text))
+        (unwanted if _last(_FORBIDDEN, before) > _last(_REQUIRED, before) else wanted).append(keyword)
     if not wanted and not unwanted:
         return unread("no keyword in quotation marks")
     times = _TIMES.search(QUOTED.sub("", text))
@@ -30,6 +33,12 @@ def read_keywords(text: str) -> Reading:
     elif wanted and times is not None:
         rules = [("keywords:frequency", {"keyword": keyword, **_times(times)}) for keyword in wanted] + rules
     return Reading(rules=tuple(rules), weaker=bool(EACH.search(text)))
+
+
+def _unpunctuated(keyword: str, *, at_end: bool) -> str:
+    """A mark of the sentence that slipped inside the quotation marks is no part of the keyword; that of `Inc.` is."""
+    keyword = keyword.rstrip(",;")
+    return keyword.rstrip(".") if at_end and not re.search(r"\b(?:Inc|Corp|Co|Ltd|[A-Z])\.$", keyword) else keyword
 
 
 def _last(pattern: re.Pattern[str], text: str) -> int:
@@ -60,6 +69,10 @@ def read_punctuation(text: str) -> Reading:
         return Reading(rules=(("content:exclude_mark", {"mark": marks[0]}),))
     if re.search(r"\b(?:each|every) sentence\b", text, re.IGNORECASE):
         return Reading(rules=(("punctuation:sentence_mark", {"mark": marks[0]}),))
+    if re.search(r"\btable\b", text, re.IGNORECASE):
+        return Reading(rules=(("punctuation:cell_mark", {"mark": marks[0]}),))
+    if re.search(r"\b(?:each|every) question\b", text, re.IGNORECASE):
+        return Reading(rules=(("punctuation:questions", {"num_questions": 1, "relation": "at least"}),), weaker=True)
     return Reading(rules=(("content:ends_with_mark", {"mark": marks[0]}),), weaker=bool(EACH.search(text)))
 
 

@@ -5,10 +5,15 @@ import re
 from data.muldimif.reading import Reading, Rule, unread
 
 _PARTS = re.compile(
-    r"\b(?:names?|titles?|headings?|entries|each term|keywords?|option|keys|teams|examples|expressions?|lines|references"
+    r"\b(?:names|[\w']+'s name|name of|each name|player names|drink name|titles|(?:section|'s|each) titles?|title:"
+    r"|headings?|entries|each term|keywords?|option|keys|teams|examples|expressions?|lines|references"
     r"|epistemology word|table|countries|magazines|descriptions)\b",
     re.IGNORECASE,
 )
+_TERMS_WITH_TEXT = re.compile(
+    r"\b(?:names|expression)\b[^,]*\band (?:\w+ ){0,2}(?:explanation|facts|descriptions)\b", re.IGNORECASE
+)
+"""Names and what is said of them: together that is the whole answer."""
 _CAPITALS = re.compile(r"upper ?case|(?:in|all|only) capital letters", re.IGNORECASE)
 _LOWERCASE = re.compile(r"lower ?case", re.IGNORECASE)
 _TITLE_CASE = re.compile(
@@ -16,7 +21,9 @@ _TITLE_CASE = re.compile(
     r"|(?:start|begin)\w* with an? (?:capital|uppercase)|initial letter",
     re.IGNORECASE,
 )
-_PURPOSE = re.compile(r",? (?:as this|as per|to present|to reflect|to maintain|to ensure|to meet|ensuring that the language)\b")
+_PURPOSE = re.compile(
+    r",? (?:as this|as per|to present|to reflect|to maintain|to ensure|to meet|ensuring that the language)\b"
+)
 
 
 def read_english(text: str) -> Reading:
@@ -29,11 +36,21 @@ def read_english(text: str) -> Reading:
         rules = (("change_case:english_lowercase", {}),)
     else:
         return unread("no letter case is named")
-    if _PARTS.search(re.split(_PURPOSE, text)[0]):
-        return unread("the letter case of a part of the answer")
+    demand = re.split(_PURPOSE, text)[0]
+    if _PARTS.search(demand) and not _TERMS_WITH_TEXT.search(demand):
+        return _read_part(demand)
     if rules[0][0] == "change_case:title_case" and re.search(r"\b(?:in|is|be|used) English\b", text):
         rules += (("language:response_language", {"language": "en"}),)
     return Reading(rules=rules)
+
+
+def _read_part(text: str) -> Reading:
+    """The letter case of what a verifier can find: the headings, or what stands in a table."""
+    if re.search(r"\bheadings?\b|\bsection titles?\b", text, re.IGNORECASE):
+        return Reading(rules=(("change_case:heading_title_case", {}),))
+    if re.search(r"\btable\b", text, re.IGNORECASE):
+        return Reading(rules=(("change_case:table_title_case", {}),))
+    return unread("the letter case of a part of the answer")
 
 
 def read_chinese(text: str) -> Reading:

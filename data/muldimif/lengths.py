@@ -6,19 +6,21 @@ from collections.abc import Callable
 from data.muldimif.amounts import Amount, amount_of, bound
 from data.muldimif.reading import Reading, unread
 
-
 _WITHIN_PART = {
     ("word", "sentence"): "length:words_per_sentence",
     ("word", "paragraph"): "length:words_per_paragraph",
     ("word", "heading"): "length:words_per_heading",
     ("word", "item"): "length:words_per_item",
+    ("word", "cell"): "length:words_per_cell",
+    ("word", "entry in the table"): "length:words_per_cell",
     ("sentence", "paragraph"): "length:sentences_per_paragraph",
 }
 _ONE_PART = re.compile(
-    r"\b(?:the|a) (?:introduction|introductory \w+|title|headline|heading|conclusion|(?:\w+ )?slide|paragraph|cell|entry|row|section)"
-    r" (?:must|should|is|has|may|can)\b",
+    r"\b(?:the|a) (?:introduction|introductory \w+|title|headline|heading|conclusion|(?:\w+ )?slide|paragraph|cell"
+    r"|entry|row|section) (?:must|should|is|has|may|can)\b",
     re.IGNORECASE,
 )
+_EACH_PART = re.compile(r"\b(?:each|every)(?: of the| the| main)? (?!word)((?:\w+(?:'s)? ?){1,4})", re.IGNORECASE)
 
 
 def read_length(noun: str) -> Callable[[str], Reading]:
@@ -55,6 +57,6 @@ def _length_of_part(noun: str, part: str, amount: Amount) -> Reading:
 
 
 def _part_before(text: str, end: int) -> str | None:
-    """The noun after the last `each` or `every` before a place of the text: what the rule is about, if not the whole."""
-    found = re.findall(r"\b(?:each|every)(?: of the| the| main)? (?!word)((?:\w+(?:'s)? ?){1,3})", text[:end], re.IGNORECASE)
+    """The noun after the last `each` before a place of the text: what the rule is about, if not the whole answer."""
+    found = _EACH_PART.findall(text[:end])
     return found[-1].strip().lower() if found else None

@@ -7,7 +7,8 @@ from data.muldimif.reading import EACH, QUOTED, Reading, Rule, unread
 
 _LEVEL = re.compile(rf"\blevels? {NUMBER}(?: and {NUMBER})?|\bh([1-6])\b|(?<![#\w])(#{{1,6}})(?!#)", re.IGNORECASE)
 _OPTIONAL = re.compile(
-    r"\b(?:if|any|when|should you|in case)\b[^.]*?\b(?:tables?|tabular|xml)\b|\btables?,? if (?:used|included)|\bany columns",
+    r"\b(?:if|any|should you|in case|when (?:incorporat|us|includ|creat)ing)\b[^.]*?\b(?:tables?|tabular|xml)\b"
+    r"|\btables?,? if (?:used|included)|\bany columns",
     re.IGNORECASE,
 )
 
@@ -34,15 +35,19 @@ def _headings(text: str) -> Reading:
     depth = amount_of(text, r"(?:sub)?(?:heading )?levels?(?: of headings?)?")
     levels = sorted({level for match in _LEVEL.finditer(text) for level in _levels(match)})
     weaker = bool(EACH.search(text) or QUOTED.search(text))
-    if depth is not None and depth[0] != 1:
-        return Reading(rules=(("format:heading_depth", bound("num_levels", depth)),), weaker=weaker)
-    if levels and re.search(r"exceed|at most|no deeper", text, re.IGNORECASE):
+    if levels and depth is None and re.search(r"exceed|at most|no deeper", text, re.IGNORECASE):
         return Reading(rules=(("format:heading_depth", bound("num_levels", (0, levels[-1]))),), weaker=True)
-    if levels:
-        return Reading(rules=(("format:heading_levels", {"levels": levels}),), weaker=weaker)
+    only_examples = re.search(r"such as|like|for example", text, re.IGNORECASE) and depth is not None
+    rules: list[Rule] = []
+    if depth is not None and depth not in ((1, 1), (1, None)):  # `one level 2 heading` counts headings, not levels
+        rules.append(("format:heading_depth", bound("num_levels", depth)))
+    if levels and not only_examples:
+        rules.append(("format:heading_levels", {"levels": levels}))
+    if rules:
+        return Reading(rules=tuple(rules), weaker=weaker)
     if re.search(r"sub-?headings?", text, re.IGNORECASE):
         return Reading(rules=(("format:heading_depth", bound("num_levels", (2, None))),), weaker=weaker)
-    if re.search(r"\bheadings?\b", text, re.IGNORECASE):
+    if re.search(r"\b(?:headings?|into sections)\b", text, re.IGNORECASE):
         return Reading(rules=(("format:headings", {"num_headings": 1, "relation": "at least"}),), weaker=weaker)
     return unread("no heading is named")
 
@@ -63,7 +68,8 @@ def read_table(text: str) -> Reading:
             for noun, amount in amounts.items()
             if amount is not None and amount[1] is not None
         )
-        return Reading(rules=rules) if rules else unread("a table that may be missing, without a limit")
+        exactly = any(amount is not None and amount[0] for amount in amounts.values())
+        return Reading(rules=rules, weaker=exactly) if rules else unread("a table that may be missing, without a limit")
     if not re.search(r"\b(?:tables?|tabular|columns?)\b", text, re.IGNORECASE):
         return _read_list(text)
     rules = tuple(rule for noun, amount in amounts.items() if amount is not None for rule in _table_rules(noun, amount))
@@ -105,7 +111,8 @@ def _depth_after(text: str) -> Amount | None:
     match = re.search(rf"\blevels?\b(.*?)\b{NUMBER}", text, re.IGNORECASE)
     if match is None:
         return None
-    return (0 if re.search(r"exceed|at most|maximum", match[1], re.IGNORECASE) else number_of(match[2])), number_of(match[2])
+    number = number_of(match[2])
+    return (0 if re.search(r"exceed|at most|maximum", match[1], re.IGNORECASE) else number), number
 
 
 def read_xml(text: str) -> Reading:

@@ -28,7 +28,7 @@ def unread(reason: str) -> Reading:
     return Reading(reason=reason)
 
 
-QUOTED = re.compile(r"(?:(?<!\w)['\"‘“]|「)(.+?)(?:['\"’”](?!\w)|」)")
+QUOTED = re.compile("(?:(?<!\\w)['\"\u2018\u201c]|\u300c)(.+?)(?:['\"\u2019\u201d](?!\\w)|\u300d)")
 """A piece in quotation marks; an apostrophe inside a word ends none."""
 
 EACH = re.compile(r"\b(?:each|every)\b", re.IGNORECASE)

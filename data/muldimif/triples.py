@@ -29,7 +29,13 @@ READERS = MappingProxyType(
 
 
 def read_triple(category: str, subtype: str, text: str) -> Reading:
-    """Read one triple `(category, subtype, text)`; the labels are untidy, so only their key word counts."""
+    """Read one triple `(category, subtype, text)`; the labels are untidy, so only their key word counts.
+
+    A text that says nothing of what its label names, but speaks of Markdown, is read as Markdown.
+    """
     label = f"{category} {subtype}".lower()
     reader = next((reader for word, reader in READERS.items() if word in label), None)
-    return unread(f"no verifier for {category}/{subtype}") if reader is None else reader(text.strip())
+    if reader is None:
+        return unread(f"no verifier for {category}/{subtype}")
+    reading = reader(text.strip())
+    return read_markdown(text) if reading.reason and "markdown" in text.lower() else reading

@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from rewards.text import word_spans
-from rewards.verifiers import verify
-
 from data.witness import content, form
 from data.witness.draft import Draft, filler
 from data.witness.writing import write
+from rewards.text import word_spans
+from rewards.verifiers import verify
 
 Arguments = Mapping[str, Any]
 

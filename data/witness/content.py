@@ -5,11 +5,10 @@ from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any
 
-from rewards.text import term_spans
-
 from data.conflicts import bounds
 from data.witness.draft import Draft, allowed, filler, phrase
 from data.witness.lexicon import ALLITERATIONS, PALINDROMES, WORDS
+from rewards.text import term_spans
 
 Arguments = Mapping[str, Any]
 Piece = Callable[[Draft, Arguments], None]

@@ -121,7 +121,7 @@ def _finishing(change: Callable[[str], str]) -> Piece:
 
 
 def _title_case(text: str) -> str:
-    return re.sub(r"(?<![\w'’-])[^\W\d_]", lambda match: match[0].upper(), text)
+    return re.sub(r"(?<![\w'\u2019-])[^\W\d_]", lambda match: match[0].upper(), text)
 
 
 def _capital_words(draft: Draft, kwargs: Arguments) -> None:

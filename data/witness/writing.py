@@ -67,7 +67,9 @@ def _marked(draft: Draft, number: int, words: list[str]) -> str:
 def _table(draft: Draft) -> list[str]:
     if not draft.columns:
         return []
-    rows = [[phrase(draft, 1, skip=row + column) for column in range(len(draft.columns))] for row in range(draft.num_rows)]
+    rows = [
+        [phrase(draft, 1, skip=row + column) for column in range(len(draft.columns))] for row in range(draft.num_rows)
+    ]
     lines = [draft.columns, ["---"] * len(draft.columns), *rows]
     return ["\n" + "\n".join(f"| {' | '.join(cells)} |" for cells in lines)]
 

@@ -3,10 +3,10 @@
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
-from attention_probes.listen import ProbePlan, Tape, listen
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from attention_probes.listen import ProbePlan, Tape, listen
 from rl.config import Credit, Probe
 from rl.credit.metrics import concentration
 from rl.credit.promises import keep_promises, spread
@@ -29,9 +29,16 @@ class CreditAssigner:
     def weights(self, view: View, *, step: int, micro_step: int) -> Float[Tensor, "B T"]:
         """Weights that keep law 3; the same for the same view, step and micro-step."""
         generator = torch.Generator().manual_seed(hash((self.seed, step, micro_step)) % 2**63)
-        amplifier = Amplifier(q=self.credit.q, gamma_amp=self.credit.gamma_amp, generator=generator)
-        raw = RULES[self.credit.rule](view, amplifier)
-        return keep_promises(raw, view.mask, floor=self.credit.floor, preserve_mass=self.credit.preserve_mass)
+        settings = self.credit
+        amplifier = Amplifier(
+            q=settings.q,
+            gamma_amp=settings.gamma_amp,
+            generator=generator,
+            alpha=settings.alpha,
+            reach=settings.reach,
+        )
+        raw = RULES[settings.rule](view, amplifier)
+        return keep_promises(raw, view.mask, floor=settings.floor, preserve_mass=settings.preserve_mass)
 
     def advantages(self, advantages: Float[Tensor, " B"], weights: Tensor, mask: Tensor) -> Float[Tensor, "B T"]:
         return spread(advantages, weights, mask, sign=self.credit.sign)

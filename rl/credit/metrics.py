@@ -1,9 +1,10 @@
 """Concentration: how unevenly a rule shares credit, and what else would have chosen the same tokens."""
 
 import torch
-from attention_probes.rhythm import top_share
 from jaxtyping import Bool, Float
 from torch import Tensor
+
+from attention_probes.rhythm import top_share
 
 # Axes: B completions, T completion tokens.
 

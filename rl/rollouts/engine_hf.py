@@ -1,6 +1,7 @@
 """The transformers engine: samples a unit with `generate`, prefilling each group's prompt once."""
 
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from peft import PeftModel
@@ -32,7 +33,7 @@ class TransformersEngine:
         threads: int | None = None,
     ):
         # LoRA lives in the base model's own layers: that model is the policy.
-        self.model: PreTrainedModel = model.get_base_model() if isinstance(model, PeftModel) else model
+        self.model: Any = model.get_base_model() if isinstance(model, PeftModel) else model
         self.tokenizer = tokenizer
         self.temperature = temperature
         self.max_completion_length = max_completion_length
@@ -92,8 +93,10 @@ class TransformersEngine:
         return samples
 
     def _end_ids(self) -> set[int]:
-        ends = self.model.generation_config.eos_token_id
-        return {ends} if isinstance(ends, int) else set(ends or [self.tokenizer.eos_token_id])
+        ends: Any = self.model.generation_config.eos_token_id
+        if ends is None:
+            ends = self.tokenizer.eos_token_id
+        return {ends} if isinstance(ends, int) else set(ends)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from transformers import PreTrainedTokenizerBase
 
-from rl.rollouts.units import Prompt, cut_units, encode_prompt
+from rl.rollouts.units import cut_units, encode_prompt
 from rl.types import Sample, Unit
 
 
@@ -33,7 +33,7 @@ class Rollouts:
         self.groups_per_unit = groups_per_unit
         self.seed = seed
 
-    def __call__(self, prompts: list[Prompt], trainer: Any) -> dict[str, list]:
+    def __call__(self, prompts: list, trainer: Any) -> dict[str, list]:
         units = cut_units(
             [encode_prompt(self.tokenizer, prompt) for prompt in prompts],
             num_generations=self.num_generations,

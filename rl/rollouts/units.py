@@ -1,6 +1,7 @@
 """Units: a rank's prompts cut into whole groups, from the data order alone."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
@@ -12,8 +13,10 @@ Prompt = str | list[dict[str, str]]
 def encode_prompt(tokenizer: PreTrainedTokenizerBase, prompt: Prompt) -> tuple[int, ...]:
     """Token ids of a prompt; messages go through the chat template with the assistant's turn opened."""
     if isinstance(prompt, str):
-        return tuple(tokenizer(prompt)["input_ids"])
-    return tuple(tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=True, return_dict=False))
+        token_ids: Any = tokenizer(prompt)["input_ids"]
+    else:
+        token_ids = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=True, return_dict=False)
+    return tuple(token_ids)
 
 
 def cut_units(

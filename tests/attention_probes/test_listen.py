@@ -228,7 +228,11 @@ def test_an_unheard_attention_is_refused():
 
 
 def test_a_compiled_model_is_refused():
-    with pytest.raises(ValueError, match="compiled"), listen(torch.compile(copy.deepcopy(tiny_model("llama")))):
+    model = copy.deepcopy(tiny_model("llama"))
+    with pytest.raises(ValueError, match="compiled"), listen(torch.compile(model, backend="eager")):
+        pass
+    model.compile(backend="eager")
+    with pytest.raises(ValueError, match="compiled"), listen(model):
         pass
 
 

@@ -15,14 +15,14 @@ PLAN = ProbePlan(layers=(1, 2), horizon=(2, 12), per_head=True)
 def shuffled_readings(seed: int) -> Readings:
     """Eight rows of random tokens, which is what shuffling leaves of a text."""
     with torch.no_grad(), listen(tiny_model("llama"), PLAN) as tape:
-        tiny_model("llama")(**padded_batch(60, [(row, 7 - row) for row in range(8)], seed=seed))
+        tiny_model("llama")(**padded_batch(40, [(row, 7 - row) for row in range(8)], seed=seed))
     return tape.read()
 
 
 @pytest.fixture(scope="module")
 def baseline() -> NullBaseline:
     fitter = NullBaselineFitter(PLAN)
-    for seed in range(30):
+    for seed in range(12):
         fitter.update(shuffled_readings(seed))
     return fitter.baseline()
 
@@ -30,12 +30,12 @@ def baseline() -> NullBaseline:
 def test_on_shuffled_tokens_the_mean_residual_is_near_zero(baseline):
     # Fresh rows, so the mean may miss zero by its own standard error: tokens of one row are not independent, hence 3 of
     # (spread / root of the number of rows), the most cautious count.
-    readings = [shuffled_readings(seed) for seed in range(100, 110)]
+    readings = [shuffled_readings(seed) for seed in range(100, 106)]
     for which, raw_name in enumerate(("fai", "waad")):
         residual = torch.stack([baseline.residuals(reading)[which] for reading in readings])
         raw = torch.stack([getattr(reading.heads, raw_name) for reading in readings])
         mean = residual.mean(dim=(0, 2, 4))
-        assert (mean.abs() < 3 * residual.std(dim=(0, 2, 4)) / 80**0.5).all()
+        assert (mean.abs() < 3 * residual.std(dim=(0, 2, 4)) / 48**0.5).all()
         assert (mean.abs() < 0.1 * raw.mean(dim=(0, 2, 4))).all()
 
 

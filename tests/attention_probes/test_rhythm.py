@@ -68,9 +68,8 @@ def test_a_top_share_is_exact_and_leaves_no_better_token_out(values, q, padding)
 
 
 def test_ties_go_to_the_earlier_token():
-    assert top_share(torch.zeros(1, 5), torch.ones(1, 5, dtype=torch.bool), 0.4).tolist() == [
-        [True, True] + [False] * 3
-    ]
+    chosen = top_share(torch.zeros(1, 4), torch.ones(1, 4, dtype=torch.bool), 0.5)
+    assert chosen.tolist() == [[True, True, False, False]]
 
 
 def test_jumps_stop_at_the_last_real_token():
@@ -81,8 +80,8 @@ def test_jumps_stop_at_the_last_real_token():
 def test_a_dominated_anchor_hands_back_to_the_jump_before_it():
     # Five tokens and one of padding. Delta = |1-5|, |5-1|, |1-2|, |2-2|, 0 = 4 4 1 0 0; q = 0.4 takes two of five.
     # Preplan: tokens 0 and 1. Anchors: FAI 0.9 at token 2, 0.8 at token 0.
-    # Median WAAD of 1 5 1 2 2 is 2, median Delta is 1. Token 2: WAAD 1 <= 2, and before it Delta is 4, 4: dominated, and
-    # of the equal jumps the earlier, token 0, introduces it. Token 0 has nothing before it.
+    # Median WAAD of 1 5 1 2 2 is 2, median Delta is 1. Token 2: WAAD 1 <= 2, and before it Delta is 4, 4: dominated,
+    # and of the equal jumps the earlier, token 0, introduces it. Token 0 has nothing before it.
     rhythm = find_rhythm(
         torch.tensor([[1.0, 5.0, 1.0, 2.0, 2.0, 0.0]]),
         torch.tensor([[0.8, 0.1, 0.9, 0.0, 0.0, 0.0]]),

@@ -23,7 +23,7 @@ def test_planted_chunks_are_found():
 
 
 def test_the_best_cuts_come_first_and_keep_their_distance():
-    # Of the cuts behind tokens 1 (score 2), 3 (score 5) and 7 (score 3), the one behind 1 is too near to the one behind 3.
+    # Cuts behind tokens 1 (score 2), 3 (score 5) and 7 (score 3): the one behind 1 is too near to the better behind 3.
     scores = torch.tensor([1.0, 2.0, 1.0, 5.0, 1.0, 1.0, 1.0, 3.0, 1.0, 1.0])
     text = torch.ones(10, dtype=torch.bool)
     assert cut_segments(scores, text, radius=2) == ((0, 4), (4, 8), (8, 10))

@@ -3,13 +3,14 @@
 from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from data import roles
 from data.conflicts import bounds, conflict
 from data.constraints import GENERAL_KINDS, KINDS, SHORT_KINDS
 from data.instructions import instructions
 from data.witness import witness
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from rewards.verifiers import verify
 
 LOWERCASE = ("change_case:english_lowercase", {})
@@ -41,7 +42,11 @@ FEW_WORDS = ("length:word_range", {"minimum": 5, "maximum": 10})
             "the letter too often",
         ),
         (FEW_WORDS, ("length:sentence_range", {"minimum": 3, "maximum": 4}), "more sentences than the words allow"),
-        (ONE_SENTENCE, ("length_constraints:number_sentences", {"num_sentences": 2, "relation": "at least"}), "no sentence"),
+        (
+            ONE_SENTENCE,
+            ("length_constraints:number_sentences", {"num_sentences": 2, "relation": "at least"}),
+            "no sentence",
+        ),
         (FEW_WORDS, ("length:word_range", {"minimum": 5, "maximum": 10}), "the same rule twice"),
     ],
 )
@@ -78,7 +83,7 @@ def test_bounds_of_length_constraints(kwargs, expected):
     assert bounds(kwargs) == expected
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(data=st.data())
 def test_two_constraints_without_conflict_have_a_witness(data):
     """Among the kinds of the quickstart the table forgets no pair: whatever it lets pass, one text does keep."""
@@ -91,7 +96,7 @@ def test_two_constraints_without_conflict_have_a_witness(data):
 
 @pytest.mark.parametrize("kind", GENERAL_KINDS)
 def test_every_kind_has_a_witness(kind):
-    for seed in range(5):
+    for seed in range(3):
         rng = Random(seed)
         constraint = (kind, KINDS[kind].draw(rng, rng.choice(instructions("train"))))
         text = witness([constraint])

@@ -1,6 +1,7 @@
 """KITAB: titles are matched, counted once, and the shares add up."""
 
 import pytest
+
 from data.kitab import BookQuery, judge_books, query_from_row, same_title
 
 AUSTEN = BookQuery(
@@ -29,7 +30,9 @@ def test_titles_match_by_substring_or_four_fifths_of_the_letters(first, second, 
 
 
 def test_every_title_is_satisfied_unsatisfied_or_irrelevant():
-    answer = "1. Reason: it begins with P. Title: Persuasion\n2. Title: Emma\n3. Title: Middlemarch\n4. Title: sanditon."
+    answer = (
+        "1. Reason: it begins with P. Title: Persuasion\n2. Title: Emma\n3. Title: Middlemarch\n4. Title: sanditon."
+    )
     report = judge_books(answer, AUSTEN)
     assert [(item.book, item.finding) for item in report.items] == [
         ("Persuasion", "satisfied"),
@@ -66,13 +69,17 @@ def test_an_answer_without_titles_names_nothing():
 
 
 def test_the_closest_book_is_the_one_meant():
-    query = BookQuery(author="A", constraint="c", books=("The Sea", "The Sea, the Sea"), satisfying=("The Sea, the Sea",))
+    query = BookQuery(
+        author="A", constraint="c", books=("The Sea", "The Sea, the Sea"), satisfying=("The Sea, the Sea",)
+    )
     assert judge_books("1. The Sea, The Sea", query).items[0].book == "The Sea, the Sea"
 
 
 def test_a_row_becomes_a_query():
     row = {"Author": "A", "constraints": "c", "all_books": ["Emma", "Sanditon"], "mapped_books": ["Emma"]}
-    assert query_from_row(row) == BookQuery(author="A", constraint="c", books=("Emma", "Sanditon"), satisfying=("Emma",))
+    assert query_from_row(row) == BookQuery(
+        author="A", constraint="c", books=("Emma", "Sanditon"), satisfying=("Emma",)
+    )
     with pytest.raises(ValueError, match=r"missing \['mapped_books'\]"):
         query_from_row({**row, "mapped_books": None})
     with pytest.raises(ValueError, match=r"\['Ulysses'\] are not"):

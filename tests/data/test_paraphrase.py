@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from data.expansion import instruction_problem
 from data.paraphrase import mask, paraphrase, unmask
 from data.problems import request, user_text
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 @given(index=st.integers(min_value=0, max_value=10**5), pattern=st.sampled_from(["listing", "incorporation"]))

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from data.preferences import (
     best_and_worst,
     deduplicated,
@@ -116,7 +117,11 @@ def test_a_pair_survives_the_way_to_a_row_and_back():
 
 
 def test_a_claimed_verdict_is_not_believed():
-    row = {**pair_row(best_and_worst(PROBLEM, judged(ALL_THREE, COMMA))), "rejected_verdicts": "[]", "rejected_score": 1.0}
+    row = {
+        **pair_row(best_and_worst(PROBLEM, judged(ALL_THREE, COMMA))),
+        "rejected_verdicts": "[]",
+        "rejected_score": 1.0,
+    }
     assert pair_from_row(row).rejected.score == 2 / 3
 
 
@@ -128,6 +133,11 @@ def test_a_claimed_verdict_is_not_believed():
     ],
 )
 def test_a_bad_pair_row_is_an_error(changes, complaint):
-    row = {"prompt": "Describe rain.", "chosen": "Rain.", "rejected": "No.", "constraints": [{"id": "punctuation:no_comma"}]}
+    row = {
+        "prompt": "Describe rain.",
+        "chosen": "Rain.",
+        "rejected": "No.",
+        "constraints": [{"id": "punctuation:no_comma"}],
+    }
     with pytest.raises(ValueError, match=complaint):
         pair_from_row({**row, **changes})

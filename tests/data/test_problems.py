@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from data.problems import ConstraintSpec, Problem, from_row, request, to_row, user_text
 
 NO_COMMA = {"id": "punctuation:no_comma", "kwargs": "{}", "text": "Use no commas.", "spans": [[18, 32]]}
@@ -29,7 +30,9 @@ def test_a_problem_survives_the_way_to_a_row_and_back():
         problem_id="p",
         messages=({"role": "system", "content": "Be brief."}, {"role": "user", "content": "Write 'ä' twice."}),
         constraints=(
-            ConstraintSpec(id="keywords:frequency", kwargs={"keyword": "ä", "frequency": 2}, text="'ä'", spans=((6, 9),)),
+            ConstraintSpec(
+                id="keywords:frequency", kwargs={"keyword": "ä", "frequency": 2}, text="'ä'", spans=((6, 9),)
+            ),
         ),
         reference="ää",
         task="letters",

@@ -4,6 +4,7 @@ import gzip
 import json
 
 import pytest
+
 from data.expansion import instruction_problem
 from data.problems import to_row
 from data.reading import read_implemented, read_problems
@@ -119,7 +120,7 @@ def test_damaged_and_missing_files_are_named(tmp_path):
         (tmp_path / name).write_bytes(b"no such format")
         with pytest.raises(ValueError, match=name):
             read_problems(tmp_path / name)
-    with pytest.raises(ValueError, match="no data file .*missing.jsonl"):
+    with pytest.raises(ValueError, match=r"no data file .*missing\.jsonl"):
         read_problems(tmp_path / "missing.jsonl")
 
 
@@ -128,7 +129,7 @@ def test_an_unreachable_hub_dataset_is_one_sentence(monkeypatch):
         raise ConnectionError("the hub cannot be reached")
 
     monkeypatch.setattr("datasets.load_dataset", load_dataset)
-    with pytest.raises(ValueError, match="'no/such' is neither .* nor a hub dataset that can be loaded: the hub"):
+    with pytest.raises(ValueError, match=r"'no/such' is neither .* nor a hub dataset that can be loaded: the hub"):
         read_problems("no/such")
 
 

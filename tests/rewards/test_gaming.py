@@ -2,7 +2,7 @@
 
 import runpy
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -53,10 +53,10 @@ def test_an_honest_answer_is_paid_in_full(task):
 @pytest.mark.parametrize(("family", "number"), CASES)
 def test_an_attack_is_paid_less_than_an_honest_answer(family, number):
     text = attack(family, TASKS[number], number)
-    start = perf_counter()
+    start = process_time()
     paid = total(TASKS[number], text)
     assert paid < total(TASKS[number], TASKS[number].honest)
-    assert perf_counter() - start < 60  # a pattern that backtracks would take hours
+    assert process_time() - start < 20  # a pattern that backtracks would take hours
 
 
 @pytest.mark.parametrize("family", GUARD_ATTACKS)

@@ -3,14 +3,14 @@
 import os
 import subprocess
 import sys
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rewards.verdict import Verdict
-from rewards.verifiers import LONGEST_COMPLETION, check_arguments, known_kinds, verify
+from rewards.verifiers import check_arguments, known_kinds, verify
 
 ARGUMENTS = {
     "keyword": "sea",
@@ -118,20 +118,20 @@ BOMBS = ("(", "[", "<<", "*", '"', "{", '{"a":', "a. ", "> ", "\n- ", "|a", "a" 
 
 @pytest.mark.parametrize("unit", BOMBS)
 def test_no_text_takes_a_verifier_quadratic_time(unit):
-    # At the longest length allowed a quadratic pattern needs some 10 ** 10 steps: minutes, for one kind of 120.
-    text = (unit * LONGEST_COMPLETION)[:30_000]
-    start = perf_counter()
+    # A quadratic pattern takes some 2 * 10 ** 8 steps here, seconds for one kind; all 120 linear ones take one.
+    text = (unit * 20_000)[:20_000]
+    start = process_time()
     for kind in known_kinds():
         verify(kind, text, prompt=text, **arguments_for(kind))
-    assert perf_counter() - start < 120
+    assert process_time() - start < 10
 
 
 @pytest.mark.parametrize("kind", known_kinds())
 def test_a_gigantic_completion_satisfies_nothing_and_costs_nothing(kind):
     text = "Sea. " * 200_000
-    start = perf_counter()
+    start = process_time()
     assert not verify(kind, text, prompt="", **arguments_for(kind)).satisfied
-    assert perf_counter() - start < 1
+    assert process_time() - start < 1
 
 
 TEXTS = (

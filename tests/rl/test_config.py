@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from rl.complaints import dotted_keys
-from rl.config import Config, Trainer
+from rl.config import Config, Lora, Trainer
 from rl.contradictions import contradictions
 from rl.trl_fields import DECIDED, trl_fields
 
@@ -199,3 +199,10 @@ def test_trl_keys_that_may_not_stand_there_say_why(block: dict[str, object], sen
 
 def test_other_trl_keys_pass():
     assert Config(trl={"delta": 1.5, "adam_beta2": 0.95}).trl == {"delta": 1.5, "adam_beta2": 0.95}
+
+
+def test_layers_are_chosen_only_among_named_modules():
+    named = Lora(layers=(1,), target_modules=("q_proj",))
+    assert Config(lora=named).lora == named
+    with pytest.raises(ValueError, match=r"lora\.layers needs the modules by name"):
+        Config(lora=Lora(layers=(1,)))

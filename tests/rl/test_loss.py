@@ -67,7 +67,9 @@ def test_token_advantages_enter_the_loss_as_written(loss_type, tmp_path):
     trainer.recorder = None
     trainer.current_gradient_accumulation_steps = ACCUMULATION
     generator = torch.Generator().manual_seed(0)
-    prompt_ids, completion_ids = (torch.randint(3, 512, mask.shape, generator=generator) for mask in (PROMPT_MASK, MASK))
+    prompt_ids, completion_ids = (
+        torch.randint(3, 512, mask.shape, generator=generator) for mask in (PROMPT_MASK, MASK)
+    )
     model = trainer.model.train()
     policy = policy_logprobs(model, prompt_ids, completion_ids, temperature=0.9)
     batch = {**make_batch(generator, policy), "prompt_ids": prompt_ids, "completion_ids": completion_ids}

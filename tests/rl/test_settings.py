@@ -86,7 +86,7 @@ def test_interpolation_is_left_as_it_is_written(monkeypatch: pytest.MonkeyPatch)
         ("model.name=true", "model.name: should be a valid string, got true"),
         ("model=3", "model: should be a group of settings, got 3"),
         ("trl=3", "trl: should be a group of settings, got 3"),
-        ("credit.rule=anchor", "credit.rule: should be 'uniform', 'random' or 'global_anchor', got 'anchor'"),
+        ("credit.rule=anchor", "credit.rule: should be 'uniform', 'random', 'position', 'entropy', 'global_anchor', 'local_chunk', 'coupled' or 'bottom', got 'anchor'"),
         (
             "model.dtype=bloat16",
             "model.dtype: should be 'auto', 'float32' or 'bfloat16', got 'bloat16'; did you mean 'bfloat16'?",
@@ -115,7 +115,7 @@ def test_mistakes_are_told_in_one_sentence(override: str, sentence: str):
 def test_all_mistakes_are_told_at_once():
     assert refusal("trainer.max_steps=many", "lora.rank=8", "trl.top_k=5", "trl.beta=1") == [
         "trainer.max_steps: should be a valid integer, got 'many'",
-        "lora.rank: unknown key; allowed here: r, alpha, dropout, target_modules, use_rslora",
+        "lora.rank: unknown key; allowed here: r, alpha, dropout, target_modules, layers, use_rslora",
         "trl.top_k: decided by Heed: completions are sampled from the policy's whole distribution, so that its "
         "log-probs are theirs",
         "trl.beta: a key is set in one place only; set trainer.beta",

@@ -3,6 +3,7 @@
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
+
 from rl.models import load_tokenizer
 from rl.spans import completion_spans, tokens_on
 

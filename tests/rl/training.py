@@ -1,9 +1,12 @@
 """Trainings small enough for a test: a config, the trainer it builds, plain TRL's beside it, and what came out."""
 
+import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from transformers import TrainerState
 from trl import GRPOTrainer
 
 from rl.arguments import grpo_arguments
@@ -13,11 +16,19 @@ from rl.datasets import as_dataset, load_problems
 from rl.grpo import CreditGRPOTrainer
 from rl.models import load_model, load_tokenizer, model_path
 from rl.scoring import reward_functions
-from rl.settings import parse_config
+from rl.settings import load_config, parse_config
+
+EVEN_SHARE = f"{__file__}:even_share"
+CTRL_C_IN_STEP = "HEED_TEST_CTRL_C_IN_STEP"
 
 
-def even_share(completion_ids: list[list[int]], **columns: Any) -> list[float]:
-    """A reward that differs within every group, although a random model follows no constraint."""
+def even_share(completion_ids: list[list[int]], trainer_state: TrainerState, **columns: Any) -> list[float]:
+    """A reward that differs within every group, although a random model follows no constraint.
+
+    The environment may ask for a Ctrl-C in the middle of a step.
+    """
+    if os.environ.get(CTRL_C_IN_STEP) == str(trainer_state.global_step + 1):
+        os.kill(os.getpid(), signal.SIGINT)
     return [sum(token % 2 == 0 for token in ids) / len(ids) for ids in completion_ids]
 
 
@@ -26,7 +37,7 @@ def tiny_config(**sections: dict[str, Any]) -> Config:
     tree: dict[str, dict[str, Any]] = {
         "model": {"name": "tiny", "dtype": "float32"},
         "data": {"num_problems": 8, "held_out": 0},
-        "rewards": {"satisfaction_weight": 0.0, "functions": [f"{__file__}:even_share"]},
+        "rewards": {"satisfaction_weight": 0.0, "functions": [EVEN_SHARE]},
         "probe": {"horizon": [1, 8]},
         "lora": {"r": 4, "alpha": 8},
         "trainer": {
@@ -87,3 +98,8 @@ def outcome(trainer: GRPOTrainer) -> Outcome:
 def adapter_weights(trainer: GRPOTrainer) -> dict[str, list]:
     """The trained tensors as plain numbers, by name."""
     return {name: weight.tolist() for name, weight in trainer.model.named_parameters() if weight.requires_grad}
+
+
+def recipe_config(folder: Path) -> Config:
+    """The recipe `tiny`, run in `folder`, with a reward that makes even a random model move."""
+    return load_config("tiny", [f"run.folder={folder}", f"rewards.functions=[{EVEN_SHARE}]"])

@@ -4,8 +4,9 @@ import math
 
 import pytest
 import torch
-from rl.credit.metrics import concentration, effective_token_ratio, gini, overlap
 from torch import tensor
+
+from rl.credit.metrics import concentration, effective_token_ratio, gini, overlap
 
 
 def all_real(count: int) -> torch.Tensor:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given
-from rl.credit.promises import keep_promises, spread
 from torch import Tensor, tensor
+
+from rl.credit.promises import keep_promises, spread
 
 SHAPES = numpy_strategies.array_shapes(min_dims=2, max_dims=2, max_side=12)
 FLOORS = st.floats(0.0, 1.0)
@@ -83,9 +84,7 @@ def test_a_wrong_weight_is_refused(wrong):
 
 
 def test_a_wrong_weight_at_padding_does_not_matter():
-    kept = keep_promises(
-        tensor([[1.0, float("nan")]]), tensor([[True, False]]), floor=0.0, preserve_mass=True
-    )
+    kept = keep_promises(tensor([[1.0, float("nan")]]), tensor([[True, False]]), floor=0.0, preserve_mass=True)
     assert kept.tolist() == [[1.0, 0.0]]
 
 

@@ -4,8 +4,23 @@ from dataclasses import replace
 
 import pytest
 import torch
-from rl.credit.rules import READING_RULES, RULES, Amplifier, View, amplify, global_anchor, random, uniform
 from torch import tensor
+
+from rl.credit.rules import (
+    READING_RULES,
+    RULES,
+    Amplifier,
+    View,
+    amplify,
+    bottom,
+    coupled,
+    entropy,
+    global_anchor,
+    local_chunk,
+    position,
+    random,
+    uniform,
+)
 
 
 def make_view(num_tokens: int = 5, **changes) -> View:
@@ -27,26 +42,70 @@ def test_an_amplified_token_weighs_gamma_amp():
 
 def test_global_anchor_amplifies_the_tokens_looked_back_to_most():
     # q 0.4 of 5 tokens are 2: those with FAI 0.5 and 0.3
-    view = make_view(fai=tensor([[0.1, 0.5, 0.2, 0.3, 0.0]]))
+    view = make_view(fai=tensor([[0.1, 0.5, 0.2, 0.3, 0.0]]), waad=torch.zeros(1, 5))
     assert global_anchor(view, make_amplifier()).tolist() == [[1.0, 1.5, 1.0, 1.5, 1.0]]
 
 
 def test_global_anchor_counts_real_tokens_only():
     # 3 real tokens, q 0.4 -> ceil(1.2) = 2 amplified; the padding's reading is the highest, and is passed over
     mask = tensor([[True, True, True, False, False]])
-    view = make_view(mask=mask, fai=tensor([[0.1, 0.5, 0.2, 0.9, 0.9]]))
+    view = make_view(mask=mask, fai=tensor([[0.1, 0.5, 0.2, 0.9, 0.9]]), waad=torch.zeros(1, 5))
     assert (global_anchor(view, make_amplifier()) * mask).tolist() == [[1.0, 1.5, 1.5, 0.0, 0.0]]
 
 
-def test_global_anchor_without_readings_is_an_error():
-    with pytest.raises(ValueError, match="probe did not listen"):
-        global_anchor(make_view(), make_amplifier())
+def test_the_controls_amplify_by_place_by_entropy_and_by_the_lowest_reading():
+    # q 0.4 of 5 tokens are 2 each time
+    view = make_view(entropy=tensor([[0.2, 0.1, 0.9, 0.3, 0.0]]), fai=tensor([[0.1, 0.5, 0.2, 0.3, 0.0]]))
+    view = replace(view, waad=torch.zeros(1, 5))
+    assert position(view, make_amplifier()).tolist() == [[1.5, 1.5, 1.0, 1.0, 1.0]]
+    assert entropy(view, make_amplifier()).tolist() == [[1.0, 1.0, 1.5, 1.5, 1.0]]
+    assert bottom(view, make_amplifier()).tolist() == [[1.5, 1.0, 1.0, 1.0, 1.5]]
+
+
+RHYTHM = {
+    # 12 tokens. Jumps |WAAD_t - WAAD_{t+1}|: 0 0 4 0 0 0 3 0 0 0 0 and 0 for the last: token 2 and token 6 stand out.
+    "waad": tensor([[5.0, 5.0, 5.0, 1.0, 1.0, 1.0, 1.0, 4.0, 4.0, 4.0, 4.0, 4.0]]),
+    # q 1/6 of 12 tokens are 2 anchors: token 4 (right after the jump at 2) and token 10 (no jump among 7, 8 and 9).
+    "fai": tensor([[0.0, 0.0, 0.1, 0.1, 0.9, 0.1, 0.1, 0.1, 0.1, 0.1, 0.8, 0.0]]),
+}
+
+
+def test_local_chunk_amplifies_the_jumps():
+    weights = local_chunk(make_view(12, **RHYTHM), make_amplifier(q=1 / 6))
+    assert weights.tolist() == [[1.0, 1.0, 1.5, 1.0, 1.0, 1.0, 1.5, 1.0, 1.0, 1.0, 1.0, 1.0]]
+
+
+def test_coupled_hands_a_share_of_a_dominated_anchors_bonus_to_its_introducer():
+    # Token 4: WAAD 1 is at most the median 4, and the jump of 4 at token 2 is at least the median 0: dominated.
+    # It keeps 1 - 0.25 of the bonus 0.5 (1.375), token 2 gets 0.25 of it (1.125).
+    # Token 10: WAAD 4 is at most the median too, and the jumps before it, 0, reach the median 0: dominated as well,
+    # introduced by the earliest of three equal jumps, token 7.
+    weights = coupled(make_view(12, **RHYTHM), replace(make_amplifier(q=1 / 6), alpha=0.25))
+    expected = [1.0] * 12
+    expected[2], expected[4], expected[7], expected[10] = 1.125, 1.375, 1.125, 1.375
+    assert weights.tolist() == [expected]
+
+
+def test_an_anchor_that_no_jump_dominates_keeps_its_whole_bonus():
+    # As above, but token 10 is not calm: its WAAD of 9 is above the median.
+    waad = RHYTHM["waad"].clone()
+    waad[0, 10] = 9.0
+    weights = coupled(make_view(12, **{**RHYTHM, "waad": waad}), make_amplifier(q=1 / 6))
+    assert weights[0, 10].item() == 1.5
+
+
+@pytest.mark.parametrize("rule", sorted(READING_RULES))
+def test_a_rule_without_its_readings_is_an_error(rule):
+    with pytest.raises(ValueError, match=f"{rule} needs probe readings"):
+        RULES[rule](make_view(), make_amplifier())
 
 
 @pytest.mark.parametrize("num_real", [1, 4, 5, 9])
 def test_the_control_amplifies_as_many_tokens_as_the_rule(num_real):
     mask = torch.arange(9)[None] < num_real
-    view = make_view(9, mask=mask, fai=torch.rand(1, 9, generator=torch.Generator().manual_seed(1)))
+    view = make_view(
+        9, mask=mask, fai=torch.rand(1, 9, generator=torch.Generator().manual_seed(1)), waad=torch.zeros(1, 9)
+    )
     by_chance, by_rule = (rule(view, make_amplifier()) * mask for rule in (random, global_anchor))
     assert (by_chance > 1.0).sum() == (by_rule > 1.0).sum() > 0
 

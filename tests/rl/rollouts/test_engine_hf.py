@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from torch import Tensor
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedModel
+
 from rl.models import load_model, load_tokenizer
 from rl.rollouts.engine_hf import TransformersEngine
 from rl.types import Sample, Unit
-from torch import Tensor
-from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedModel
 
 # Prompts of different lengths, so that all but the longest are padded on the left.
 PROMPTS = ((17, 30, 200, 41, 99, 3), (88, 9), (301,))
@@ -25,16 +26,21 @@ def make_model(shape: str = "llama") -> PreTrainedModel:
     torch.manual_seed(0)
     # GPT-2 learns absolute positions: a padded prompt that started to count at its padding would show.
     config = GPT2Config(
-        vocab_size=512, n_embd=32, n_layer=2, n_head=4, n_positions=64, bos_token_id=1, eos_token_id=2, pad_token_id=0,
+        vocab_size=512,
+        n_embd=32,
+        n_layer=2,
+        n_head=4,
+        n_positions=64,
+        bos_token_id=1,
+        eos_token_id=2,
+        pad_token_id=0,
         initializer_range=0.2,
     )
     return GPT2LMHeadModel(config).eval()
 
 
 def make_engine(model: PreTrainedModel, *, temperature: float = 1.0, length: int = 12) -> TransformersEngine:
-    return TransformersEngine(
-        model, load_tokenizer("tiny"), temperature=temperature, max_completion_length=length
-    )
+    return TransformersEngine(model, load_tokenizer("tiny"), temperature=temperature, max_completion_length=length)
 
 
 @contextmanager

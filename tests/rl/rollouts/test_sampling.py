@@ -6,9 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, tensor
+
 from rl.rollouts.sampling import SeededSampler, row_uniforms
 from rl.types import Unit
-from torch import Tensor, tensor
 
 UNIT = Unit(position=40, prompts=((5, 6), (7, 8)), num_generations=3, version=10, seed=2)
 

@@ -3,12 +3,15 @@
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
+
 from rl.models import load_tokenizer
 from rl.rollouts.units import cut_units, encode_prompt
 from rl.types import Unit
 
 
-def cut(num_groups: int, *, num_generations: int = 2, groups_per_unit: int | None = None, position: int = 0) -> list[Unit]:
+def cut(
+    num_groups: int, *, num_generations: int = 2, groups_per_unit: int | None = None, position: int = 0
+) -> list[Unit]:
     prompts = [(group, 7) for group in range(num_groups) for _ in range(num_generations)]
     return cut_units(
         prompts,
@@ -40,7 +43,7 @@ def test_every_group_is_in_one_unit_at_its_own_place(num_groups, num_generations
 
 @pytest.mark.parametrize("prompts", [[(1,), (1,), (2,)], [(1,), (2,), (2,), (1,)]])
 def test_a_split_group_is_refused(prompts):
-    with pytest.raises(ValueError, match="do not form whole groups of 2 equal ones: make trainer.per_device"):
+    with pytest.raises(ValueError, match="do not form whole groups of 2 equal ones: make trainer"):
         cut_units(prompts, num_generations=2, groups_per_unit=None, position=0, version=0, seed=0)
 
 

@@ -1,0 +1,51 @@
+"""The page's views as matplotlib figures, for trackers that store images."""
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from attention_probes.page import ConstraintCurve, ProbePage
+
+# Figures are made without pyplot, which would keep each of them alive and want a display.
+
+
+def rhythm_figure(page: ProbePage) -> Figure:
+    """Every reading of the completion, one below the other, with the marked tokens."""
+    figure = Figure(figsize=(10, 2.2 * len(page.readings)), layout="constrained")
+    panels = figure.subplots(len(page.readings), 1, sharex=True, squeeze=False)[:, 0]
+    places = range(page.num_prompt_tokens, len(page.tokens))
+    for panel, reading in zip(panels, page.readings, strict=True):
+        panel.bar(places, reading.values[page.num_prompt_tokens :], width=1.0, color="0.7")
+        for (name, marked), colour in zip(page.marks.items(), ("tab:blue", "tab:orange"), strict=False):
+            panel.plot(marked, [reading.values[place] for place in marked], ".", color=colour, label=name)
+        panel.set_ylabel(reading.name)
+    panels[0].legend(loc="upper right")
+    panels[-1].set_xlabel("token")
+    figure.suptitle(page.title)
+    return figure
+
+
+def constraint_figure(constraints: Sequence[ConstraintCurve]) -> Figure:
+    """Relative attention to each constraint over the completion; 1 is what the prompt's other tokens get."""
+    figure = Figure(figsize=(10, 3.5), layout="constrained")
+    panel = figure.subplots()
+    panel.axhline(1.0, color="0.6", linestyle="--")
+    for curve in constraints:
+        panel.plot(curve.values, label=curve.name)
+    panel.set(xlabel="completion token", ylabel="relative attention", ylim=(0, None))
+    if constraints:
+        panel.legend(loc="upper right")
+    return figure
+
+
+def head_figure(page: ProbePage) -> Figure:
+    """Head spans of the layers read, local heads marked l and global ones g."""
+    figure = Figure(layout="constrained")
+    panel = figure.subplots()
+    image = panel.imshow(page.head_spans, aspect="auto")
+    figure.colorbar(image, label="head span (tokens)")
+    for mark, heads in (("l", page.local_heads), ("g", page.global_heads)):
+        for layer, head in heads:
+            panel.text(head, page.layers.index(layer), mark, ha="center", va="center", color="white")
+    panel.set(xlabel="head", ylabel="layer", yticks=range(len(page.layers)), yticklabels=page.layers)
+    return figure

@@ -1,0 +1,74 @@
+"""One probed text as a page: a single HTML file that needs no network."""
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from typing import Any
+
+from attention_probes.heads import Head
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TokenReading:
+    """One value per token that the tokens can be coloured by.
+
+    Example:
+        TokenReading(name="FAI", meaning="Future attention influence.", values=(0.5, 0.01, 0.02))
+    """
+
+    name: str
+    meaning: str
+    """A sentence."""
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConstraintCurve:
+    """Relative attention to one constraint, for each completion token; NaN where undefined."""
+
+    name: str
+    values: tuple[float, ...]
+    mean: float
+    looked: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProbePage:
+    """Everything the page shows; without constraints or head spans their part is left out."""
+
+    title: str
+    tokens: tuple[str, ...]
+    """Text of each token, prompt first."""
+    num_prompt_tokens: int
+    readings: tuple[TokenReading, ...]
+    marks: dict[str, tuple[int, ...]]
+    """`preplan` and `anchors`: places in `tokens`."""
+    layers: tuple[int, ...]
+    constraints: tuple[ConstraintCurve, ...] = ()
+    head_spans: tuple[tuple[float, ...], ...] = ()
+    """For each layer read, for each head, in tokens."""
+    local_heads: tuple[Head, ...] = ()
+    global_heads: tuple[Head, ...] = ()
+
+    def __post_init__(self) -> None:
+        for reading in self.readings:
+            if len(reading.values) != len(self.tokens):
+                raise ValueError(f"{reading.name} has {len(reading.values)} values for {len(self.tokens)} tokens")
+
+
+def render_page(page: ProbePage) -> str:
+    """The page as HTML."""
+    # "</script>" in a token would end the element that holds the data.
+    document = json.dumps(_null_for_nan(asdict(page)), allow_nan=False).replace("<", "\\u003c")
+    template = files("attention_probes").joinpath("page.html").read_text(encoding="utf-8")
+    return template.replace("__DATA__", document)
+
+
+def _null_for_nan(value: Any) -> Any:
+    """JSON has no NaN."""
+    if isinstance(value, dict):
+        return {name: _null_for_nan(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_null_for_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,247 @@
+"""`heed probe`: what a model attends to while it writes one completion, as JSON, tensors and a page."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from safetensors.torch import save_file
+from torch import Tensor
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from attention_probes.constraint_attention import Looks, constraint_attention, looks, prompt_spans
+from attention_probes.heads import HeadRoles, head_spans
+from attention_probes.listen import ProbePlan, Readings, listen
+from attention_probes.page import ConstraintCurve, ProbePage, TokenReading, render_page
+from attention_probes.rhythm import Rhythm, find_rhythm
+from rl.config import Credit, Probe
+from rl.credit.assigner import CreditAssigner
+from rl.credit.rules import View
+from rl.models import load_model, load_tokenizer
+from rl.spans import completion_spans, decode, tokens_on
+
+# Axes: S tokens of prompt and completion, T of the completion, C constraints; all of one text, so B = 1.
+
+MEANINGS = {
+    "FAI": "Future attention influence: mean attention that a token gets from those 10 to 100 after it.",
+    "WAAD": "Windowed average attention distance: how far back a token looks, counting at most 10 tokens.",
+    "credit": "Weight of the token's advantage under the coupled rule.",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProbedText:
+    """One prompt and completion as the model reads them."""
+
+    ids: tuple[int, ...]
+    pieces: tuple[str, ...]
+    """Text of each token."""
+    num_prompt_tokens: int
+    constraints: dict[str, tuple[bool, ...]]
+    """For each constraint, which tokens state it."""
+
+    def written(self) -> Tensor:
+        """(1, S): the completion."""
+        return (torch.arange(len(self.ids)) >= self.num_prompt_tokens)[None]
+
+
+def run_probe(
+    model: str,
+    prompt: str,
+    *,
+    out: Path,
+    completion: str | None = None,
+    generate: bool = False,
+    constraints: Sequence[str] = (),
+    roles: Path | None = None,
+    max_new_tokens: int = 128,
+) -> dict[str, Any]:
+    """Read one text and write `readings.json`, `readings.safetensors` and `page.html` into `out`.
+
+    The completion is given, or else generated greedily. `constraints` are the passages of the prompt that state a rule,
+    `roles` a file of `heed probe calibrate`. Returns what `readings.json` holds. Raises ValueError for neither or both
+    kinds of completion, an empty completion, and a constraint that the prompt does not contain.
+    """
+    if generate == (completion is not None):
+        raise ValueError("give either a completion or generate, and not both")
+    tokenizer, policy = load_tokenizer(model), load_model(model)
+    text = _text(tokenizer, policy, prompt, completion, constraints, max_new_tokens)
+    plan = ProbePlan(roles=None if roles is None else HeadRoles.load(roles), per_head=True)
+    marked = torch.tensor([list(text.constraints.values())], dtype=torch.bool).reshape(1, -1, len(text.ids))
+    spans = prompt_spans(marked, ~text.written())
+    with torch.no_grad(), listen(policy, plan, spans=spans) as tape:
+        policy(input_ids=torch.tensor([text.ids]), logits_to_keep=1, use_cache=False)
+    readings = tape.read()
+    assert readings.span_mass is not None
+    page = _page(model, text, plan, readings, spans)
+    out.mkdir(parents=True, exist_ok=True)
+    findings = _findings(model, text, page)
+    (out / "readings.json").write_text(json.dumps(findings, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    save_file(_tensors(text, readings, spans), out / "readings.safetensors")
+    (out / "page.html").write_text(render_page(page), encoding="utf-8")
+    return findings
+
+
+def print_findings(findings: dict[str, Any], *, num_tokens: int = 10) -> None:
+    """The tokens that are looked back to most, and how much each constraint was looked at."""
+    console = Console()
+    written = findings["tokens"][findings["num_prompt_tokens"] :]
+    table = Table("place", "token", "FAI", "WAAD", "marks", title="Looked back to most")
+    for token in sorted(written, key=lambda token: -token["fai"])[:num_tokens]:
+        figures = (f"{token['fai']:.4f}", f"{token['waad']:.2f}")
+        table.add_row(str(token["place"]), repr(token["text"]), *figures, ", ".join(token["marks"]))
+    console.print(table)
+    if findings["constraints"]:
+        table = Table("constraint", "relative attention", "looked at", title="Constraints")
+        for rule in findings["constraints"]:
+            table.add_row(rule["name"], f"{rule['mean']:.2f}", "yes" if rule["looked"] else "hardly")
+        console.print(table)
+
+
+def _text(
+    tokenizer: PreTrainedTokenizerBase,
+    policy: PreTrainedModel,
+    prompt: str,
+    completion: str | None,
+    constraints: Sequence[str],
+    max_new_tokens: int,
+) -> ProbedText:
+    """Both parts tokenised as in training: the prompt inside the chat template, the completion behind it."""
+    templated = prompt
+    if tokenizer.chat_template is not None:
+        message = {"role": "user", "content": prompt}
+        templated = tokenizer.apply_chat_template([message], tokenize=False, add_generation_prompt=True)
+    encoding = tokenizer(templated, add_special_tokens=tokenizer.chat_template is None, return_offsets_mapping=True)
+    prompt_ids, offsets = encoding["input_ids"], [tuple(pair) for pair in encoding["offset_mapping"]]
+    if completion is None:
+        completion_ids = _generated(policy, tokenizer, prompt_ids, max_new_tokens)
+    else:
+        completion_ids = tokenizer(completion, add_special_tokens=False)["input_ids"]
+    if not completion_ids:
+        raise ValueError("the completion has no token to probe")
+    said, written = decode(tokenizer, completion_ids), completion_spans(tokenizer, completion_ids)
+    return ProbedText(
+        ids=(*prompt_ids, *completion_ids),
+        pieces=tuple(
+            [templated[start:stop] for start, stop in offsets] + [said[start:stop] for start, stop in written]
+        ),
+        num_prompt_tokens=len(prompt_ids),
+        constraints={
+            rule: (*tokens_on(offsets, [_place(rule, prompt, templated)]), *[False] * len(completion_ids))
+            for rule in constraints
+        },
+    )
+
+
+def _generated(
+    policy: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompt_ids: list[int], max_new_tokens: int
+) -> list[int]:
+    ids = torch.tensor([prompt_ids])
+    with torch.no_grad():
+        sequence = policy.generate(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            do_sample=False,
+            max_new_tokens=max_new_tokens,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    return sequence[0, len(prompt_ids) :].tolist()
+
+
+def _place(rule: str, prompt: str, templated: str) -> tuple[int, int]:
+    """Where the rule stands in the templated prompt."""
+    if rule not in prompt:
+        raise ValueError(f"the constraint {rule!r} is not a passage of the prompt")
+    start = templated.index(rule, max(templated.find(prompt.strip()), 0))
+    return start, start + len(rule)
+
+
+def _page(model: str, text: ProbedText, plan: ProbePlan, readings: Readings, spans: Tensor) -> ProbePage:
+    assert readings.heads is not None and readings.span_mass is not None
+    start, written = text.num_prompt_tokens, text.written()
+    mask = written[:, start:]
+    fai, waad = readings.fai[:, start:], readings.waad[:, start:]
+    rhythm = find_rhythm(waad, fai, mask)
+    # The rule looks at no entropy.
+    view = View(mask=mask, entropy=torch.zeros_like(fai), fai=fai, waad=waad)
+    credit = CreditAssigner(Credit(rule="coupled"), Probe(), seed=0).weights(view, step=0, micro_step=0)
+    values = {
+        "FAI": readings.fai[0],
+        "WAAD": readings.waad[0],
+        "credit": torch.nn.functional.pad(credit[0], (start, 0)),
+    }
+    attention = constraint_attention(readings.span_mass, spans)
+    return ProbePage(
+        title=model,
+        tokens=text.pieces,
+        num_prompt_tokens=start,
+        readings=tuple(
+            TokenReading(name=name, meaning=MEANINGS[name], values=tuple(reading.tolist()))
+            for name, reading in values.items()
+        ),
+        marks=_marks(rhythm, start),
+        layers=readings.layers,
+        constraints=_curves(text, attention.relative[:, 0, 0].nanmean(dim=0)[start:], looks(attention, written)),
+        head_spans=tuple(tuple(row) for row in head_spans(readings.heads.distance, written).tolist()),
+        local_heads=() if plan.roles is None else plan.roles.local_heads,
+        global_heads=() if plan.roles is None else plan.roles.global_heads,
+    )
+
+
+def _marks(rhythm: Rhythm, start: int) -> dict[str, tuple[int, ...]]:
+    marked = {"preplan": rhythm.preplan, "anchors": rhythm.anchors, "dominated": rhythm.dominated}
+    return {name: tuple((tokens[0].nonzero().flatten() + start).tolist()) for name, tokens in marked.items()}
+
+
+def _curves(text: ProbedText, relative_TC: Tensor, seen: Looks) -> tuple[ConstraintCurve, ...]:
+    return tuple(
+        ConstraintCurve(
+            name=rule,
+            values=tuple(relative_TC[:, index].tolist()),
+            mean=seen.mean[0, index].item(),
+            looked=bool(seen.looked[0, index]),
+        )
+        for index, rule in enumerate(text.constraints)
+    )
+
+
+def _findings(model: str, text: ProbedText, page: ProbePage) -> dict[str, Any]:
+    """What `readings.json` holds."""
+    values = zip(*(reading.values for reading in page.readings), strict=True)
+    names = [reading.name.lower() for reading in page.readings]
+    tokens = [
+        {
+            "place": place,
+            "id": token,
+            "text": piece,
+            **dict(zip(names, figures, strict=True)),
+            "marks": [name for name, places in page.marks.items() if place in places],
+        }
+        for place, (token, piece, figures) in enumerate(zip(text.ids, text.pieces, values, strict=True))
+    ]
+    return {
+        "model": model,
+        "layers": page.layers,
+        "num_prompt_tokens": text.num_prompt_tokens,
+        "tokens": tokens,
+        "constraints": [{"name": curve.name, "mean": curve.mean, "looked": curve.looked} for curve in page.constraints],
+        "head_spans": page.head_spans,
+    }
+
+
+def _tensors(text: ProbedText, readings: Readings, spans: Tensor) -> dict[str, Tensor]:
+    """Every reading, for those who want more than the page shows."""
+    assert readings.heads is not None and readings.span_mass is not None
+    by_head = {f"heads.{field.name}": getattr(readings.heads, field.name) for field in fields(readings.heads)}
+    return {
+        "ids": torch.tensor(text.ids),
+        "waad": readings.waad,
+        "fai": readings.fai,
+        "spans": spans,
+        "span_mass": readings.span_mass.contiguous(),
+        **by_head,
+    }

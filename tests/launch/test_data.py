@@ -1,0 +1,105 @@
+"""`heed data`: files are drawn, checked and paired, and figures come back."""
+
+import json
+
+import pytest
+
+from data.preferences import pair_from_row
+from data.reading import read_problems
+from data.sources import read_rows
+from data.writing import write_rows
+from launch.data import constraints_command, pairs_command, verify_command
+
+
+def drawn(tmp_path, **changes):
+    settings = {"level": 2, "pattern": "listing", "num_problems": 4, "seed": 0, "output": tmp_path / "prompts.jsonl"}
+    return constraints_command(**{**settings, **changes})
+
+
+def test_prompts_are_drawn_into_a_file(tmp_path, capsys):
+    figures = drawn(tmp_path)
+    problems = read_problems(figures["file"])
+    assert figures["num_problems"] == 4 and figures["levels"] == {"2": 4} and figures["patterns"] == {"listing": 4}
+    assert problems[0].messages[0]["content"].splitlines()[0] in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"pattern": "lists"}, "unknown pattern 'lists'; there are listing, incorporation, example"),
+        ({"split": "test"}, "unknown split 'test'"),
+        ({"level": 5}, "level must be between 1 and 4"),
+        ({"num_problems": 0}, "must be at least 1, got 0"),
+    ],
+)
+def test_settings_that_do_not_exist_are_refused(tmp_path, changes, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        drawn(tmp_path, **changes)
+
+
+def test_a_file_is_checked_with_its_answers(tmp_path):
+    row = {
+        "prompt": "Write. Use no commas.",
+        "constraints": [{"id": "punctuation:no_comma", "text": "Use no commas.", "spans": [[7, 21]]}],
+    }
+    rows = [{**row, "response": "Yes."}, {**row, "response": "Yes, indeed."}]
+    figures = verify_command(write_rows(rows, tmp_path / "answers.jsonl"))
+    assert figures["satisfaction"] == {"punctuation:no_comma": 0.5}
+    assert (figures["proved"], figures["conflicting"], figures["misplaced"]) == (2, {}, 0)
+
+
+def test_kinds_without_a_verifier_are_reported(tmp_path):
+    rows = [
+        {"prompt": "a", "instruction_id_list": ["made:up"], "kwargs": [{}]},
+        {"prompt": "b", "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]},
+    ]
+    figures = verify_command(write_rows(rows, tmp_path / "bench.jsonl"))
+    assert figures["left_out"] == {"no verifier for made:up": 1} and figures["num_problems"] == 1
+
+
+def test_completions_of_a_file_are_paired(tmp_path):
+    row = {
+        "prompt": "Write.",
+        "constraints": [{"id": "punctuation:no_comma"}],
+        "completions": ["Yes, well.", "Yes.", "Oh, yes."],
+    }
+    source = write_rows([row], tmp_path / "samples.jsonl")
+    figures = pairs_command(source, tmp_path / "pairs.jsonl")
+    (pair,) = [pair_from_row(row) for _, row in read_rows(tmp_path / "pairs.jsonl")]
+    assert (pair.chosen.text, pair.rejected.text) == ("Yes.", "Oh, yes.")  # closer in length than "Yes, well."
+    assert figures == {
+        "file": str(tmp_path / "pairs.jsonl"),
+        "num_pairs": 1,
+        "mean_gap": 1.0,
+        "best_worst": 1,
+        "minimal": 0,
+    }
+
+
+def test_the_recorded_answers_of_a_run_are_paired(tmp_path):
+    """The run's own problems say what the answers are judged by."""
+    run = tmp_path / "run"
+    run.mkdir()
+    prompts = drawn(tmp_path, num_problems=2)["file"]
+    (run / "config.yaml").write_text(f"data: {{path: {prompts}, held_out: 1}}\n")
+    first = read_problems(prompts)[0]
+    kinds = {spec.id for spec in first.constraints}
+    texts = ["word " * 200, "No.", "WHAT, NOW", "1. a\n2. b", "so it is"]
+    lines = [json.dumps({"problem_id": first.problem_id, "completion": text}) for text in texts]
+    (run / "rollouts.jsonl").write_text("\n".join(lines))
+    figures = pairs_command(run, tmp_path / "pairs.jsonl")
+    (pair,) = [pair_from_row(row) for _, row in read_rows(tmp_path / "pairs.jsonl")]
+    assert figures["num_pairs"] == 1 and pair.problem.problem_id == first.problem_id
+    assert pair.chosen.score > pair.rejected.score and set(pair.differs_on) <= kinds
+
+
+def test_a_source_without_answers_is_one_sentence(tmp_path):
+    (tmp_path / "run").mkdir()
+    with pytest.raises(ValueError, match=r"has no rollouts\.jsonl"):
+        pairs_command(tmp_path / "run", tmp_path / "pairs.jsonl")
+    source = write_rows([{"prompt": "a"}], tmp_path / "plain.jsonl")
+    with pytest.raises(ValueError, match="no list of texts in the column 'completions'"):
+        pairs_command(source, tmp_path / "pairs.jsonl")
+    same = write_rows([{"prompt": "a", "completions": ["b", "c"]}], tmp_path / "same.jsonl")
+    with pytest.raises(ValueError, match="no two answers to one prompt that differ in score"):
+        pairs_command(same, tmp_path / "pairs.jsonl")

@@ -1,0 +1,121 @@
+"""Laws of the verifiers: a text built for a rule keeps it, the smallest edit breaks it, the evidence is that edit."""
+
+import json
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rewards.relations import RELATIONS
+from rewards.verifiers import verify
+
+WORDS = st.sampled_from(["rain", "sea", "cloud", "sun", "river", "wind", "leaf", "stone"])
+NUMBERS = st.integers(1, 8)
+SENTENCE = "Rain falls on the hills today."
+
+
+def judged(kind, text, **kwargs):
+    return verify(kind, text, prompt="Write.", **kwargs)
+
+
+def within(count, bound, relation):
+    return {
+        "at least": count >= bound,
+        "less than": count < bound,
+        "at most": count <= bound,
+        "exactly": count == bound,
+    }[relation]
+
+
+@given(NUMBERS, NUMBERS, st.sampled_from(RELATIONS))
+def test_counted_kinds_agree_with_what_was_built(count, bound, relation):
+    built = {
+        ("length_constraints:number_words", "num_words"): "sea " * count,
+        ("length_constraints:number_sentences", "num_sentences"): f"{SENTENCE} " * count,
+        ("format:headings", "num_headings"): "# Rain\n\ntext\n\n" * count,
+        ("format:bullet_items", "num_items"): "- rain\n" * count,
+        ("format:numbered_items", "num_items"): "".join(f"{number}. rain\n" for number in range(1, count + 1)),
+        ("format:block_quotes", "num_quotes"): "> rain\n\ntext\n\n" * count,
+        ("format:code_fences", "num_fences"): "```\nx\n```\n" * count,
+        ("format:bold", "num_bold"): "the **sea** " * count,
+        ("table:num_rows", "num_rows"): "| a |\n|---|\n" + "| 1 |\n" * count,
+        ("table:num_columns", "num_columns"): "|" + " a |" * count + "\n|" + "---|" * count,
+        ("json:nesting", "depth"): '{"a": ' * count + "1" + "}" * count,
+        ("xml:num_attributes", "num_attributes"): f"<a {' '.join(f'b{at}=" "' for at in range(count))}/>",
+        ("content:numbers", "num_numbers"): "7 and " * count,
+        ("punctuation:questions", "num_questions"): "Is it rain? " * count,
+        ("punctuation:parentheses", "num_parentheses"): "rain (sea) " * count,
+    }
+    for (kind, name), text in built.items():
+        verdict = judged(kind, text, **{name: bound, "relation": relation})
+        assert verdict.satisfied == within(count, bound, relation), (kind, text)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=8), st.data())
+def test_an_inserted_comma_breaks_no_comma_where_it_stands(words, data):
+    text = " ".join(words)
+    at = data.draw(st.integers(0, len(text)))
+    assert judged("punctuation:no_comma", text).satisfied
+    assert judged("punctuation:no_comma", text[:at] + "," + text[at:]).evidence == ((at, at + 1),)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=8), st.data())
+def test_a_forbidden_word_is_found_where_it_was_put(words, data):
+    at = data.draw(st.integers(0, len(words)))
+    text = " ".join([*words[:at], "Fog", *words[at:]])
+    start = len(" ".join([*words[:at], ""]))
+    assert judged("keywords:forbidden_words", " ".join(words), forbidden_words=["fog"]).satisfied
+    assert judged("keywords:forbidden_words", text, forbidden_words=["fog"]).evidence == ((start, start + 3),)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=6, unique=True), st.data())
+def test_every_keyword_is_needed(words, data):
+    lost = data.draw(st.sampled_from(words))
+    text = ", ".join(words)
+    assert judged("keywords:existence", text, keywords=words).satisfied
+    assert judged("keywords:existence", text.replace(lost, "fog"), keywords=words).margin == -1
+
+
+@given(st.text(st.sampled_from("abcdefgh"), min_size=1, max_size=6), st.data())
+def test_an_acrostic_is_broken_by_the_line_that_was_changed(word, data):
+    lines = [f"{letter}nd so on" for letter in word]
+    at = data.draw(st.integers(0, len(word) - 1))
+    changed = [*lines[:at], "z" + lines[at][1:], *lines[at + 1 :]]
+    start = len("\n".join([*lines[:at], ""]))
+    assert judged("letters:acrostic", "\n".join(lines), word=word).satisfied
+    assert judged("letters:acrostic", "\n".join(changed), word=word).evidence == ((start, start + 1),)
+
+
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=5), NUMBERS)
+def test_words_per_sentence_has_the_margin_of_the_longest(lengths, bound):
+    text = " ".join("Rain" + " falls" * (length - 1) + "." for length in lengths)
+    verdict = judged("length:words_per_sentence", text, num_words=bound, relation="at most")
+    assert verdict.margin == bound - max(lengths)
+    broken = [text[start:end].count(" ") + 1 for start, end in verdict.evidence] if not verdict.satisfied else []
+    assert broken == [length for length in lengths if length > bound]
+
+
+@given(st.recursive(st.none() | st.integers(), lambda inner: st.dictionaries(WORDS, inner, max_size=3), max_leaves=6))
+def test_json_is_found_bare_fenced_and_in_prose(value):
+    text = json.dumps({"value": value})
+    for completion in (text, f"```json\n{text}\n```", f"So this is it: {text} Done."):
+        verdict = judged("json:keys", completion, keys=["value"])
+        assert verdict.satisfied and [completion[start:end] for start, end in verdict.evidence] == [text]
+
+
+@given(st.lists(WORDS, min_size=2, max_size=8))
+def test_letter_case_rules_are_broken_by_one_letter(words):
+    text = " ".join(words)
+    assert judged("change_case:all_lowercase", text).satisfied
+    assert judged("change_case:all_uppercase", text.upper()).satisfied
+    assert judged("change_case:title_case", text.title()).satisfied
+    assert judged("change_case:all_lowercase", text.capitalize()).evidence == ((0, 1),)
+    assert judged("change_case:all_uppercase", text[0] + text[1:].upper()).evidence == ((0, 1),)
+    assert judged("change_case:title_case", text[0] + text.title()[1:]).evidence == ((0, len(words[0])),)
+
+
+@given(st.text(max_size=40), st.text(max_size=40))
+@settings(deadline=None)
+def test_two_answers_are_two_only_if_they_differ(first, second):
+    verdict = judged("combination:two_responses", f"{first}******{second}")
+    different = bool(first.strip()) and bool(second.strip()) and first.strip() != second.strip()
+    assert verdict.satisfied == different or "*" in first + second

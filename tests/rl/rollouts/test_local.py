@@ -1,0 +1,104 @@
+"""In-process rollouts: a step's prompts in, its completions out, addressed by the step alone."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from rl.models import load_model, load_tokenizer
+from rl.rollouts.engine_hf import TransformersEngine
+from rl.rollouts.local import Rollouts, first_position
+from rl.types import Sample, Unit
+
+PROMPTS = ["Write about the rain.", "Explain why the sky is blue.", "Describe a garden."]
+
+
+class Recorder:
+    """An engine that answers with a group's place, and remembers the units it was given."""
+
+    def __init__(self):
+        self.units: list[Unit] = []
+
+    def sample(self, unit: Unit) -> list[Sample]:
+        self.units.append(unit)
+        rows = [(prompt, unit.position + group) for group, prompt in enumerate(unit.prompts)]
+        return [
+            Sample(
+                prompt_ids=prompt, completion_ids=(place,), logprobs=(-0.5,), finish_reason="stop", version=unit.version
+            )
+            for prompt, place in rows
+            for _ in range(unit.num_generations)
+        ]
+
+
+def make_trainer(
+    *,
+    micro_step: int = 0,
+    global_step: int = 0,
+    steps_per_generation: int = 1,
+    num_iterations: int = 1,
+    rank: int = 0,
+    ranks: int = 1,
+) -> SimpleNamespace:
+    """What rollouts ask of a trainer."""
+    return SimpleNamespace(
+        _step=micro_step,
+        num_iterations=num_iterations,
+        args=SimpleNamespace(steps_per_generation=steps_per_generation),
+        state=SimpleNamespace(global_step=global_step),
+        accelerator=SimpleNamespace(num_processes=ranks, process_index=rank),
+    )
+
+
+def make_rollouts(engine, *, groups_per_unit: int | None = None) -> Rollouts:
+    return Rollouts(engine, load_tokenizer("tiny"), num_generations=2, groups_per_unit=groups_per_unit, seed=5)
+
+
+def repeated(prompts: list[str]) -> list[str]:
+    return [prompt for prompt in prompts for _ in range(2)]
+
+
+def test_completions_come_back_in_the_order_of_the_prompts():
+    engine = Recorder()
+    out = make_rollouts(engine, groups_per_unit=2)(repeated(PROMPTS), make_trainer(global_step=7))
+    tokenizer = load_tokenizer("tiny")
+    assert [tokenizer.decode(ids) for ids in out["prompt_ids"]] == repeated(PROMPTS)
+    assert out["completion_ids"] == [[0], [0], [1], [1], [2], [2]]
+    assert out["logprobs"] == [[-0.5]] * 6
+    assert [(unit.position, unit.version, unit.seed) for unit in engine.units] == [(0, 7, 5), (2, 7, 5)]
+
+
+@pytest.mark.parametrize(
+    ("micro_step", "steps_per_generation", "num_iterations", "expected"),
+    [
+        (0, 1, 1, 0),
+        (3, 1, 1, 9),  # three generation batches of three groups before it
+        (8, 4, 1, 6),  # one batch for each four micro-steps
+        (8, 4, 2, 3),  # ... which are visited twice
+        (9, 4, 2, 3),  # inside a buffer, as after a resume, the batch is still the same
+    ],
+)
+def test_the_first_position_counts_groups_of_earlier_batches(
+    micro_step, steps_per_generation, num_iterations, expected
+):
+    trainer = make_trainer(
+        micro_step=micro_step, steps_per_generation=steps_per_generation, num_iterations=num_iterations
+    )
+    assert first_position(trainer, 3) == expected
+
+
+def test_no_two_ranks_or_batches_share_a_position():
+    firsts = [
+        first_position(make_trainer(micro_step=batch, rank=rank, ranks=2), 3) for batch in range(3) for rank in range(2)
+    ]
+    assert firsts == [0, 3, 6, 9, 12, 15]
+
+
+def test_a_unit_s_tokens_do_not_depend_on_the_units_around_it():
+    engine = TransformersEngine(load_model("tiny"), load_tokenizer("tiny"), temperature=1.0, max_completion_length=6)
+    rollouts = make_rollouts(engine, groups_per_unit=1)
+    together = rollouts(repeated(PROMPTS), make_trainer(micro_step=0))["completion_ids"]
+    # the third group alone, at the same place in the data order
+    alone = rollouts(repeated(PROMPTS[2:]), make_trainer(micro_step=2))["completion_ids"]
+    assert alone == together[4:]
+    elsewhere = rollouts(repeated(PROMPTS[2:]), make_trainer(micro_step=1))["completion_ids"]
+    assert elsewhere != alone

@@ -1,0 +1,50 @@
+"""Interruption: the first signal asks for a save, the second stops, and afterwards signals mean what they did."""
+
+import os
+import signal
+
+import pytest
+from transformers import TrainerControl
+
+from rl.interrupt import InterruptCallback
+
+
+@pytest.fixture
+def callback():
+    callback = InterruptCallback()
+    callback.on_train_begin(None, None, TrainerControl())
+    yield callback
+    callback.restore()
+
+
+def after_a_step(callback: InterruptCallback) -> tuple[bool, bool]:
+    control = TrainerControl()
+    callback.on_step_end(None, None, control)
+    return control.should_save, control.should_training_stop
+
+
+def test_without_a_signal_training_goes_on(callback):
+    assert after_a_step(callback) == (False, False)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_finishes_the_step_and_saves(callback, number, capsys):
+    os.kill(os.getpid(), number)
+    assert callback.interrupted
+    assert after_a_step(callback) == (True, True)
+    assert "Press Ctrl-C again to stop at once" in capsys.readouterr().out
+
+
+def test_a_second_signal_stops_at_once(callback):
+    os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_signals_are_given_back():
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    callback = InterruptCallback()
+    callback.on_train_begin(None, None, TrainerControl())
+    assert signal.getsignal(signal.SIGINT) == callback._note
+    callback.on_train_end(None, None, TrainerControl())
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before

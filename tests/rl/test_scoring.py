@@ -1,0 +1,124 @@
+"""Scoring: what TRL's columns become, which rewards a config asks for, and a function of one's own."""
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.problems import ConstraintSpec, Problem, to_row
+from rl.config import Rewards
+from rl.scoring import (
+    completion_text,
+    load_function,
+    rebuild_problems,
+    reward_functions,
+    satisfaction_reward,
+    verdicts_for,
+)
+
+NO_COMMA = ConstraintSpec(id="punctuation:no_comma", kwargs={}, text="Use no commas.")
+SHORT = ConstraintSpec(id="length:word_range", kwargs={"minimum": 1, "maximum": 2}, text="Write 1 or 2 words.")
+SEA = Problem(
+    problem_id="sea",
+    messages=({"role": "user", "content": "Describe the sea."},),
+    constraints=(NO_COMMA, SHORT),
+    extras={"request": "Describe the sea."},
+)
+FREE = Problem(problem_id="free", messages=({"role": "user", "content": "Say anything."},))
+
+
+def score(function: Any, *pairs: tuple[Problem, str]) -> tuple[list[float | None], dict[str, list[float]]]:
+    """What a reward function gives for (problem, answer) pairs passed as TRL passes them, and what it logged."""
+    logged: dict[str, list[float]] = defaultdict(list)
+    rows = [to_row(problem) for problem, _ in pairs]
+    columns = {name: [row.get(name) for row in rows] for name in SEA_COLUMNS}
+    scores = function(
+        prompts=[row["prompt"] for row in rows],
+        completions=[[{"role": "assistant", "content": text}] for _, text in pairs],
+        completion_ids=[[1, 2]] * len(rows),
+        trainer_state=object(),
+        log_metric=lambda name, value: logged[name].append(value),
+        **columns,
+    )
+    return scores, dict(logged)
+
+
+SEA_COLUMNS = [name for name in to_row(SEA) if name != "prompt"]
+
+
+def test_there_is_one_verdict_for_each_constraint_in_order():
+    verdicts = verdicts_for(SEA, "wide, blue")
+    assert [verdict.satisfied for verdict in verdicts] == [False, True]
+    assert verdicts[0].evidence == ((4, 5),)
+
+
+def test_problems_come_back_out_of_the_columns():
+    row = to_row(SEA)
+    columns = {name: [row[name]] for name in SEA_COLUMNS}
+    (problem,) = rebuild_problems([row["prompt"]], {**columns, "trainer_state": object()})
+    assert problem == SEA
+
+
+@pytest.mark.parametrize(("how", "expected"), [("mean", [0.5, 1.0]), ("all", [0.0, 1.0]), ("count", [1, 2])])
+def test_verdicts_become_one_reward(how, expected):
+    scores, _ = score(satisfaction_reward(how), (SEA, "wide, blue"), (SEA, "blue"))
+    assert scores == expected
+
+
+def test_a_problem_without_constraints_gives_no_signal():
+    scores, logged = score(satisfaction_reward("mean"), (FREE, "wide, blue"), (SEA, "blue"))
+    assert scores == [None, 1.0]
+    assert logged["constraint/punctuation:no_comma/pass_rate"] == [1.0]
+
+
+def test_the_pass_rate_of_every_kind_is_logged():
+    _, logged = score(satisfaction_reward("mean"), (SEA, "wide, blue"), (SEA, "a wide blue sea"), (SEA, "blue"))
+    assert logged == {
+        "constraint/length:word_range/pass_rate": [pytest.approx(2 / 3)],
+        "constraint/punctuation:no_comma/pass_rate": [pytest.approx(2 / 3)],
+    }
+
+
+def test_rewards_of_weight_zero_are_left_out():
+    functions, weights = reward_functions(Rewards(on_topic_weight=0.5, length_weight=0.25))
+    assert [function.__name__ for function in functions] == ["constraints", "on_topic", "length"]
+    assert weights == [1.0, 0.5, 0.25]
+
+
+def test_guards_judge_the_answer_by_its_request():
+    functions, _ = reward_functions(
+        Rewards(satisfaction_weight=0.0, on_topic_weight=1.0, distinct_words_weight=1.0, length_weight=1.0, min_words=4)
+    )
+    on_topic, distinct_words, length = (
+        score(function, (SEA, "The sea"), (SEA, "no no no no"))[0] for function in functions
+    )
+    assert on_topic == [1.0, 0.0]
+    # one distinct word of four is a share of 0.25, half of what is asked
+    assert distinct_words == [1.0, 0.5]
+    assert length == [0.5, 1.0]
+
+
+def test_a_function_of_ones_own_is_loaded_from_its_file(tmp_path):
+    (tmp_path / "mine.py").write_text("def shouting(completions, **columns):\n    return [1.0 for _ in completions]\n")
+    functions, weights = reward_functions(Rewards(satisfaction_weight=0.0, functions=(f"{tmp_path}/mine.py:shouting",)))
+    assert functions[0].__name__ == "shouting"
+    assert weights == [1.0]
+    assert score(functions[0], (SEA, "blue")) == ([1.0], {})
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"no file .*none\.py.*write path/to/file\.py:function"):
+        load_function(f"{tmp_path}/none.py:shouting")
+
+
+def test_a_missing_function_is_named(tmp_path):
+    Path(tmp_path / "mine.py").write_text("whispering = 3\n")
+    for name in ("shouting", "whispering"):
+        with pytest.raises(ValueError, match=f"mine.py has no function '{name}'"):
+            load_function(f"{tmp_path}/mine.py:{name}")
+
+
+@pytest.mark.parametrize("completion", ["blue", [{"role": "assistant", "content": "blue"}]])
+def test_a_completion_is_text_or_messages(completion):
+    assert completion_text(completion) == "blue"
