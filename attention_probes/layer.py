@@ -56,23 +56,26 @@ class LayerAttention:
         return attends(self.mask[:, 0].diagonal(dim1=-2, dim2=-1)).expand(self.batch, -1)
 
     def with_lse(self) -> "LayerAttention":
-        """The same layer with its row log-sum-exp, computed block by block if the kernel gave none."""
+        """The same layer, its row log-sum-exp computed if the kernel gave none."""
+        return replace(self, lse=self.row_lse())
+
+    def row_lse(self) -> Float[Tensor, "B H S"]:
+        """The kernel's log-sum-exp, or else one computed block by block."""
         if self.lse is not None:
-            return self
+            return self.lse
         lse = self.zeros(self.batch, self.num_heads, self.length)
         for rows in self._row_blocks():
             columns = slice(0, rows.stop)
             logits = self._logits(rows, columns).masked_fill_(~self._allowed(rows, columns), -torch.inf)
             lse[:, :, rows] = logits.logsumexp(dim=-1)
-        return replace(self, lse=lse)
+        return lse
 
     def blocks(self, reach: int | None = None) -> Iterator["Block"]:
         """The attention, some rows at a time: to all earlier keys, or only to those less than `reach` tokens back."""
-        layer = self.with_lse()
-        real_BS = self.real()
+        lse, real_BS = self.row_lse(), self.real()
         for rows in self._row_blocks():
             columns = slice(0 if reach is None else max(0, rows.start - reach + 1), rows.stop)
-            raw = self._logits(rows, columns).sub_(layer.lse[:, :, rows, None]).exp_()
+            raw = self._logits(rows, columns).sub_(lse[:, :, rows, None]).exp_()
             allowed = self._allowed(rows, columns) & real_BS[:, None, rows, None]
             yield Block(rows=rows, columns=columns, raw=raw, allowed=allowed)
 

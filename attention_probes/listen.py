@@ -42,11 +42,12 @@ def listen(
     modules = set(decoder.modules())
 
     def probed(attend: Callable[..., Any], module: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        if module in modules and tape.wants(module.layer_idx):
-            return _attend_and_hear(tape, attend, module, *args, **kwargs)
+        layer = getattr(module, "layer_idx", None)
+        if module in modules and isinstance(layer, int) and tape.wants(layer):
+            return _attend_and_hear(tape, layer, attend, module, *args, **kwargs)
         return attend(module, *args, **kwargs)
 
-    with _around_attention(config._attn_implementation, probed):
+    with _around_attention(str(config._attn_implementation), probed):
         yield tape
 
 
@@ -77,6 +78,7 @@ def _around_attention(name: str, wrapper: Callable[..., Any]) -> Iterator[None]:
 
 def _attend_and_hear(
     tape: Tape,
+    index: int,
     attend: Callable[..., Any],
     module: nn.Module,
     query: Tensor,
@@ -98,7 +100,7 @@ def _attend_and_hear(
             softcap=kwargs.get("softcap"),
             lse=lse,
         )
-        tape.hear(module.layer_idx, layer)
+        tape.hear(index, layer)
     return result
 
 

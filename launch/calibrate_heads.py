@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from attention_probes.heads import HeadRoles, HeadScoreFitter, head_spans, jaccard, sink_strengths
 from attention_probes.listen import ProbePlan, listen
@@ -52,13 +52,13 @@ def calibrate_heads(
 
 
 def _answered(
-    policy: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, messages: list[Any], max_new_tokens: int
+    policy: Any, tokenizer: PreTrainedTokenizerBase, messages: list[Any], max_new_tokens: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Sampled at temperature 0.7, as in the paper's analysis: ids (B, S), which are real, and which are the answer."""
-    texts = [tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True) for chat in messages]
+    texts = [str(tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)) for chat in messages]
     prompts = tokenizer(texts, add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt")
-    torch.manual_seed(0)
-    with torch.no_grad():
+    with torch.no_grad(), torch.random.fork_rng():
+        torch.manual_seed(0)
         ids = policy.generate(
             **prompts,
             do_sample=True,

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -128,7 +128,8 @@ def _file_samples(file: Path) -> Iterable[tuple[Problem, Sequence[str]]]:
         texts = problem.extras.get("completions")
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
             raise ValueError(f"{file}: problem {problem.problem_id!r} has no list of texts in the column 'completions'")
-        yield problem, texts
+        others = {name: value for name, value in problem.extras.items() if name != "completions"}
+        yield replace(problem, extras=others), texts
 
 
 def _one_of(name: str, value: str, allowed: Sequence[Any]) -> Any:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from safetensors.torch import save_file
 from torch import Tensor
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from attention_probes.constraint_attention import Looks, constraint_attention, looks, prompt_spans
 from attention_probes.heads import HeadRoles, head_spans
@@ -104,7 +104,7 @@ def print_findings(findings: dict[str, Any], *, num_tokens: int = 10) -> None:
 
 def _text(
     tokenizer: PreTrainedTokenizerBase,
-    policy: PreTrainedModel,
+    policy: Any,
     prompt: str,
     completion: str | None,
     constraints: Sequence[str],
@@ -114,7 +114,7 @@ def _text(
     templated = prompt
     if tokenizer.chat_template is not None:
         message = {"role": "user", "content": prompt}
-        templated = tokenizer.apply_chat_template([message], tokenize=False, add_generation_prompt=True)
+        templated = str(tokenizer.apply_chat_template([message], tokenize=False, add_generation_prompt=True))
     encoding = tokenizer(templated, add_special_tokens=tokenizer.chat_template is None, return_offsets_mapping=True)
     prompt_ids, offsets = encoding["input_ids"], [tuple(pair) for pair in encoding["offset_mapping"]]
     if completion is None:
@@ -124,11 +124,10 @@ def _text(
     if not completion_ids:
         raise ValueError("the completion has no token to probe")
     said, written = decode(tokenizer, completion_ids), completion_spans(tokenizer, completion_ids)
+    places = [(templated, span) for span in offsets] + [(said, span) for span in written]
     return ProbedText(
         ids=(*prompt_ids, *completion_ids),
-        pieces=tuple(
-            [templated[start:stop] for start, stop in offsets] + [said[start:stop] for start, stop in written]
-        ),
+        pieces=tuple(source[start:stop] for source, (start, stop) in places),
         num_prompt_tokens=len(prompt_ids),
         constraints={
             rule: (*tokens_on(offsets, [_place(rule, prompt, templated)]), *[False] * len(completion_ids))
@@ -138,7 +137,7 @@ def _text(
 
 
 def _generated(
-    policy: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompt_ids: list[int], max_new_tokens: int
+    policy: Any, tokenizer: PreTrainedTokenizerBase, prompt_ids: list[int], max_new_tokens: int
 ) -> list[int]:
     ids = torch.tensor([prompt_ids])
     with torch.no_grad():

@@ -17,6 +17,7 @@ Count = Annotated[int, Field(ge=0)]
 Ordinal = Annotated[int, Field(ge=1)]
 """Which one, counted from 1."""
 
+RANGES = (("minimum", "maximum"), ("first", "last"))
 GIVEN_BY_THE_CALLER = ("completion", "prompt")
 
 
@@ -27,9 +28,9 @@ class Arguments(BaseModel):
 
     @model_validator(mode="after")
     def _range_is_not_empty(self) -> "Arguments":
-        minimum, maximum = getattr(self, "minimum", None), getattr(self, "maximum", None)
-        if minimum is not None and maximum is not None and minimum > maximum:
-            raise ValueError(f"minimum must not exceed maximum, got {minimum} > {maximum}")
+        for low, high in RANGES:
+            if hasattr(self, low) and hasattr(self, high) and getattr(self, low) > getattr(self, high):
+                raise ValueError(f"{low} must not exceed {high}, got {getattr(self, low)} > {getattr(self, high)}")
         return self
 
 

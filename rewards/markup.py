@@ -66,7 +66,7 @@ def fenced_content(text: str, fence: Block) -> Span:
     last_line_start = text.rfind("\n", start, end)
     if first_line_end < 0:
         return end, end
-    closed = last_line_start > first_line_end - 1 and not text[last_line_start:end].strip("`~ \t\n")
+    closed = last_line_start >= first_line_end and not text[last_line_start:end].strip("`~ \t\n")
     return first_line_end + 1, max(first_line_end + 1, last_line_start if closed else end)
 
 
@@ -82,30 +82,31 @@ def _blocks(text: str, tokens: Sequence["Token"]) -> Iterator[Block]:
         open_quotes += (token.type == "blockquote_open") - (token.type == "blockquote_close")
         kind = open_lists[-1] if token.type == "list_item_open" else OPENINGS.get(token.type)
         if kind and token.map:
-            depths = {"heading": _heading_level(token), "quote": open_quotes}
-            depths["bullet"] = depths["number"] = len(open_lists)
             yield Block(
                 kind=kind,
                 span=strip_span(text, (starts[token.map[0]], starts[token.map[1]])),
-                level=depths.get(kind, 0),
+                level=_level(kind, token, open_quotes=open_quotes, open_lists=len(open_lists)),
                 info=tokens[at + 1].content if kind == "heading" else token.info.strip() if kind == "fence" else "",
                 cells=_cells(tokens, at) if kind == "row" else (),
             )
 
 
-def _heading_level(token: "Token") -> int:
-    return int(token.tag[1:]) if token.type == "heading_open" else 0
+def _level(kind: str, token: "Token", *, open_quotes: int, open_lists: int) -> int:
+    match kind:
+        case "heading":
+            return int(token.tag.removeprefix("h"))
+        case "quote":
+            return open_quotes
+        case "bullet" | "number":
+            return open_lists
+        case _:
+            return 0
 
 
 def _cells(tokens: Sequence["Token"], row: int) -> tuple[str, ...]:
     """The parser drops cells past the header's and adds missing ones, so this is how a table is shown."""
-    cells = []
-    for token in tokens[row + 1 :]:
-        if token.type == "tr_close":
-            return tuple(cells)
-        if token.type == "inline":
-            cells.append(token.content)
-    return tuple(cells)
+    end = next(at for at in range(row, len(tokens)) if tokens[at].type == "tr_close")
+    return tuple(token.content for token in tokens[row:end] if token.type == "inline")
 
 
 @cache

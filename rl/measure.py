@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 from peft import PeftModel
 from rich.console import Console
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -82,6 +83,7 @@ def _score_model(config: Config, problems: Sequence[Problem]) -> dict[str, Any]:
 
 def _load(config: Config) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     model = load_model(config.model.name, dtype=resolve_dtype(config.model.dtype))
+    model.to(device="cuda" if torch.cuda.is_available() else "cpu")
     return model, load_tokenizer(config.model.name)
 
 

@@ -50,7 +50,8 @@ def load_model(
     Its `name_or_path` is `name`: PEFT writes that into every adapter as the base model, and a cache path would not do.
     """
     if name == TINY:
-        model = tiny_model().to(dtype=dtype).eval()
+        model = tiny_model().eval()
+        torch.nn.Module.to(model, dtype)  # transformers wraps `to` in a decorator that hides its types
         if attn_implementation is not None:
             model.set_attn_implementation(attn_implementation)
     else:

@@ -16,8 +16,8 @@ _WITHIN_PART = {
     ("sentence", "paragraph"): "length:sentences_per_paragraph",
 }
 _ONE_PART = re.compile(
-    r"\b(?:the|a) (?:introduction|introductory \w+|title|headline|heading|conclusion|(?:\w+ )?slide|paragraph|cell"
-    r"|entry|row|section) (?:must|should|is|has|may|can)\b",
+    r"\b(?:the|a) (?:introduction|introductory \w+|title|headline|heading|conclusion|(?:\w+ )?slide|paragraph"
+    r"|table|cell|entry|row|section) (?:must|should|is|has|may|can)\b",
     re.IGNORECASE,
 )
 _EACH_PART = re.compile(r"\b(?:each|every)(?: of the| the| main)? (?!word)((?:\w+(?:'s)? ?){1,4})", re.IGNORECASE)

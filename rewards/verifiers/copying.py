@@ -32,7 +32,7 @@ def prompt_line(completion: str, *, prompt: str, nth_line: Ordinal) -> Verdict:
 def prompt_words(completion: str, *, prompt: str, first: Ordinal, last: Ordinal) -> Verdict:
     """The prompt's words `first` to `last` are copied with all between; a prompt without them asks nothing."""
     words = word_spans(prompt)
-    if not first <= last <= len(words):
+    if last > len(words):
         return NOT_APPLICABLE
     return _copied(completion, prompt[words[first - 1][0] : words[last - 1][1]])
 

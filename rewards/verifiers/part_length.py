@@ -34,8 +34,8 @@ def words_per_line(completion: str, *, num_words: Count, relation: Relation) -> 
 
 def words_per_item(completion: str, *, num_words: Count, relation: Relation) -> Verdict:
     """Every item of a list has so many words, its number not counted. Margin: the worst item's, in words."""
-    numbered = spans_of(completion, "number")
-    items = sorted(spans_of(completion, "bullet") + numbered)
+    numbered = set(spans_of(completion, "number"))
+    items = sorted(numbered.union(spans_of(completion, "bullet")))
     counts = [count - (item in numbered) for item, count in zip(items, words_in(completion, items), strict=True)]
     return every_count(completion, items, counts, num_words, relation)
 

@@ -27,13 +27,17 @@ class Table:
 
 def tables(text: str) -> list[Table]:
     """The Markdown tables of a text, each with a header and a line of dashes under it."""
-    starts = [block for block in blocks(text) if block.kind == "table"]
-    rows = [block for block in blocks(text) if block.kind == "row"]
-    return [_table(start, [row for row in rows if start.span[0] <= row.span[0] < start.span[1]]) for start in starts]
+    parts: list[list[Block]] = []
+    for block in blocks(text):
+        if block.kind == "table":
+            parts.append([block])
+        elif block.kind == "row":
+            parts[-1].append(block)
+    return [_table(*part) for part in parts]
 
 
-def _table(start: Block, rows: Sequence[Block]) -> Table:
-    return Table(span=start.span, header=rows[0].cells, rows=tuple(row.span for row in rows[1:]))
+def _table(whole: Block, header: Block, *rows: Block) -> Table:
+    return Table(span=whole.span, header=header.cells, rows=tuple(row.span for row in rows))
 
 
 def num_rows(completion: str, *, num_rows: Count, relation: Relation) -> Verdict:

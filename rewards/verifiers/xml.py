@@ -1,6 +1,7 @@
 """XML: a completion that holds a well-formed document, its elements and their attributes."""
 
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from xml.parsers import expat
 
 from rewards.arguments import Count, Phrases
@@ -78,14 +79,13 @@ def _parse(text: str, span: Span) -> list[Element]:
         parser.Parse(document, True)
     except expat.ExpatError:  # the parser's way to say that this is no XML
         return []
+    edges = pairwise([0, *(at for _, at, _ in starts)])
+    places = accumulate((len(document[before:at].decode("utf-8")) for before, at in edges), initial=span[0])
+    next(places)
     return [
-        Element(name=name, span=_tag(text, span[0] + len(document[:at].decode("utf-8"))), num_attributes=number)
-        for name, at, number in starts
+        Element(name=name, span=(place, text.find(">", place) + 1), num_attributes=number)
+        for (name, _, number), place in zip(starts, places, strict=True)
     ]
-
-
-def _tag(text: str, start: int) -> Span:
-    return start, text.find(">", start) + 1
 
 
 VERIFIERS = {

@@ -67,6 +67,7 @@ def test_completions_of_a_file_are_paired(tmp_path):
     figures = pairs_command(source, tmp_path / "pairs.jsonl")
     (pair,) = [pair_from_row(row) for _, row in read_rows(tmp_path / "pairs.jsonl")]
     assert (pair.chosen.text, pair.rejected.text) == ("Yes.", "Oh, yes.")  # closer in length than "Yes, well."
+    assert "completions" not in pair.problem.extras
     assert figures == {
         "file": str(tmp_path / "pairs.jsonl"),
         "num_pairs": 1,
@@ -77,20 +78,17 @@ def test_completions_of_a_file_are_paired(tmp_path):
 
 
 def test_the_recorded_answers_of_a_run_are_paired(tmp_path):
-    """The run's own problems say what the answers are judged by."""
+    """The run's own problems, found by its config, say what the answers are judged by."""
     run = tmp_path / "run"
     run.mkdir()
-    prompts = drawn(tmp_path, num_problems=2)["file"]
+    problem = {"prompt": "Write.", "constraints": [{"id": "punctuation:no_comma"}]}
+    prompts = write_rows([{**problem, "problem_id": name} for name in ("a", "b")], tmp_path / "prompts.jsonl")
     (run / "config.yaml").write_text(f"data: {{path: {prompts}, held_out: 1}}\n")
-    first = read_problems(prompts)[0]
-    kinds = {spec.id for spec in first.constraints}
-    texts = ["word " * 200, "No.", "WHAT, NOW", "1. a\n2. b", "so it is"]
-    lines = [json.dumps({"problem_id": first.problem_id, "completion": text}) for text in texts]
+    lines = [json.dumps({"problem_id": "a", "completion": text}) for text in ("Yes, well.", "Yes.")]
     (run / "rollouts.jsonl").write_text("\n".join(lines))
-    figures = pairs_command(run, tmp_path / "pairs.jsonl")
+    assert pairs_command(run, tmp_path / "pairs.jsonl")["num_pairs"] == 1
     (pair,) = [pair_from_row(row) for _, row in read_rows(tmp_path / "pairs.jsonl")]
-    assert figures["num_pairs"] == 1 and pair.problem.problem_id == first.problem_id
-    assert pair.chosen.score > pair.rejected.score and set(pair.differs_on) <= kinds
+    assert (pair.problem.problem_id, pair.chosen.text, pair.rejected.text) == ("a", "Yes.", "Yes, well.")
 
 
 def test_a_source_without_answers_is_one_sentence(tmp_path):

@@ -26,6 +26,7 @@ def within(count, bound, relation):
     }[relation]
 
 
+@settings(deadline=None)
 @given(NUMBERS, NUMBERS, st.sampled_from(RELATIONS))
 def test_counted_kinds_agree_with_what_was_built(count, bound, relation):
     built = {
@@ -40,7 +41,7 @@ def test_counted_kinds_agree_with_what_was_built(count, bound, relation):
         ("table:num_rows", "num_rows"): "| a |\n|---|\n" + "| 1 |\n" * count,
         ("table:num_columns", "num_columns"): "|" + " a |" * count + "\n|" + "---|" * count,
         ("json:nesting", "depth"): '{"a": ' * count + "1" + "}" * count,
-        ("xml:num_attributes", "num_attributes"): f"<a {' '.join(f'b{at}=" "' for at in range(count))}/>",
+        ("xml:num_attributes", "num_attributes"): "<a" + "".join(f' b{at}="c"' for at in range(count)) + "/>",
         ("content:numbers", "num_numbers"): "7 and " * count,
         ("punctuation:questions", "num_questions"): "Is it rain? " * count,
         ("punctuation:parentheses", "num_parentheses"): "rain (sea) " * count,
@@ -50,6 +51,7 @@ def test_counted_kinds_agree_with_what_was_built(count, bound, relation):
         assert verdict.satisfied == within(count, bound, relation), (kind, text)
 
 
+@settings(deadline=None)
 @given(st.lists(WORDS, min_size=1, max_size=8), st.data())
 def test_an_inserted_comma_breaks_no_comma_where_it_stands(words, data):
     text = " ".join(words)
@@ -58,6 +60,7 @@ def test_an_inserted_comma_breaks_no_comma_where_it_stands(words, data):
     assert judged("punctuation:no_comma", text[:at] + "," + text[at:]).evidence == ((at, at + 1),)
 
 
+@settings(deadline=None)
 @given(st.lists(WORDS, min_size=1, max_size=8), st.data())
 def test_a_forbidden_word_is_found_where_it_was_put(words, data):
     at = data.draw(st.integers(0, len(words)))
@@ -67,6 +70,7 @@ def test_a_forbidden_word_is_found_where_it_was_put(words, data):
     assert judged("keywords:forbidden_words", text, forbidden_words=["fog"]).evidence == ((start, start + 3),)
 
 
+@settings(deadline=None)
 @given(st.lists(WORDS, min_size=1, max_size=6, unique=True), st.data())
 def test_every_keyword_is_needed(words, data):
     lost = data.draw(st.sampled_from(words))
@@ -75,6 +79,7 @@ def test_every_keyword_is_needed(words, data):
     assert judged("keywords:existence", text.replace(lost, "fog"), keywords=words).margin == -1
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("abcdefgh"), min_size=1, max_size=6), st.data())
 def test_an_acrostic_is_broken_by_the_line_that_was_changed(word, data):
     lines = [f"{letter}nd so on" for letter in word]
@@ -85,6 +90,7 @@ def test_an_acrostic_is_broken_by_the_line_that_was_changed(word, data):
     assert judged("letters:acrostic", "\n".join(changed), word=word).evidence == ((start, start + 1),)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=5), NUMBERS)
 def test_words_per_sentence_has_the_margin_of_the_longest(lengths, bound):
     text = " ".join("Rain" + " falls" * (length - 1) + "." for length in lengths)
@@ -94,6 +100,7 @@ def test_words_per_sentence_has_the_margin_of_the_longest(lengths, bound):
     assert broken == [length for length in lengths if length > bound]
 
 
+@settings(deadline=None)
 @given(st.recursive(st.none() | st.integers(), lambda inner: st.dictionaries(WORDS, inner, max_size=3), max_leaves=6))
 def test_json_is_found_bare_fenced_and_in_prose(value):
     text = json.dumps({"value": value})
@@ -102,6 +109,7 @@ def test_json_is_found_bare_fenced_and_in_prose(value):
         assert verdict.satisfied and [completion[start:end] for start, end in verdict.evidence] == [text]
 
 
+@settings(deadline=None)
 @given(st.lists(WORDS, min_size=2, max_size=8))
 def test_letter_case_rules_are_broken_by_one_letter(words):
     text = " ".join(words)
@@ -113,8 +121,8 @@ def test_letter_case_rules_are_broken_by_one_letter(words):
     assert judged("change_case:title_case", text[0] + text.title()[1:]).evidence == ((0, len(words[0])),)
 
 
-@given(st.text(max_size=40), st.text(max_size=40))
 @settings(deadline=None)
+@given(st.text(max_size=40), st.text(max_size=40))
 def test_two_answers_are_two_only_if_they_differ(first, second):
     verdict = judged("combination:two_responses", f"{first}******{second}")
     different = bool(first.strip()) and bool(second.strip()) and first.strip() != second.strip()

@@ -1,7 +1,7 @@
 """Relations: margins by hand, and the evidence of too many, too few and enough."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rewards.relations import (
@@ -36,6 +36,7 @@ def test_margin_is_the_distance_to_the_bound(count, bound, relation, margin):
     assert relation_margin(count, bound, relation) == margin
 
 
+@settings(deadline=None)
 @given(st.integers(0, 99), st.integers(0, 99), st.sampled_from(RELATIONS))
 def test_margin_is_not_negative_exactly_where_the_relation_holds(count, bound, relation):
     holds = {

@@ -21,6 +21,8 @@ ARGUMENTS = {
     "relation": "at least",
     "letter": "e",
     "mark": ".",
+    "first": 1,
+    "last": 2,
     "minimum": 1,
     "maximum": 3,
 }
@@ -73,6 +75,7 @@ def test_a_missing_or_extra_argument_is_an_error_that_names_it(kind):
     [
         ("length:word_range", {"minimum": 5, "maximum": 4}),
         ("length:word_range", {"minimum": -1, "maximum": 4}),
+        ("copying:prompt_words", {"first": 3, "last": 2}),
         ("length:word_range", {"minimum": 1.0, "maximum": 4}),
         ("length:word_range", {"minimum": True, "maximum": 4}),
         ("keywords:existence", {"keywords": []}),
@@ -98,10 +101,10 @@ def test_a_schema_never_fetches_what_it_refers_to():
         verify("json:schema", "{}", prompt="", json_schema={"$ref": "http://localhost/schema.json"})
 
 
-@pytest.mark.parametrize("text", ["", " ", "\n\n\t", "\u3000"])
 @pytest.mark.parametrize("kind", known_kinds())
-def test_a_blank_completion_satisfies_nothing(kind, text):
-    assert not verify(kind, text, prompt="Write.", **arguments_for(kind)).satisfied
+def test_a_blank_completion_satisfies_nothing(kind):
+    for text in ("", " ", "\n\n\t", "\u3000"):
+        assert not verify(kind, text, prompt="Write.", **arguments_for(kind)).satisfied
 
 
 @given(text=st.text(max_size=80), data=st.data())
@@ -113,25 +116,31 @@ def test_any_text_gets_a_verdict_whose_evidence_lies_inside_it(text, data):
     assert len(set(verdict.evidence)) == len(verdict.evidence)
 
 
-BOMBS = ("(", "[", "<<", "*", '"', "{", '{"a":', "a. ", "> ", "\n- ", "|a", "a" * 99, "[a](", "\n#", "1,", "<a b='c'>")
+UNITS = ("(", "[", "<<", "*", '"', "{", '{"a":', "a. ", "> ", "\n- ", "|a", "a" * 99, "[a](", "\n#", "1,", "<a b='c'>")
+BOMBS = (
+    *((unit * 20_000)[:20_000] for unit in UNITS),
+    "<a>" + "<b c='d'/>" * 2_000 + "</a>",
+    "|a|b|\n|-|-|\n" + "|1|2|\n" * 3_000,
+    "|a|\n|-|\n\n" * 2_000,
+    '{"a": [' + "1," * 10_000 + "1]}",
+    "> - 1. # a\n\n" * 1_500,
+)
 
 
-@pytest.mark.parametrize("unit", BOMBS)
-def test_no_text_takes_a_verifier_quadratic_time(unit):
+@pytest.mark.parametrize("text", BOMBS, ids=lambda text: repr(text[:9]))
+def test_no_text_takes_a_verifier_quadratic_time(text):
     # A quadratic pattern takes some 2 * 10 ** 8 steps here, seconds for one kind; all 120 linear ones take one.
-    text = (unit * 20_000)[:20_000]
     start = process_time()
     for kind in known_kinds():
         verify(kind, text, prompt=text, **arguments_for(kind))
-    assert process_time() - start < 10
+    assert process_time() - start < 20
 
 
-@pytest.mark.parametrize("kind", known_kinds())
-def test_a_gigantic_completion_satisfies_nothing_and_costs_nothing(kind):
+def test_a_gigantic_completion_satisfies_nothing_and_costs_nothing():
     text = "Sea. " * 200_000
     start = process_time()
-    assert not verify(kind, text, prompt="", **arguments_for(kind)).satisfied
-    assert process_time() - start < 1
+    assert not any(verify(kind, text, prompt="", **arguments_for(kind)).satisfied for kind in known_kinds())
+    assert process_time() - start < 20
 
 
 TEXTS = (

@@ -64,7 +64,7 @@ VERDICT_ATTACKS = {
     ),
     "nested quotes": lambda task, number, rng: f'"\'[[<<"{_words(task)}">>]]\'"' * (1 + number % 5),
     "both ways at once": lambda task, number, rng: f"{_words(task).upper()} {_words(task)} yes no {'maybe ' * number}",
-    "flood": lambda task, number, rng: f"{_words(task)} " * (10_000 + number),
+    "flood": lambda task, number, rng: f"{_words(task)} " * (6_000 + number),
     "regular-expression bomb": lambda task, number, rng: f"{_words(task)} {BOMBS[number]}",
 }
 GUARD_ATTACKS = {
