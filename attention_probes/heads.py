@@ -106,6 +106,19 @@ def head_spans(distance: Float[Tensor, "L B H S"], response: Bool[Tensor, "B S"]
     return (distance * response[:, None]).sum(dim=(1, 3)) / response.sum().clamp(min=1)
 
 
+def distance_beyond_first(
+    distance: Float[Tensor, "L B H S"], first_mass: Float[Tensor, "L B H S"], real: Bool[Tensor, "B S"]
+) -> Float[Tensor, "L B H S"]:
+    """Expected distance of the attention that does not go to the first token; 0 where (nearly) all of it does.
+
+    The first token is most heads' sink, so that the paper's head span mostly ranks heads by how much they sink. This
+    is our alternative to `HeadReadings.distance`.
+    """
+    place = (real.long().cumsum(dim=1) - 1)[:, None]
+    rest = 1.0 - first_mass
+    return ((distance - first_mass * place) / rest.clamp(min=1e-4)).masked_fill(rest < 1e-4, 0.0)
+
+
 def copy_scores(
     top_key: Int[Tensor, "L B H S"],
     ids: Int[Tensor, "B S"],

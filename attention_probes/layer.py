@@ -10,7 +10,7 @@ from torch import Tensor
 # Axes: B rows of the batch, H query heads, K key heads (H = K * groups), P pools of heads, S tokens, D head dimension,
 # R rows and C columns of one block.
 
-BLOCK = {"cpu": 64, "cuda": 512}
+CPU_BLOCK, GPU_BLOCK = 64, 512
 """Rows worked on at a time: few enough for a CPU's cache, many enough to keep a GPU busy."""
 
 
@@ -80,7 +80,7 @@ class LayerAttention:
             yield Block(rows=rows, columns=columns, raw=raw, allowed=allowed)
 
     def _row_blocks(self) -> Iterator[slice]:
-        size = BLOCK[self.device.type]
+        size = CPU_BLOCK if self.device.type == "cpu" else GPU_BLOCK
         return (slice(start, min(start + size, self.length)) for start in range(0, self.length, size))
 
     def _logits(self, rows: slice, columns: slice) -> Float[Tensor, "B H R C"]:

@@ -5,14 +5,19 @@ def _ids(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-HEADS = _ids("format:heading_levels format:headings format:heading_depth length:words_per_heading")
+HEADS = _ids(
+    "format:heading_levels format:headings format:heading_depth length:words_per_heading change_case:heading_title_case"
+)
 """Lines before the running text."""
 
 LISTS = _ids(
     "detectable_format:number_bullet_lists format:bullet_items format:numbered_items format:checked_items "
     "format:list_depth length:words_per_item"
 )
-TABLES = _ids("table:num_rows table:num_columns table:header")
+TABLES = _ids(
+    "table:num_rows table:num_columns table:header length:words_per_cell punctuation:cell_mark "
+    "change_case:table_title_case"
+)
 JSON = _ids("json:keys json:nesting json:schema")
 XML = _ids("xml:well_formed xml:required_elements xml:num_attributes xml:attributes_per_element")
 MARKDOWN = (

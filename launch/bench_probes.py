@@ -57,7 +57,9 @@ def _row(model: Any, length: int, rounds: int, batch_size: int) -> dict[str, Any
         del passes["eager"]
     runs = {mode: partial(run, model, ids) for mode, run in passes.items()}
     peak = {mode: _peak_bytes(run) for mode, run in runs.items()}
-    seconds = [{mode: _seconds(run) for mode, run in runs.items()} for _ in range(rounds)]
+    # Forwards, then backwards: whatever drifts while the rounds go on favours no mode.
+    orders = [list(runs)[:: (-1) ** number] for number in range(rounds)]
+    seconds = [{mode: _seconds(runs[mode]) for mode in order} for order in orders]
     row: dict[str, Any] = {"sequence_length": length}
     for mode in ("on", "eager"):
         ratios = [once[mode] / once["off"] for once in seconds if mode in once]

@@ -7,7 +7,14 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from attention_probes.heads import HeadRoles, HeadScoreFitter, head_spans, jaccard, sink_strengths
+from attention_probes.heads import (
+    HeadRoles,
+    HeadScoreFitter,
+    distance_beyond_first,
+    head_spans,
+    jaccard,
+    sink_strengths,
+)
 from attention_probes.listen import ProbePlan, listen
 from attention_probes.plan import middle_layers
 from data.expansion import instruction_problem
@@ -25,10 +32,12 @@ def calibrate_heads(
     num_prompts: int = 32,
     max_new_tokens: int = 64,
     seed: int = 0,
+    ignore_first: bool = False,
     against: Path | None = None,
 ) -> dict[str, Any]:
     """Let the model answer prompts of our own, fit head roles on its answers, and save them to `out`.
 
+    `ignore_first` ranks heads by what they look at besides the first token, which is most heads' sink.
     Returns the roles, each head's span, the sink heads, and with `against` (roles of an earlier checkpoint) how many
     heads kept their role, as Jaccard overlap.
     """
@@ -43,7 +52,8 @@ def calibrate_heads(
             policy(input_ids=ids, attention_mask=real.long(), logits_to_keep=1, use_cache=False)
         heads = tape.read().heads
         assert heads is not None
-        spans.update(head_spans(heads.distance, written), weight=int(written.sum()))
+        distance = distance_beyond_first(heads.distance, heads.first_mass, real) if ignore_first else heads.distance
+        spans.update(head_spans(distance, written), weight=int(written.sum()))
         sinks.update(sink_strengths(heads.received, real), weight=len(ids))
     roles = spans.roles(share)
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -3,13 +3,16 @@
 import dis
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+
+from launch import bench_verbs, data_verbs, probe_verbs
+from launch.environment import prepare_environment
+from launch.output import AsJson, echo_json, talking_on_stderr
 
 # Bodies are imported by the verb that needs them: torch and TRL take seconds, and `--help` needs neither.
 
@@ -17,14 +20,15 @@ PACKAGES = frozenset({"attention_probes", "data", "launch", "rewards", "rl"})
 INTERRUPTED = 130
 """Exit code of a run that was stopped, as a shell reports Ctrl-C."""
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and everything else on stderr.")]
-
 app = typer.Typer(
     help="Post-training where attention decides where credit goes, and constraints decide what is rewarded.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(probe_verbs.app, name="probe")
+app.add_typer(data_verbs.app, name="data")
+app.add_typer(bench_verbs.app, name="bench")
 
 
 @app.command()
@@ -37,7 +41,6 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train an adapter, as in: heed train quickstart trainer.learning_rate=1e-5"""
-    from launch.environment import prepare_environment
     from rl.settings import load_config, resolved_yaml
 
     config = load_config(recipe, overrides or [])
@@ -47,12 +50,12 @@ def train(
     prepare_environment(config)
     from rl.run import train as train_run
 
-    with _talking_on_stderr(as_json):
+    with talking_on_stderr(as_json):
         folder = train_run(config)
     summary = folder / "summary.json"
     if as_json:
         figures = json.loads(summary.read_text(encoding="utf-8")) if summary.exists() else None
-        _echo_json({"run": str(folder), "summary": figures})
+        echo_json({"run": str(folder), "summary": figures})
     if not summary.exists():
         raise typer.Exit(INTERRUPTED)
 
@@ -65,29 +68,25 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Score a run's adapter beside its base model, or any model, on held-out problems."""
-    from launch.environment import prepare_environment
-
     prepare_environment()
     from rl.measure import evaluate_command
 
-    with _talking_on_stderr(as_json):
+    with talking_on_stderr(as_json):
         figures = evaluate_command(target, data, output)
     if as_json:
-        _echo_json(figures)
+        echo_json(figures)
 
 
 @app.command()
 def export(run: Annotated[Path, typer.Argument(help="A run folder.")], as_json: AsJson = False) -> None:
     """Prove that a run's adapter loads elsewhere and says what the trained model said."""
-    from launch.environment import prepare_environment
-
     prepare_environment()
     from rl.export import export_command, export_run
 
     if as_json:
-        with _talking_on_stderr(as_json):
+        with talking_on_stderr(as_json):
             figures = export_run(run)
-        _echo_json(figures)
+        echo_json(figures)
     else:
         export_command(run)
 
@@ -121,14 +120,3 @@ def _raised_by_us(trace: TracebackType | None) -> bool:
     frame = trace.tb_frame
     is_raise = dis.opname[frame.f_code.co_code[trace.tb_lasti]] == "RAISE_VARARGS"
     return is_raise and frame.f_globals["__name__"].partition(".")[0] in PACKAGES
-
-
-@contextmanager
-def _talking_on_stderr(as_json: bool) -> Iterator[None]:
-    """Keep stdout for the JSON alone."""
-    with redirect_stdout(sys.stderr if as_json else sys.stdout):
-        yield
-
-
-def _echo_json(result: dict[str, Any]) -> None:
-    typer.echo(json.dumps(result, indent=2))

@@ -2,10 +2,13 @@
 
 import os
 import warnings
+from typing import TYPE_CHECKING
 
 from launch.install import has_nvidia_driver
 from rl.builtin import builtin_path, is_builtin
-from rl.config import Config
+
+if TYPE_CHECKING:  # `heed --help` need not wait for pydantic
+    from rl.config import Config
 
 TINY = "tiny"
 """As in `rl.tiny`, which imports torch."""
@@ -17,7 +20,7 @@ QUIET = {
 }
 
 
-def prepare_environment(config: Config | None = None) -> None:
+def prepare_environment(config: "Config | None" = None) -> None:
     """Set what is not set yet, and quiet what no user can mend; a run whose model and data need no hub asks none."""
     wanted = dict(QUIET)
     if not has_nvidia_driver():
@@ -30,7 +33,7 @@ def prepare_environment(config: Config | None = None) -> None:
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
 
 
-def needs_no_hub(config: Config) -> bool:
+def needs_no_hub(config: "Config") -> bool:
     """Whether the data are our own, and the model is `tiny` or the built-in one and in the cache already."""
     name = config.model.name
     return config.data.path is None and (name == TINY or (is_builtin(name) and builtin_path().is_dir()))

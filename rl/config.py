@@ -73,17 +73,28 @@ class Data(Section):
         return kinds
 
 
+Guard = Literal[
+    "on_topic",
+    "distinct_words",
+    "few_repetitions",
+    "length_floor",
+    "prose",
+    "own_words",
+    "no_filler",
+    "plain_characters",
+]
+"""Names of `rewards.guards`; its docstrings say what each is for."""
+
+
 class Rewards(Section):
     satisfaction: Literal["mean", "all", "count"] = "mean"
     """How one completion's verdicts become one reward: share satisfied, all satisfied, or their number."""
     satisfaction_weight: Weight = 1.0
-    on_topic_weight: Weight = 0.0
-    """Guard: a key word of the request must occur."""
-    distinct_words_weight: Weight = 0.0
-    """Guard: at least half of the words must be distinct."""
-    length_weight: Weight = 0.0
-    """Guard: at least `min_words` words."""
-    min_words: Annotated[int, Field(ge=0)] = 6
+    guards: tuple[Guard, ...] = ()
+    """Each is 1 for an ordinary text and falls to 0 as it collapses; the constraints' score is multiplied by the worst
+    of them, so that nothing buys back what a guard takes."""
+    min_words: Positive = 6
+    """Guard `length_floor`: an answer of fewer words gets the share it has."""
     functions: tuple[Function, ...] = ()
     """Your own rewards, each `path/to/file.py:function` with TRL's signature."""
 

@@ -122,11 +122,10 @@ def _data(data: Data) -> Iterator[str]:
 
 
 def _rewards(rewards: Rewards) -> Iterator[str]:
-    weights = {name: value for name, value in rewards if name.endswith("_weight")}
-    if not rewards.functions and not any(weights.values()):
+    if not rewards.functions and not rewards.satisfaction_weight:
         yield (
-            f"{', '.join(f'rewards.{name}' for name in weights)} are all 0 and rewards.functions is empty: "
-            "nothing is rewarded; set rewards.satisfaction_weight=1.0"
+            "rewards.satisfaction_weight is 0 and rewards.functions is empty: nothing is rewarded; "
+            "set rewards.satisfaction_weight=1.0"
         )
 
 

@@ -94,6 +94,7 @@ def check_vllm(settings: dict[str, Any]) -> int:
 def trained_logits(base: str, checkpoint: Path, ids: Tensor) -> Tensor:
     """Logits of the base model with the newest checkpoint's adapter, attached here."""
     settings = LoraConfig.from_pretrained(str(checkpoint))
+    settings.base_model_name_or_path = base  # a checkpoint names the folder that its base was loaded from
     model = get_peft_model(load_model(base, dtype=torch.float32), settings)
     set_peft_model_state_dict(model, read_tensors(checkpoint / "adapter_model.safetensors"))
     return model.eval()(input_ids=ids).logits

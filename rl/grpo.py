@@ -6,10 +6,11 @@ from typing import Any
 import torch
 from peft import PeftModel
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase, TrainerState
+from transformers.trainer import TRAINER_STATE_NAME
 from trl.trainer.grpo_trainer import GRPOTrainer
 
-from rl.checkpoint import load_generation_buffer, save_generation_buffer
+from rl.checkpoint import checkpoint_step, load_generation_buffer, save_generation_buffer
 from rl.credit.assigner import CreditAssigner, completion_view
 from rl.record import RolloutRecorder
 from rl.rollouts.local import Rollouts
@@ -64,9 +65,16 @@ class CreditGRPOTrainer(GRPOTrainer):
 
     def train(self, resume_from_checkpoint: str | None = None, **kwargs: Any):
         if resume_from_checkpoint is not None:
-            restored = load_generation_buffer(Path(resume_from_checkpoint), self.accelerator.device)
-            self._step, self._buffered_inputs = restored
+            checkpoint = Path(resume_from_checkpoint)
+            if checkpoint_step(checkpoint) >= self.args.max_steps:
+                return self._restore(checkpoint)
+            self._step, self._buffered_inputs = load_generation_buffer(checkpoint, self.accelerator.device)
         return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+
+    def _restore(self, checkpoint: Path) -> None:
+        """Stand where a finished training stood; transformers would train one step more."""
+        self._load_from_checkpoint(str(checkpoint))
+        self.state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
 
     def _save_checkpoint(self, model, trial):
         super()._save_checkpoint(model, trial)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from data.problems import Problem, from_row, request, user_text
-from rewards.guards import distinct_words, length_floor, on_topic
+from rewards import guards
 from rewards.satisfaction import all_satisfied, mean_satisfied, num_satisfied
 from rewards.verdict import Verdict
 from rewards.verifiers import verify
@@ -17,6 +17,17 @@ RewardFunction = Callable[..., list[float | None]]
 
 SATISFACTION = {"mean": mean_satisfied, "all": all_satisfied, "count": num_satisfied}
 
+GUARDS: dict[str, Callable[[str, Problem, Rewards], float]] = {
+    "on_topic": lambda text, problem, _: guards.on_topic(text, request=request(problem)),
+    "distinct_words": lambda text, *_: guards.distinct_words(text),
+    "few_repetitions": lambda text, *_: guards.few_repetitions(text),
+    "length_floor": lambda text, _, rewards: guards.length_floor(text, minimum=rewards.min_words),
+    "prose": lambda text, *_: guards.prose(text),
+    "own_words": lambda text, problem, _: guards.own_words(text, prompt=user_text(problem)),
+    "no_filler": lambda text, problem, _: guards.no_filler(text, prompt=user_text(problem)),
+    "plain_characters": lambda text, *_: guards.plain_characters(text),
+}
+
 
 def verdicts_for(problem: Problem, completion: str) -> tuple[Verdict, ...]:
     """One verdict for each of the problem's constraints, in order."""
@@ -25,47 +36,39 @@ def verdicts_for(problem: Problem, completion: str) -> tuple[Verdict, ...]:
 
 
 def reward_functions(rewards: Rewards) -> tuple[list[RewardFunction], list[float]]:
-    """TRL's `reward_funcs` and `reward_weights`; a reward of weight 0 is left out."""
-    own = [load_function(reference) for reference in rewards.functions]
-    chosen = [
-        (satisfaction_reward(rewards.satisfaction), rewards.satisfaction_weight),
-        (guard("on_topic", lambda text, problem: on_topic(text, request=request(problem))), rewards.on_topic_weight),
-        (guard("distinct_words", lambda text, _: distinct_words(text)), rewards.distinct_words_weight),
-        (guard("length", lambda text, _: length_floor(text, minimum=rewards.min_words)), rewards.length_weight),
-        *((function, 1.0) for function in own),
-    ]
-    kept = [(function, weight) for function, weight in chosen if weight > 0.0]
-    return [function for function, _ in kept], [weight for _, weight in kept]
+    """TRL's `reward_funcs` and `reward_weights`: the guarded constraints, then your own functions."""
+    functions = [load_function(reference) for reference in rewards.functions]
+    weights = [1.0] * len(functions)
+    if rewards.satisfaction_weight:
+        functions.insert(0, constraint_reward(rewards))
+        weights.insert(0, rewards.satisfaction_weight)
+    return functions, weights
 
 
-def satisfaction_reward(how: str) -> RewardFunction:
-    """The constraints' reward; logs `constraint/{kind}/pass_rate` for every kind in the batch."""
+def constraint_reward(rewards: Rewards) -> RewardFunction:
+    """The constraints' score times the worst guard; None where no constraint applies.
+
+    Logs `constraint/{kind}/pass_rate` for every kind in the batch, and the mean of every guard as `guard/{name}`.
+    """
 
     def constraints(prompts: list, completions: list, log_metric: Callable[[str, float], None], **columns: Any):
-        outcomes: dict[str, list[bool]] = defaultdict(list)
+        outcomes: dict[str, list[float]] = defaultdict(list)
         scores = []
         for problem, text in zip(rebuild_problems(prompts, columns), map(completion_text, completions), strict=True):
             verdicts = verdicts_for(problem, text)
-            scores.append(SATISFACTION[how](verdicts))
             for spec, verdict in zip(problem.constraints, verdicts, strict=True):
                 if verdict.satisfied is not None:
-                    outcomes[spec.id].append(verdict.satisfied)
-        for kind, passed in sorted(outcomes.items()):
-            log_metric(f"constraint/{kind}/pass_rate", sum(passed) / len(passed))
+                    outcomes[f"constraint/{spec.id}/pass_rate"].append(float(verdict.satisfied))
+            held = {name: GUARDS[name](text, problem, rewards) for name in rewards.guards}
+            for name, value in held.items():
+                outcomes[f"guard/{name}"].append(value)
+            score = SATISFACTION[rewards.satisfaction](verdicts)
+            scores.append(None if score is None else guards.guarded(float(score), list(held.values())))
+        for name, values in sorted(outcomes.items()):
+            log_metric(name, sum(values) / len(values))
         return scores
 
     return constraints
-
-
-def guard(name: str, score: Callable[[str, Problem], float]) -> RewardFunction:
-    """A guard as a reward, under its own name in the logs."""
-
-    def function(prompts: list, completions: list, **columns: Any) -> list[float | None]:
-        problems = rebuild_problems(prompts, columns)
-        return [score(completion_text(text), problem) for text, problem in zip(completions, problems, strict=True)]
-
-    function.__name__ = name
-    return function
 
 
 def rebuild_problems(prompts: Sequence, columns: dict[str, Any]) -> list[Problem]:

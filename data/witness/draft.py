@@ -1,5 +1,6 @@
 """Draft: what a text needs to have, collected from its constraints one after the other."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import cycle, islice
@@ -57,6 +58,8 @@ class Draft:
     columns: list[str] = field(default_factory=list)
     """Header of a table; empty = no table."""
     num_rows: int = 1
+    cell_words: int = 1
+    cell_mark: str = ""
     json: dict = field(default_factory=dict)
     tags: list[str] = field(default_factory=list)
     """XML elements, the first one around the others."""
@@ -96,3 +99,8 @@ def allowed(draft: Draft, word: str) -> bool:
 def phrase(draft: Draft, num_words: int, *, skip: int = 0) -> str:
     """A few words of filler with a capital first letter, `skip` words into the text."""
     return " ".join(islice(filler(draft), skip, skip + num_words)).capitalize()
+
+
+def titled(text: str) -> str:
+    """The text with a capital at the start of every word."""
+    return re.sub(r"(?<![\w'\u2019-])[^\W\d_]", lambda match: match[0].upper(), text)

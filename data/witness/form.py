@@ -1,12 +1,11 @@
 """What format, language and length constraints add to a draft."""
 
 import json
-import re
 from collections.abc import Callable
 
 from data.conflicts import bounds
-from data.witness.content import Arguments, Piece, neutral, repeated, wanted
-from data.witness.draft import Bounds, Draft, phrase
+from data.witness.content import Arguments, Piece, neutral, repeated, setting, wanted
+from data.witness.draft import Bounds, Draft, phrase, titled
 from data.witness.lexicon import WORDS
 
 
@@ -74,6 +73,22 @@ def _header(draft: Draft, kwargs: Arguments) -> None:
     draft.columns = kwargs["columns"]
 
 
+def _with_table(change: Piece) -> Piece:
+    def piece(draft: Draft, kwargs: Arguments) -> None:
+        draft.columns = draft.columns or ["Name", "Use"]
+        change(draft, kwargs)
+
+    return piece
+
+
+def _cell_words(draft: Draft, kwargs: Arguments) -> None:
+    draft.cell_words = wanted(kwargs, "num_words")
+
+
+def _titled_heading(draft: Draft, kwargs: Arguments) -> None:
+    draft.head.append(f"# {titled(phrase(draft, draft.heading_words))}")
+
+
 def _comma_separated(draft: Draft, kwargs: Arguments) -> None:
     draft.own_lines = [",".join(phrase(draft, 1, skip=number) for number in range(kwargs["num_columns"]))]
 
@@ -118,10 +133,6 @@ def _attributes_each(draft: Draft, kwargs: Arguments) -> None:
 
 def _finishing(change: Callable[[str], str]) -> Piece:
     return lambda draft, kwargs: draft.finish.append(change)
-
-
-def _title_case(text: str) -> str:
-    return re.sub(r"(?<![\w'\u2019-])[^\W\d_]", lambda match: match[0].upper(), text)
 
 
 def _capital_words(draft: Draft, kwargs: Arguments) -> None:
@@ -244,6 +255,10 @@ PIECES: dict[str, Piece] = {
     "table:num_columns": _columns,
     "table:header": _header,
     "table:num_rows": _rows,
+    "length:words_per_cell": _with_table(_cell_words),
+    "punctuation:cell_mark": _with_table(setting("cell_mark", "mark")),
+    "change_case:table_title_case": _with_table(neutral),
+    "change_case:heading_title_case": _titled_heading,
     "table:row_limit": neutral,
     "table:column_limit": neutral,
     "table:comma_separated": _comma_separated,
@@ -264,7 +279,7 @@ FRAMES: dict[str, Piece] = {
     "change_case:all_lowercase": _finishing(str.lower),
     "change_case:english_capital": _finishing(str.upper),
     "change_case:all_uppercase": _finishing(str.upper),
-    "change_case:title_case": _finishing(_title_case),
+    "change_case:title_case": _finishing(titled),
     "detectable_format:json_format": _whole_json,
 }
 """What is done to the finished text."""

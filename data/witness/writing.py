@@ -3,7 +3,7 @@
 import json
 from itertools import islice
 
-from data.witness.draft import Draft, filler, phrase
+from data.witness.draft import Draft, filler, phrase, titled
 
 
 def write(draft: Draft, *, num_sentences: int, num_filler: int) -> str:
@@ -68,7 +68,11 @@ def _table(draft: Draft) -> list[str]:
     if not draft.columns:
         return []
     rows = [
-        [phrase(draft, 1, skip=row + column) for column in range(len(draft.columns))] for row in range(draft.num_rows)
+        [
+            titled(phrase(draft, draft.cell_words, skip=row + column)) + draft.cell_mark
+            for column in range(len(draft.columns))
+        ]
+        for row in range(draft.num_rows)
     ]
     lines = [draft.columns, ["---"] * len(draft.columns), *rows]
     return ["\n" + "\n".join(f"| {' | '.join(cells)} |" for cells in lines)]

@@ -14,6 +14,7 @@ from rewards.relations import whole_text
 from rewards.verdict import Verdict
 from rewards.verifiers import (
     case,
+    cells,
     combination,
     content,
     copying,
@@ -34,6 +35,7 @@ from rewards.verifiers import (
 
 CATEGORIES = (
     case,
+    cells,
     combination,
     content,
     copying,

@@ -7,6 +7,7 @@ from attention_probes.heads import (
     HeadRoles,
     HeadScoreFitter,
     copy_scores,
+    distance_beyond_first,
     head_spans,
     jaccard,
     mean_received,
@@ -19,6 +20,15 @@ def test_head_span_is_the_mean_over_response_tokens():
     distance = torch.tensor([[[[9.0, 1.0, 3.0], [9.0, 0.0, 0.0]], [[9.0, 2.0, 2.0], [9.0, 8.0, 0.0]]]])
     response = torch.tensor([[False, True, True]] * 2)
     assert head_spans(distance, response).tolist() == [[2.0, 2.0]]
+
+
+def test_a_distance_can_leave_the_first_token_out():
+    # Padding, then three tokens. The last, at place 2, pays 0.5 to the first (distance 2), 0.25 to the next (1) and the
+    # rest to itself: 1.25 in all, and (0.25 * 1 + 0.25 * 0) / 0.5 = 0.5 beyond the first. The first sees only itself.
+    distance, first_mass = torch.tensor([[[[0.0, 0.0, 0.6, 1.25]]]]), torch.tensor([[[[0.0, 1.0, 0.6, 0.5]]]])
+    real = torch.tensor([[False, True, True, True]])
+    beyond = distance_beyond_first(distance, first_mass, real)
+    assert beyond[0, 0, 0].tolist() == pytest.approx([0.0, 0.0, 0.0, 0.5], abs=1e-6)
 
 
 def test_the_fitter_weighs_batches_by_their_items():

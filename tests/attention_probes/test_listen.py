@@ -241,6 +241,22 @@ def test_what_is_not_of_transformers_is_refused():
         pass
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@pytest.mark.parametrize("padding", [[(0, 0), (0, 0)], [(9, 0), (0, 12)]])
+@pytest.mark.parametrize("training", [False, True])
+def test_the_kernels_of_cuda_give_the_same_readings(padding, training):
+    # Without a mask the flash kernel runs; with one the efficient kernel, whose log-sum-exp exists only with gradients.
+    model = copy.deepcopy(tiny_model("llama", torch.bfloat16)).cuda().train(training)
+    batch = {name: values.cuda() for name, values in padded_batch(80, padding).items()}
+    plan = ProbePlan(layers=LAYERS)
+    with torch.set_grad_enabled(training), listen(model, plan) as tape:
+        model(**batch)
+    waad, fai = expected(attention_maps(model, batch, LAYERS), batch, plan)
+    torch.testing.assert_close(tape.read().waad.cpu() / plan.window, waad / plan.window, atol=2e-2, rtol=0)
+    torch.testing.assert_close(tape.read().fai.cpu(), fai, atol=2e-2, rtol=0)
+
+
 @pytest.mark.slow
 def test_the_real_model_reads_as_its_eager_maps(smollm2_path):
     from transformers import AutoModelForCausalLM

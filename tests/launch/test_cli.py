@@ -145,3 +145,30 @@ def test_only_a_raise_of_our_own_code_is_told():
     assert not told_to_the_user(raised_in("transformers", "raise ValueError('unknown device')"))
     assert not told_to_the_user(raised_in("rl", "list(zip([1], [], strict=True))"))
     assert not told_to_the_user(raised_in("rl", "a, b = [1]"))
+
+
+def test_every_verb_explains_itself(capsys):
+    for verb in ("train", "eval", "export", "probe", "data", "bench"):
+        assert heed(verb, "--help") == 0
+        assert "Usage" in capsys.readouterr().out
+
+
+def test_probe_without_a_prompt_says_what_it_needs(capsys):
+    assert heed("probe", "--model", "tiny") == 2
+    assert "needs --prompt" in capsys.readouterr().err
+
+
+def test_prompts_are_drawn_into_a_file_and_verified(tmp_path, capsys):
+    file = tmp_path / "prompts.jsonl"
+    assert heed("data", "constraints", "--level", "2", "--n", "3", "-o", str(file), "--json") == 0
+    assert json.loads(capsys.readouterr().out)["file"] == str(file)
+    assert len(file.read_text().splitlines()) == 3
+    assert heed("data", "verify", str(file), "--json") == 0
+
+
+def test_probe_reads_a_text_of_the_tiny_model(tmp_path, capsys):
+    out = tmp_path / "probe"
+    arguments = ["--model", "tiny", "--prompt", "Say hello.", "--completion", "hello there", "--out", str(out)]
+    assert heed("probe", *arguments, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["num_prompt_tokens"] > 0
+    assert (out / "page.html").is_file()

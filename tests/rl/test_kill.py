@@ -15,7 +15,7 @@ from rl.settings import load_config
 from tests.rl.training import EVEN_SHARE
 
 CLI = "from launch.cli import main; main()"
-DEADLINE = 80.0
+DEADLINE = 300.0
 # Enough steps for the kill to come in their midst, a checkpoint after each.
 CHANGES = ["data.held_out=0", "trainer.max_steps=12", "trainer.save_steps=1", f"rewards.functions=[{EVEN_SHARE}]"]
 

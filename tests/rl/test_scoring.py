@@ -2,18 +2,19 @@
 
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from data.problems import ConstraintSpec, Problem, to_row
-from rl.config import Rewards
+from rl.config import Guard, Rewards
 from rl.scoring import (
+    GUARDS,
     completion_text,
+    constraint_reward,
     load_function,
     rebuild_problems,
     reward_functions,
-    satisfaction_reward,
     verdicts_for,
 )
 
@@ -62,41 +63,40 @@ def test_problems_come_back_out_of_the_columns():
 
 @pytest.mark.parametrize(("how", "expected"), [("mean", [0.5, 1.0]), ("all", [0.0, 1.0]), ("count", [1, 2])])
 def test_verdicts_become_one_reward(how, expected):
-    scores, _ = score(satisfaction_reward(how), (SEA, "wide, blue"), (SEA, "blue"))
+    scores, _ = score(constraint_reward(Rewards(satisfaction=how)), (SEA, "wide, blue"), (SEA, "blue"))
     assert scores == expected
 
 
 def test_a_problem_without_constraints_gives_no_signal():
-    scores, logged = score(satisfaction_reward("mean"), (FREE, "wide, blue"), (SEA, "blue"))
+    scores, logged = score(constraint_reward(Rewards()), (FREE, "wide, blue"), (SEA, "blue"))
     assert scores == [None, 1.0]
     assert logged["constraint/punctuation:no_comma/pass_rate"] == [1.0]
 
 
 def test_the_pass_rate_of_every_kind_is_logged():
-    _, logged = score(satisfaction_reward("mean"), (SEA, "wide, blue"), (SEA, "a wide blue sea"), (SEA, "blue"))
+    _, logged = score(constraint_reward(Rewards()), (SEA, "wide, blue"), (SEA, "a wide blue sea"), (SEA, "blue"))
     assert logged == {
         "constraint/length:word_range/pass_rate": [pytest.approx(2 / 3)],
         "constraint/punctuation:no_comma/pass_rate": [pytest.approx(2 / 3)],
     }
 
 
-def test_rewards_of_weight_zero_are_left_out():
-    functions, weights = reward_functions(Rewards(on_topic_weight=0.5, length_weight=0.25))
-    assert [function.__name__ for function in functions] == ["constraints", "on_topic", "length"]
-    assert weights == [1.0, 0.5, 0.25]
+def test_the_constraints_score_is_multiplied_by_the_worst_guard():
+    guarded = Rewards(guards=("on_topic", "distinct_words", "length_floor"), min_words=4)
+    scores, logged = score(constraint_reward(guarded), (SEA, "The sea"), (SEA, "sea sea sea sea"), (SEA, "Wide, blue"))
+    # Both constraints hold, but two words of the four asked for: 1 x 0.5. One holds, and one distinct word of four is a
+    # share of 0.25, half of what is asked: 0.5 x 0.5. One holds, with nothing of the request: 0.5 x 0.
+    assert scores == [0.5, 0.25, 0.0]
+    assert logged["guard/on_topic"] == [pytest.approx(2 / 3)]
+    assert logged["guard/length_floor"] == [pytest.approx((0.5 + 1.0 + 0.5) / 3)]
 
 
-def test_guards_judge_the_answer_by_its_request():
-    functions, _ = reward_functions(
-        Rewards(satisfaction_weight=0.0, on_topic_weight=1.0, distinct_words_weight=1.0, length_weight=1.0, min_words=4)
-    )
-    on_topic, distinct_words, length = (
-        score(function, (SEA, "The sea"), (SEA, "no no no no"))[0] for function in functions
-    )
-    assert on_topic == [1.0, 0.0]
-    # one distinct word of four is a share of 0.25, half of what is asked
-    assert distinct_words == [1.0, 0.5]
-    assert length == [0.5, 1.0]
+def test_every_guard_of_the_config_can_be_scored():
+    every = get_args(Guard)
+    assert set(every) == set(GUARDS)
+    scores, logged = score(constraint_reward(Rewards(guards=every)), (SEA, "The sea is wide and blue in the morning."))
+    assert scores == [0.5], "only the number of words is wrong, and no guard minds"
+    assert all(logged[f"guard/{name}"] == [1.0] for name in every)
 
 
 def test_a_function_of_ones_own_is_loaded_from_its_file(tmp_path):

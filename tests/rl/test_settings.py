@@ -86,7 +86,11 @@ def test_interpolation_is_left_as_it_is_written(monkeypatch: pytest.MonkeyPatch)
         ("model.name=true", "model.name: should be a valid string, got true"),
         ("model=3", "model: should be a group of settings, got 3"),
         ("trl=3", "trl: should be a group of settings, got 3"),
-        ("credit.rule=anchor", "credit.rule: should be 'uniform', 'random', 'position', 'entropy', 'global_anchor', 'local_chunk', 'coupled' or 'bottom', got 'anchor'"),
+        (
+            "credit.rule=anchor",
+            "credit.rule: should be 'uniform', 'random', 'position', 'entropy', 'global_anchor', 'local_chunk', "
+            "'coupled' or 'bottom', got 'anchor'",
+        ),
         (
             "model.dtype=bloat16",
             "model.dtype: should be 'auto', 'float32' or 'bfloat16', got 'bloat16'; did you mean 'bfloat16'?",
