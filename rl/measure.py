@@ -83,7 +83,8 @@ def _score_model(config: Config, problems: Sequence[Problem]) -> dict[str, Any]:
 
 def _load(config: Config) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     model = load_model(config.model.name, dtype=resolve_dtype(config.model.dtype))
-    model.to(device="cuda" if torch.cuda.is_available() else "cpu")
+    if torch.cuda.is_available():
+        model.cuda()
     return model, load_tokenizer(config.model.name)
 
 
