@@ -60,15 +60,15 @@ class ProbePage:
 def render_page(page: ProbePage) -> str:
     """The page as HTML."""
     # "</script>" in a token would end the element that holds the data.
-    document = json.dumps(_null_for_nan(asdict(page)), allow_nan=False).replace("<", "\\u003c")
+    document = json.dumps(null_for_nan(asdict(page)), allow_nan=False).replace("<", "\\u003c")
     template = files("attention_probes").joinpath("page.html").read_text(encoding="utf-8")
     return template.replace("__DATA__", document)
 
 
-def _null_for_nan(value: Any) -> Any:
-    """JSON has no NaN."""
+def null_for_nan(value: Any) -> Any:
+    """The same nested value with None where a float is not finite: JSON has no NaN."""
     if isinstance(value, dict):
-        return {name: _null_for_nan(item) for name, item in value.items()}
+        return {name: null_for_nan(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_null_for_nan(item) for item in value]
+        return [null_for_nan(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +11,17 @@ from rich.console import Console
 from rich.table import Table
 from safetensors.torch import save_file
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase
 
 from attention_probes.constraint_attention import Looks, constraint_attention, looks, prompt_spans
 from attention_probes.heads import HeadRoles, head_spans
 from attention_probes.listen import ProbePlan, Readings, listen
-from attention_probes.page import ConstraintCurve, ProbePage, TokenReading, render_page
+from attention_probes.page import ConstraintCurve, ProbePage, TokenReading, null_for_nan, render_page
 from attention_probes.rhythm import Rhythm, find_rhythm
+from launch.probed_text import ProbedText, probed_text
 from rl.config import Credit, Probe
 from rl.credit.assigner import CreditAssigner
 from rl.credit.rules import View
 from rl.models import load_model, load_tokenizer
-from rl.spans import completion_spans, decode, tokens_on
 
 # Axes: S tokens of prompt and completion, T of the completion, C constraints; all of one text, so B = 1.
 
@@ -31,22 +30,6 @@ MEANINGS = {
     "WAAD": "Windowed average attention distance: how far back a token looks, counting at most 10 tokens.",
     "credit": "Weight of the token's advantage under the coupled rule.",
 }
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ProbedText:
-    """One prompt and completion as the model reads them."""
-
-    ids: tuple[int, ...]
-    pieces: tuple[str, ...]
-    """Text of each token."""
-    num_prompt_tokens: int
-    constraints: dict[str, tuple[bool, ...]]
-    """For each constraint, which tokens state it."""
-
-    def written(self) -> Tensor:
-        """(1, S): the completion."""
-        return (torch.arange(len(self.ids)) >= self.num_prompt_tokens)[None]
 
 
 def run_probe(
@@ -69,17 +52,16 @@ def run_probe(
     if generate == (completion is not None):
         raise ValueError("give either a completion or generate, and not both")
     tokenizer, policy = load_tokenizer(model), load_model(model)
-    text = _text(tokenizer, policy, prompt, completion, constraints, max_new_tokens)
+    text = probed_text(tokenizer, policy, prompt, completion, constraints, max_new_tokens)
     plan = ProbePlan(roles=None if roles is None else HeadRoles.load(roles), per_head=True)
     marked = torch.tensor([list(text.constraints.values())], dtype=torch.bool).reshape(1, -1, len(text.ids))
     spans = prompt_spans(marked, ~text.written())
     with torch.no_grad(), listen(policy, plan, spans=spans) as tape:
         policy(input_ids=torch.tensor([text.ids]), logits_to_keep=1, use_cache=False)
     readings = tape.read()
-    assert readings.span_mass is not None
     page = _page(model, text, plan, readings, spans)
     out.mkdir(parents=True, exist_ok=True)
-    findings = _findings(model, text, page)
+    findings = null_for_nan(_findings(model, text, page))
     (out / "readings.json").write_text(json.dumps(findings, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     save_file(_tensors(text, readings, spans), out / "readings.safetensors")
     (out / "page.html").write_text(render_page(page), encoding="utf-8")
@@ -98,65 +80,9 @@ def print_findings(findings: dict[str, Any], *, num_tokens: int = 10) -> None:
     if findings["constraints"]:
         table = Table("constraint", "relative attention", "looked at", title="Constraints")
         for rule in findings["constraints"]:
-            table.add_row(rule["name"], f"{rule['mean']:.2f}", "yes" if rule["looked"] else "hardly")
+            figure = "undefined" if rule["mean"] is None else f"{rule['mean']:.2f}"
+            table.add_row(rule["name"], figure, "yes" if rule["looked"] else "hardly")
         console.print(table)
-
-
-def _text(
-    tokenizer: PreTrainedTokenizerBase,
-    policy: Any,
-    prompt: str,
-    completion: str | None,
-    constraints: Sequence[str],
-    max_new_tokens: int,
-) -> ProbedText:
-    """Both parts tokenised as in training: the prompt inside the chat template, the completion behind it."""
-    templated = prompt
-    if tokenizer.chat_template is not None:
-        message = {"role": "user", "content": prompt}
-        templated = str(tokenizer.apply_chat_template([message], tokenize=False, add_generation_prompt=True))
-    encoding = tokenizer(templated, add_special_tokens=tokenizer.chat_template is None, return_offsets_mapping=True)
-    prompt_ids, offsets = encoding["input_ids"], [tuple(pair) for pair in encoding["offset_mapping"]]
-    if completion is None:
-        completion_ids = _generated(policy, tokenizer, prompt_ids, max_new_tokens)
-    else:
-        completion_ids = tokenizer(completion, add_special_tokens=False)["input_ids"]
-    if not completion_ids:
-        raise ValueError("the completion has no token to probe")
-    said, written = decode(tokenizer, completion_ids), completion_spans(tokenizer, completion_ids)
-    places = [(templated, span) for span in offsets] + [(said, span) for span in written]
-    return ProbedText(
-        ids=(*prompt_ids, *completion_ids),
-        pieces=tuple(source[start:stop] for source, (start, stop) in places),
-        num_prompt_tokens=len(prompt_ids),
-        constraints={
-            rule: (*tokens_on(offsets, [_place(rule, prompt, templated)]), *[False] * len(completion_ids))
-            for rule in constraints
-        },
-    )
-
-
-def _generated(
-    policy: Any, tokenizer: PreTrainedTokenizerBase, prompt_ids: list[int], max_new_tokens: int
-) -> list[int]:
-    ids = torch.tensor([prompt_ids])
-    with torch.no_grad():
-        sequence = policy.generate(
-            input_ids=ids,
-            attention_mask=torch.ones_like(ids),
-            do_sample=False,
-            max_new_tokens=max_new_tokens,
-            pad_token_id=tokenizer.pad_token_id,
-        )
-    return sequence[0, len(prompt_ids) :].tolist()
-
-
-def _place(rule: str, prompt: str, templated: str) -> tuple[int, int]:
-    """Where the rule stands in the templated prompt."""
-    if rule not in prompt:
-        raise ValueError(f"the constraint {rule!r} is not a passage of the prompt")
-    start = templated.index(rule, max(templated.find(prompt.strip()), 0))
-    return start, start + len(rule)
 
 
 def _page(model: str, text: ProbedText, plan: ProbePlan, readings: Readings, spans: Tensor) -> ProbePage:

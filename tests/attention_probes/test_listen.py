@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import AutoModelForCausalLM, GptOssConfig, PreTrainedModel
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from attention_probes.heads import HeadRoles
 from attention_probes.listen import ProbePlan, Readings, listen
 from tests import reference
-from tests.attention_probes.tiny_decoders import CONFIGS, attention_maps, padded_batch, tiny_model
+from tests.attention_probes.tiny_decoders import CONFIGS, SHAPE, attention_maps, padded_batch, tiny_model
 
 LAYERS = (1, 2)
 ROLES = HeadRoles(local_heads=((1, 0), (1, 3), (2, 1)), global_heads=((2, 1), (2, 2)))
@@ -220,6 +220,21 @@ def test_a_pass_that_continues_a_cache_is_refused():
             model(input_ids=batch["input_ids"][:, :1], past_key_values=past)
 
 
+def test_attention_with_sink_logits_is_refused():
+    shape = {"num_local_experts": 2, "num_experts_per_tok": 1, "num_hidden_layers": 2, "sliding_window": 8}
+    config = GptOssConfig(**SHAPE | shape)
+    model = AutoModelForCausalLM.from_config(config, attn_implementation="eager").eval()
+    with pytest.raises(ValueError, match="s_aux"):
+        hear(model, padded_batch(12, [(0, 0)]))
+
+
+def test_attention_that_is_not_causal_is_refused():
+    model = copy.deepcopy(tiny_model("llama"))
+    model.model.layers[1].self_attn.is_causal = False
+    with pytest.raises(ValueError, match="not causal"):
+        hear(model, padded_batch(12, [(0, 0)]))
+
+
 def test_an_unheard_attention_is_refused():
     model = copy.deepcopy(tiny_model("llama"))
     model.set_attn_implementation("flex_attention")
@@ -259,8 +274,6 @@ def test_the_kernels_of_cuda_give_the_same_readings(padding, training):
 
 @pytest.mark.slow
 def test_the_real_model_reads_as_its_eager_maps(smollm2_path):
-    from transformers import AutoModelForCausalLM
-
     model = AutoModelForCausalLM.from_pretrained(smollm2_path, dtype=torch.float32).eval()
     batch = padded_batch(120, [(11, 0), (0, 17)])
     plan = ProbePlan(horizon=(3, 40))

@@ -39,7 +39,7 @@ def test_a_half_written_checkpoint_is_ignored(tmp_path):
 
 def test_an_empty_run_has_no_checkpoint(tmp_path):
     assert newest_checkpoint(tmp_path) is None
-    with pytest.raises(ValueError, match=r"no complete checkpoint.*holds none.*start the recipe again without resume"):
+    with pytest.raises(ValueError, match=r"no complete checkpoint.*holds none.*start again without resume"):
         resume_point(tmp_path)
 
 

@@ -40,6 +40,30 @@ def test_uniform_credit_is_plain_grpo_when_a_buffer_spans_optimizer_steps(tmp_pa
     assert train(config, tmp_path / "credit") == train_plainly(config, tmp_path / "plain")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("loss_type", ["bnpo", "cispo", "sapo", "vespo"])
+def test_uniform_credit_is_plain_under_the_rarer_losses(loss_type, tmp_path):
+    config = tiny_config(trainer={"loss_type": loss_type, "num_iterations": 2}, probe={"listen": "always"})
+    assert train(config, tmp_path / "credit") == train_plainly(config, tmp_path / "plain")
+
+
+@pytest.mark.slow
+def test_uniform_credit_is_plain_grpo_under_gradient_checkpointing(tmp_path):
+    # the backward pass runs each layer a second time, which the probe must not hear
+    config = tiny_config(trainer={"gradient_checkpointing": True}, probe={"listen": "always"})
+    assert train(config, tmp_path / "credit") == train_plainly(config, tmp_path / "plain")
+
+
+@pytest.mark.slow
+def test_truncated_completions_may_be_masked_whole(tmp_path):
+    # then whole rows, and most micro-batches, have no real token left
+    changes = {"mask_truncated_completions": True, "max_completion_length": 4}
+    config = tiny_config(trainer=changes, credit={"rule": "global_anchor"})
+    uniform = tiny_config(trainer=changes, probe={"listen": "always"})
+    assert train(uniform, tmp_path / "credit") == train_plainly(uniform, tmp_path / "plain")
+    assert len(train(config, tmp_path / "shared").losses) == 4
+
+
 @pytest.mark.parametrize("rule", ["random", "global_anchor"])
 def test_shared_credit_changes_the_gradient_but_not_the_size_of_the_first_loss(rule, tmp_path):
     # On policy every ratio is 1, so the first loss is the sum of advantage x weight over the tokens: preserving the
