@@ -82,7 +82,7 @@ def _score_model(config: Config, problems: Sequence[Problem]) -> dict[str, Any]:
 
 
 def _load(config: Config) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    model = load_model(config.model.name, dtype=resolve_dtype(config.model.dtype))
+    model: Any = load_model(config.model.name, dtype=resolve_dtype(config.model.dtype))
     if torch.cuda.is_available():
         model.cuda()
     return model, load_tokenizer(config.model.name)
