@@ -31,7 +31,9 @@ def resume_point(run: Path) -> Path:
     if checkpoint is None:
         found = sorted(path.name for path in run.glob("checkpoint-*")) if run.is_dir() else []
         state = f"it holds only unfinished ones: {', '.join(found)}" if found else "it holds none"
-        raise ValueError(f"resume={run}: no complete checkpoint ({state}); start again without resume, in a folder of its own")
+        raise ValueError(
+            f"resume={run}: no complete checkpoint ({state}); start again without resume, in a folder of its own"
+        )
     return checkpoint
 
 
