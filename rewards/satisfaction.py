@@ -33,6 +33,20 @@ def weighted_satisfied(verdicts: Sequence[Verdict], weights: Sequence[float]) ->
     return sum(weight for verdict, weight in rows if verdict.satisfied) / total if total else None
 
 
+def graded_satisfied(verdicts: Sequence[Verdict]) -> float | None:
+    """Mean over the applicable constraints of 1 if satisfied, else 1 / (2 + 2 x what is missing in the rule's units).
+
+    A miss by one earns a quarter and a miss by ten next to nothing, so that completions which all break a rule still
+    differ; none earns as much as a kept rule.
+    """
+    grades = [_grade(verdict) for verdict in verdicts if verdict.satisfied is not None]
+    return sum(grades) / len(grades) if grades else None
+
+
+def _grade(verdict: Verdict) -> float:
+    return 1.0 if verdict.satisfied else 0.5 / (1.0 - verdict.margin)
+
+
 def satisfaction_rate(completions: Sequence[Sequence[Verdict]]) -> float | None:
     """Constraint satisfaction rate (CSR): satisfied over applicable constraints, all completions together."""
     return mean_satisfied([verdict for verdicts in completions for verdict in verdicts])

@@ -87,14 +87,17 @@ Guard = Literal[
 
 
 class Rewards(Section):
-    satisfaction: Literal["mean", "all", "count"] = "mean"
-    """How one completion's verdicts become one reward: share satisfied, all satisfied, or their number."""
+    satisfaction: Literal["mean", "all", "count", "graded"] = "mean"
+    """How one completion's verdicts become one reward: share satisfied, all satisfied, their number, or the share with
+    near misses paid in part."""
     satisfaction_weight: Weight = 1.0
     guards: tuple[Guard, ...] = ()
     """Each is 1 for an ordinary text and falls to 0 as it collapses; the constraints' score is multiplied by the worst
     of them, so that nothing buys back what a guard takes."""
     min_words: Positive = 6
     """Guard `length_floor`: an answer of fewer words gets the share it has."""
+    unfinished: Fraction = 1.0
+    """What is left of the score of a completion that was cut off at `trainer.max_completion_length`; 1 is all of it."""
     functions: tuple[Function, ...] = ()
     """Your own rewards, each `path/to/file.py:function` with TRL's signature."""
 

@@ -8,14 +8,14 @@ from typing import Any
 
 from data.problems import Problem, from_row, request, user_text
 from rewards import guards
-from rewards.satisfaction import all_satisfied, mean_satisfied, num_satisfied
+from rewards.satisfaction import all_satisfied, graded_satisfied, mean_satisfied, num_satisfied
 from rewards.verdict import Verdict
 from rewards.verifiers import verify
 from rl.config import Rewards
 
 RewardFunction = Callable[..., list[float | None]]
 
-SATISFACTION = {"mean": mean_satisfied, "all": all_satisfied, "count": num_satisfied}
+SATISFACTION = {"mean": mean_satisfied, "all": all_satisfied, "count": num_satisfied, "graded": graded_satisfied}
 
 GUARDS: dict[str, Callable[[str, Problem, Rewards], float]] = {
     "on_topic": lambda text, problem, _: guards.on_topic(text, request=request(problem)),
@@ -48,18 +48,21 @@ def reward_functions(rewards: Rewards) -> tuple[list[RewardFunction], list[float
 def constraint_reward(rewards: Rewards) -> RewardFunction:
     """The constraints' score times the worst guard; None where no constraint applies.
 
+    A completion that was cut off (column `finish_reason`, from the rollout) is held to `rewards.unfinished` as well.
     Logs `constraint/{kind}/pass_rate` for every kind in the batch, and the mean of every guard as `guard/{name}`.
     """
 
     def constraints(prompts: list, completions: list, log_metric: Callable[[str, float], None], **columns: Any):
         outcomes: dict[str, list[float]] = defaultdict(list)
         scores = []
-        for problem, text in zip(rebuild_problems(prompts, columns), map(completion_text, completions), strict=True):
+        problems = rebuild_problems(prompts, columns)
+        reasons = columns.get("finish_reason", ["stop"] * len(problems))
+        for problem, text, reason in zip(problems, map(completion_text, completions), reasons, strict=True):
             verdicts = verdicts_for(problem, text)
             for spec, verdict in zip(problem.constraints, verdicts, strict=True):
                 if verdict.satisfied is not None:
                     outcomes[f"constraint/{spec.id}/pass_rate"].append(float(verdict.satisfied))
-            held = {name: GUARDS[name](text, problem, rewards) for name in rewards.guards}
+            held = guard_values(text, problem, rewards, finished=reason != "length")
             for name, value in held.items():
                 outcomes[f"guard/{name}"].append(value)
             score = SATISFACTION[rewards.satisfaction](verdicts)
@@ -69,6 +72,12 @@ def constraint_reward(rewards: Rewards) -> RewardFunction:
         return scores
 
     return constraints
+
+
+def guard_values(text: str, problem: Problem, rewards: Rewards, *, finished: bool) -> dict[str, float]:
+    """What each configured guard says of a completion."""
+    held = {name: GUARDS[name](text, problem, rewards) for name in rewards.guards}
+    return held if rewards.unfinished == 1.0 else held | {"finished": 1.0 if finished else rewards.unfinished}
 
 
 def rebuild_problems(prompts: Sequence, columns: dict[str, Any]) -> list[Problem]:

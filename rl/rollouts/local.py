@@ -47,6 +47,7 @@ class Rollouts:
             "prompt_ids": [list(sample.prompt_ids) for sample in samples],
             "completion_ids": [list(sample.completion_ids) for sample in samples],
             "logprobs": [list(sample.logprobs) for sample in samples],
+            "finish_reason": [sample.finish_reason for sample in samples],
         }
 
 

@@ -5,6 +5,7 @@ import pytest
 from rewards.satisfaction import (
     all_satisfied,
     constraint_metrics,
+    graded_satisfied,
     mean_satisfied,
     num_satisfied,
     rates_by_kind,
@@ -39,6 +40,15 @@ def test_weights_must_fit():
         weighted_satisfied([KEPT], [-1.0])
     with pytest.raises(ValueError, match="shorter"):
         weighted_satisfied([KEPT, KEPT], [1.0])
+
+
+def test_a_near_miss_earns_more_than_a_far_one_and_less_than_a_kept_rule():
+    far = Verdict(satisfied=False, margin=-9.0, evidence=())
+    # 0.5 / (1 + 1) = 0.25 for a miss by one, 0.5 / (1 + 9) = 0.05 for a miss by nine
+    assert graded_satisfied([BROKEN]) == 0.25
+    assert graded_satisfied([far]) == 0.05
+    assert graded_satisfied([KEPT, far, NOT_APPLICABLE]) == (1.0 + 0.05) / 2
+    assert graded_satisfied([NOT_APPLICABLE]) is None
 
 
 def test_the_rate_counts_constraints_not_completions():

@@ -29,7 +29,7 @@ SEA = Problem(
 FREE = Problem(problem_id="free", messages=({"role": "user", "content": "Say anything."},))
 
 
-def score(function: Any, *pairs: tuple[Problem, str]) -> tuple[list[float | None], dict[str, list[float]]]:
+def score(function: Any, *pairs: tuple[Problem, str], **more: Any) -> tuple[list[float | None], dict[str, list[float]]]:
     """What a reward function gives for (problem, answer) pairs passed as TRL passes them, and what it logged."""
     logged: dict[str, list[float]] = defaultdict(list)
     rows = [to_row(problem) for problem, _ in pairs]
@@ -41,6 +41,7 @@ def score(function: Any, *pairs: tuple[Problem, str]) -> tuple[list[float | None
         trainer_state=object(),
         log_metric=lambda name, value: logged[name].append(value),
         **columns,
+        **more,
     )
     return scores, dict(logged)
 
@@ -61,7 +62,15 @@ def test_problems_come_back_out_of_the_columns():
     assert problem == SEA
 
 
-@pytest.mark.parametrize(("how", "expected"), [("mean", [0.5, 1.0]), ("all", [0.0, 1.0]), ("count", [1, 2])])
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        ("mean", [0.5, 1.0]),
+        ("all", [0.0, 1.0]),
+        ("count", [1, 2]),
+        ("graded", [0.625, 1.0]),  # one comma too many: (0.5 / (1 + 1) + 1) / 2
+    ],
+)
 def test_verdicts_become_one_reward(how, expected):
     scores, _ = score(constraint_reward(Rewards(satisfaction=how)), (SEA, "wide, blue"), (SEA, "blue"))
     assert scores == expected
@@ -89,6 +98,15 @@ def test_the_constraints_score_is_multiplied_by_the_worst_guard():
     assert scores == [0.5, 0.25, 0.0]
     assert logged["guard/on_topic"] == [pytest.approx(2 / 3)]
     assert logged["guard/length_floor"] == [pytest.approx((0.5 + 1.0 + 0.5) / 3)]
+
+
+def test_a_completion_that_was_cut_off_keeps_a_part_of_its_score():
+    reasons = ["stop", "length"]
+    function = constraint_reward(Rewards(unfinished=0.25))
+    scores, logged = score(function, (SEA, "blue"), (SEA, "blue"), finish_reason=reasons)
+    assert scores == [1.0, 0.25]
+    assert logged["guard/finished"] == [pytest.approx(0.625)]
+    assert score(constraint_reward(Rewards()), (SEA, "blue"), (SEA, "blue"), finish_reason=reasons)[0] == [1.0, 1.0]
 
 
 def test_every_guard_of_the_config_can_be_scored():
