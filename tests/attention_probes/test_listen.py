@@ -251,6 +251,36 @@ def test_a_compiled_model_is_refused():
         pass
 
 
+@pytest.mark.slow
+def test_a_function_compiled_around_the_model_is_heard_all_the_same():
+    batch, model = padded_batch(30, [(3, 2)]), tiny_model("llama")
+    compiled = torch.compile(lambda ids, mask: model(input_ids=ids, attention_mask=mask).logits, backend="eager")
+    with torch.no_grad(), listen(model, ProbePlan(layers=LAYERS)) as tape:
+        logits = compiled(batch["input_ids"], batch["attention_mask"])
+    assert torch.equal(tape.read().fai, hear(model, batch, ProbePlan(layers=LAYERS)).fai)
+    assert torch.equal(logits, model(**batch).logits)
+
+
+def test_texts_packed_into_one_row_are_refused():
+    model, batch = tiny_model("llama"), padded_batch(12, [(0, 0)])
+    positions = torch.tensor([[0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5]])
+    with pytest.raises(ValueError, match="padded and not packed"):
+        hear(model, {"input_ids": batch["input_ids"], "position_ids": positions})
+
+
+def test_positions_that_start_behind_the_padding_are_heard():
+    model, batch = tiny_model("llama"), padded_batch(30, [(6, 4)])
+    positions = (batch["attention_mask"].cumsum(dim=1) - 1).clamp(min=0)
+    placed = hear(model, {**batch, "position_ids": positions})
+    torch.testing.assert_close(placed.fai, hear(model, batch).fai, atol=1e-5, rtol=0)
+
+
+def test_roles_of_another_model_are_refused():
+    roles = HeadRoles(local_heads=((1, 0),), global_heads=((1, 8),))
+    with pytest.raises(ValueError, match="heads 0 to 3"), listen(tiny_model("llama"), ProbePlan(roles=roles)):
+        pass
+
+
 def test_what_is_not_of_transformers_is_refused():
     with pytest.raises(ValueError, match="Linear holds none"), listen(nn.Linear(2, 2)):
         pass
