@@ -51,7 +51,8 @@ def bench_probes(
     """
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler announces itself on stderr
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32).to(device).eval()
+    dtype = torch.bfloat16 if device == "cuda" else torch.float32
+    model = AutoModelForCausalLM.from_config(config, dtype=dtype).to(device).eval()
     steps = track(lengths, "Sequence lengths", console=Console(stderr=True))
     return [_row(model, length, rounds, batch_size) for length in steps]
 
@@ -142,7 +143,7 @@ def _peak_bytes(run: Callable[[], None]) -> int:
 def _bytes_of_maps(model: Any, ids: Tensor) -> int:
     """The kept maps, and about three more while one is being made."""
     num_maps = len(middle_layers(model.config.num_hidden_layers)) + 3
-    return 4 * num_maps * model.config.num_attention_heads * ids.shape[0] * ids.shape[1] ** 2
+    return model.dtype.itemsize * num_maps * model.config.num_attention_heads * ids.shape[0] * ids.shape[1] ** 2
 
 
 def _free_memory(device: torch.device) -> int:

@@ -302,6 +302,24 @@ def test_the_kernels_of_cuda_give_the_same_readings(padding, training):
     torch.testing.assert_close(tape.read().fai.cpu(), fai, atol=2e-2, rtol=0)
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("padding", [[(0, 0), (0, 0)], [(9, 0), (0, 12)]])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_listening_on_cuda_leaves_the_logits_bit_identical(padding, dtype):
+    # Not the gradients: the kernels' own backward pass is not deterministic there.
+    model = copy.deepcopy(tiny_model("llama", dtype)).cuda()
+    batch = {name: values.cuda() for name, values in padded_batch(80, padding).items()}
+    plan, spans = ProbePlan(layers=LAYERS, per_head=True, boundary_window=3), torch.ones(2, 1, 80, dtype=torch.bool)
+    with torch.no_grad():
+        quiet = model(**batch).logits
+        with listen(model, plan, spans=spans.cuda()) as tape:
+            heard = model(**batch).logits
+    assert torch.equal(quiet, heard)
+    on_everything = tape.read().span_mass[..., 0].cpu()
+    real = (batch["attention_mask"] == 1).cpu()[:, None].float().expand(on_everything.shape)
+    torch.testing.assert_close(on_everything, real, atol=2e-2, rtol=0)
+
+
 @pytest.mark.slow
 def test_the_real_model_reads_as_its_eager_maps(smollm2_path):
     model = AutoModelForCausalLM.from_pretrained(smollm2_path, dtype=torch.float32).eval()
