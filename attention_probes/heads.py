@@ -45,7 +45,9 @@ class HeadRoles:
 
     def save(self, path: Path) -> None:
         document = {"local_heads": self.local_heads, "global_heads": self.global_heads}
-        path.write_text(json.dumps(document, indent=1) + "\n")
+        temporary = path.with_name(f".{path.name}.tmp")
+        temporary.write_text(json.dumps(document, indent=1) + "\n")
+        temporary.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> "HeadRoles":
@@ -143,11 +145,18 @@ def mean_received(
 ) -> Float[Tensor, "L B H S"]:
     """Mean attention that each column gets from the tokens that can see it, (sum_t A[t, s]) / (T-s) (arXiv 2406.15765).
 
-    Columns above 0.1 are sinks. Those seen by fewer than `fewest` tokens get 0: the last ones are seen by little but
+    Those seen by fewer than `fewest` tokens get 0: the last ones are seen by little but
     themselves, and all would count. `received` is `HeadReadings.received`.
     """
     num_seers = real.flip(1).cumsum(dim=1).flip(1)[:, None]
     return (received / num_seers.clamp(min=1)).masked_fill(num_seers < fewest, 0.0)
+
+
+def sink_columns(
+    received: Float[Tensor, "L B H S"], real: Bool[Tensor, "B S"], *, threshold: float = 0.1
+) -> Bool[Tensor, "L B H S"]:
+    """Columns whose mean received attention is above the paper's threshold."""
+    return mean_received(received, real) > threshold
 
 
 def sink_strengths(received: Float[Tensor, "L B H S"], real: Bool[Tensor, "B S"]) -> Float[Tensor, "L H"]:

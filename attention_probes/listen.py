@@ -33,12 +33,13 @@ def listen(
     is put back.
 
     Raises ValueError for a model that cannot be heard (not of transformers, compiled, or neither sdpa nor eager
-    attention), and for attention that the probe does not know (position bias, sink logits, not causal).
+    attention), for attention that the probe does not know (position bias, sink logits, not causal), and for several
+    texts packed into one row.
     """
     decoder = _decoder(model)
     config = decoder.config.get_text_config()
     plan = plan or ProbePlan()
-    tape = Tape(plan, plan.layers_of(config.num_hidden_layers), spans)
+    tape = Tape(plan, plan.layers_of(config.num_hidden_layers, config.num_attention_heads), spans)
     modules = set(decoder.modules())
 
     def probed(attend: Callable[..., Any], module: nn.Module, *args: Any, **kwargs: Any) -> Any:
@@ -66,7 +67,8 @@ def _around_attention(name: str, wrapper: Callable[..., Any]) -> Iterator[None]:
         original = registered or sys.modules[type(module).__module__].eager_attention_forward
         return wrapper(original, module, *args, **kwargs)
 
-    shadow[name] = call
+    # A function compiled around the model leaves its graph here, and is heard all the same.
+    shadow[name] = torch.compiler.disable(call)
     try:
         yield
     finally:
@@ -100,8 +102,20 @@ def _attend_and_hear(
             softcap=kwargs.get("softcap"),
             lse=lse,
         )
+        if index == tape.layers[0]:
+            _refuse_packed_texts(layer, kwargs.get("position_ids"))
         tape.hear(index, layer)
     return result
+
+
+def _refuse_packed_texts(layer: LayerAttention, position_ids: Tensor | None) -> None:
+    """Distances and horizons would run from one text into the next."""
+    if position_ids is None or position_ids.dim() != 2:
+        return
+    real_BS = layer.real()
+    restarts = (position_ids.diff(dim=1) < 1) & real_BS[:, 1:] & real_BS[:, :-1]
+    if restarts.any():
+        raise ValueError("position_ids start anew within a row; listen reads one text a row, padded and not packed")
 
 
 def _refuse_unknown_attention(

@@ -105,7 +105,9 @@ class NullBaseline:
     def save(self, path: Path) -> None:
         """One safetensors file."""
         settings = {"layers": self.layers, "horizon": self.horizon, "window": self.window}
-        save_file({"mean": self.mean, "spread": self.spread}, path, {"settings": json.dumps(settings)})
+        temporary = path.with_name(f".{path.name}.tmp")
+        save_file({"mean": self.mean, "spread": self.spread}, temporary, {"settings": json.dumps(settings)})
+        temporary.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> "NullBaseline":

@@ -31,6 +31,8 @@ class ConstraintCurve:
     values: tuple[float, ...]
     mean: float
     looked: bool
+    places: tuple[int, ...] = ()
+    """The prompt's tokens that state it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -39,14 +39,17 @@ class ProbePlan:
         if self.roles is not None and self.layers is not None and not set(self.roles.layers) <= set(self.layers):
             raise ValueError(f"roles name heads of layers {self.roles.layers}, but the plan reads layers {self.layers}")
 
-    def layers_of(self, num_layers: int) -> tuple[int, ...]:
-        """The layers to read in a model of `num_layers`. Raises ValueError for a layer the model does not have."""
+    def layers_of(self, num_layers: int, num_heads: int) -> tuple[int, ...]:
+        """The layers to read in a model of that shape. Raises ValueError for a layer or head that it does not have."""
         if self.layers is not None:
             layers = tuple(sorted(set(self.layers)))
         else:
             layers = self.roles.layers if self.roles is not None else middle_layers(num_layers)
         if not layers or layers[0] < 0 or layers[-1] >= num_layers:
             raise ValueError(f"cannot read layers {layers}; this model has layers 0 to {num_layers - 1}")
+        heads = () if self.roles is None else self.roles.local_heads + self.roles.global_heads
+        if absent := [(layer, head) for layer, head in heads if not 0 <= head < num_heads]:
+            raise ValueError(f"roles name heads {absent}; each layer of this model has heads 0 to {num_heads - 1}")
         return layers
 
 

@@ -74,7 +74,7 @@ def boundary_masses(
         beyond = block.distance()[:, :, None] > delay
         late[:, :, block.columns] += torch.einsum("bprc,rcn->bpcn", block.pooled(pools), beyond.float())
     before, after = torch.zeros_like(late[..., 0]), torch.zeros_like(late[..., 0])
-    for offset in range(window):
+    for offset in range(min(window, layer.length)):
         before[..., offset:] += late[..., : layer.length - offset, window + offset]
         after[..., : -1 - offset] += late[..., 1 + offset :, window - 1 - offset]
     return before, after

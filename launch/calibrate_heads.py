@@ -1,5 +1,6 @@
-"""`heed probe calibrate`: which of a model's heads look nearby, which look far, and which only sink."""
+"""`heed probe calibrate`: which of a model's heads look nearby, look far, copy, or only sink."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,19 @@ from attention_probes.heads import (
     distance_beyond_first,
     head_spans,
     jaccard,
+    sink_columns,
     sink_strengths,
 )
 from attention_probes.listen import ProbePlan, listen
 from attention_probes.plan import middle_layers
 from data.expansion import instruction_problem
+from data.needles import needle_test
+from launch.retrieval_heads import find_retrieval_heads
 from rl.models import load_model, load_tokenizer
 
 BATCH = 8
+NUM_COLUMNS = 5
+"""Sink columns that are told."""
 
 
 def calibrate_heads(
@@ -31,6 +37,7 @@ def calibrate_heads(
     share: float = 0.3,
     num_prompts: int = 32,
     max_new_tokens: int = 64,
+    num_needles: int = 16,
     seed: int = 0,
     ignore_first: bool = False,
     against: Path | None = None,
@@ -38,12 +45,12 @@ def calibrate_heads(
     """Let the model answer prompts of our own, fit head roles on its answers, and save them to `out`.
 
     `ignore_first` ranks heads by what they look at besides the first token, which is most heads' sink.
-    Returns the roles, each head's span, the sink heads, and with `against` (roles of an earlier checkpoint) how many
-    heads kept their role, as Jaccard overlap.
+    Returns the roles, each head's span, the sink heads and columns, the retrieval heads of all layers by `num_needles`
+    needle tests, and with `against` (roles of an earlier checkpoint) the Jaccard overlap of each role.
     """
     tokenizer, policy = load_tokenizer(model), load_model(model)
     chosen = layers or middle_layers(policy.config.get_text_config().num_hidden_layers)
-    spans, sinks = HeadScoreFitter(chosen), HeadScoreFitter(chosen)
+    spans, sinks, columns = HeadScoreFitter(chosen), HeadScoreFitter(chosen), Counter[tuple[int, int]]()
     for start in range(0, num_prompts, BATCH):
         indices = range(start, min(start + BATCH, num_prompts))
         messages = [list(instruction_problem(seed, index).messages) for index in indices]
@@ -55,10 +62,24 @@ def calibrate_heads(
         distance = distance_beyond_first(heads.distance, heads.first_mass, real) if ignore_first else heads.distance
         spans.update(head_spans(distance, written), weight=int(written.sum()))
         sinks.update(sink_strengths(heads.received, real), weight=len(ids))
+        columns.update(count_sinks(ids, real, sink_columns(heads.received, real)))
     roles = spans.roles(share)
     out.parent.mkdir(parents=True, exist_ok=True)
     roles.save(out)
-    return _summary(model, roles, spans, sinks, None if against is None else HeadRoles.load(against))
+    retrieval = find_retrieval_heads(policy, tokenizer, (needle_test(seed, index) for index in range(num_needles)))
+    return {
+        "model": model,
+        **_roles_summary(roles, spans, None if against is None else HeadRoles.load(against)),
+        "sink_heads": sinks.above(),
+        "sink_columns": [
+            {"place": place, "token": tokenizer.decode([token]), "share": round(count / columns.total(), 4)}
+            for (place, token), count in columns.most_common(NUM_COLUMNS)
+        ],
+        "retrieval_heads": [
+            {"layer": at, "head": head, "score": score} for (at, head), score in retrieval.scores.items()
+        ],
+        "needle_recall": retrieval.recall,
+    }
 
 
 def _answered(
@@ -84,16 +105,22 @@ def _answered(
     return ids, real, real & (torch.arange(ids.shape[1]) >= length)
 
 
-def _summary(
-    model: str, roles: HeadRoles, spans: HeadScoreFitter, sinks: HeadScoreFitter, earlier: HeadRoles | None
-) -> dict[str, Any]:
+def count_sinks(ids: Tensor, real: Tensor, columns: Tensor) -> Counter[tuple[int, int]]:
+    """How many heads of how many texts have a sink at each (place behind the padding, token)."""
+    place_BS, count_BS = real.long().cumsum(dim=1) - 1, columns.sum(dim=(0, 2))
+    counts: Counter[tuple[int, int]] = Counter()
+    rows = (table.flatten().tolist() for table in (place_BS, ids, count_BS))
+    for place, token, count in zip(*rows, strict=True):
+        counts[place, token] += count
+    return +counts
+
+
+def _roles_summary(roles: HeadRoles, spans: HeadScoreFitter, earlier: HeadRoles | None) -> dict[str, Any]:
     summary: dict[str, Any] = {
-        "model": model,
         "layers": spans.layers,
         "local_heads": roles.local_heads,
         "global_heads": roles.global_heads,
         "head_spans": spans.scores().tolist(),
-        "sink_heads": sinks.above(),
     }
     if earlier is not None:
         summary["local_jaccard"] = jaccard(roles.local_heads, earlier.local_heads)

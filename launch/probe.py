@@ -1,6 +1,5 @@
 """`heed probe`: what a model attends to while it writes one completion, as JSON, tensors and a page."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -18,6 +17,7 @@ from attention_probes.listen import ProbePlan, Readings, listen
 from attention_probes.page import ConstraintCurve, ProbePage, TokenReading, null_for_nan, render_page
 from attention_probes.rhythm import Rhythm, find_rhythm
 from launch.probed_text import ProbedText, probed_text
+from rl.atomic import write_json, write_text
 from rl.config import Credit, Probe
 from rl.credit.assigner import CreditAssigner
 from rl.credit.rules import View
@@ -60,11 +60,11 @@ def run_probe(
         policy(input_ids=torch.tensor([text.ids]), logits_to_keep=1, use_cache=False)
     readings = tape.read()
     page = _page(model, text, plan, readings, spans)
-    out.mkdir(parents=True, exist_ok=True)
     findings = null_for_nan(_findings(model, text, page))
-    (out / "readings.json").write_text(json.dumps(findings, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    save_file(_tensors(text, readings, spans), out / "readings.safetensors")
-    (out / "page.html").write_text(render_page(page), encoding="utf-8")
+    write_json(out / "readings.json", findings)
+    save_file(_tensors(text, readings, spans), out / ".readings.tmp")
+    (out / ".readings.tmp").replace(out / "readings.safetensors")
+    write_text(out / "page.html", render_page(page))
     return findings
 
 
@@ -129,8 +129,9 @@ def _curves(text: ProbedText, relative_TC: Tensor, seen: Looks) -> tuple[Constra
             values=tuple(relative_TC[:, index].tolist()),
             mean=seen.mean[0, index].item(),
             looked=bool(seen.looked[0, index]),
+            places=tuple(place for place, states in enumerate(stated) if states),
         )
-        for index, rule in enumerate(text.constraints)
+        for index, (rule, stated) in enumerate(text.constraints.items())
     )
 
 

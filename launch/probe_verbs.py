@@ -55,14 +55,23 @@ def calibrate(
     out: Annotated[Path, typer.Option(help="JSON file for the roles.")],
     model: Model = "smollm2-135m-instruct",
     num_prompts: Annotated[int, typer.Option(help="How many answers of the model's own to look at.")] = 32,
+    num_needles: Annotated[int, typer.Option(help="How many needle tests to find retrieval heads by.")] = 16,
     seed: int = 0,
     ignore_first: Annotated[bool, typer.Option(help="Rank heads by all but the first token.")] = False,
     against: Annotated[Path | None, typer.Option(help="Earlier roles, to see how many heads kept theirs.")] = None,
 ) -> None:
-    """Fit and save which heads look nearby and which look far."""
+    """Fit and save which heads look nearby and which look far; tell which copy and which only sink."""
     prepare_environment()
     from launch.calibrate_heads import calibrate_heads
 
     echo_json(
-        calibrate_heads(model, out=out, num_prompts=num_prompts, seed=seed, ignore_first=ignore_first, against=against)
+        calibrate_heads(
+            model,
+            out=out,
+            num_prompts=num_prompts,
+            num_needles=num_needles,
+            seed=seed,
+            ignore_first=ignore_first,
+            against=against,
+        )
     )

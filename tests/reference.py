@@ -8,6 +8,18 @@ Map = list[list[float]]
 # A[t][s] is the attention that query t pays to key s in one head, `real` says which tokens are not padding.
 
 
+def attention(query: Map, key: Map, visible: list[list[bool]], scale: float, softcap: float | None = None) -> Map:
+    """A[t][s] = softmax over the visible keys s of scale * query[t] . key[s], squashed first if there is a cap."""
+    maps = []
+    for one_query, seen in zip(query, visible, strict=True):
+        logits = [scale * sum(q * k for q, k in zip(one_query, one_key, strict=True)) for one_key in key]
+        if softcap is not None:
+            logits = [softcap * math.tanh(logit / softcap) for logit in logits]
+        weights = [math.exp(logit) if sees else 0.0 for logit, sees in zip(logits, seen, strict=True)]
+        maps.append([weight / max(sum(weights), 1e-300) for weight in weights])
+    return maps
+
+
 def waad(attention: Map, real: list[bool], window: int) -> list[float]:
     """WAAD_t = sum_s A[t, s] min(t-s, W)."""
     return [

@@ -5,7 +5,9 @@ import torch
 
 from attention_probes.constraint_attention import attention_drop, constraint_attention, looks, mean_over, prompt_spans
 from attention_probes.layer import LayerAttention
+from attention_probes.listen import ProbePlan, listen
 from attention_probes.statistics import span_mass
+from tests.attention_probes.tiny_decoders import attention_maps, padded_batch, tiny_model
 
 
 def mask(length: int, start: int, stop: int) -> torch.Tensor:
@@ -63,3 +65,25 @@ def test_looks_tell_which_rule_was_looked_at_and_when():
     assert seen.peak[0].tolist() == pytest.approx([4.0, 0.5])
     assert seen.peak_token.tolist() == [[5, 4]]
     assert seen.looked.tolist() == [[True, False]]
+
+
+def test_the_drop_after_thinking_is_that_of_whole_maps():
+    # A prompt of 8 tokens, its rule 2-4, an answer of 4; the second condition thinks for 9 tokens before it.
+    model, layers = tiny_model("llama"), (1, 2)
+    prompt, thought, answer = (padded_batch(length, [(0, 0)], seed=length)["input_ids"] for length in (8, 9, 4))
+    betas, wanted = [], []
+    for parts in ([prompt, answer], [prompt, thought, answer]):
+        ids = torch.cat(parts, dim=1)
+        length = ids.shape[1]
+        spans = prompt_spans(mask(length, 2, 5)[None, None], mask(length, 0, 8)[None])
+        with torch.no_grad(), listen(model, ProbePlan(layers=layers), spans=spans) as tape:
+            model(input_ids=ids)
+        mass = tape.read().span_mass
+        assert mass is not None
+        answered = mask(length, length - 4, length)[None]
+        betas.append(mean_over(constraint_attention(mass, spans).per_token, answered))
+        maps = attention_maps(model, {"input_ids": ids, "attention_mask": torch.ones_like(ids)}, layers)
+        wanted.append(maps[:, 0, :, -4:, 2:5].mean(dim=(1, 2, 3)))
+    drop = attention_drop(*betas)[:, 0]
+    torch.testing.assert_close(drop, wanted[0] - wanted[1], atol=1e-6, rtol=0)
+    assert drop.abs().min() > 1e-4

@@ -11,6 +11,7 @@ from attention_probes.heads import (
     head_spans,
     jaccard,
     mean_received,
+    sink_columns,
     sink_strengths,
 )
 
@@ -93,6 +94,14 @@ def test_received_attention_is_a_mean_over_those_who_can_see():
     received = torch.tensor([[[[2.0, 0.6, 0.8, 0.6, 0.0]]]])
     real = torch.tensor([[True, True, True, True, False]])
     assert mean_received(received, real, fewest=3)[0, 0, 0].tolist() == pytest.approx([0.5, 0.2, 0.0, 0.0, 0.0])
+
+
+def test_a_sink_column_is_one_that_those_who_see_it_look_at():
+    # Twelve tokens: the first gets 6/12, the second 1.2/11 > 0.1, the third 0.9/10 < 0.1; the last is seen by itself.
+    received = torch.zeros(1, 1, 1, 12)
+    received[0, 0, 0, [0, 1, 2, 11]] = torch.tensor([6.0, 1.2, 0.9, 1.0])
+    columns = sink_columns(received, torch.ones(1, 12, dtype=torch.bool))
+    assert columns.nonzero()[:, 3].tolist() == [0, 1]
 
 
 def test_a_sink_head_is_one_whose_strongest_column_is_strong():

@@ -251,6 +251,36 @@ def test_a_compiled_model_is_refused():
         pass
 
 
+@pytest.mark.slow
+def test_a_function_compiled_around_the_model_is_heard_all_the_same():
+    batch, model = padded_batch(30, [(3, 2)]), tiny_model("llama")
+    compiled = torch.compile(lambda ids, mask: model(input_ids=ids, attention_mask=mask).logits, backend="eager")
+    with torch.no_grad(), listen(model, ProbePlan(layers=LAYERS)) as tape:
+        logits = compiled(batch["input_ids"], batch["attention_mask"])
+    assert torch.equal(tape.read().fai, hear(model, batch, ProbePlan(layers=LAYERS)).fai)
+    assert torch.equal(logits, model(**batch).logits)
+
+
+def test_texts_packed_into_one_row_are_refused():
+    model, batch = tiny_model("llama"), padded_batch(12, [(0, 0)])
+    positions = torch.tensor([[0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5]])
+    with pytest.raises(ValueError, match="padded and not packed"):
+        hear(model, {"input_ids": batch["input_ids"], "position_ids": positions})
+
+
+def test_positions_that_start_behind_the_padding_are_heard():
+    model, batch = tiny_model("llama"), padded_batch(30, [(6, 4)])
+    positions = (batch["attention_mask"].cumsum(dim=1) - 1).clamp(min=0)
+    placed = hear(model, {**batch, "position_ids": positions})
+    torch.testing.assert_close(placed.fai, hear(model, batch).fai, atol=1e-5, rtol=0)
+
+
+def test_roles_of_another_model_are_refused():
+    roles = HeadRoles(local_heads=((1, 0),), global_heads=((1, 8),))
+    with pytest.raises(ValueError, match="heads 0 to 3"), listen(tiny_model("llama"), ProbePlan(roles=roles)):
+        pass
+
+
 def test_what_is_not_of_transformers_is_refused():
     with pytest.raises(ValueError, match="Linear holds none"), listen(nn.Linear(2, 2)):
         pass
@@ -270,6 +300,24 @@ def test_the_kernels_of_cuda_give_the_same_readings(padding, training):
     waad, fai = expected(attention_maps(model, batch, LAYERS), batch, plan)
     torch.testing.assert_close(tape.read().waad.cpu() / plan.window, waad / plan.window, atol=2e-2, rtol=0)
     torch.testing.assert_close(tape.read().fai.cpu(), fai, atol=2e-2, rtol=0)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("padding", [[(0, 0), (0, 0)], [(9, 0), (0, 12)]])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_listening_on_cuda_leaves_the_logits_bit_identical(padding, dtype):
+    # Not the gradients: the kernels' own backward pass is not deterministic there.
+    model = copy.deepcopy(tiny_model("llama", dtype)).cuda()
+    batch = {name: values.cuda() for name, values in padded_batch(80, padding).items()}
+    plan, spans = ProbePlan(layers=LAYERS, per_head=True, boundary_window=3), torch.ones(2, 1, 80, dtype=torch.bool)
+    with torch.no_grad():
+        quiet = model(**batch).logits
+        with listen(model, plan, spans=spans.cuda()) as tape:
+            heard = model(**batch).logits
+    assert torch.equal(quiet, heard)
+    on_everything = tape.read().span_mass[..., 0].cpu()
+    real = (batch["attention_mask"] == 1).cpu()[:, None].float().expand(on_everything.shape)
+    torch.testing.assert_close(on_everything, real, atol=2e-2, rtol=0)
 
 
 @pytest.mark.slow

@@ -13,12 +13,12 @@ from attention_probes.plan import ProbePlan, middle_layers
 )
 def test_the_default_layers_span_the_middle_third(num_layers, layers):
     assert middle_layers(num_layers) == layers
-    assert ProbePlan().layers_of(num_layers) == layers
+    assert ProbePlan().layers_of(num_layers, num_heads=1) == layers
 
 
 def test_roles_bring_their_own_layers():
     roles = HeadRoles(local_heads=((4, 0),), global_heads=((2, 1), (4, 2)))
-    assert ProbePlan(roles=roles).layers_of(6) == (2, 4)
+    assert ProbePlan(roles=roles).layers_of(6, num_heads=3) == (2, 4)
 
 
 @pytest.mark.parametrize(
@@ -37,4 +37,10 @@ def test_a_plan_that_cannot_be_meant_is_refused(wrong, message):
 
 def test_a_layer_that_the_model_does_not_have_is_refused():
     with pytest.raises(ValueError, match="layers 0 to 3"):
-        ProbePlan(layers=(2, 4)).layers_of(4)
+        ProbePlan(layers=(2, 4)).layers_of(4, num_heads=1)
+
+
+def test_roles_of_a_larger_model_are_refused():
+    roles = HeadRoles(local_heads=((1, 0),), global_heads=((1, 9),))
+    with pytest.raises(ValueError, match=r"heads \[\(1, 9\)\]; each layer of this model has heads 0 to 8"):
+        ProbePlan(roles=roles).layers_of(4, num_heads=9)

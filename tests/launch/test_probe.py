@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from attention_probes.heads import HeadRoles
-from launch.calibrate_heads import calibrate_heads
+from launch.calibrate_heads import calibrate_heads, count_sinks
 from launch.probe import print_findings, run_probe
 
 PROMPT = "Describe the sea. Use no commas."
@@ -56,9 +56,12 @@ def test_a_constraint_that_the_prompt_does_not_state_is_refused(tmp_path):
 
 def test_calibration_saves_roles_that_a_probe_can_use(tmp_path):
     roles = tmp_path / "roles.json"
-    fitted = calibrate_heads("tiny", out=roles, num_prompts=3, max_new_tokens=4)
+    fitted = calibrate_heads("tiny", out=roles, num_prompts=3, max_new_tokens=4, num_needles=1)
     assert HeadRoles.load(roles).local_heads == fitted["local_heads"]
-    again = calibrate_heads("tiny", out=tmp_path / "again.json", num_prompts=3, max_new_tokens=4, against=roles)
+    assert sum(column["share"] for column in fitted["sink_columns"]) <= 1.0001
+    again = calibrate_heads(
+        "tiny", out=tmp_path / "again.json", num_prompts=3, max_new_tokens=4, num_needles=0, against=roles
+    )
     assert (again["local_jaccard"], again["global_jaccard"]) == (1.0, 1.0)
     run_probe("tiny", PROMPT, completion="It is wide.", constraints=[PROMPT], roles=roles, out=tmp_path / "out")
     # all heads, local ones and global ones
@@ -69,5 +72,14 @@ def test_calibration_leaves_the_random_numbers_as_they_were(tmp_path):
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)
-    calibrate_heads("tiny", out=tmp_path / "roles.json", num_prompts=1, max_new_tokens=2)
+    calibrate_heads("tiny", out=tmp_path / "roles.json", num_prompts=1, max_new_tokens=2, num_needles=0)
     assert torch.equal(torch.rand(1), expected)
+
+
+def test_sinks_are_counted_by_place_and_token():
+    # Two texts, the first behind one token of padding; one layer, two heads.
+    ids, real = torch.tensor([[0, 5, 6], [5, 6, 7]]), torch.tensor([[False, True, True], [True, True, True]])
+    columns = torch.zeros(1, 2, 2, 3, dtype=torch.bool)
+    columns[0, 0, :, 1] = True  # both heads sink into the first text's 5, at place 0
+    columns[0, 1, 0, [0, 1]] = True  # one head sinks into the second text's 5 and 6, at places 0 and 1
+    assert count_sinks(ids, real, columns) == {(0, 5): 3, (1, 6): 1}

@@ -1,0 +1,45 @@
+"""Listening under DistributedDataParallel: each rank reads its own rows, and the gradients never notice."""
+
+import copy
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, distributed, multiprocessing, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from attention_probes.listen import ProbePlan, listen
+from tests.attention_probes.tiny_decoders import padded_batch, tiny_model
+
+NUM_RANKS = 2
+PLAN = ProbePlan(layers=(1, 2), per_head=True)
+
+
+def trained(model: nn.Module, batch: dict[str, Tensor], *, listening: bool) -> tuple[list[Tensor], Tensor | None]:
+    """(loss and gradients, FAI if listening) of one step."""
+    with listen(model, PLAN) if listening else nullcontext() as tape:
+        loss = model(**batch, labels=batch["input_ids"]).loss
+        loss.backward()
+    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    return [loss, *gradients], None if tape is None else tape.read().fai
+
+
+def listen_on_one_rank(rank: int, folder: Path) -> None:
+    torch.set_num_threads(1)
+    distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=NUM_RANKS)
+    batch = padded_batch(40, [(3, 2), (0, 5)], seed=rank)
+    quiet, heard = (DistributedDataParallel(copy.deepcopy(tiny_model("llama")).train()) for _ in range(2))
+    before, _ = trained(quiet, batch, listening=False)
+    after, fai = trained(heard, batch, listening=True)
+    assert len(before) == len(after) > 3
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+    _, alone = trained(copy.deepcopy(tiny_model("llama")).train(), batch, listening=True)
+    assert fai is not None and alone is not None and torch.equal(fai, alone)
+    distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_two_ranks_listen_each_to_its_own_rows(tmp_path):
+    # A failed assertion on a rank is raised here.
+    multiprocessing.spawn(listen_on_one_rank, args=(tmp_path,), nprocs=NUM_RANKS)
