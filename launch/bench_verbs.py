@@ -1,4 +1,4 @@
-"""`heed bench`: what a feature costs, measured beside going without it, alternating, in one run."""
+"""`heed bench`: what a feature costs, and what a model can do, measured."""
 
 from typing import Annotated
 
@@ -7,12 +7,7 @@ import typer
 from launch.environment import prepare_environment
 from launch.output import AsJson, echo_json
 
-app = typer.Typer(help="Measure what a feature costs.", no_args_is_help=True)
-
-
-@app.callback()
-def bench() -> None:
-    """Keeps `probes` a verb of its own while it is the only one."""
+app = typer.Typer(help="Measure what a feature costs, or what a model can do.", no_args_is_help=True)
 
 
 @app.command()
@@ -31,3 +26,21 @@ def probes(
         return
     for row in rows:
         typer.echo("  ".join(f"{name} {value}" for name, value in row.items()))
+
+
+@app.command()
+def verifiers(
+    completions: Annotated[int, typer.Option(help="Different texts.")] = 10_000,
+    constraints: Annotated[int, typer.Option(help="Constraints each text is held against.")] = 3,
+    seed: int = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Verdicts on many completions, the kinds drawn evenly from all."""
+    from launch.bench_verifiers import bench_verifiers
+
+    figures = bench_verifiers(completions=completions, constraints=constraints, seed=seed)
+    if as_json:
+        echo_json(figures)
+        return
+    for name, value in figures.items():
+        typer.echo(f"{name} {value}")
