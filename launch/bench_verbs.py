@@ -1,11 +1,13 @@
 """`heed bench`: what a feature costs, and what a model can do, measured."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from launch.environment import prepare_environment
-from launch.output import AsJson, echo_json
+from launch.output import AsJson, echo_json, talking_on_stderr
 
 app = typer.Typer(help="Measure what a feature costs, or what a model can do.", no_args_is_help=True)
 
@@ -44,3 +46,26 @@ def verifiers(
         return
     for name, value in figures.items():
         typer.echo(f"{name} {value}")
+
+
+@app.command()
+def levels(
+    model: Annotated[str, typer.Option(help="A model's name or folder.")] = "smollm2-135m-instruct",
+    prompts: Annotated[int, typer.Option(help="Prompts of each level and pattern.")] = 50,
+    seed: int = 0,
+    max_tokens: Annotated[int, typer.Option(help="Longest answer.")] = 160,
+    batch_size: Annotated[int, typer.Option(help="Answers written at a time.")] = 25,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A JSON file; continued if it exists.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """How many constraints a model keeps, by level, pattern and category."""
+    prepare_environment()
+    from launch.bench_levels import bench_levels, show_levels
+
+    with talking_on_stderr(as_json):
+        result = bench_levels(
+            model, prompts=prompts, seed=seed, max_tokens=max_tokens, batch_size=batch_size, output=output
+        )
+        show_levels(result, Console())
+    if as_json:
+        echo_json(result)
