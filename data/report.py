@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from data.conflicts import conflict
-from data.constraints import find_kind
+from data.constraints import KINDS
 from data.problems import Problem, user_text
 from data.witness import witness
 from rewards.verdict import Verdict
@@ -51,8 +51,8 @@ def count(problems: Sequence[Problem]) -> Counts:
 
 
 def level(problem: Problem) -> int:
-    """The number of main categories its constraints come from."""
-    return len({find_kind(spec.id).category for spec in problem.constraints})
+    """The number of main categories its constraints come from; kinds of the user's are one more."""
+    return len({KINDS[spec.id].category if spec.id in KINDS else "own" for spec in problem.constraints})
 
 
 def soundness(problems: Iterable[Problem]) -> Soundness:

@@ -1,18 +1,15 @@
-"""`heed bench`: what a feature costs, measured beside going without it, alternating, in one run."""
+"""`heed bench`: what a feature costs, and what a model can do, measured."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from launch.environment import prepare_environment
-from launch.output import AsJson, echo_json
+from launch.output import AsJson, echo_json, talking_on_stderr
 
-app = typer.Typer(help="Measure what a feature costs.", no_args_is_help=True)
-
-
-@app.callback()
-def bench() -> None:
-    """Keeps `probes` a verb of its own while it is the only one."""
+app = typer.Typer(help="Measure what a feature costs, or what a model can do.", no_args_is_help=True)
 
 
 @app.command()
@@ -31,3 +28,44 @@ def probes(
         return
     for row in rows:
         typer.echo("  ".join(f"{name} {value}" for name, value in row.items()))
+
+
+@app.command()
+def verifiers(
+    completions: Annotated[int, typer.Option(help="Different texts.")] = 10_000,
+    constraints: Annotated[int, typer.Option(help="Constraints each text is held against.")] = 3,
+    seed: int = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Verdicts on many completions, the kinds drawn evenly from all."""
+    from launch.bench_verifiers import bench_verifiers
+
+    figures = bench_verifiers(completions=completions, constraints=constraints, seed=seed)
+    if as_json:
+        echo_json(figures)
+        return
+    for name, value in figures.items():
+        typer.echo(f"{name} {value}")
+
+
+@app.command()
+def levels(
+    model: Annotated[str, typer.Option(help="A model's name or folder.")] = "smollm2-135m-instruct",
+    prompts: Annotated[int, typer.Option(help="Prompts of each level and pattern.")] = 50,
+    seed: int = 0,
+    max_tokens: Annotated[int, typer.Option(help="Longest answer.")] = 160,
+    batch_size: Annotated[int, typer.Option(help="Answers written at a time.")] = 25,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A JSON file; continued if it exists.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """How many constraints a model keeps, by level, pattern and category."""
+    prepare_environment()
+    from launch.bench_levels import bench_levels, show_levels
+
+    with talking_on_stderr(as_json):
+        result = bench_levels(
+            model, prompts=prompts, seed=seed, max_tokens=max_tokens, batch_size=batch_size, output=output
+        )
+        show_levels(result, Console())
+    if as_json:
+        echo_json(result)

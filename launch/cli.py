@@ -120,3 +120,7 @@ def _raised_by_us(trace: TracebackType | None) -> bool:
     frame = trace.tb_frame
     is_raise = dis.opname[frame.f_code.co_code[trace.tb_lasti]] == "RAISE_VARARGS"
     return is_raise and frame.f_globals["__name__"].partition(".")[0] in PACKAGES
+
+
+if __name__ == "__main__":
+    main()

@@ -1,8 +1,7 @@
 """`heed data`: draw prompts with constraints, check a file of them, and pair the answers of a run."""
 
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -22,6 +21,32 @@ from data.report import count, judged, soundness
 from data.sources import read_rows
 from data.writing import write_rows
 from rewards.satisfaction import rates_by_kind
+from rl.config import Rewards
+from rl.own_code import own_verifiers
+from rl.settings import load_run_config
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sampling:
+    """How answers to prompts are sampled.
+
+    Example:
+        Sampling(model="smollm2-135m-instruct", samples=8, temperature=1.0, max_tokens=160, seed=0)
+    """
+
+    model: str
+    samples: int
+    temperature: float
+    max_tokens: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.samples < 2 or self.max_tokens < 1 or self.temperature <= 0:
+            raise ValueError(
+                "pairs need at least 2 samples a prompt, 1 token and a temperature above 0; got "
+                f"{self.samples}, {self.max_tokens} and {self.temperature}"
+            )
+
 
 PREVIEW = 3
 """Prompts or pairs that are shown."""
@@ -76,21 +101,53 @@ def pairs_command(
     minimum_gap: float = 0.0,
     length_ratio: float | None = None,
     minimal: bool = False,
+    sampling: Sampling | None = None,
 ) -> dict[str, Any]:
-    """Pair the answers of a run folder, or of a file whose rows have a list `completions`, for DPO.
+    """Pair answers for DPO: a run folder's, those in a file's column `completions`, or, with `sampling`, a model's.
 
     Raises ValueError when nothing can be paired.
     """
-    samples = _run_samples(source) if source.is_dir() else _file_samples(source)
-    pairs = preference_pairs(samples, minimum_gap=minimum_gap, length_ratio=length_ratio, minimal=minimal)
+    # A run's own verifiers judge its answers again.
+    with own_verifiers(load_run_config(source).rewards if source.is_dir() else Rewards()):
+        samples = _samples(source, sampling)
+        pairs = preference_pairs(samples, minimum_gap=minimum_gap, length_ratio=length_ratio, minimal=minimal)
     if not pairs:
         raise ValueError(f"{source} holds no two answers to one prompt that differ in score by {minimum_gap} or more")
     path = write_rows([pair_row(pair) for pair in pairs], output)
     _preview_pairs(pairs[:PREVIEW])
     gaps = [pair.chosen.score - pair.rejected.score for pair in pairs]
-    kinds = {kind: sum(pair.kind == kind for pair in pairs) for kind in ("best_worst", "minimal")}
+    sorts = {sort: sum(pair.kind == sort for pair in pairs) for sort in ("best_worst", "minimal")}
+    counts = asdict(count(list({pair.problem.problem_id: pair.problem for pair in pairs}.values())))
+    _show_counts(counts)
     Console().print(f"{len(pairs)} pairs in {path}, mean gap {sum(gaps) / len(gaps):.2f}")
-    return {"file": str(path), "num_pairs": len(pairs), "mean_gap": sum(gaps) / len(gaps), **kinds}
+    return {"file": str(path), "num_pairs": len(pairs), "mean_gap": sum(gaps) / len(gaps), **sorts, **counts}
+
+
+def _samples(source: Path, sampling: Sampling | None) -> Iterable[tuple[Problem, Sequence[str]]]:
+    from rl.pairs import columns_samples, recorded_samples  # not needed to draw prompts, and slow to import
+
+    if source.is_dir() and sampling is not None:
+        raise ValueError(f"--model samples answers to a file of prompts; {source} is a folder")
+    if source.is_dir():
+        return recorded_samples(source)
+    problems, _ = read_implemented(source)
+    return columns_samples(problems) if sampling is None else _sampled(problems, sampling)
+
+
+def _sampled(problems: Sequence[Problem], sampling: Sampling) -> Iterable[tuple[Problem, Sequence[str]]]:
+    from rl.models import load_model, load_tokenizer, resolve_dtype
+    from rl.pairs import sampled
+    from rl.rollouts.engine_hf import TransformersEngine
+
+    tokenizer = load_tokenizer(sampling.model)
+    engine = TransformersEngine(
+        load_model(sampling.model, dtype=resolve_dtype("auto")),
+        tokenizer,
+        temperature=sampling.temperature,
+        max_completion_length=sampling.max_tokens,
+    )
+    answers = sampled(engine, tokenizer, problems, samples=sampling.samples, seed=sampling.seed)
+    return track(answers, "sampling", total=len(problems), console=Console(stderr=True), transient=True)
 
 
 def _read(file: Path) -> tuple[Sequence[Problem], dict[str, int]]:
@@ -101,35 +158,6 @@ def _read(file: Path) -> tuple[Sequence[Problem], dict[str, int]]:
         return found.problems, {reason: reasons.count(reason) for reason in dict.fromkeys(reasons)}
     problems, unimplemented = read_implemented(file)
     return problems, {f"no verifier for {kind}": number for kind, number in unimplemented.most_common()}
-
-
-def _run_samples(run: Path) -> Iterable[tuple[Problem, Sequence[str]]]:
-    """The recorded answers of a run, by problem; its verdicts are taken anew."""
-    from rl.datasets import load_problems
-    from rl.settings import load_run_config
-
-    record = run / "rollouts.jsonl"
-    if not record.is_file():
-        raise ValueError(f"{run} has no rollouts.jsonl; expected the folder of a run that has trained")
-    known = {problem.problem_id: problem for problem in load_problems(load_run_config(run).data).train}
-    answers: dict[str, list[str]] = {}
-    for line in record.read_text(encoding="utf-8").splitlines():
-        rollout = json.loads(line)
-        answers.setdefault(rollout["problem_id"], []).append(rollout["completion"])
-    strangers = sorted(answers.keys() - known.keys())
-    if strangers:
-        raise ValueError(f"{record} has problems that the run's data does not hold: {strangers[:3]}")
-    return ((known[problem_id], texts) for problem_id, texts in answers.items())
-
-
-def _file_samples(file: Path) -> Iterable[tuple[Problem, Sequence[str]]]:
-    problems, _ = read_implemented(file)
-    for problem in problems:
-        texts = problem.extras.get("completions")
-        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-            raise ValueError(f"{file}: problem {problem.problem_id!r} has no list of texts in the column 'completions'")
-        others = {name: value for name, value in problem.extras.items() if name != "completions"}
-        yield replace(problem, extras=others), texts
 
 
 def _one_of(name: str, value: str, allowed: Sequence[Any]) -> Any:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from launch.environment import prepare_environment
 from launch.output import AsJson, echo_json, talking_on_stderr
 
 app = typer.Typer(help="Draw prompts with constraints, check files of them, pair answers.", no_args_is_help=True)
@@ -48,13 +49,24 @@ def pairs(
     output: Annotated[Path, typer.Option("--output", "-o", help="A .jsonl or .parquet file.")],
     minimum_gap: Annotated[float, typer.Option(help="How much better the chosen answer must score.")] = 0.0,
     length_ratio: Annotated[float | None, typer.Option(help="Largest ratio of the two answers' lengths.")] = None,
-    minimal: Annotated[bool, typer.Option(help="Only pairs that differ on one constraint.")] = False,
+    minimal: Annotated[bool, typer.Option(help="Pairs that differ on one constraint alone as well.")] = False,
+    model: Annotated[str | None, typer.Option(help="Sample answers to a file of prompts from this model.")] = None,
+    samples: Annotated[int, typer.Option(help="Answers sampled to each prompt.")] = 8,
+    temperature: Annotated[float, typer.Option(help="Temperature of the sampling.")] = 1.0,
+    max_tokens: Annotated[int, typer.Option(help="Longest sampled answer.")] = 160,
+    seed: int = 0,
     as_json: AsJson = False,
 ) -> None:
     """Pair better with worse answers to the same prompt."""
-    from launch.data import pairs_command
+    prepare_environment()
+    from launch.data import Sampling, pairs_command
 
+    sampling = None
+    if model is not None:
+        sampling = Sampling(model=model, samples=samples, temperature=temperature, max_tokens=max_tokens, seed=seed)
     with talking_on_stderr(as_json):
-        counts = pairs_command(source, output, minimum_gap=minimum_gap, length_ratio=length_ratio, minimal=minimal)
+        counts = pairs_command(
+            source, output, minimum_gap=minimum_gap, length_ratio=length_ratio, minimal=minimal, sampling=sampling
+        )
     if as_json:
         echo_json(counts)

@@ -1,7 +1,7 @@
 """The arguments of verifiers: their types, and a model that checks them before a verifier runs."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
@@ -43,6 +43,17 @@ def arguments_of(verifier: Callable[..., Any]) -> type[Arguments]:
         if name not in GIVEN_BY_THE_CALLER
     }
     return create_model(verifier.__name__, __base__=Arguments, **fields)
+
+
+def arguments_named(required: Iterable[str], optional: Iterable[str], *, others: bool) -> type[Arguments]:
+    """A model of arguments of which only the names are known; `others` allows any further ones."""
+    fields: dict[str, Any] = {name: (Any, ...) for name in required} | {name: (Any, None) for name in optional}
+    base = _AnyArguments if others else Arguments
+    return create_model("OwnArguments", __base__=base, **fields)
+
+
+class _AnyArguments(Arguments):
+    model_config = ConfigDict(extra="allow")
 
 
 def complaint(error: ValidationError) -> str:

@@ -4,7 +4,7 @@ import logging
 import multiprocessing
 from collections import deque
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -13,7 +13,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Any
 
-from rewards.isolation_worker import serve
+from rewards.isolation_worker import Keywords, serve
 from rewards.verdict import NOT_APPLICABLE, Verdict
 
 LOGGER = logging.getLogger("heed.rewards")
@@ -23,7 +23,7 @@ END_SECONDS = 10.0
 """For a process that closed its pipe to end by itself, so that its exit code is its own."""
 
 
-class VerifierFailed(RuntimeError):
+class VerifierFailed(ValueError):
     """A verifier given by the user cannot be relied on; the message says what it did."""
 
 
@@ -80,6 +80,7 @@ class IsolatedVerifier:
             for _ in range(workers):
                 self._idle.append(self._start())
             undo.pop_all()
+        self.keywords = self._idle[0].keywords
 
     def verify(self, completion: str, *, prompt: str, **kwargs: Any) -> Verdict:
         """The function's verdict about one completion."""
@@ -155,13 +156,16 @@ class _Worker:
         if not self.connection.poll(START_SECONDS):
             self.end()
             raise VerifierFailed(f"verifier {reference} did not start within {START_SECONDS:g} s")
-        if not self._receive():
+        keywords = self._receive()
+        if keywords is None:
             raise VerifierFailed(f"verifier {reference} could not be loaded: {self._last_words()}")
+        self.keywords: Keywords = keywords
 
     def ask(self, index: int, request: Request) -> None:
         self.index = index
         self.deadline = monotonic() + self.limits.seconds
-        self.connection.send((request.completion, request.prompt, dict(request.kwargs)))
+        with suppress(BrokenPipeError):  # it died while it waited; `answer` finds that out
+            self.connection.send((request.completion, request.prompt, dict(request.kwargs)))
 
     def is_due(self) -> bool:
         return self.connection.poll() or monotonic() >= self.deadline

@@ -21,6 +21,7 @@ def grpo_arguments(config: Config, *, folder: Path, bf16: bool) -> GRPOConfig:
         **config.trainer.model_dump(),
         # transformers 5.23 renames the field and warns whenever only the old name is set.
         "activation_checkpointing": config.trainer.gradient_checkpointing,
+        **({"multi_objective_aggregation": "normalize_then_sum"} if config.rewards.balance else {}),
         "output_dir": str(folder),
         "run_name": config.run.name,
         "project": config.tracking.project,

@@ -8,9 +8,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallba
 
 from data.problems import Problem
 from rl.arguments import grpo_arguments
+from rl.balancing import Balancing
 from rl.config import Config, Lora
 from rl.credit.assigner import CreditAssigner
 from rl.datasets import as_dataset
+from rl.fluency import base_log_probs
 from rl.grpo import CreditGRPOTrainer
 from rl.journal import Journal
 from rl.models import load_model, load_tokenizer, model_path, resolve_dtype
@@ -29,9 +31,13 @@ def build_trainer(
     model = load_model(config.model.name, dtype=dtype)
     # PEFT looks for the base model's config at every save; a hub name would cost a request each time.
     model.name_or_path = model_path(config.model.name)
-    rewards, weights = reward_functions(config.rewards)
+    # `trainer` is made below; TRL makes the policy out of the model, and asks for no reward before it has.
+    rewards, weights = reward_functions(
+        config.rewards, log_probs=lambda problems, texts: base_log_probs(trainer.policy, tokenizer, problems, texts)
+    )
     arguments = grpo_arguments(config, folder=folder, bf16=dtype == torch.bfloat16)
     arguments.reward_weights = weights
+    balancing = Balancing(config.rewards) if len(rewards) > 1 else None
     trainer = CreditGRPOTrainer(
         model=model,
         args=arguments,
@@ -42,7 +48,8 @@ def build_trainer(
         credit=CreditAssigner(config.credit, config.probe, seed=config.trainer.seed),
         rollouts=build_rollouts(config, model, tokenizer),
         recorder=RolloutRecorder(Journal(folder / "rollouts.jsonl"), num_generations=config.trainer.num_generations),
-        callbacks=callbacks,
+        balancing=balancing,
+        callbacks=[*callbacks, balancing] if balancing else callbacks,
     )
     trainer.remove_callback(PrinterCallback)  # the progress bar shows what it would print
     return trainer

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from functools import cache
+from typing import get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -27,6 +28,9 @@ def _dotted(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
             yield from _dotted(field.annotation, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}"
+            for item in get_args(field.annotation):  # of a mapping of groups, whose names are the user's
+                if isinstance(item, type) and issubclass(item, BaseModel):
+                    yield from _dotted(item, f"{prefix}{name}.*.")
 
 
 def complaints(error: ValidationError) -> list[str]:
@@ -46,6 +50,8 @@ def _key(location: tuple[str | int, ...]) -> str:
     """The dotted key of a pydantic location, as in `probe.horizon[1]`; pydantic also names the arm of a union."""
     for end in range(len(location), 0, -1):
         key = ".".join(str(part) for part in location[:end])
+        if any(other.startswith(f"{key}.*.") for other in dotted_keys()):
+            return ".".join(str(part) for part in location)
         if key in dotted_keys():
             return key + "".join(f"[{part}]" for part in location[end:] if isinstance(part, int))
     return ".".join(str(part) for part in location)
@@ -103,4 +109,6 @@ def _names_beside(key: str) -> list[str]:
     section = key.rpartition(".")[0]
     if not section:
         return list(Config.model_fields)
+    if section.rpartition(".")[0] in dotted_keys():
+        section = f"{section.rpartition('.')[0]}.*"
     return [other.rpartition(".")[2] for other in dotted_keys() if other.rpartition(".")[0] == section]

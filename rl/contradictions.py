@@ -4,7 +4,7 @@ from bisect import bisect
 from collections.abc import Iterator
 from math import gcd
 
-from rl.config import Config, Data, Evaluation, Lora, Probe, Rewards, Trainer
+from rl.config import Config, Data, Evaluation, Lora, Probe, Rewards, Trainer, constraint_names, reward_names
 
 
 def contradictions(config: Config) -> Iterator[str]:
@@ -17,6 +17,7 @@ def contradictions(config: Config) -> Iterator[str]:
     yield from _lora(config.lora)
     yield from _data(config.data)
     yield from _rewards(config.rewards)
+    yield from _balance(config)
     yield from _evaluation(config.evaluation, config.data)
 
 
@@ -126,6 +127,36 @@ def _rewards(rewards: Rewards) -> Iterator[str]:
         yield (
             "rewards.satisfaction_weight is 0 and rewards.functions is empty: nothing is rewarded; "
             "set rewards.satisfaction_weight=1.0"
+        )
+    ordinary, hopeless = rewards.fluency
+    if ordinary <= hopeless:
+        yield (
+            f"rewards.fluency=[{ordinary}, {hopeless}]: an ordinary answer must be likelier than a hopeless one, "
+            "as in [-3.5, -6.0]"
+        )
+
+
+def _balance(config: Config) -> Iterator[str]:
+    rewards, names = config.rewards, reward_names(config.rewards)
+    if len(set(names)) < len(names):
+        yield f"rewards.functions: two rewards have one name, {', '.join(names)}; rename one of the functions"
+    if strangers := sorted(set(rewards.balance) - set(names)):
+        yield f"rewards.balance names {', '.join(strangers)}, but the rewards are {', '.join(names)}; name one of those"
+    if rewards.balance and len(names) == 1:
+        yield (
+            f"rewards.balance weighs {names[0]}, the only reward, which changes nothing; "
+            "set rewards.separate=true for one reward a category, or add one under rewards.functions"
+        )
+    if rewards.satisfaction_weight != 1.0 and set(rewards.balance) & set(constraint_names(rewards)):
+        yield (
+            f"rewards.satisfaction_weight={rewards.satisfaction_weight} and rewards.balance both weigh the "
+            "constraints; drop satisfaction_weight and state the weight under balance"
+        )
+    summed = config.trl.get("multi_objective_aggregation", "normalize_then_sum")
+    if rewards.balance and summed != "normalize_then_sum":
+        yield (
+            f"trl.multi_objective_aggregation={summed} adds rewards before they are standardised, which makes a weight "
+            "of rewards.balance mean something else; drop it, or balance"
         )
 
 

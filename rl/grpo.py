@@ -10,6 +10,7 @@ from transformers import PreTrainedTokenizerBase, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 from trl.trainer.grpo_trainer import GRPOTrainer
 
+from rl.balancing import Balancing
 from rl.checkpoint import checkpoint_step, load_generation_buffer, save_generation_buffer
 from rl.credit.assigner import CreditAssigner, completion_view
 from rl.record import RolloutRecorder
@@ -29,11 +30,13 @@ class CreditGRPOTrainer(GRPOTrainer):
         credit: CreditAssigner,
         rollouts: Rollouts,
         recorder: RolloutRecorder | None = None,
+        balancing: Balancing | None = None,
         **kwargs: Any,
     ):
         super().__init__(*args, rollout_func=rollouts, **kwargs)
         self.credit = credit
         self.recorder = recorder
+        self.balancing = balancing
         self._live: dict[str, Any] | None = None
         self._tape = None
 
@@ -51,12 +54,20 @@ class CreditGRPOTrainer(GRPOTrainer):
 
     def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list):
         rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
+        if self.balancing is not None:
+            self._balance(self.balancing, rewards)
         if self.recorder is not None:
             first = self.accelerator.process_index * len(prompts)
             local = rewards[first : first + len(prompts)]
             totals = (local * self.reward_weights.to(local.device)).nansum(dim=1).tolist()
             self.recorder.begin(self.state.global_step, inputs, completions, completion_ids_list, totals)
         return rewards
+
+    def _balance(self, balancing: Balancing, rewards: Tensor) -> None:
+        progress = self.state.global_step / self.args.max_steps
+        self.reward_weights, logged = balancing.weigh(rewards, num_generations=self.num_generations, progress=progress)
+        for name, value in logged.items():
+            self._metrics["train" if self.policy.training else "eval"][name].append(value)
 
     def _generate_and_score_completions(self, inputs):
         batch = super()._generate_and_score_completions(inputs)

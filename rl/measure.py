@@ -18,6 +18,7 @@ from rl.datasets import load_problems
 from rl.evaluate import Evaluation, evaluate, paired_gain
 from rl.look import show_answers, show_gain, show_rates
 from rl.models import load_model, load_tokenizer, resolve_dtype
+from rl.own_code import own_verifiers
 from rl.rollouts.engine_hf import TransformersEngine
 from rl.settings import load_run_config
 
@@ -57,8 +58,9 @@ def evaluate_command(target: str, data: str | None, output: Path | None = None) 
     if not is_run and data is None:
         raise ValueError(f"{target} is no run folder, so it has no held-out problems of its own; name some with --data")
     config = load_run_config(Path(target)) if is_run else Config(model=Model(name=target))
-    problems = load_problems(config.data).held_out if data is None else tuple(read_problems(data))
-    figures = _compare_run(config, Path(target), problems) if is_run else _score_model(config, problems)
+    with own_verifiers(config.rewards):
+        problems = load_problems(config.data).held_out if data is None else tuple(read_problems(data))
+        figures = _compare_run(config, Path(target), problems) if is_run else _score_model(config, problems)
     if output is not None:
         write_json(output, figures)
     return figures

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from rl.atomic import write_json
 from rl.build import build_trainer
+from rl.collapse_watch import CollapseWatch
 from rl.config import Config
 from rl.datasets import Problems, load_problems
 from rl.evaluate import Evaluation, load_evaluation, paired_gain
@@ -16,6 +17,7 @@ from rl.interrupt import InterruptCallback
 from rl.journal import Journal, read_journal
 from rl.look import show_answers, show_credit, show_gain
 from rl.measure import score
+from rl.own_code import keep_own_code, own_verifiers
 from rl.product import save_adapter
 from rl.progress import ProgressCallback
 from rl.run_folder import open_run
@@ -27,13 +29,22 @@ def train(config: Config) -> Path:
 
     Raises ValueError for whatever the config, the data or the run folder have wrong, before any training.
     """
+    with own_verifiers(config.rewards):
+        return _train(config)
+
+
+def _train(config: Config) -> Path:
     console = Console()
     problems = load_problems(config.data)
     folder, checkpoint = open_run(config)
     prepare_trackers(config.tracking)
     interrupt, progress = InterruptCallback(), ProgressCallback(console)
-    callbacks = [MetricsCallback(Journal(folder / "metrics.jsonl")), interrupt, progress]
+    metrics = Journal(folder / "metrics.jsonl")
+    callbacks = [MetricsCallback(metrics), interrupt, progress]
+    if config.rewards.collapse_fall is not None:
+        callbacks.append(CollapseWatch(config.rewards, metrics, console))
     trainer = build_trainer(config, folder, problems.train, callbacks)
+    keep_own_code(config.rewards, folder)
     before = score_base(config, trainer, problems, folder)
     progress.held_out = before and before.summary()["pass_rate"]
     trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))

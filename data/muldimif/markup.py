@@ -48,7 +48,8 @@ def _headings(text: str) -> Reading:
     if re.search(r"sub-?headings?", text, re.IGNORECASE):
         return Reading(rules=(("format:heading_depth", bound("num_levels", (2, None))),), weaker=weaker)
     if re.search(r"\b(?:headings?|into sections)\b", text, re.IGNORECASE):
-        return Reading(rules=(("format:headings", {"num_headings": 1, "relation": "at least"}),), weaker=weaker)
+        amount = amount_of(text, r"headings?(?! levels?)") or (1, None)
+        return Reading(rules=(("format:headings", bound("num_headings", amount)),), weaker=weaker)
     return unread("no heading is named")
 
 
@@ -88,9 +89,15 @@ def _read_list(text: str) -> Reading:
 
 def _table_amount(text: str, noun: str) -> Amount | None:
     limit = re.search(rf"\b{noun}[ -]limit(?: of|:| is)? {NUMBER}", text, re.IGNORECASE)
-    if limit:
-        return 0, number_of(limit[1])
-    return amount_of(text, rf"{noun}s?")
+    amount = (0, number_of(limit[1])) if limit else amount_of(text, rf"{noun}s?")
+    counts_header = noun == "row" and re.search(r"\bincluding (?:the )?headers?\b", text, re.IGNORECASE)
+    return _without_header(amount) if amount and counts_header else amount
+
+
+def _without_header(amount: Amount) -> Amount:
+    """The rows below the header, which our verifiers count alone."""
+    low, high = amount
+    return max(0, low - 1), None if high is None else max(0, high - 1)
 
 
 def _table_rules(noun: str, amount: Amount) -> list[Rule]:

@@ -2,7 +2,8 @@
 
 import difflib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -71,12 +72,29 @@ class Kind:
     reads_prompt: bool
 
 
+_FURTHER: dict[str, Kind] = {}
+"""Kinds of the user, known inside `further_kinds`."""
+
+
 _VERIFIERS = {name: verifier for category in CATEGORIES for name, verifier in category.VERIFIERS.items()}
 
 
 def known_kinds() -> tuple[str, ...]:
     """The ids of all kinds, sorted."""
-    return tuple(sorted(_VERIFIERS))
+    return tuple(sorted((*_VERIFIERS, *_FURTHER)))
+
+
+@contextmanager
+def further_kinds(kinds: Mapping[str, Kind]) -> Iterator[None]:
+    """Know these kinds as well while the block runs. Raises ValueError for an id that is taken."""
+    if taken := sorted(set(known_kinds()) & set(kinds)):
+        raise ValueError(f"constraint kinds {taken} exist already; give yours ids of their own")
+    _FURTHER.update(kinds)
+    try:
+        yield
+    finally:
+        for kind in kinds:
+            del _FURTHER[kind]
 
 
 def check_arguments(kind: str, kwargs: Mapping[str, Any]) -> None:
@@ -104,11 +122,17 @@ def verify(kind: str, completion: str, /, *, prompt: str, **kwargs: Any) -> Verd
     return verdict if completion.strip() or not verdict.satisfied else whole_text(completion, -1.0)
 
 
-@cache
 def _look_up(kind: str) -> Kind:
+    if kind in _FURTHER:
+        return _FURTHER[kind]
     if kind not in _VERIFIERS:
-        close = difflib.get_close_matches(kind, _VERIFIERS, n=1, cutoff=0.0)[0]
+        close = difflib.get_close_matches(kind, known_kinds(), n=1, cutoff=0.0)[0]
         raise ValueError(f"unknown constraint kind {kind!r}; the nearest is {close!r} (known_kinds() lists all)")
+    return _row(kind)
+
+
+@cache
+def _row(kind: str) -> Kind:
     verifier = _VERIFIERS[kind]
     reads_prompt = "prompt" in inspect.signature(verifier).parameters
     return Kind(verifier=verifier, arguments=arguments_of(verifier), reads_prompt=reads_prompt)

@@ -6,19 +6,12 @@ from time import process_time
 
 import pytest
 
-from rewards.guards import (
-    distinct_words,
-    few_repetitions,
-    guarded,
-    length_range,
-    no_filler,
-    on_topic,
-    own_words,
-    plain_characters,
-    prose,
-)
+from data.problems import ConstraintSpec, Problem
+from rewards.guards import guarded
 from rewards.satisfaction import mean_satisfied
 from rewards.verifiers import verify
+from rl.config import Rewards
+from rl.scoring import GUARDS
 
 HERE = Path(__file__).parent / "gaming"
 TASKS = runpy.run_path(str(HERE / "tasks.py"))["TASKS"]
@@ -31,18 +24,16 @@ def satisfaction(task, text):
     return mean_satisfied([verify(kind, text, prompt=task.prompt, **kwargs) for kind, kwargs in task.constraints])
 
 
-def total(task, text):
-    guards = (
-        on_topic(text, request=task.request),
-        distinct_words(text),
-        few_repetitions(text),
-        length_range(text, minimum=15, maximum=60),
-        plain_characters(text),
-        own_words(text, prompt=task.prompt),
-        prose(text),
-        no_filler(text, prompt=task.prompt),
-    )
-    return guarded(satisfaction(task, text), guards)
+EVERY_GUARD = Rewards(guards=tuple(GUARDS), min_words=8)
+"""Every guard that a recipe can name and that asks no model."""
+
+
+def total(task, text, rewards=EVERY_GUARD):
+    """What a run with these rewards pays."""
+    specs = tuple(ConstraintSpec(id=kind, kwargs=kwargs, text="") for kind, kwargs in task.constraints)
+    messages = ({"role": "user", "content": task.prompt},)
+    problem = Problem(problem_id="p", messages=messages, constraints=specs, extras={"request": task.request})
+    return guarded(satisfaction(task, text), [GUARDS[name](text, problem, rewards) for name in rewards.guards])
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.topic)
@@ -62,6 +53,21 @@ def test_an_attack_is_paid_less_than_an_honest_answer(family, number):
 @pytest.mark.parametrize("family", GUARD_ATTACKS)
 def test_without_guards_the_attack_would_be_paid(family):
     assert all(satisfaction(task, attack(family, task, number)) == 1 for number, task in enumerate(TASKS))
+
+
+@pytest.mark.parametrize(
+    ("guard", "family"),
+    [
+        ("few_repetitions", "both ways at once"),
+        ("prose", "answer shuffled"),
+        ("own_words", "echo with a tail"),
+        ("no_filler", "refusal"),
+        ("plain_characters", "zero-width characters"),
+    ],
+)
+def test_without_this_guard_all_the_others_would_pay_an_attack(guard, family):
+    others = Rewards(guards=tuple(name for name in GUARDS if name != guard), min_words=8)
+    assert any(total(task, attack(family, task, number), others) == 1 for number, task in enumerate(TASKS))
 
 
 def test_there_are_enough_different_attacks():

@@ -149,8 +149,37 @@ def test_contradictions_name_both_keys_and_the_fix(sections: dict[str, object], 
 
 
 @pytest.mark.parametrize(
+    ("sections", "words"),
+    [
+        ({"rewards": {"balance": {"constraints": {}}}}, "the only reward, which changes nothing"),
+        (
+            {"rewards": {"separate": True, "balance": {"lenght": {}}}},
+            "names lenght, but the rewards are content",
+        ),
+        (
+            {"rewards": {"separate": True, "satisfaction_weight": 2.0, "balance": {"length": {}}}},
+            "drop satisfaction_weight and state the weight under balance",
+        ),
+        (
+            {
+                "rewards": {"separate": True, "balance": {"length": {}}},
+                "trl": {"multi_objective_aggregation": "sum_then_normalize"},
+            },
+            "adds rewards before they are standardised",
+        ),
+        ({"rewards": {"functions": ("a.py:reward", "b.py:reward")}}, "two rewards have one name"),
+        ({"rewards": {"fluency": (-6.0, -3.0)}}, "must be likelier than a hopeless one"),
+    ],
+)
+def test_rewards_that_cannot_be_weighed_are_refused(sections: dict[str, object], words: str):
+    [sentence] = problems(**sections)
+    assert words in sentence
+
+
+@pytest.mark.parametrize(
     "sections",
     [
+        {"rewards": {"separate": True, "balance": {"length": {"schedule": "targeted"}}}},
         {"trainer": {"epsilon": 0.2, "epsilon_high": 0.2}},
         {"trainer": {"loss_type": "luspo", "importance_sampling_level": "sequence"}},
         {"trainer": {"warmup_steps": 5, "lr_scheduler_type": "constant_with_warmup"}},

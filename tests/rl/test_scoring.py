@@ -12,6 +12,7 @@ from rl.scoring import (
     GUARDS,
     completion_text,
     constraint_reward,
+    judging,
     load_function,
     rebuild_problems,
     reward_functions,
@@ -87,6 +88,7 @@ def test_the_pass_rate_of_every_kind_is_logged():
     assert logged == {
         "constraint/length:word_range/pass_rate": [pytest.approx(2 / 3)],
         "constraint/punctuation:no_comma/pass_rate": [pytest.approx(2 / 3)],
+        "completions/distinct_words": [1.0],
     }
 
 
@@ -111,10 +113,46 @@ def test_a_completion_that_was_cut_off_keeps_a_part_of_its_score():
 
 def test_every_guard_of_the_config_can_be_scored():
     every = get_args(Guard)
-    assert set(every) == set(GUARDS)
-    scores, logged = score(constraint_reward(Rewards(guards=every)), (SEA, "The sea is wide and blue in the morning."))
+    assert set(every) == {*GUARDS, "fluent"}
+    rewards = Rewards(guards=every)
+    reward = constraint_reward(rewards, judge=judging(rewards, lambda problems, texts: [-2.0]))
+    scores, logged = score(reward, (SEA, "The sea is wide and blue in the morning."))
     assert scores == [0.5], "only the number of words is wrong, and no guard minds"
     assert all(logged[f"guard/{name}"] == [1.0] for name in every)
+
+
+def test_what_the_base_model_finds_unlikely_is_paid_less():
+    rewards = Rewards(guards=("fluent",), fluency=(-3.0, -7.0))
+    reward = constraint_reward(rewards, judge=judging(rewards, lambda problems, texts: [-3.0, -6.0, -9.0]))
+    scores, logged = score(reward, (SEA, "blue"), (SEA, "blue"), (SEA, "blue"))
+    assert scores == [1.0, 0.25, 0.0]
+    assert logged["guard/fluent"] == [pytest.approx(1.25 / 3)]
+
+
+def test_each_category_may_be_a_reward_of_its_own():
+    rewards = Rewards(separate=True, guards=("length_floor",), min_words=4)
+    functions, weights = reward_functions(rewards)
+    assert [function.__name__ for function in functions] == ["content", "format", "language", "length"]
+    assert weights == [1.0] * 4
+    # no_comma is content, word_range is length; two words of four are worth half
+    scores = {function.__name__: score(function, (SEA, "wide blue"), (FREE, "wide"))[0] for function in functions}
+    assert scores == {"content": [0.5, None], "format": [None, None], "language": [None, None], "length": [0.5, None]}
+
+
+def test_a_batch_is_judged_once_for_all_rewards():
+    asked = []
+    rewards = Rewards(guards=("fluent",), separate=True)
+    functions, _ = reward_functions(rewards, log_probs=lambda problems, texts: asked.append(texts) or [-1.0])
+    prompts, completions, columns = (
+        [to_row(SEA)["prompt"]],
+        ["blue"],
+        {name: [to_row(SEA)[name]] for name in SEA_COLUMNS},
+    )
+    for _ in range(2):
+        for function in functions:
+            function(prompts=prompts, completions=completions, log_metric=lambda name, value: None, **columns)
+        completions = ["grey"]
+    assert asked == [["blue"], ["grey"]]
 
 
 def test_a_function_of_ones_own_is_loaded_from_its_file(tmp_path):

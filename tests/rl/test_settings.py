@@ -69,6 +69,11 @@ def test_interpolation_is_left_as_it_is_written(monkeypatch: pytest.MonkeyPatch)
     [
         ("trainer.lerning_rate=1", "trainer.lerning_rate: unknown key; did you mean trainer.learning_rate?"),
         ("trainr.max_steps=1", "trainr: unknown key; did you mean trainer?"),
+        (
+            "rewards.balance.length.speeed=2",
+            "rewards.balance.length.speeed: unknown key; did you mean rewards.balance.length.speed?",
+        ),
+        ("rewards.balance.length=3", "rewards.balance.length: should be a group of settings, got 3"),
         ("learning_rate=1", "learning_rate: unknown key; did you mean trainer.learning_rate?"),
         ("trainer.rule=random", "trainer.rule: unknown key; did you mean credit.rule?"),
         (

@@ -122,6 +122,18 @@ READ = [
         False,
     ),
     (
+        "Format/Markdown",
+        "organized using heading levels, with at least two headings",
+        [("format:headings", {"num_headings": 2, "relation": "at least"})],
+        False,
+    ),
+    (
+        "Table/Row limit",  # the verifier counts the rows below the header
+        "a table with a maximum of 4 rows, including the header row",
+        [("table:num_rows", {"num_rows": 3, "relation": "at most"})],
+        False,
+    ),
+    (
         "Markdown/Block quotes",
         "Use block quotes to highlight key points",
         [("format:block_quotes", {"num_quotes": 1, "relation": "at least"})],
