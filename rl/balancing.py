@@ -34,7 +34,8 @@ class Balancing(TrainerCallback, ExportableState):
         return {"args": {}, "attributes": {"weights": dict(self._balancer.weights)}}
 
     def on_train_begin(self, args: Any, state: TrainerState, control: Any, **_: Any) -> None:
-        kept: Any = state.stateful_callbacks.get(type(self).__name__)
+        states: Any = state.stateful_callbacks  # by name, whatever transformers' annotation says
+        kept = states.get(type(self).__name__)
         if state.global_step and kept:
             self._balancer.weights = dict(kept["attributes"]["weights"])
 

@@ -64,6 +64,7 @@ class CreditGRPOTrainer(GRPOTrainer):
         return rewards
 
     def _balance(self, balancing: Balancing, rewards: Tensor) -> None:
+        assert self.num_generations is not None
         progress = self.state.global_step / self.args.max_steps
         self.reward_weights, logged = balancing.weigh(rewards, num_generations=self.num_generations, progress=progress)
         for name, value in logged.items():
