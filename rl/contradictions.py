@@ -4,7 +4,18 @@ from bisect import bisect
 from collections.abc import Iterator
 from math import gcd
 
-from rl.config import Config, Data, Evaluation, Lora, Probe, Rewards, Trainer, constraint_names, reward_names
+from rl.config import (
+    Config,
+    Data,
+    Distributed,
+    Evaluation,
+    Lora,
+    Probe,
+    Rewards,
+    Trainer,
+    constraint_names,
+    reward_names,
+)
 
 
 def contradictions(config: Config) -> Iterator[str]:
@@ -19,6 +30,7 @@ def contradictions(config: Config) -> Iterator[str]:
     yield from _rewards(config.rewards)
     yield from _balance(config)
     yield from _rollouts(config)
+    yield from _distributed(config.distributed)
     yield from _evaluation(config.evaluation, config.data)
 
 
@@ -182,6 +194,15 @@ def _rollouts(config: Config) -> Iterator[str]:
         yield (
             f"rollouts.correction={rollouts.correction} weighs tokens or sequences, which trainer.loss_type=luspo does "
             "by itself; set correction=none, or another loss_type"
+        )
+
+
+def _distributed(distributed: Distributed) -> Iterator[str]:
+    processes, nodes = distributed.processes, distributed.nodes
+    if processes % nodes:
+        yield (
+            f"distributed.processes={processes} cannot be shared evenly by distributed.nodes={nodes}; "
+            f"set processes to {_either(_nearest_multiples(processes, nodes))}"
         )
 
 

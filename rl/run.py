@@ -1,8 +1,10 @@
 """One run: problems in, a trained and measured adapter out."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,11 @@ from rl.measure import score
 from rl.own_code import keep_own_code, own_verifiers
 from rl.product import save_adapter
 from rl.progress import ProgressCallback
+from rl.ranks import check_ranks
+from rl.report.run import read_run
+from rl.report.write import write_report
 from rl.run_folder import open_run
+from rl.spans import completion_spans
 from rl.tracking import MetricsCallback, prepare_trackers
 
 
@@ -35,6 +41,7 @@ def train(config: Config) -> Path:
     Raises ValueError for whatever the config, the data or the run folder have wrong, before any training; RunFailure
     for what ends a run that had begun; SystemExit(0) when SIGTERM did, and the run is saved.
     """
+    check_ranks(config.distributed, os.environ)
     with own_verifiers(config.rewards):
         return _train(config)
 
@@ -134,7 +141,9 @@ def conclude(
     write_json(folder / "summary.json", summary)
     if record := best_record(folder):
         show_credit(console, record, trainer.policy_tokenizer)
-    console.print(f"\nAdapter: {adapter}\nVerify it with: heed export {folder}")
+    spans = partial(completion_spans, trainer.policy_tokenizer)
+    page = write_report([read_run(folder)], [spans], folder / "report.html")
+    console.print(f"\nReport: {page}\nAdapter: {adapter}\nVerify it with: heed export {folder}")
 
 
 def best_record(folder: Path) -> dict[str, Any] | None:
