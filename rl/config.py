@@ -11,6 +11,7 @@ from rl.trl_fields import refusals
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[int, Field(ge=1)]
 Weight = Annotated[float, Field(ge=0.0)]
+Seconds = Annotated[float, Field(gt=0.0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
@@ -237,6 +238,16 @@ class Trainer(Section):
         """Completions that one rank samples at a time."""
         return self.per_device_train_batch_size * (self.steps_per_generation or self.gradient_accumulation_steps)
 
+    @property
+    def micro_steps_per_batch(self) -> int:
+        """Micro-steps that one generation batch is trained for."""
+        return (self.steps_per_generation or self.gradient_accumulation_steps) * self.num_iterations
+
+    @property
+    def steps_between_generations(self) -> int:
+        """Optimizer steps that one generation batch is trained for, rounded up."""
+        return -(-self.micro_steps_per_batch // self.gradient_accumulation_steps)
+
 
 class Lora(Section):
     r: Positive = 16
@@ -249,12 +260,40 @@ class Lora(Section):
 
 
 class Rollouts(Section):
-    workers: Literal[0] = 0
-    """0 generates in the trainer's own process."""
+    workers: Annotated[int, Field(ge=0)] = 0
+    """Ray actors that sample, each with a model of its own; 0 generates in the trainer's own process."""
+    engine: Literal["transformers", "vllm"] = "transformers"
+    """What a worker samples with; vllm needs a GPU and `pip install heed[vllm]`."""
+    address: str | None = None
+    """A Ray cluster to join, `auto` or host:port; null starts Ray on this machine alone."""
+    cpus: Weight = 1.0
+    """Of Ray's CPUs, reserved for each worker."""
+    gpus: Weight = 0.0
+    """Of Ray's GPUs, reserved for each worker; a fraction shares one."""
+    resources: dict[str, float] = {}
+    """Your cluster's own resources, reserved for each worker, as in {rollout_node: 1}."""
+    object_store_mb: Annotated[int, Field(ge=80)] = 200
+    """Shared memory of the Ray that we start; adapters pass through it."""
     groups_per_unit: Positive | None = None
     """Groups sampled by one `generate` call; null takes all groups of a generation batch."""
     threads: Positive | None = None
     """Torch threads while sampling; null leaves torch's own number."""
+    start_limit: Seconds = 300.0
+    """A worker that has not loaded its model by then is given up."""
+    time_limit: Seconds = 600.0
+    """A worker that has not finished a unit by then is ended, and the unit given to another."""
+    tries: Positive = 3
+    """A unit that failed this often is dropped, with its reason, and the run goes on."""
+    max_dropped: Fraction = 0.01
+    """Share of the run's groups that may be dropped before it stops."""
+    tolerance: Annotated[float, Field(gt=0.0)] | None = None
+    """Largest gap between learner's and worker's log-probs of the probe prompt; null is 1e-4 in float32, 0.1 else."""
+    max_staleness: Annotated[int, Field(ge=0)] = 0
+    """Optimizer steps that a completion may lag behind when its training begins; 0 is synchronous."""
+    correction: Literal["token_truncate", "sequence_mask", "none"] = "token_truncate"
+    """How the ratio of learner to sampler weighs stale tokens, as TRL's vllm_importance_sampling_mode."""
+    correction_cap: Annotated[float, Field(ge=1.0)] = 3.0
+    """Largest ratio (TRL's default: 3)."""
 
 
 class Evaluation(Section):
@@ -276,6 +315,8 @@ class Run(Section):
     name: FileName = "run"
     folder: Path | None = None
     """Where the run writes; null takes the next free `runs/<name>-<number>`."""
+    grace: Seconds = 120.0
+    """After SIGTERM, seconds for the step under way to end and be saved; then the run stops as it was saved before."""
 
 
 class Config(Section):

@@ -18,6 +18,7 @@ def contradictions(config: Config) -> Iterator[str]:
     yield from _data(config.data)
     yield from _rewards(config.rewards)
     yield from _balance(config)
+    yield from _rollouts(config)
     yield from _evaluation(config.evaluation, config.data)
 
 
@@ -157,6 +158,30 @@ def _balance(config: Config) -> Iterator[str]:
         yield (
             f"trl.multi_objective_aggregation={summed} adds rewards before they are standardised, which makes a weight "
             "of rewards.balance mean something else; drop it, or balance"
+        )
+
+
+def _rollouts(config: Config) -> Iterator[str]:
+    rollouts, trainer = config.rollouts, config.trainer
+    if rollouts.workers == 0:
+        for name in ("engine", "address", "max_staleness"):
+            value, default = getattr(rollouts, name), type(rollouts).model_fields[name].default
+            if value != default:
+                yield (
+                    f"rollouts.{name}={value} needs a worker, but rollouts.workers=0 generates in the trainer's own "
+                    f"process; set rollouts.workers=1, or leave {name} out"
+                )
+    ahead = trainer.steps_between_generations
+    if 0 < rollouts.max_staleness < ahead:
+        yield (
+            f"rollouts.max_staleness={rollouts.max_staleness} lets nothing be generated ahead: a generation batch "
+            f"lasts {ahead} optimizer steps (trainer.steps_per_generation x trainer.num_iterations); set max_staleness "
+            f"to 0 or to {ahead}"
+        )
+    if rollouts.max_staleness and rollouts.correction != "none" and trainer.loss_type == "luspo":
+        yield (
+            f"rollouts.correction={rollouts.correction} weighs tokens or sequences, which trainer.loss_type=luspo does "
+            "by itself; set correction=none, or another loss_type"
         )
 
 

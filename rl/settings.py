@@ -19,6 +19,17 @@ RECIPES = Path(__file__).resolve().parents[1] / "launch" / "recipes"
 RESUMABLE = frozenset(
     {
         "resume",
+        "rollouts.address",
+        "rollouts.cpus",
+        "rollouts.gpus",
+        "rollouts.max_dropped",
+        "rollouts.object_store_mb",
+        "rollouts.resources",
+        "rollouts.start_limit",
+        "rollouts.time_limit",
+        "rollouts.tries",
+        "rollouts.workers",
+        "run.grace",
         "trainer.max_steps",
         "trainer.save_steps",
         "trainer.save_total_limit",
@@ -26,7 +37,7 @@ RESUMABLE = frozenset(
         "tracking.report_to",
     }
 )
-"""What a resumed run may change: how long it lasts and who watches."""
+"""What a resumed run may change: how long it lasts, who works for it and who watches."""
 
 Tree = dict[str, Any]
 

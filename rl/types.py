@@ -21,6 +21,11 @@ class Unit:
     """Optimizer steps the policy had made when the unit was dispatched."""
     seed: int
 
+    def __str__(self) -> str:
+        last = self.position + len(self.prompts) - 1
+        groups = f"group {last}" if last == self.position else f"groups {self.position} to {last}"
+        return f"{groups} (policy version {self.version})"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sample:

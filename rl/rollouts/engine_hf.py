@@ -1,5 +1,6 @@
 """The transformers engine: samples a unit with `generate`, prefilling each group's prompt once."""
 
+from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -54,6 +55,13 @@ class TransformersEngine:
                 pad_token_id=self.tokenizer.pad_token_id,
             )
         return self._samples(unit, sequences[:, ids_BL.shape[1] :].tolist(), sampler.logprobs().tolist())
+
+    def score(self, token_ids: Sequence[int]) -> list[float]:
+        """Log-probs, at temperature 1, of a text's tokens after the first."""
+        with torch.no_grad(), _evaluating(self.model), _torch_threads(self.threads):
+            ids_BL = torch.tensor([list(token_ids)], device=self.model.device)
+            logprobs_LV = self.model(input_ids=ids_BL).logits[0, :-1].float().log_softmax(dim=-1)
+            return logprobs_LV.gather(1, ids_BL[0, 1:, None]).squeeze(1).tolist()
 
     def _prefill(self, unit: Unit) -> tuple[Tensor, Tensor, DynamicCache]:
         """Padded prompts (B, L), their mask, and the cache of all but the last token, computed once a group."""

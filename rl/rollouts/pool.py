@@ -1,0 +1,172 @@
+"""The pool: workers as Ray actors, on this machine or on a cluster."""
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from rl.config import Rollouts as Settings
+from rl.failures import RunFailure
+from rl.rollouts.crew import Failed
+from rl.rollouts.worker import Reply, Worker
+from rl.types import Unit
+
+LOOPBACK = {
+    # Ray reads these once, at its import: it listens on 127.0.0.1 only, and leaves CUDA_VISIBLE_DEVICES alone.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+
+
+class Host:
+    """What runs in an actor: a worker that fetches an adapter when it meets a new version."""
+
+    def __init__(self, make_worker: Callable[[str], Worker], name: str):
+        self.worker = make_worker(name)
+
+    def ready(self) -> None:
+        """Returns when the model is loaded."""
+
+    def sample(self, unit: Unit, parcel: list) -> Reply:
+        """The parcel's reference lies in a list, or Ray would fetch it at every call."""
+        import ray
+
+        if self.worker.version != unit.version:
+            self.worker.adopt(unit.version, ray.get(parcel[0]))
+        return self.worker.sample(unit)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Connection:
+    """Where this process met Ray."""
+
+    session: str
+    address: str
+    ours: bool
+    """Whether this process made the connection, and must end it."""
+
+
+class RayCrew:
+    """Actors, each holding what `make_worker` builds there."""
+
+    def __init__(self, make_worker: Callable[[str], Worker], settings: Settings, connection: Connection):
+        import ray
+
+        self._ray = ray
+        self._connection = connection
+        self._make_worker = make_worker
+        self._host = ray.remote(Host).options(
+            num_cpus=settings.cpus, num_gpus=settings.gpus, resources=dict(settings.resources), max_restarts=0
+        )
+
+    def spawn(self, name: str) -> Any:
+        return self._host.remote(self._make_worker, name)
+
+    def start(self, worker: Any) -> Any:
+        return worker.ready.remote()
+
+    def sample(self, worker: Any, unit: Unit, parcel: Any) -> Any:
+        return worker.sample.remote(unit, [parcel])
+
+    def put(self, parcel: bytes) -> Any:
+        return self._ray.put(parcel)
+
+    def wait(self, jobs: list[Any], timeout: float) -> list[Any]:
+        return self._ray.wait(jobs, num_returns=1, timeout=timeout)[0]
+
+    def result(self, job: Any) -> Reply | Failed | None:
+        from ray import exceptions
+
+        try:
+            return self._ray.get(job)
+        except exceptions.RayTaskError as error:
+            if isinstance(error.cause, RunFailure):  # no other worker would do better
+                raise error.cause from None
+            return Failed(cause=f"{type(error.cause).__name__}: {error.cause}", fatal=False)
+        except exceptions.RayError as error:
+            return Failed(cause=_in_short(error), fatal=True)
+
+    def end(self, worker: Any) -> None:
+        self._ray.kill(worker)
+
+    def close(self) -> None:
+        """Leave the cluster; a Ray that was started for this run ends."""
+        if self._connection.ours:
+            self._ray.shutdown()
+
+
+def _in_short(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
+
+
+def connect(settings: Settings, *, workers: int) -> Connection:
+    """Join the cluster at `settings.address`, or start Ray on this machine alone, with room for so many workers.
+
+    Raises RunFailure when there is no cluster at the address.
+    """
+    if settings.address is None:
+        os.environ.update({name: os.environ.get(name, value) for name, value in LOOPBACK.items()})
+    import ray
+
+    ours = not ray.is_initialized()
+    if ours and settings.address is None:
+        # Ray only counts CPUs, and a worker for whom none is left would wait for ever.
+        _start(
+            settings,
+            num_cpus=math.ceil(workers * settings.cpus) or 1,
+            object_store_memory=settings.object_store_mb * 2**20,
+        )
+    elif ours:
+        _join(str(settings.address))
+    context = ray.get_runtime_context()
+    return Connection(session=context.get_session_name(), address=context.gcs_address, ours=ours)
+
+
+def _start(settings: Settings, **sizes: int) -> None:
+    import ray
+
+    with _patience(settings.start_limit):
+        try:
+            ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR", **sizes)
+        except Exception as error:  # Ray raises no other class here
+            raise RunFailure(
+                f"Ray did not start on this machine within rollouts.start_limit={settings.start_limit:g} s: {error}"
+            ) from error
+
+
+@contextmanager
+def _patience(seconds: float) -> Iterator[None]:
+    """Stretch the 30 s that Ray gives itself to start, which a busy machine misses (a constant in Ray 2.60)."""
+    from ray._private import node
+
+    class SlowClock:
+        """The module `time`, whose seconds last longer."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(time, name)
+
+        @staticmethod
+        def monotonic() -> float:
+            return time.monotonic() * 30.0 / max(seconds, 30.0)
+
+    node.time = SlowClock()
+    try:
+        yield
+    finally:
+        node.time = time
+
+
+def _join(address: str) -> None:
+    import ray
+
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+    except (ConnectionError, ValueError) as error:
+        raise RunFailure(
+            f"rollouts.address={address}: no Ray cluster answers there ({error}); null starts one on this machine"
+        ) from error

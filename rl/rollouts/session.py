@@ -1,0 +1,68 @@
+"""Ray's session: the processes that belong to one start of Ray, and how to end what a killed run left behind."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from rl.atomic import write_text
+
+FILE = "ray_session"
+"""In the run folder: the name of the session that the run started."""
+
+log = logging.getLogger("heed.session")
+
+
+def record_session(folder: Path, session: str) -> None:
+    write_text(folder / FILE, f"{session}\n")
+
+
+def end_recorded_session(folder: Path) -> int:
+    """End what is left of the session that a run in `folder` started; return how many processes that were."""
+    recorded = folder / FILE
+    if not recorded.exists():
+        return 0
+    ended = end_session(recorded.read_text().strip())
+    recorded.unlink()
+    if ended:
+        log.warning("ended %d Ray processes that the killed run had left behind", ended)
+    return ended
+
+
+def end_session(session: str) -> int:
+    """End the session's processes, politely first; return how many there were."""
+    processes = list(session_processes(session))
+    for process in processes:
+        _signal(process, "terminate")
+    _, stubborn = psutil.wait_procs(processes, timeout=5.0)
+    for process in stubborn:
+        _signal(process, "kill")
+    psutil.wait_procs(stubborn, timeout=5.0)
+    return len(processes)
+
+
+def session_processes(session: str) -> Iterator[psutil.Process]:
+    """This user's processes of a session, known by its name in their command line or in the path of an open log."""
+    if not session.startswith("session_"):
+        raise ValueError(f"{session!r} is no name of a Ray session: they begin with session_")
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and process.uids().real == os.getuid() and _belongs(process, session):
+                yield process
+        except psutil.Error:  # it ended while we looked, or is not ours to look at
+            continue
+
+
+def _belongs(process: psutil.Process, session: str) -> bool:
+    # Ray's workers and agents rename themselves, but write their logs into the session's folder.
+    if any(session in argument for argument in process.cmdline()):
+        return True
+    return any(f"/{session}/" in file.path for file in process.open_files())
+
+
+def _signal(process: psutil.Process, name: str) -> None:
+    with suppress(psutil.NoSuchProcess):
+        getattr(process, name)()

@@ -1,0 +1,152 @@
+"""The vLLM engine against a fake that keeps vLLM's documented contract: questions asked, answers understood."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import load_file
+
+from rl.config import Lora
+from rl.failures import RunFailure
+from rl.models import load_model
+from rl.rollouts.attest import adapter_state, attest, check, pack
+from rl.rollouts.engine_vllm import VllmEngine, import_vllm, row_seed, served_rank
+from rl.rollouts.worker import Worker
+from rl.types import Unit
+
+EOS = 2
+
+
+class FakeLLM:
+    """Answers each prompt with its own last token, then end of text; keeps what it was asked."""
+
+    def __init__(self, **options: Any):
+        self.options = options
+        self.asked: list[SimpleNamespace] = []
+
+    def generate(self, prompts: list[dict], sampling_params: list, *, lora_request: Any, use_tqdm: bool) -> list:
+        answers = []
+        for prompt, parameters in zip(prompts, sampling_params, strict=True):
+            ids = prompt["prompt_token_ids"]
+            self.asked.append(SimpleNamespace(ids=ids, parameters=parameters, lora=lora_request))
+            token_ids = [ids[-1], EOS][: parameters.max_tokens]
+            # vLLM also reports likelier tokens than the sampled one
+            logprobs = [
+                {511: SimpleNamespace(logprob=-0.1), token: SimpleNamespace(logprob=-float(token))}
+                for token in token_ids
+            ]
+            reason = "stop" if token_ids[-1] == EOS else "length"
+            completion = SimpleNamespace(token_ids=token_ids, logprobs=logprobs, finish_reason=reason)
+            prompt_logprobs = [None, *({token: SimpleNamespace(logprob=-token / 10)} for token in ids[1:])]
+            answers.append(SimpleNamespace(outputs=[completion], prompt_logprobs=prompt_logprobs))
+        return answers
+
+
+def lora_request(name: str, number: int, path: str) -> SimpleNamespace:
+    return SimpleNamespace(lora_name=name, lora_int_id=number, lora_path=path)
+
+
+FAKE = SimpleNamespace(
+    LLM=FakeLLM,
+    SamplingParams=SimpleNamespace,
+    lora=SimpleNamespace(request=SimpleNamespace(LoRARequest=lora_request)),
+)
+UNIT = Unit(position=4, prompts=((17, 30), (88, 9)), num_generations=2, version=3, seed=0)
+
+
+def make_engine(*, max_completion_length: int = 8) -> VllmEngine:
+    return VllmEngine(
+        "some/model",
+        dtype="bfloat16",
+        lora=Lora(r=4, alpha=8),
+        temperature=0.7,
+        max_completion_length=max_completion_length,
+        vllm=FAKE,
+    )
+
+
+def make_policy() -> PeftModel:
+    torch.manual_seed(0)
+    config = LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
+    return get_peft_model(load_model("tiny"), config)
+
+
+def test_vllm_is_started_for_the_adapter_and_for_the_learner_s_log_probs():
+    options = make_engine().llm.options
+    assert options["enable_lora"] is True
+    assert options["max_lora_rank"] == 8  # the least bound above 4
+    assert options["logprobs_mode"] == "processed_logprobs"
+
+
+def test_a_sample_has_the_sampled_tokens_own_log_probs():
+    samples = make_engine().sample(UNIT)
+    assert [sample.prompt_ids for sample in samples] == [(17, 30), (17, 30), (88, 9), (88, 9)]
+    assert samples[0].completion_ids == (30, EOS)
+    assert samples[0].logprobs == (-30.0, -2.0)
+    assert (samples[0].finish_reason, samples[0].version) == ("stop", 3)
+
+
+def test_a_completion_that_was_cut_says_so():
+    assert make_engine(max_completion_length=1).sample(UNIT)[0].finish_reason == "length"
+
+
+def test_rows_sample_the_whole_distribution_each_with_its_own_seed():
+    engine = make_engine()
+    engine.sample(UNIT)
+    parameters = [asked.parameters for asked in engine.llm.asked]
+    assert {(one.temperature, one.max_tokens, one.logprobs) for one in parameters} == {(0.7, 8, 0)}
+    assert not {"top_p", "top_k", "min_p", "repetition_penalty"} & vars(parameters[0]).keys()
+    assert len({one.seed for one in parameters}) == 4
+    assert [one.seed for one in parameters] == [row_seed(UNIT, 4 + row // 2, row % 2) for row in range(4)]
+    assert all(0 <= one.seed < 2**32 for one in parameters)
+
+
+def test_the_adapter_is_written_as_peft_would_and_loads_with_peft():
+    policy, engine = make_policy(), make_engine()
+    state = adapter_state(policy.get_base_model())
+    engine.adopt(pack(state))
+    engine.sample(UNIT)
+    folder = Path(engine.llm.asked[0].lora.lora_path)
+    loaded = PeftModel.from_pretrained(load_model("tiny"), str(folder))
+    ids = torch.tensor([[17, 30, 200]])
+    with torch.no_grad():
+        assert torch.equal(loaded(ids).logits, policy.eval()(ids).logits)
+    assert len(load_file(folder / "adapter_model.safetensors")) == len(state) == 8
+
+
+def test_every_version_has_a_name_of_its_own_and_the_old_one_goes():
+    policy, engine = make_policy(), make_engine()
+    parcel = pack(adapter_state(policy.get_base_model()))
+    for _ in range(2):
+        engine.adopt(parcel)
+        engine.sample(UNIT)
+    first, second = engine.llm.asked[0].lora, engine.llm.asked[-1].lora
+    assert first.lora_name != second.lora_name
+    assert 0 < first.lora_int_id < second.lora_int_id
+    assert not Path(first.lora_path).exists()
+    assert Path(second.lora_path).exists()
+
+
+def test_a_worker_attests_what_it_gave_to_vllm():
+    state = adapter_state(make_policy().get_base_model())
+    worker = Worker(make_engine(), name="worker-0", probe_ids=(5, 10, 20))
+    learner = attest(state, [-1.0, -2.0], owner="learner", version=3)  # as the fake scores tokens 10 and 20
+    check(learner, worker.adopt(3, pack(state)), before=None, tolerance=1e-9)
+
+
+def test_without_vllm_one_sentence_says_what_to_do():
+    with pytest.raises(RunFailure, match=r"rollouts.engine=vllm needs vLLM.*pip install heed\[vllm\].*=transformers"):
+        import_vllm()
+
+
+@pytest.mark.parametrize(("rank", "bound"), [(1, 1), (2, 8), (16, 16), (257, 320), (512, 512)])
+def test_a_rank_is_served_under_the_next_bound(rank, bound):
+    assert served_rank(rank) == bound
+
+
+def test_a_rank_above_the_largest_bound_is_refused():
+    with pytest.raises(RunFailure, match=r"lora.r=513 is more than vLLM serves; set lora.r to at most 512"):
+        served_rank(513)
