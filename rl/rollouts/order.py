@@ -1,0 +1,79 @@
+"""The data order: which rows every generation batch holds, in every epoch, also before TRL asks for them."""
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any
+
+from torch.utils.data import Sampler
+
+
+class EpochOrder(Sampler[int]):
+    """TRL's order of rows, at any epoch.
+
+    TRL's sampler draws the next permutation each time it is iterated, so that a run resumed in its second epoch would
+    start over with the first one's.
+    """
+
+    def __init__(self, make: Callable[[], Sampler[int]]):
+        self.make = make
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """transformers and accelerate call it before each epoch."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        sampler = self.make()
+        for _ in range(self.epoch):
+            next(iter(sampler))  # draws that epoch's permutation
+        return iter(sampler)
+
+    def __len__(self) -> int:
+        return len(self.make())  # pyright: ignore[reportArgumentType]  (TRL's has a length)
+
+
+class DataOrder:
+    """One rank's groups, batch by batch."""
+
+    def __init__(
+        self,
+        make: Callable[[], Sampler[int]],
+        dataset: Any,
+        *,
+        groups: int,
+        num_generations: int,
+        repeats: int,
+        rank: int = 0,
+        ranks: int = 1,
+    ):
+        """`dataset[index]` is a row. A rank's batch has `groups`; ranks take turns, a batch comes `repeats` times."""
+        self.dataset = dataset
+        self.groups = groups
+        self.num_generations = num_generations
+        self.rank = rank
+        self.ranks = ranks
+        self._repeats = repeats
+        self._order = EpochOrder(make)
+        self._epoch = lru_cache(maxsize=2)(self._indices)
+
+    def position(self, batch: int) -> int:
+        """Place in the data order of this rank's first group of a batch."""
+        return (batch * self.ranks + self.rank) * self.groups
+
+    def rows(self, batch: int) -> list[dict[str, Any]]:
+        """The batch's rows, one a group."""
+        size = self.groups * self.num_generations
+        span = size * self.ranks * self._repeats
+        batches = len(self._epoch(0)) // span
+        epoch, within = divmod(batch, batches)
+        first = within * span + self.rank * size
+        indices = self._epoch(epoch)[first : first + size : self.num_generations]
+        return [self.dataset[index] for index in indices]
+
+    def positions(self, batches: int) -> list[int]:
+        """Every group of this rank in the first so many batches."""
+        return [self.position(batch) + group for batch in range(batches) for group in range(self.groups)]
+
+    def _indices(self, epoch: int) -> list[int]:
+        self._order.set_epoch(epoch)
+        return list(self._order)

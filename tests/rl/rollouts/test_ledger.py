@@ -1,0 +1,152 @@
+"""Law 6 as an account: every sample is somewhere, none twice, and a resume takes back what came later."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rl.failures import RunFailure
+from rl.rollouts.ledger import Ledger, Totals
+from rl.types import Unit
+
+
+def unit(position: int, groups: int = 1) -> Unit:
+    return Unit(position=position, prompts=((7,),) * groups, num_generations=4, version=0, seed=0)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(tmp_path / "ledger.sqlite", num_generations=4)
+
+
+def train_whole(ledger: Ledger, position: int, groups: int = 1) -> None:
+    """A unit's whole life."""
+    work, samples = unit(position, groups), dict.fromkeys(range(position, position + groups), 4)
+    ledger.dispatch(work, [f"problem-{place}" for place in samples])
+    ledger.sampled(work, "worker-0")
+    ledger.rewarded(samples)
+    ledger.trained(samples)
+
+
+def test_what_is_neither_trained_nor_dropped_is_pending(ledger):
+    train_whole(ledger, 0, groups=2)
+    ledger.dispatch(unit(2), ["c"])
+    ledger.dispatch(unit(3), ["d"])
+    ledger.drop_unit(unit(3), "hung three times")
+    # 4 groups of 4: two trained, one dropped, one out
+    assert ledger.totals() == Totals(dispatched=16, trained=8, dropped=4)
+    assert ledger.totals().pending == 4
+    assert ledger.pending() == {2: 4}
+    assert ledger.check({2: 4}) == ledger.totals()
+
+
+def test_a_group_may_be_trained_in_parts(ledger):
+    ledger.dispatch(unit(0), ["a"])
+    ledger.sampled(unit(0), "worker-0")
+    ledger.rewarded({0: 4})
+    ledger.trained({0: 1})
+    ledger.trained({0: 2})
+    assert ledger.check({0: 1}).pending == 1
+
+
+@pytest.mark.parametrize(
+    ("held", "expected"),
+    [
+        ({}, r"of group 1 \(problem b\) 4 samples should be waiting, but 0 are"),
+        ({1: 3}, r"of group 1 \(problem b\) 4 samples should be waiting, but 3 are"),
+        ({1: 4, 9: 4}, r"of group 9 \(problem unknown\) 0 samples should be waiting, but 4 are"),
+    ],
+)
+def test_what_the_run_holds_must_be_what_the_ledger_awaits(ledger, held, expected):
+    train_whole(ledger, 0)
+    ledger.dispatch(unit(1), ["b"])
+    with pytest.raises(RunFailure, match=expected):
+        ledger.check(held)
+
+
+def test_no_sample_is_trained_twice(ledger):
+    train_whole(ledger, 0)
+    ledger.trained({0: 1})
+    with pytest.raises(RunFailure, match=r"do not add up: position 0, problem problem-0, .*trained 5"):
+        ledger.check({})
+
+
+def test_nothing_is_trained_that_was_never_sampled(ledger):
+    ledger.dispatch(unit(0), ["a"])
+    ledger.trained({0: 4})
+    with pytest.raises(RunFailure, match="do not add up"):
+        ledger.check({})
+
+
+def test_a_group_that_was_never_handed_out_is_a_gap(ledger):
+    train_whole(ledger, 0)
+    train_whole(ledger, 2)
+    ledger.check({})
+    with pytest.raises(RunFailure, match="group 1 of the data order was never handed out"):
+        ledger.check_gaps(range(3))
+
+
+def test_a_reissue_is_noted_and_counts_nothing(ledger):
+    ledger.dispatch(unit(0), ["a"])
+    ledger.reissued(unit(0), "worker-1: died")
+    assert ledger.totals() == Totals(dispatched=4, trained=0, dropped=0)
+
+
+def test_a_rewind_takes_back_what_came_later_and_counts_what_was_trained(ledger):
+    ledger.step = 1
+    train_whole(ledger, 0)
+    ledger.dispatch(unit(1), ["b"])  # ahead, for step 2
+    ledger.step = 2
+    ledger.sampled(unit(1), "worker-0")
+    ledger.rewarded({1: 4})
+    ledger.trained({1: 4})
+    ledger.step = 3
+    train_whole(ledger, 2)
+
+    assert ledger.rewind(1) == 8
+    assert ledger.totals() == Totals(dispatched=8, trained=4, dropped=0)
+    assert ledger.pending() == {1: 4}
+    assert ledger.step == 2
+    assert ledger.rewind(1) == 0
+
+
+def test_a_group_that_was_out_at_the_checkpoint_is_handed_out_again_without_being_counted_twice(ledger):
+    ledger.dispatch(unit(0), ["a"])
+    ledger.rewind(1)
+    ledger.dispatch(unit(0), ["a"])
+    assert ledger.totals() == Totals(dispatched=4, trained=0, dropped=0)
+
+
+def test_a_second_process_reads_what_the_first_wrote(ledger):
+    train_whole(ledger, 0)
+    assert Ledger(ledger.path, num_generations=4).totals() == ledger.totals()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from rl.rollouts.ledger import Ledger
+ledger = Ledger(Path(sys.argv[1]), num_generations=4)
+ledger.trained({0: 3})
+with ledger._transaction():
+    ledger._file.execute("INSERT INTO events VALUES (1, 0, 'trained', 1, NULL, 0.0, 0)")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_kill_loses_nothing_but_the_transaction_under_way(ledger):
+    ledger.dispatch(unit(0), ["a"])
+    ledger.sampled(unit(0), "worker-0")
+    ledger.rewarded({0: 4})
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(ledger.path)],
+        cwd=Path(__file__).parents[3],
+        env=os.environ,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert ledger.totals() == Totals(dispatched=4, trained=3, dropped=0)
