@@ -13,6 +13,7 @@ import typer
 from launch import bench_verbs, data_verbs, probe_verbs
 from launch.environment import prepare_environment
 from launch.output import AsJson, echo_json, talking_on_stderr
+from rl.failures import RunFailure
 
 # Bodies are imported by the verb that needs them: torch and TRL take seconds, and `--help` needs neither.
 
@@ -92,15 +93,26 @@ def export(run: Annotated[Path, typer.Argument(help="A run folder.")], as_json: 
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; what the user can mend is told on stderr, without a traceback, with exit code 2."""
+    """Run the command line; what the user can mend is told on stderr, without a traceback, with exit code 2.
+
+    So is what ended a run that had begun, with exit code 1.
+    """
     try:
         app(args=arguments)
+    except RunFailure as error:
+        tell(error)
+        raise SystemExit(1) from None
     except (OSError, ValueError) as error:
         if not told_to_the_user(error):
             raise
-        lines = str(error).splitlines()
-        print("heed:", *lines, sep=" " if len(lines) == 1 else "\n  ", file=sys.stderr)
+        tell(error)
         raise SystemExit(2) from None
+
+
+def tell(error: Exception) -> None:
+    """Print an error as the user should read it."""
+    lines = str(error).splitlines()
+    print("heed:", *lines, sep=" " if len(lines) == 1 else "\n  ", file=sys.stderr)
 
 
 def told_to_the_user(error: OSError | ValueError) -> bool:

@@ -3,22 +3,26 @@
 from pathlib import Path
 
 import torch
-from peft import LoraConfig
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback, TrainerCallback
 
 from data.problems import Problem
 from rl.arguments import grpo_arguments
 from rl.balancing import Balancing
-from rl.config import Config, Lora
+from rl.config import Config
 from rl.credit.assigner import CreditAssigner
 from rl.datasets import as_dataset
 from rl.fluency import base_log_probs
 from rl.grpo import CreditGRPOTrainer
 from rl.journal import Journal
+from rl.lora import lora_config
 from rl.models import load_model, load_tokenizer, model_path, resolve_dtype
 from rl.record import RolloutRecorder
+from rl.rollouts.correction import Correction
 from rl.rollouts.engine_hf import TransformersEngine
-from rl.rollouts.local import Rollouts
+from rl.rollouts.ledger import Ledger, ledger_path
+from rl.rollouts.local import InProcess
+from rl.rollouts.remote import hire_workers
+from rl.rollouts.rollout_func import Rollouts
 from rl.scoring import reward_functions
 
 
@@ -38,6 +42,7 @@ def build_trainer(
     arguments = grpo_arguments(config, folder=folder, bf16=dtype == torch.bfloat16)
     arguments.reward_weights = weights
     balancing = Balancing(config.rewards) if len(rewards) > 1 else None
+    ledger = Ledger(ledger_path(folder, arguments.process_index), num_generations=config.trainer.num_generations)
     trainer = CreditGRPOTrainer(
         model=model,
         args=arguments,
@@ -46,7 +51,7 @@ def build_trainer(
         reward_funcs=rewards,
         peft_config=lora_config(config.lora),
         credit=CreditAssigner(config.credit, config.probe, seed=config.trainer.seed),
-        rollouts=build_rollouts(config, model, tokenizer),
+        rollouts=build_rollouts(config, model, tokenizer, ledger),
         recorder=RolloutRecorder(Journal(folder / "rollouts.jsonl"), num_generations=config.trainer.num_generations),
         balancing=balancing,
         callbacks=[*callbacks, balancing] if balancing else callbacks,
@@ -55,32 +60,26 @@ def build_trainer(
     return trainer
 
 
-def lora_config(lora: Lora) -> LoraConfig:
-    targets = lora.target_modules
-    return LoraConfig(
-        r=lora.r,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules=targets if isinstance(targets, str) else list(targets),
-        layers_to_transform=None if lora.layers is None else list(lora.layers),
-        use_rslora=lora.use_rslora,
-        task_type="CAUSAL_LM",
-    )
-
-
-def build_rollouts(config: Config, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Rollouts:
-    """In-process rollouts over the live model; PEFT changes its layers in place, so the engine samples the policy."""
+def build_rollouts(
+    config: Config, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, ledger: Ledger | None = None
+) -> Rollouts:
+    """Rollouts of the live model, in this process or by workers; PEFT changes its layers in place."""
+    settings = config.rollouts
     engine = TransformersEngine(
         model,
         tokenizer,
         temperature=config.trainer.temperature,
         max_completion_length=config.trainer.max_completion_length,
-        threads=config.rollouts.threads,
+        threads=settings.threads,
     )
     return Rollouts(
-        engine,
+        InProcess(engine) if settings.workers == 0 else hire_workers(config, engine, ledger),
         tokenizer,
         num_generations=config.trainer.num_generations,
-        groups_per_unit=config.rollouts.groups_per_unit,
+        groups_per_unit=settings.groups_per_unit,
         seed=config.trainer.seed,
+        max_staleness=settings.max_staleness,
+        max_dropped=settings.max_dropped,
+        ledger=ledger,
+        correction=Correction(mode=settings.correction, cap=settings.correction_cap),
     )

@@ -1,23 +1,20 @@
 """GRPO with token credit: TRL's trainer, its methods wrapped whole."""
 
-from pathlib import Path
 from typing import Any
 
-import torch
 from peft import PeftModel
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase, TrainerState
-from transformers.trainer import TRAINER_STATE_NAME
+from transformers import PreTrainedTokenizerBase
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from rl.balancing import Balancing
-from rl.checkpoint import checkpoint_step, load_generation_buffer, save_generation_buffer
 from rl.credit.assigner import CreditAssigner, completion_view
+from rl.durable import Durable
 from rl.record import RolloutRecorder
-from rl.rollouts.local import Rollouts
+from rl.rollouts.rollout_func import Rollouts
 
 
-class CreditGRPOTrainer(GRPOTrainer):
+class CreditGRPOTrainer(Durable, GRPOTrainer):
     """TRL's GRPOTrainer whose advantages are shared among each completion's tokens.
 
     TRL reads `inputs["advantages"]` after the loss's forward pass and accepts (B, T), so the weights read during that
@@ -34,6 +31,8 @@ class CreditGRPOTrainer(GRPOTrainer):
         **kwargs: Any,
     ):
         super().__init__(*args, rollout_func=rollouts, **kwargs)
+        self.rollouts = rollouts
+        self.know_the_order()
         self.credit = credit
         self.recorder = recorder
         self.balancing = balancing
@@ -70,30 +69,6 @@ class CreditGRPOTrainer(GRPOTrainer):
         for name, value in logged.items():
             self._metrics["train" if self.policy.training else "eval"][name].append(value)
 
-    def _generate_and_score_completions(self, inputs):
-        batch = super()._generate_and_score_completions(inputs)
-        # A row's index survives TRL's shuffle, so that the recorder knows whose weights it is shown.
-        return {**batch, "row": torch.arange(len(inputs), device=self.accelerator.device)}
-
-    def train(self, resume_from_checkpoint: str | None = None, **kwargs: Any):
-        if resume_from_checkpoint is not None:
-            checkpoint = Path(resume_from_checkpoint)
-            if checkpoint_step(checkpoint) >= self.args.max_steps:
-                return self._restore(checkpoint)
-            self._step, self._buffered_inputs = load_generation_buffer(checkpoint, self.accelerator.device)
-        return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
-
-    def _restore(self, checkpoint: Path) -> None:
-        """Stand where a finished training stood; transformers would train one step more."""
-        self._load_from_checkpoint(str(checkpoint))
-        self.state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
-
-    def _save_checkpoint(self, model, trial):
-        super()._save_checkpoint(model, trial)
-        if self.args.should_save:
-            folder = Path(self._get_output_dir(trial=trial)) / f"checkpoint-{self.state.global_step}"
-            save_generation_buffer(folder, self._step, self._buffered_inputs)
-
     def _compute_loss(self, model, inputs):
         self._live = {**inputs}
         try:
@@ -106,6 +81,7 @@ class CreditGRPOTrainer(GRPOTrainer):
         logps, entropies, aux_loss = super()._get_per_token_logps_and_entropies(*args, **kwargs)
         if self._live is not None and entropies is not None:
             self._live["advantages"] = self._token_advantages(self._live, entropies)
+            self.correct(self._live, logps)
         return logps, entropies, aux_loss
 
     def _token_advantages(self, live: dict[str, Any], entropies: Tensor) -> Tensor:

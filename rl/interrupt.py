@@ -6,13 +6,27 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl
 
+from rl.failures import RunFailure
+
 
 class InterruptCallback(TrainerCallback):
-    """Turns signals into a save at the end of the current step."""
+    """Turns signals into a save at the end of the current step.
 
-    def __init__(self) -> None:
-        self.interrupted = False
+    A machine that is taken away (SIGTERM) waits no longer than `grace` seconds: a step that hangs is given up then.
+    """
+
+    def __init__(self, grace: float = 120.0) -> None:
+        self.grace = grace
+        self.signal: int | None = None
         self._previous: dict[int, Any] = {}
+
+    @property
+    def interrupted(self) -> bool:
+        return self.signal is not None
+
+    @property
+    def preempted(self) -> bool:
+        return self.signal == signal.SIGTERM
 
     def on_train_begin(self, args: Any, state: Any, control: TrainerControl, **_: Any) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -21,8 +35,14 @@ class InterruptCallback(TrainerCallback):
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.interrupted:
             raise KeyboardInterrupt
-        self.interrupted = True
+        self.signal = number
         print("\nFinishing this step, then saving. Press Ctrl-C again to stop at once, without saving.", flush=True)
+        if self.preempted:
+            self._previous[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._give_up)
+            signal.setitimer(signal.ITIMER_REAL, self.grace)
+
+    def _give_up(self, number: int, frame: FrameType | None) -> None:
+        raise RunFailure(f"the step was not done and saved within run.grace={self.grace:g} s of SIGTERM")
 
     def on_step_end(self, args: Any, state: Any, control: TrainerControl, **_: Any) -> None:
         if self.interrupted:
@@ -33,6 +53,8 @@ class InterruptCallback(TrainerCallback):
 
     def restore(self) -> None:
         """Give the signals back to whoever had them."""
+        if signal.SIGALRM in self._previous:
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         self._previous.clear()

@@ -1,17 +1,22 @@
 """One run: problems in, a trained and measured adapter out."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from transformers import TrainerCallback
 
 from rl.atomic import write_json
 from rl.build import build_trainer
+from rl.checkpoint import newest_checkpoint
 from rl.collapse_watch import CollapseWatch
 from rl.config import Config
 from rl.datasets import Problems, load_problems
 from rl.evaluate import Evaluation, load_evaluation, paired_gain
+from rl.failures import RunFailure
 from rl.grpo import CreditGRPOTrainer
 from rl.interrupt import InterruptCallback
 from rl.journal import Journal, read_journal
@@ -27,7 +32,8 @@ from rl.tracking import MetricsCallback, prepare_trackers
 def train(config: Config) -> Path:
     """Train as the config says and return the run folder.
 
-    Raises ValueError for whatever the config, the data or the run folder have wrong, before any training.
+    Raises ValueError for whatever the config, the data or the run folder have wrong, before any training; RunFailure
+    for what ends a run that had begun; SystemExit(0) when SIGTERM did, and the run is saved.
     """
     with own_verifiers(config.rewards):
         return _train(config)
@@ -38,21 +44,55 @@ def _train(config: Config) -> Path:
     problems = load_problems(config.data)
     folder, checkpoint = open_run(config)
     prepare_trackers(config.tracking)
-    interrupt, progress = InterruptCallback(), ProgressCallback(console)
+    interrupt, progress = InterruptCallback(config.run.grace), ProgressCallback(console)
     metrics = Journal(folder / "metrics.jsonl")
     callbacks = [MetricsCallback(metrics), interrupt, progress]
     if config.rewards.collapse_fall is not None:
         callbacks.append(CollapseWatch(config.rewards, metrics, console))
-    trainer = build_trainer(config, folder, problems.train, callbacks)
-    keep_own_code(config.rewards, folder)
-    before = score_base(config, trainer, problems, folder)
-    progress.held_out = before and before.summary()["pass_rate"]
-    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-    if interrupt.interrupted:
-        console.print(f"Saved. Continue with: heed train {folder}/config.yaml resume={folder}")
-        return folder
-    conclude(config, trainer, problems, folder, before, console)
+    with telling_the_way_on(folder), building(config, folder, problems, callbacks) as trainer:
+        keep_own_code(config.rewards, folder)
+        before = score_base(config, trainer, problems, folder)
+        progress.held_out = before and before.summary()["pass_rate"]
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        if interrupt.interrupted:
+            console.print(f"Saved. Continue with: {resume_command(folder)}")
+            if interrupt.preempted:
+                raise SystemExit(0)  # whoever took the machine away did nothing wrong, and neither did the run
+            return folder
+        conclude(config, trainer, problems, folder, before, console)
     return folder
+
+
+@contextmanager
+def building(
+    config: Config, folder: Path, problems: Problems, callbacks: list[TrainerCallback]
+) -> Iterator[CreditGRPOTrainer]:
+    """The trainer and its workers, who are sent home whatever happens."""
+    trainer = build_trainer(config, folder, problems.train, callbacks)
+    try:
+        yield trainer
+    finally:
+        trainer.rollouts.close()
+
+
+@contextmanager
+def telling_the_way_on(folder: Path) -> Iterator[None]:
+    """Whatever ends the run says what to type next."""
+    try:
+        yield
+    except SystemExit:
+        raise
+    except BaseException as error:
+        checkpoint = newest_checkpoint(folder)
+        saved = f"saved up to {checkpoint.name}; continue with: {resume_command(folder)}" if checkpoint else "not saved"
+        if isinstance(error, RunFailure):
+            raise RunFailure(f"{error}\nThe run is {saved}") from error
+        error.add_note(f"The run is {saved}")
+        raise
+
+
+def resume_command(folder: Path) -> str:
+    return f"heed train {folder}/config.yaml resume={folder}"
 
 
 def score_base(config: Config, trainer: CreditGRPOTrainer, problems: Problems, folder: Path) -> Evaluation | None:

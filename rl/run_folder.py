@@ -12,6 +12,7 @@ from rl.atomic import write_json, write_text
 from rl.checkpoint import checkpoint_step, resume_point
 from rl.config import Config
 from rl.journal import Journal
+from rl.rollouts.session import end_recorded_session
 from rl.settings import resolved_yaml
 
 JOURNALS = ("metrics.jsonl", "rollouts.jsonl")
@@ -25,6 +26,7 @@ def open_run(config: Config) -> tuple[Path, Path | None]:
     folder without a complete checkpoint.
     """
     if config.resume is not None:
+        end_recorded_session(config.resume)
         checkpoint = resume_point(config.resume)
         for name in JOURNALS:
             Journal(config.resume / name).rewind(checkpoint_step(checkpoint))

@@ -6,6 +6,7 @@ import signal
 import pytest
 from transformers import TrainerControl
 
+from rl.failures import RunFailure
 from rl.interrupt import InterruptCallback
 
 
@@ -48,3 +49,24 @@ def test_signals_are_given_back():
     assert signal.getsignal(signal.SIGINT) == callback._note
     callback.on_train_end(None, None, TrainerControl())
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_sigterm_leaves_the_step_only_so_much_time(callback):
+    callback.grace = 0.01
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert callback.preempted
+    with pytest.raises(RunFailure, match=r"not done and saved within run.grace=0.01 s of SIGTERM"):
+        signal.pause()  # a step that hangs; the alarm ends it
+
+
+def test_a_step_that_ends_in_time_is_not_given_up(callback):
+    os.kill(os.getpid(), signal.SIGTERM)
+    callback.on_train_end(None, None, TrainerControl())
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_ctrl_c_is_no_preemption(callback):
+    os.kill(os.getpid(), signal.SIGINT)
+    assert callback.interrupted
+    assert not callback.preempted
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)

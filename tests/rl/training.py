@@ -10,10 +10,11 @@ from transformers import TrainerState
 from trl import GRPOTrainer
 
 from rl.arguments import grpo_arguments
-from rl.build import build_rollouts, build_trainer, lora_config
+from rl.build import build_rollouts, build_trainer
 from rl.config import Config
 from rl.datasets import as_dataset, load_problems
 from rl.grpo import CreditGRPOTrainer
+from rl.lora import lora_config
 from rl.models import load_model, load_tokenizer, model_path
 from rl.scoring import reward_functions
 from rl.settings import load_config, parse_config

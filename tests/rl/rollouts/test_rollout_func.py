@@ -1,4 +1,4 @@
-"""In-process rollouts: a step's prompts in, its completions out, addressed by the step alone."""
+"""Rollouts: a step's prompts in, its completions out, addressed by the step alone."""
 
 from types import SimpleNamespace
 
@@ -6,7 +6,8 @@ import pytest
 
 from rl.models import load_model, load_tokenizer
 from rl.rollouts.engine_hf import TransformersEngine
-from rl.rollouts.local import Rollouts, first_position
+from rl.rollouts.local import InProcess
+from rl.rollouts.rollout_func import Rollouts, first_position, generation_batch
 from rl.types import Sample, Unit
 
 PROMPTS = ["Write about the rain.", "Explain why the sky is blue.", "Describe a garden."]
@@ -46,11 +47,14 @@ def make_trainer(
         args=SimpleNamespace(steps_per_generation=steps_per_generation),
         state=SimpleNamespace(global_step=global_step),
         accelerator=SimpleNamespace(num_processes=ranks, process_index=rank),
+        _log_metric=lambda name, value: None,
     )
 
 
 def make_rollouts(engine, *, groups_per_unit: int | None = None) -> Rollouts:
-    return Rollouts(engine, load_tokenizer("tiny"), num_generations=2, groups_per_unit=groups_per_unit, seed=5)
+    return Rollouts(
+        InProcess(engine), load_tokenizer("tiny"), num_generations=2, groups_per_unit=groups_per_unit, seed=5
+    )
 
 
 def repeated(prompts: list[str]) -> list[str]:
@@ -83,13 +87,11 @@ def test_the_first_position_counts_groups_of_earlier_batches(
     trainer = make_trainer(
         micro_step=micro_step, steps_per_generation=steps_per_generation, num_iterations=num_iterations
     )
-    assert first_position(trainer, 3) == expected
+    assert first_position(trainer, 3, generation_batch(trainer)) == expected
 
 
 def test_no_two_ranks_or_batches_share_a_position():
-    firsts = [
-        first_position(make_trainer(micro_step=batch, rank=rank, ranks=2), 3) for batch in range(3) for rank in range(2)
-    ]
+    firsts = [first_position(make_trainer(rank=rank, ranks=2), 3, batch) for batch in range(3) for rank in range(2)]
     assert firsts == [0, 3, 6, 9, 12, 15]
 
 

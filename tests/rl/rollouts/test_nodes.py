@@ -1,0 +1,80 @@
+"""A whole node goes: its units are sampled on another, long before any time limit."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from rl.config import Rollouts as Settings
+from rl.rollouts.attest import attest, pack
+from rl.rollouts.dispatch import Dispatcher
+from rl.rollouts.pool import LOOPBACK, RayCrew, connect
+from rl.rollouts.sampler import Sampled
+from rl.types import Unit
+from tests.rl.rollouts.toy import NODE, ToyRecipe, toy_adapter
+
+pytestmark = [
+    pytest.mark.chaos,
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # Ray leaves sockets to the garbage collector
+]
+
+# Ray's default notices a dead node after some 20 s.
+NOTICE_SOON = {
+    "health_check_initial_delay_ms": 0,
+    "health_check_period_ms": 500,
+    "health_check_failure_threshold": 3,
+}
+DEADLINE = 240.0
+
+
+def first_mark(marks: Path) -> str:
+    """Which node the first unit hangs on; looked for until it is there."""
+    give_up = time.monotonic() + DEADLINE
+    while not (found := sorted(marks.glob("[0-9]*"))):
+        assert time.monotonic() < give_up, "no unit was ever sampled"
+        time.sleep(0.05)
+    return found[0].read_text()
+
+
+def test_a_lost_node_s_units_are_sampled_on_another(tmp_path, monkeypatch):
+    for name, value in LOOPBACK.items():
+        monkeypatch.setenv(name, value)
+    import ray
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(
+        initialize_head=True,
+        head_node_args={"num_cpus": 0, "include_dashboard": False, "_system_config": NOTICE_SOON},
+    )
+    try:
+        nodes = {}
+        for name in ("one", "two"):
+            # two workers fit on either node, but one by one they are spread
+            nodes[name] = cluster.add_node(num_cpus=2, resources={"rollout": 2}, env_vars={NODE: name})
+        settings = Settings(
+            workers=2,
+            cpus=1.0,
+            resources={"rollout": 1},
+            address=cluster.address,
+            time_limit=3600.0,
+            start_limit=DEADLINE,
+        )
+        connection = connect(settings, workers=2)
+        recipe = ToyRecipe(marks=tmp_path, mischief="hang", positions=(0, 2, 4, 6))
+        dispatcher = Dispatcher(RayCrew(recipe, settings, connection), settings, tolerance=1e-4)
+        state = toy_adapter(1.0)
+        learner = attest(state, [float(tensor.sum()) for tensor in state.values()], owner="learner", version=0)
+        dispatcher.publish(pack(state), learner)
+        units = [
+            Unit(position=place, prompts=((1, 2), (3,)), num_generations=2, version=0, seed=0) for place in (0, 2, 4, 6)
+        ]
+        dispatcher.submit(units)
+        cluster.remove_node(nodes[first_mark(tmp_path)], allow_graceful=False)
+        started = time.monotonic()
+        assert all(isinstance(outcome, Sampled) for outcome in dispatcher.collect(units))
+        assert time.monotonic() - started < DEADLINE
+        assert dispatcher.read_figures().reissued >= 1
+        dispatcher.close()
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
