@@ -69,3 +69,25 @@ def levels(
         show_levels(result, Console())
     if as_json:
         echo_json(result)
+
+
+@app.command()
+def rollouts(
+    model: Annotated[str, typer.Option(help="A model's name.")] = "smollm2-135m-instruct",
+    completions: Annotated[int, typer.Option(help="Completions a step.")] = 16,
+    length: Annotated[int, typer.Option(help="Longest completion, in tokens.")] = 48,
+    steps: Annotated[int, typer.Option(help="Measured steps of each training.")] = 5,
+    rounds: Annotated[int, typer.Option(help="Trainings of each mode, in turn.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """A step of plain TRL, of ours with a worker, and with the next batch sampled while the learner works."""
+    prepare_environment()
+    from launch.bench_rollouts import bench_rollouts
+
+    with talking_on_stderr(as_json):
+        rows = bench_rollouts(model, completions=completions, length=length, steps=steps, rounds=rounds)
+    if as_json:
+        echo_json(rows)
+        return
+    for row in rows:
+        typer.echo("  ".join(f"{name} {value}" for name, value in row.items()))

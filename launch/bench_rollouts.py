@@ -1,0 +1,142 @@
+"""What rollouts cost: our synchronous step beside plain TRL's, and what is saved by sampling ahead."""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PrinterCallback, TrainerCallback
+
+from rl.arguments import grpo_arguments
+from rl.build import build_trainer
+from rl.config import Config
+from rl.datasets import as_dataset, load_problems
+from rl.grpo import GRPOTrainer
+from rl.lora import lora_config
+from rl.models import load_model, load_tokenizer, model_path
+from rl.scoring import reward_functions
+from rl.settings import parse_config
+
+MODES: dict[str, dict[str, Any] | None] = {
+    "plain TRL": None,
+    "synchronous": {"workers": 1},
+    "one group a unit": {"workers": 1, "groups_per_unit": 1},
+    "overlapped": {"workers": 1, "max_staleness": 1},
+}
+"""Settings of `rollouts`; None is TRL's own trainer with its own generation."""
+
+
+class StepClock(TrainerCallback):
+    """Seconds from one step's end to the next one's."""
+
+    def __init__(self) -> None:
+        self.ends: list[float] = []
+
+    def on_step_end(self, *_: Any, **__: Any) -> None:
+        self.ends.append(time.perf_counter())
+
+    def seconds(self, warm_up: int) -> list[float]:
+        return [end - start for start, end in zip(self.ends[warm_up:], self.ends[warm_up + 1 :], strict=False)]
+
+
+def bench_rollouts(
+    model: str = "smollm2-135m-instruct",
+    *,
+    completions: int = 16,
+    length: int = 48,
+    steps: int = 5,
+    rounds: int = 3,
+    modes: Sequence[str] = tuple(MODES),
+) -> list[dict[str, Any]]:
+    """One row a mode: median seconds a step over `rounds` that take turns, each of `steps` after two to warm up.
+
+    One thread each for learner and worker. `waiting` is how long the learner waited for samples; `lag` how many steps
+    the samples' policy was behind. Ratios are to plain TRL, and to the synchronous mode.
+    """
+    torch.set_num_threads(1)
+    seconds: dict[str, list[float]] = {mode: [] for mode in modes}
+    logged: dict[str, list[dict[str, float]]] = {mode: [] for mode in modes}
+    for number in range(rounds):
+        for mode in list(modes)[:: (-1) ** number]:  # whatever drifts meanwhile favours no mode
+            config = bench_config(model, MODES[mode], completions=completions, length=length, steps=steps)
+            taken, log = _run(config, plain=MODES[mode] is None)
+            seconds[mode] += taken
+            logged[mode] += log
+    return [_row(mode, seconds, logged[mode]) for mode in modes]
+
+
+def bench_config(model: str, rollouts: dict[str, Any] | None, *, completions: int, length: int, steps: int) -> Config:
+    return parse_config(
+        {
+            "model": {"name": model, "dtype": "float32"},
+            "data": {"num_problems": 64, "held_out": 0},
+            "trainer": {
+                "max_steps": steps + 2,
+                "per_device_train_batch_size": completions,
+                "num_generations": 8 if completions % 8 == 0 else completions,
+                "max_completion_length": length,
+                "save_steps": steps + 3,
+            },
+            "rollouts": {"threads": 1, **(rollouts or {})},
+        }
+    )
+
+
+def _run(config: Config, *, plain: bool) -> tuple[list[float], list[dict[str, float]]]:
+    clock = StepClock()
+    with tempfile.TemporaryDirectory() as folder:
+        if plain:
+            trainer = _plain_trainer(config, Path(folder), clock)
+            trainer.train()
+        else:
+            trainer = build_trainer(config, Path(folder), load_problems(config.data).train, [clock])
+            try:
+                trainer.train()
+            finally:
+                trainer.rollouts.close()
+    lines = [line for line in trainer.state.log_history if "loss" in line]
+    return clock.seconds(warm_up=1), lines[2:]
+
+
+def _plain_trainer(config: Config, folder: Path, clock: StepClock) -> GRPOTrainer:
+    """TRL as it comes: its own generation, no credit, no record, no ledger."""
+    model, tokenizer = load_model(config.model.name), load_tokenizer(config.model.name)
+    model.name_or_path = model_path(config.model.name)
+    rewards, weights = reward_functions(config.rewards)
+    arguments = grpo_arguments(config, folder=folder, bf16=False)
+    arguments.reward_weights = weights
+    trainer = GRPOTrainer(
+        model=model,
+        args=arguments,
+        processing_class=tokenizer,
+        train_dataset=as_dataset(load_problems(config.data).train),
+        reward_funcs=rewards,
+        peft_config=lora_config(config.lora),
+        callbacks=[clock],
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def _row(mode: str, seconds: dict[str, list[float]], log: list[dict[str, float]]) -> dict[str, Any]:
+    own = statistics.median(seconds[mode])
+    row: dict[str, Any] = {
+        "mode": mode,
+        "step_seconds": round(own, 4),
+        "step_seconds_spread": [round(min(seconds[mode]), 4), round(max(seconds[mode]), 4)],
+    }
+    for other in ("plain TRL", "synchronous"):
+        row[f"ratio_to_{other}"] = round(own / statistics.median(seconds[other]), 4) if other in seconds else None
+    for name, key in (
+        ("waiting_seconds", "sync/wait_seconds"),
+        ("sampling_seconds", "sync/sampling_seconds"),
+        ("publish_seconds", "sync/publish_seconds"),
+        ("adapter_bytes", "sync/bytes"),
+        ("lag", "sync/staleness_mean"),
+    ):
+        values = [line[key] for line in log if key in line]
+        row[name] = round(statistics.median(values), 4) if values else None
+    return row

@@ -1,0 +1,45 @@
+"""`heed bench rollouts`: medians, ratios and what a row says; the trainings themselves are tiny."""
+
+import pytest
+
+from launch.bench_rollouts import MODES, StepClock, _row, bench_config, bench_rollouts
+
+
+def test_a_row_compares_medians():
+    seconds = {"plain TRL": [1.0, 2.0, 9.0], "synchronous": [2.5, 2.2, 2.1], "overlapped": [1.1]}
+    log = [
+        {"sync/wait_seconds": 0.5, "sync/staleness_mean": 1.0},
+        {"sync/wait_seconds": 0.7, "sync/staleness_mean": 1.0},
+    ]
+    row = _row("overlapped", seconds, log)
+    assert row["step_seconds"] == 1.1
+    assert row["ratio_to_plain TRL"] == 0.55
+    assert row["ratio_to_synchronous"] == 0.5
+    assert row["waiting_seconds"] == pytest.approx(0.6)
+    assert row["lag"] == 1.0
+    assert row["adapter_bytes"] is None
+    assert _row("synchronous", seconds, [])["step_seconds_spread"] == [2.1, 2.5]
+
+
+def test_the_clock_leaves_out_what_warms_up():
+    clock = StepClock()
+    clock.ends = [10.0, 13.0, 14.0, 16.0]
+    assert clock.seconds(warm_up=1) == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("mode", [mode for mode in MODES if MODES[mode] is not None])
+def test_every_mode_is_a_config(mode):
+    config = bench_config("tiny", MODES[mode], completions=16, length=8, steps=2)
+    assert config.rollouts.workers == 1
+    assert config.rollouts.threads == 1
+
+
+@pytest.mark.slow
+def test_a_small_bench_measures_every_mode():
+    rows = bench_rollouts("tiny", completions=8, length=8, steps=2, rounds=1)
+    assert [row["mode"] for row in rows] == list(MODES)
+    by_mode = {row["mode"]: row for row in rows}
+    assert by_mode["plain TRL"]["lag"] is None
+    assert by_mode["synchronous"]["lag"] == 0.0
+    assert by_mode["overlapped"]["lag"] == 1.0
+    assert all(row["step_seconds"] > 0 for row in rows)
