@@ -226,15 +226,18 @@ class Dispatcher:
     def _reissue(self, unit: Unit, worker: str, cause: str) -> None:
         self._state.tries[unit] += 1
         if self._state.tries[unit] < self.settings.tries:
-            log.warning("%s, %s: %s; the unit is sampled again", worker, unit, cause)
+            log.warning("%s, %s: %s; it is sampled again", worker, self._told(unit), cause)
             self.figures.reissued += 1
             if self.notes is not None:
                 self.notes.reissued(unit, f"{worker}: {cause}")
             self._state.queue.appendleft(unit)
             return
         reason = f"failed {self.settings.tries} times, last on {worker}: {cause}"
-        log.warning("%s is dropped: it %s", unit, reason)
+        log.warning("%s is dropped: it %s", self._told(unit), reason)
         self._settle(unit, Dropped(reason=reason))
+
+    def _told(self, unit: Unit) -> str:
+        return str(unit) if self.notes is None else self.notes.describe(unit)
 
     def _give_up(self, slot: _Slot, cause: str) -> None:
         self._slots.remove(slot)

@@ -97,6 +97,11 @@ class Ledger:
         """By whom, and with the adapter of which digest."""
         self._note_unit("sampled", unit, f"{worker} {digest}".rstrip())
 
+    def describe(self, unit: Unit) -> str:
+        """The unit, the step under way and its problems' ids."""
+        problems = self.problem_ids(range(unit.position, unit.position + len(unit.prompts)))
+        return f"{unit}, step {self.step}, problem {', '.join(problems)}"
+
     def drop_unit(self, unit: Unit, reason: str) -> None:
         self._note_unit("dropped", unit, reason)
 

@@ -130,7 +130,7 @@ def connect(settings: Settings, *, workers: int) -> Connection:
 def _start(settings: Settings, **sizes: int) -> None:
     import ray
 
-    with _patience(settings.start_limit):
+    with patience(settings.start_limit):
         try:
             ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR", **sizes)
         except Exception as error:  # Ray raises no other class here
@@ -140,7 +140,7 @@ def _start(settings: Settings, **sizes: int) -> None:
 
 
 @contextmanager
-def _patience(seconds: float) -> Iterator[None]:
+def patience(seconds: float) -> Iterator[None]:
     """Stretch the 30 s that Ray gives itself to start, which a busy machine misses (a constant in Ray 2.60)."""
     from ray._private import node
 
@@ -154,7 +154,7 @@ def _patience(seconds: float) -> Iterator[None]:
         def monotonic() -> float:
             return time.monotonic() * 30.0 / max(seconds, 30.0)
 
-    node.time = SlowClock()
+    node.time = SlowClock()  # pyright: ignore[reportAttributeAccessIssue]
     try:
         yield
     finally:

@@ -128,10 +128,10 @@ class Rollouts:
         self._dropped_groups += len(unit.prompts)
         allowed = self.max_dropped * planned_groups(trainer, self._groups)
         if self._dropped_groups > allowed:
-            problems = self.ledger.problem_ids(unit_positions(unit)) if self.ledger is not None else []
+            told = str(unit) if self.ledger is None else self.ledger.describe(unit)
             raise RunFailure(
-                f"{unit}, problem {', '.join(problems) or 'unknown'}, {outcome.reason}; {self._dropped_groups} groups "
-                f"are dropped, rollouts.max_dropped={self.max_dropped:g} of the run's allows {allowed:g}"
+                f"{told}: {outcome.reason}; {self._dropped_groups} groups are dropped, "
+                f"rollouts.max_dropped={self.max_dropped:g} of the run's allows {allowed:g}"
             )
 
     def _answer(self, units: list[Unit], outcomes: list[Sampled | Dropped]) -> dict[str, list]:

@@ -38,6 +38,10 @@ class Notes(Protocol):
 
     def reissued(self, unit: Unit, cause: str) -> None: ...
 
+    def describe(self, unit: Unit) -> str:
+        """The unit as a person would look for it: its step and its problems."""
+        ...
+
 
 @runtime_checkable
 class Sampler(Protocol):

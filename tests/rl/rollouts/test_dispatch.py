@@ -102,6 +102,9 @@ class Notes:
     def reissued(self, unit: Unit, cause: str) -> None:
         self.causes.append((unit.position, cause))
 
+    def describe(self, unit: Unit) -> str:
+        return f"{unit}, problem p{unit.position}"
+
 
 def run(crew: FakeCrew, units: list[Unit], *, workers: int = 2, notes: Notes | None = None, **settings: Any) -> list:
     """What became of units that are sampled with a policy published before."""
@@ -134,7 +137,8 @@ def test_a_dead_worker_s_unit_goes_out_again_and_the_worker_is_replaced(caplog):
     assert isinstance(outcome, Sampled)
     assert crew.spawned == ["worker-0.0"] * 2
     assert notes.causes == [(0, "worker-0.0: ActorDiedError: killed")]
-    assert "worker-0.0, group 0 (policy version 0): ActorDiedError: killed; the unit is sampled again" in caplog.text
+    told = "worker-0.0, group 0 (policy version 0), problem p0: ActorDiedError: killed; it is sampled again"
+    assert told in caplog.text
 
 
 def test_a_worker_that_only_raised_is_kept():

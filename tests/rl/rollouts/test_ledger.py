@@ -95,6 +95,12 @@ def test_a_reissue_is_noted_and_counts_nothing(ledger):
     assert ledger.totals() == Totals(dispatched=4, trained=0, dropped=0)
 
 
+def test_a_unit_is_described_by_its_step_and_its_problems(ledger):
+    ledger.step = 3
+    ledger.dispatch(unit(4, groups=2), ["a", "b"])
+    assert ledger.describe(unit(4, groups=2)) == "groups 4 to 5 (policy version 0), step 3, problem a, b"
+
+
 def test_a_rewind_takes_back_what_came_later_and_counts_what_was_trained(ledger):
     ledger.step = 1
     train_whole(ledger, 0)

@@ -8,7 +8,7 @@ import pytest
 from rl.config import Rollouts as Settings
 from rl.rollouts.attest import attest, pack
 from rl.rollouts.dispatch import Dispatcher
-from rl.rollouts.pool import LOOPBACK, RayCrew, connect
+from rl.rollouts.pool import LOOPBACK, RayCrew, connect, patience
 from rl.rollouts.sampler import Sampled
 from rl.types import Unit
 from tests.rl.rollouts.toy import NODE, ToyRecipe, toy_adapter
@@ -42,15 +42,17 @@ def test_a_lost_node_s_units_are_sampled_on_another(tmp_path, monkeypatch):
     import ray
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(
-        initialize_head=True,
-        head_node_args={"num_cpus": 0, "include_dashboard": False, "_system_config": NOTICE_SOON},
-    )
+    with patience(DEADLINE):
+        cluster = Cluster(
+            initialize_head=True,
+            head_node_args={"num_cpus": 0, "include_dashboard": False, "_system_config": NOTICE_SOON},
+        )
+        # both workers fit on either node: what the lost one sampled, the other can
+        nodes = {
+            name: cluster.add_node(num_cpus=2, resources={"rollout": 2}, env_vars={NODE: name})
+            for name in ("one", "two")
+        }
     try:
-        nodes = {}
-        for name in ("one", "two"):
-            # two workers fit on either node, but one by one they are spread
-            nodes[name] = cluster.add_node(num_cpus=2, resources={"rollout": 2}, env_vars={NODE: name})
         settings = Settings(
             workers=2,
             cpus=1.0,

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from rl.config import Rollouts as Settings
@@ -30,7 +31,8 @@ def connection() -> Iterator[Connection]:
     connection = connect(SETTINGS, workers=20)
     yield replace(connection, ours=False)  # no test of a crew ends it
     ray.shutdown()
-    assert list(session_processes(connection.session)) == []
+    _, left = psutil.wait_procs(list(session_processes(connection.session)), timeout=60.0)
+    assert left == []
 
 
 def make_unit(position: int, *, version: int = 0) -> Unit:

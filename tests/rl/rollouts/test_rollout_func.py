@@ -4,10 +4,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from rl.failures import RunFailure
 from rl.models import load_model, load_tokenizer
 from rl.rollouts.engine_hf import TransformersEngine
 from rl.rollouts.local import InProcess
 from rl.rollouts.rollout_func import Rollouts, first_position, generation_batch
+from rl.rollouts.sampler import Dropped
 from rl.types import Sample, Unit
 
 PROMPTS = ["Write about the rain.", "Explain why the sky is blue.", "Describe a garden."]
@@ -39,12 +41,15 @@ def make_trainer(
     num_iterations: int = 1,
     rank: int = 0,
     ranks: int = 1,
+    max_steps: int = 10,
 ) -> SimpleNamespace:
     """What rollouts ask of a trainer."""
     return SimpleNamespace(
         _step=micro_step,
         num_iterations=num_iterations,
-        args=SimpleNamespace(steps_per_generation=steps_per_generation),
+        args=SimpleNamespace(
+            steps_per_generation=steps_per_generation, gradient_accumulation_steps=1, max_steps=max_steps
+        ),
         state=SimpleNamespace(global_step=global_step),
         accelerator=SimpleNamespace(num_processes=ranks, process_index=rank),
         _log_metric=lambda name, value: None,
@@ -104,3 +109,50 @@ def test_a_unit_s_tokens_do_not_depend_on_the_units_around_it():
     assert alone == together[4:]
     elsewhere = rollouts(repeated(PROMPTS[2:]), make_trainer(micro_step=1))["completion_ids"]
     assert elsewhere != alone
+
+
+class Poisoned(InProcess):
+    """Drops the units at some positions."""
+
+    def __init__(self, engine, positions: set[int]):
+        super().__init__(engine)
+        self.positions = positions
+
+    def collect(self, units):
+        return [
+            Dropped(reason="failed 3 times") if unit.position in self.positions else self._sample(unit)
+            for unit in units
+        ]
+
+
+def poisoned_rollouts(positions: set[int], *, max_dropped: float) -> Rollouts:
+    return Rollouts(
+        Poisoned(Recorder(), positions),
+        load_tokenizer("tiny"),
+        num_generations=2,
+        groups_per_unit=1,
+        seed=5,
+        max_dropped=max_dropped,
+    )
+
+
+def test_a_dropped_group_is_stood_in_for_by_rows_that_teach_nothing():
+    rollouts = poisoned_rollouts({1}, max_dropped=0.5)
+    out = rollouts(repeated(PROMPTS), make_trainer())
+    eos = load_tokenizer("tiny").eos_token_id
+    # the rows of a group are equal, so their advantages are 0, and none of their tokens is trained
+    assert out["completion_ids"] == [[0], [0], [eos], [eos], [2], [2]]
+    assert out["env_mask"] == [[1], [1], [0], [0], [1], [1]]
+    assert rollouts.positions == [0, 0, -1, -1, 2, 2]
+
+
+def test_without_a_dropped_group_trl_gets_no_mask():
+    assert "env_mask" not in poisoned_rollouts(set(), max_dropped=0.0)(repeated(PROMPTS), make_trainer())
+
+
+def test_more_dropped_groups_than_allowed_stop_the_run():
+    # 10 batches of 3 groups are planned: a tenth of them is three
+    rollouts = poisoned_rollouts({0, 1, 2, 3}, max_dropped=0.1)
+    rollouts(repeated(PROMPTS), make_trainer(max_steps=10))
+    with pytest.raises(RunFailure, match=r"group 3 .*: failed 3 times; 4 groups are dropped, .*=0.1 .*allows 3"):
+        rollouts(repeated(PROMPTS), make_trainer(max_steps=10, micro_step=1))
