@@ -11,6 +11,7 @@ from typing import Any
 from rl.config import Rollouts as Settings
 from rl.failures import RunFailure
 from rl.rollouts.crew import Failed
+from rl.rollouts.session import ending_children_on_error
 from rl.rollouts.worker import Reply, Worker
 from rl.types import Unit
 
@@ -130,7 +131,7 @@ def connect(settings: Settings, *, workers: int) -> Connection:
 def _start(settings: Settings, **sizes: int) -> None:
     import ray
 
-    with patience(settings.start_limit):
+    with patience(settings.start_limit), ending_children_on_error():
         try:
             ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR", **sizes)
         except Exception as error:  # Ray raises no other class here

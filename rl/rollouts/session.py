@@ -2,8 +2,8 @@
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -35,13 +35,28 @@ def end_recorded_session(folder: Path) -> int:
 def end_session(session: str) -> int:
     """End the session's processes, politely first; return how many there were."""
     processes = list(session_processes(session))
+    end_processes(processes)
+    return len(processes)
+
+
+def end_processes(processes: Sequence[psutil.Process]) -> None:
     for process in processes:
         _signal(process, "terminate")
     _, stubborn = psutil.wait_procs(processes, timeout=5.0)
     for process in stubborn:
         _signal(process, "kill")
     psutil.wait_procs(stubborn, timeout=5.0)
-    return len(processes)
+
+
+@contextmanager
+def ending_children_on_error() -> Iterator[None]:
+    """A start that fails half-way leaves none of the processes that it had begun."""
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    try:
+        yield
+    except BaseException:
+        end_processes([child for child in psutil.Process().children(recursive=True) if child.pid not in before])
+        raise
 
 
 def session_processes(session: str) -> Iterator[psutil.Process]:
