@@ -16,6 +16,7 @@ from rl.rollouts.session import FILE, session_processes
 from rl.run import train
 from rl.settings import load_config
 from tests.rl.chaos_driver import PHASES
+from tests.rl.ray_here import one_ray
 from tests.rl.training import EVEN_SHARE, Outcome, credit_trainer, outcome, tiny_config
 
 pytestmark = [
@@ -102,15 +103,9 @@ def test_a_run_killed_at_random_points_ends_as_an_undisturbed_one(round_, undist
 
 
 @pytest.fixture(scope="module")
-def one_ray() -> Iterator[None]:
-    import ray
-
-    from rl.config import Rollouts
-    from rl.rollouts.pool import connect
-
-    connect(Rollouts(workers=1, cpus=0.1, object_store_mb=80), workers=20)
-    yield
-    ray.shutdown()
+def ray_is_here() -> Iterator[None]:
+    with one_ray():
+        yield
 
 
 def small_config(workers: int) -> Any:
@@ -150,7 +145,7 @@ class _With:
         return getattr(self._sampler, name)
 
 
-def test_six_dead_workers_change_no_bit(one_ray, tmp_path):
+def test_six_dead_workers_change_no_bit(ray_is_here, tmp_path):
     expected, _ = trained(small_config(0), tmp_path / "undisturbed")
     kills = dict.fromkeys(range(STEPS), 0)
     disturbed, trainer = trained(small_config(1), tmp_path / "disturbed", kills)
@@ -162,7 +157,7 @@ def test_six_dead_workers_change_no_bit(one_ray, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("round_", range(4))
-def test_workers_that_die_at_random_change_no_bit(round_, one_ray, tmp_path):
+def test_workers_that_die_at_random_change_no_bit(round_, ray_is_here, tmp_path):
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     draw = random.Random(seed)

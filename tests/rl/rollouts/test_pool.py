@@ -1,11 +1,9 @@
 """The pool on real Ray: workers die, hang, get damaged adapters; units are sampled all the same, or names are told."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from rl.config import Rollouts as Settings
@@ -14,8 +12,8 @@ from rl.rollouts.attest import attest, pack
 from rl.rollouts.dispatch import Dispatcher
 from rl.rollouts.pool import Connection, RayCrew, connect
 from rl.rollouts.sampler import Dropped, Sampled
-from rl.rollouts.session import session_processes
 from rl.types import Unit
+from tests.rl.ray_here import one_ray
 from tests.rl.rollouts.toy import ToyRecipe, toy_adapter
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # Ray leaves sockets to the garbage collector
@@ -25,14 +23,8 @@ SETTINGS = Settings(workers=2, cpus=0.1, object_store_mb=80, start_limit=240.0, 
 
 @pytest.fixture(scope="module")
 def connection() -> Iterator[Connection]:
-    """One Ray for all tests here; afterwards none of its processes is left."""
-    import ray
-
-    connection = connect(SETTINGS, workers=20)
-    yield replace(connection, ours=False)  # no test of a crew ends it
-    ray.shutdown()
-    _, left = psutil.wait_procs(list(session_processes(connection.session)), timeout=60.0)
-    assert left == []
+    with one_ray() as connection:
+        yield connection
 
 
 def make_unit(position: int, *, version: int = 0) -> Unit:

@@ -6,6 +6,7 @@ import pytest
 
 from rl.config import Config
 from rl.grpo import CreditGRPOTrainer
+from tests.rl.ray_here import one_ray
 from tests.rl.training import Outcome, credit_trainer, outcome, tiny_config
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # Ray leaves sockets to the garbage collector
@@ -14,15 +15,9 @@ ROLLOUTS = {"groups_per_unit": 1, "cpus": 0.1, "object_store_mb": 80}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def one_ray() -> Iterator[None]:
-    import ray
-
-    from rl.config import Rollouts
-    from rl.rollouts.pool import connect
-
-    connect(Rollouts(workers=1, cpus=0.1, object_store_mb=80), workers=20)
-    yield
-    ray.shutdown()
+def ray_is_here() -> Iterator[None]:
+    with one_ray():
+        yield
 
 
 def config_with(workers: int, **rollouts) -> Config:
