@@ -11,7 +11,6 @@ from rl.rollouts.dispatch import Dispatcher
 from rl.rollouts.pool import LOOPBACK, RayCrew, connect, patience
 from rl.rollouts.sampler import Sampled
 from rl.types import Unit
-from tests.rl.ray_here import agent_ports, head_arguments
 from tests.rl.rollouts.toy import NODE, ToyRecipe, toy_adapter
 
 pytestmark = [
@@ -44,10 +43,13 @@ def test_a_lost_node_s_units_are_sampled_on_another(tmp_path, monkeypatch):
     from ray.cluster_utils import Cluster
 
     with patience(DEADLINE):
-        cluster = Cluster(initialize_head=True, head_node_args=head_arguments(num_cpus=0, _system_config=NOTICE_SOON))
+        cluster = Cluster(
+            initialize_head=True,
+            head_node_args={"num_cpus": 0, "include_dashboard": False, "_system_config": NOTICE_SOON},
+        )
         # both workers fit on either node: what the lost one sampled, the other can
         nodes = {
-            name: cluster.add_node(num_cpus=2, resources={"rollout": 2}, env_vars={NODE: name}, **agent_ports())
+            name: cluster.add_node(num_cpus=2, resources={"rollout": 2}, env_vars={NODE: name})
             for name in ("one", "two")
         }
     try:
