@@ -56,8 +56,8 @@ def _train(config: Config) -> Path:
     callbacks = [MetricsCallback(metrics), interrupt, progress]
     if config.rewards.collapse_fall is not None:
         callbacks.append(CollapseWatch(config.rewards, metrics, console))
-    keep_own_code(config.rewards, folder)
     with telling_the_way_on(folder), building(config, folder, problems, callbacks) as trainer:
+        keep_own_code(config.rewards, folder)
         before = score_base(config, trainer, problems, folder)
         progress.held_out = before and before.summary()["pass_rate"]
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
