@@ -113,7 +113,7 @@ def _plain_trainer(config: Config, folder: Path, clock: StepClock) -> GRPOTraine
         args=arguments,
         processing_class=tokenizer,
         train_dataset=as_dataset(load_problems(config.data).train),
-        reward_funcs=rewards,
+        reward_funcs=[*rewards],
         peft_config=lora_config(config.lora),
         callbacks=[clock],
     )

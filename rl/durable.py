@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,11 +17,8 @@ from rl.rollouts.ledger import Ledger, Totals
 from rl.rollouts.order import DataOrder, EpochOrder
 from rl.rollouts.rollout_func import NO_POSITION, Rollouts, micro_steps_per_batch
 
-if TYPE_CHECKING:
-    from trl.trainer.grpo_trainer import GRPOTrainer as Base
-else:
-    Base = object
-
+Base: Any = object
+"""Stands for TRL's trainer, which is met in `rl/grpo.py` only."""
 
 log = logging.getLogger("heed.resume")
 
@@ -30,6 +27,7 @@ class Durable(Base):
     """To be mixed into TRL's trainer, before it."""
 
     rollouts: Rollouts
+    _buffered_inputs: Any
 
     def know_the_order(self) -> None:
         """Tell the rollouts what comes next."""

@@ -1,5 +1,6 @@
 """The pool: workers as Ray actors, on this machine or on a cluster."""
 
+import logging
 import math
 import os
 import time
@@ -128,12 +129,14 @@ def connect(settings: Settings, *, workers: int) -> Connection:
     return Connection(session=context.get_session_name(), address=context.gcs_address, ours=ours)
 
 
-def _start(settings: Settings, **sizes: int) -> None:
+def _start(settings: Settings, **sizes: Any) -> None:
     import ray
 
     with patience(settings.start_limit), ending_children_on_error():
         try:
-            ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR", **sizes)
+            ray.init(
+                address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR, **sizes
+            )
         except Exception as error:  # Ray raises no other class here
             raise RunFailure(
                 f"Ray did not start on this machine within rollouts.start_limit={settings.start_limit:g} s: {error}"
@@ -143,7 +146,9 @@ def _start(settings: Settings, **sizes: int) -> None:
 @contextmanager
 def patience(seconds: float) -> Iterator[None]:
     """Stretch the 30 s that Ray gives itself to start, which a busy machine misses (a constant in Ray 2.60)."""
-    from ray._private import node
+    from ray._private import node as ray_node
+
+    node: Any = ray_node
 
     class SlowClock:
         """The module `time`, whose seconds last longer."""
@@ -155,7 +160,7 @@ def patience(seconds: float) -> Iterator[None]:
         def monotonic() -> float:
             return time.monotonic() * 30.0 / max(seconds, 30.0)
 
-    node.time = SlowClock()  # pyright: ignore[reportAttributeAccessIssue]
+    node.time = SlowClock()
     try:
         yield
     finally:
@@ -166,7 +171,7 @@ def _join(address: str) -> None:
     import ray
 
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError) as error:
         raise RunFailure(
             f"rollouts.address={address}: no Ray cluster answers there ({error}); null starts one on this machine"
