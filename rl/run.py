@@ -6,13 +6,13 @@ from typing import Any
 
 from rich.console import Console
 
+from rl.adapted import AdaptedTrainer
 from rl.atomic import write_json
 from rl.build import build_trainer
 from rl.collapse_watch import CollapseWatch
 from rl.config import Config
-from rl.datasets import Problems, load_problems
+from rl.datasets import Pairs, Problems, load_training
 from rl.evaluate import Evaluation, load_evaluation, paired_gain
-from rl.grpo import CreditGRPOTrainer
 from rl.interrupt import InterruptCallback
 from rl.journal import Journal, read_journal
 from rl.look import show_answers, show_credit, show_gain
@@ -35,7 +35,7 @@ def train(config: Config) -> Path:
 
 def _train(config: Config) -> Path:
     console = Console()
-    problems = load_problems(config.data)
+    problems = load_training(config)
     folder, checkpoint = open_run(config)
     prepare_trackers(config.tracking)
     interrupt, progress = InterruptCallback(), ProgressCallback(console)
@@ -55,7 +55,7 @@ def _train(config: Config) -> Path:
     return folder
 
 
-def score_base(config: Config, trainer: CreditGRPOTrainer, problems: Problems, folder: Path) -> Evaluation | None:
+def score_base(config: Config, trainer: AdaptedTrainer, problems: Problems | Pairs, folder: Path) -> Evaluation | None:
     """The base model's held-out answers, computed once a run and kept in its folder."""
     if not problems.held_out:
         return None
@@ -69,14 +69,16 @@ def score_base(config: Config, trainer: CreditGRPOTrainer, problems: Problems, f
 
 
 def train_seconds(folder: Path) -> float:
-    """Seconds spent in optimizer steps and their rollouts, interrupted runs included."""
-    return round(sum(line.get("step_time", 0.0) for line in read_journal(folder / "metrics.jsonl")), 1)
+    """Seconds spent in optimizer steps and their rollouts, interrupted runs included; DPO logs only its whole time."""
+    lines = read_journal(folder / "metrics.jsonl")
+    stepped, whole = (sum(line.get(name, 0.0) for line in lines) for name in ("step_time", "train_runtime"))
+    return round(stepped or whole, 1)
 
 
 def conclude(
     config: Config,
-    trainer: CreditGRPOTrainer,
-    problems: Problems,
+    trainer: AdaptedTrainer,
+    problems: Problems | Pairs,
     folder: Path,
     before: Evaluation | None,
     console: Console,

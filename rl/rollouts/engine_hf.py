@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from peft import PeftModel
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import (
     DynamicCache,
     GenerationConfig,
@@ -42,7 +42,7 @@ class TransformersEngine:
     def sample(self, unit: Unit) -> list[Sample]:
         """One sample a row, groups in order, each group's samples in order."""
         sampler = SeededSampler(row_uniforms(unit, self.max_completion_length), temperature=self.temperature)
-        with torch.no_grad(), _evaluating(self.model), _whole_distribution(self.model), _torch_threads(self.threads):
+        with torch.no_grad(), evaluating(self.model), _whole_distribution(self.model), _torch_threads(self.threads):
             ids_BL, mask_BL, cache = self._prefill(unit)
             sequences = self.model.generate(
                 input_ids=ids_BL,
@@ -100,7 +100,8 @@ class TransformersEngine:
 
 
 @contextmanager
-def _evaluating(model: PreTrainedModel):
+def evaluating(model: nn.Module):
+    """Dropout off in the block."""
     was_training = model.training
     model.eval()
     try:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from rl.credit.promises import spread
+from rl.credit.assigner import Assigned
 from tests.reference import grpo_loss, token_loss
 from tests.rl.training import credit_trainer, tiny_config
 
@@ -24,17 +24,14 @@ class GivenWeights:
     def __init__(self, weights: Tensor):
         self.given = weights
 
-    def listening(self, model: Any):
+    def listening(self, model: Any, *, step: int, spans: Any):
         return nullcontext()
 
-    def weights(self, view: Any, *, step: int, micro_step: int) -> Tensor:
-        return self.given
+    def listens_in(self, step: int) -> bool:
+        return False
 
-    def metrics(self, view: Any, weights: Tensor) -> dict[str, float]:
-        return {}
-
-    def advantages(self, advantages: Tensor, weights: Tensor, mask: Tensor) -> Tensor:
-        return spread(advantages, weights, mask, sign="both")
+    def assign(self, view: Any, advantages: Tensor, ids: Tensor, *, step: int, micro_step: int) -> Assigned:
+        return Assigned(advantages=advantages * self.given, shares=self.given, chosen=self.given, figures={})
 
 
 def make_batch(generator: torch.Generator, policy: Tensor) -> dict[str, Tensor]:
