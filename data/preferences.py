@@ -132,6 +132,16 @@ def pair_from_row(row: Mapping[str, Any]) -> PreferencePair:
     return _pair(problem, answers[0], answers[1], row.get("pair_kind") or "best_worst")
 
 
+def plain_pair_from_row(row: Mapping[str, Any]) -> PreferencePair:
+    """Read a row in TRL's preference columns whose prompt states no constraint: nobody but its author judged it."""
+    problem = from_row({name: value for name, value in row.items() if name not in PAIR_COLUMNS})
+    chosen, rejected = (
+        Answer(text=_answer_text(row, name), verdicts=(), score=score)
+        for name, score in (("chosen", 1.0), ("rejected", 0.0))
+    )
+    return PreferencePair(problem=problem, chosen=chosen, rejected=rejected, kind="best_worst", differs_on=())
+
+
 PAIR_COLUMNS = frozenset(
     f"{name}{suffix}" for name in ("chosen", "rejected") for suffix in ("", "_score", "_verdicts")
 ) | {"pair_kind", "differs_on"}

@@ -14,7 +14,7 @@ from rl.arguments import grpo_arguments
 from rl.build import build_trainer
 from rl.config import Config
 from rl.datasets import as_dataset, load_problems
-from rl.grpo import GRPOTrainer
+from rl.grpo import CreditGRPOTrainer, GRPOTrainer
 from rl.lora import lora_config
 from rl.models import load_model, load_tokenizer, model_path
 from rl.scoring import reward_functions
@@ -93,6 +93,7 @@ def _run(config: Config, *, plain: bool) -> tuple[list[float], list[dict[str, fl
             trainer.train()
         else:
             trainer = build_trainer(config, Path(folder), load_problems(config.data).train, [clock])
+            assert isinstance(trainer, CreditGRPOTrainer)
             try:
                 trainer.train()
             finally:

@@ -1,4 +1,4 @@
-"""`heed bench`: what a feature costs, and what a model can do, measured."""
+"""`heed bench`: what a feature costs or brings, and what a model can do, measured."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +9,7 @@ from rich.console import Console
 from launch.environment import prepare_environment
 from launch.output import AsJson, echo_json, talking_on_stderr
 
-app = typer.Typer(help="Measure what a feature costs, or what a model can do.", no_args_is_help=True)
+app = typer.Typer(help="Measure what a feature costs or brings, or what a model can do.", no_args_is_help=True)
 
 
 @app.command()
@@ -67,6 +67,29 @@ def levels(
             model, prompts=prompts, seed=seed, max_tokens=max_tokens, batch_size=batch_size, output=output
         )
         show_levels(result, Console())
+
+
+@app.command()
+def credit(
+    rules: Annotated[
+        str, typer.Option(help="Rules, comma between; NAME:raw does without credit.preserve_mass. uniform is added.")
+    ] = "random,entropy,local_chunk,global_anchor,coupled,coupled:raw",
+    task: Annotated[str, typer.Option(help="chain: sums worked out step by step by a model of 1.2 M parameters.")] = (
+        "chain"
+    ),
+    seeds: Annotated[int, typer.Option(help="Trainings of each rule.")] = 3,
+    steps: Annotated[int, typer.Option(help="Optimizer steps of each.")] = 120,
+    folder: Annotated[Path, typer.Option(help="Where arms are kept; run it again to go on where it stopped.")] = Path(
+        "runs/bench-credit"
+    ),
+    as_json: AsJson = False,
+) -> None:
+    """Credit rules against `uniform` and their controls: same data, same seeds, same number of rollouts."""
+    prepare_environment()
+    from launch.bench_credit import Budget, bench_credit
+
+    with talking_on_stderr(as_json):
+        result = bench_credit(task, rules.split(","), seeds, folder=folder, budget=Budget(steps=steps))
     if as_json:
         echo_json(result)
 

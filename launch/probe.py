@@ -20,7 +20,7 @@ from launch.probed_text import ProbedText, probed_text
 from rl.atomic import write_json, write_text
 from rl.config import Credit, Probe
 from rl.credit.assigner import CreditAssigner
-from rl.credit.rules import View
+from rl.credit.view import View
 from rl.models import load_model, load_tokenizer
 
 # Axes: S tokens of prompt and completion, T of the completion, C constraints; all of one text, so B = 1.
@@ -93,7 +93,7 @@ def _page(model: str, text: ProbedText, plan: ProbePlan, readings: Readings, spa
     rhythm = find_rhythm(waad, fai, mask)
     # The rule looks at no entropy.
     view = View(mask=mask, entropy=torch.zeros_like(fai), fai=fai, waad=waad)
-    credit = CreditAssigner(Credit(rule="coupled"), Probe(), seed=0).weights(view, step=0, micro_step=0)
+    credit = CreditAssigner(Credit(rule="coupled"), Probe(), seed=0).weights(view, step=0, micro_step=0)[:, 0]
     values = {
         "FAI": readings.fai[0],
         "WAAD": readings.waad[0],

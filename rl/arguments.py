@@ -1,12 +1,15 @@
-"""TRL's arguments: the one place where a config becomes a GRPOConfig."""
+"""TRL's arguments: the one place where a config becomes a GRPOConfig or a DPOConfig."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.grpo_config import GRPOConfig
 
-from rl.config import Config
+from rl.config import GRPO_ONLY, Config
+
+Arguments = TypeVar("Arguments", GRPOConfig, DPOConfig)
 
 
 def grpo_arguments(config: Config, *, folder: Path, bf16: bool) -> GRPOConfig:
@@ -15,10 +18,21 @@ def grpo_arguments(config: Config, *, folder: Path, bf16: bool) -> GRPOConfig:
     Every field of `config.trainer` is stated under its own name, `loss_type`, `scale_rewards` and `beta` with them, so
     that a default that changes upstream cannot change an experiment. Raises ValueError when TRL refuses the settings.
     """
+    return _built(GRPOConfig, {**config.trainer.model_dump(), **_common(config, folder=folder, bf16=bf16)})
+
+
+def dpo_arguments(config: Config, *, folder: Path, bf16: bool) -> DPOConfig:
+    """The same for DPO: `config.dpo`, and what of `config.trainer` both have."""
+    shared = {name: value for name, value in config.trainer.model_dump().items() if name not in GRPO_ONLY}
+    settings = config.dpo.model_dump()
+    lists = {name: settings[name] and list(settings[name]) for name in ("loss_type", "loss_weights")}
+    return _built(DPOConfig, {**shared, **settings, **lists, **_common(config, folder=folder, bf16=bf16)})
+
+
+def _common(config: Config, *, folder: Path, bf16: bool) -> dict[str, Any]:
     cuda = torch.cuda.is_available()
-    stated: dict[str, Any] = {
+    return {
         **config.trl,
-        **config.trainer.model_dump(),
         # transformers 5.23 renames the field and warns whenever only the old name is set.
         "activation_checkpointing": config.trainer.gradient_checkpointing,
         **({"multi_objective_aggregation": "normalize_then_sum"} if config.rewards.balance else {}),
@@ -35,7 +49,10 @@ def grpo_arguments(config: Config, *, folder: Path, bf16: bool) -> GRPOConfig:
         "disable_tqdm": True,
         "save_strategy": "steps",
     }
+
+
+def _built(kind: type[Arguments], stated: dict[str, Any]) -> Arguments:
     try:
-        return GRPOConfig(**stated)
+        return kind(**stated)
     except (TypeError, ValueError) as error:
         raise ValueError(f"TRL refuses these settings: {error}") from error

@@ -1,21 +1,30 @@
 """Building: the policy, its engine and its trainer, from the config."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
+from peft import PeftModel
+from rich.console import Console
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback, TrainerCallback
 
+from data.preferences import PreferencePair
 from data.problems import Problem
-from rl.arguments import grpo_arguments
+from rl.arguments import dpo_arguments, grpo_arguments
 from rl.balancing import Balancing
-from rl.config import Config
+from rl.config import RULE_NAMES, Config
+from rl.counterfactual import LivePolicy, verdict_score
 from rl.credit.assigner import CreditAssigner
-from rl.datasets import as_dataset
+from rl.credit.watch import Watch
+from rl.datasets import as_dataset, as_preferences
+from rl.dpo import CreditDPOTrainer
 from rl.fluency import base_log_probs
 from rl.grpo import CreditGRPOTrainer
 from rl.journal import Journal
 from rl.lora import lora_config
 from rl.models import load_model, load_tokenizer, model_path, resolve_dtype
+from rl.own import kept_copy, load_function
 from rl.record import RolloutRecorder
 from rl.rollouts.correction import Correction
 from rl.rollouts.engine_hf import TransformersEngine
@@ -24,40 +33,104 @@ from rl.rollouts.local import InProcess
 from rl.rollouts.remote import hire_workers
 from rl.rollouts.rollout_func import Rollouts
 from rl.scoring import reward_functions
+from rl.spans import decode
 
 
 def build_trainer(
-    config: Config, folder: Path, problems: tuple[Problem, ...], callbacks: list[TrainerCallback]
-) -> CreditGRPOTrainer:
-    """TRL's trainer around the base model and a fresh LoRA adapter called `default`."""
+    config: Config,
+    folder: Path,
+    training: tuple[Problem, ...] | tuple[PreferencePair, ...],
+    callbacks: list[TrainerCallback],
+) -> CreditGRPOTrainer | CreditDPOTrainer:
+    """TRL's trainer of the config's algorithm around the base model and a fresh LoRA adapter called `default`.
+
+    `training` holds problems for GRPO and preference pairs for DPO.
+    """
     tokenizer = load_tokenizer(config.model.name)
     dtype = resolve_dtype(config.model.dtype)
     model = load_model(config.model.name, dtype=dtype)
     # PEFT looks for the base model's config at every save; a hub name would cost a request each time.
     model.name_or_path = model_path(config.model.name)
+    shared = {
+        "model": model,
+        "processing_class": tokenizer,
+        "peft_config": lora_config(config.lora),
+        "credit": build_credit(config, folder, tokenizer),
+        "callbacks": callbacks,
+    }
+    build = _grpo_trainer if config.algorithm == "grpo" else _dpo_trainer
+    trainer = build(config, folder, training, bf16=dtype == torch.bfloat16, **shared)
+    trainer.remove_callback(PrinterCallback)  # the progress bar shows what it would print
+    return trainer
+
+
+def _grpo_trainer(config: Config, folder: Path, problems: Any, *, bf16: bool, **shared: Any) -> CreditGRPOTrainer:
+    tokenizer, callbacks = shared["processing_class"], shared.pop("callbacks")
     # `trainer` is made below; TRL makes the policy out of the model, and asks for no reward before it has.
     rewards, weights = reward_functions(
         config.rewards, log_probs=lambda problems, texts: base_log_probs(trainer.policy, tokenizer, problems, texts)
     )
-    arguments = grpo_arguments(config, folder=folder, bf16=dtype == torch.bfloat16)
+    arguments = grpo_arguments(config, folder=folder, bf16=bf16)
     arguments.reward_weights = weights
     balancing = Balancing(config.rewards) if len(rewards) > 1 else None
     ledger = Ledger(ledger_path(folder, arguments.process_index), num_generations=config.trainer.num_generations)
     trainer = CreditGRPOTrainer(
-        model=model,
         args=arguments,
-        processing_class=tokenizer,
+        config=config,
         train_dataset=as_dataset(problems),
         reward_funcs=rewards,
-        peft_config=lora_config(config.lora),
-        credit=CreditAssigner(config.credit, config.probe, seed=config.trainer.seed),
-        rollouts=build_rollouts(config, model, tokenizer, ledger),
+        rollouts=build_rollouts(config, shared["model"], tokenizer, ledger),
+        watch=build_watch(config, tokenizer, problems),
         recorder=RolloutRecorder(Journal(folder / "rollouts.jsonl"), num_generations=config.trainer.num_generations),
         balancing=balancing,
         callbacks=[*callbacks, balancing] if balancing else callbacks,
+        **shared,
     )
-    trainer.remove_callback(PrinterCallback)  # the progress bar shows what it would print
     return trainer
+
+
+def _dpo_trainer(config: Config, folder: Path, pairs: Any, *, bf16: bool, **shared: Any) -> CreditDPOTrainer:
+    arguments = dpo_arguments(config, folder=folder, bf16=bf16)
+    return CreditDPOTrainer(args=arguments, train_dataset=as_preferences(pairs), pairs=pairs, **shared)
+
+
+def build_credit(config: Config, folder: Path, tokenizer: PreTrainedTokenizerBase) -> CreditAssigner:
+    """The assigner; files that the config names are copied into the run folder, so that a resumed run has them."""
+    probe, rule = config.probe, config.credit.rule
+    files = {"roles": probe.roles, "baseline": probe.baseline}
+    kept = {name: kept_copy(path, folder, key=f"probe.{name}") for name, path in files.items() if path is not None}
+    own_rule = None
+    if rule not in RULE_NAMES:
+        path, _, name = rule.rpartition(":")
+        own_rule = load_function(f"{kept_copy(Path(path), folder, key='credit.rule')}:{name}", key="credit.rule")
+    return CreditAssigner(
+        config.credit,
+        probe.model_copy(update=kept),
+        seed=config.trainer.seed,
+        own_rule=own_rule,
+        piece=lambda token: decode(tokenizer, [token]),
+    )
+
+
+def build_watch(config: Config, tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem]) -> Watch | None:
+    """The watch over the rule's faithfulness, if the config asks for one."""
+    settings, trainer = config.credit.faithfulness, config.trainer
+    if not settings.every:
+        return None
+    score = verdict_score(tokenizer, problems if settings.resample else ())
+
+    def ask(policy: PeftModel) -> LivePolicy:
+        engine = TransformersEngine(
+            policy,
+            tokenizer,
+            temperature=trainer.temperature,
+            max_completion_length=trainer.max_completion_length,
+            threads=config.rollouts.threads,
+        )
+        assert isinstance(tokenizer.pad_token_id, int)
+        return LivePolicy(policy, engine, pad=tokenizer.pad_token_id, score=score, seed=trainer.seed)
+
+    return Watch(settings, ask=ask, say=Console().print, rule=config.credit.rule)
 
 
 def build_rollouts(

@@ -75,7 +75,8 @@ def _allowed(detail: ErrorDetails) -> str:
     words = detail["msg"]
     for theirs, ours in REWORDED.items():
         words = words.replace(theirs, ours)
-    return words[words.index("should") :]
+    # What a check of ours was given is said once, at the end of the sentence.
+    return words[words.index("should") :].removesuffix(f", got {detail['input']!r}")
 
 
 def _shown(value: object) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -160,10 +160,51 @@ def reward_names(rewards: Rewards) -> tuple[str, ...]:
     return (*constraint_names(rewards), *(reference.rpartition(":")[2] for reference in rewards.functions))
 
 
+Rule = Literal[
+    "uniform",
+    "global_anchor",
+    "local_chunk",
+    "coupled",
+    "constraint",
+    "combined",
+    "random",
+    "shuffled",
+    "position",
+    "entropy",
+    "bottom",
+    "all_heads",
+]
+"""Names in `rl.credit.catalogue`; their docstrings say what each does. The last six are controls."""
+RULE_NAMES = frozenset(get_args(Rule))
+
+
+class Faithfulness(Section):
+    """Every so many steps, heavy spans of a few completions are replaced, and random ones for comparison."""
+
+    every: Annotated[int, Field(ge=0)] = 0
+    """Optimizer steps between two checks; 0 never checks."""
+    completions: Positive = 16
+    """As many as this are looked at, or all of the step if it has fewer."""
+    draws: Positive = 2
+    """Pairs of spans in each completion."""
+    span: Positive = 2
+    """Tokens of a span."""
+    answer_share: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.25
+    """The last part of a completion is its answer, whose log-prob is watched."""
+    resample: bool = False
+    """Also let the policy go on from the replaced spans, and compare what the verifiers say."""
+    measure: Literal["logprob", "verdict"] = "logprob"
+    """What decides."""
+    threshold: float = 0.0
+    """Heavy spans must matter more than random ones by this much, at the lower end of a 95 % interval; else the rule
+    gives way to `uniform` until the next check."""
+
+
 class Credit(Section):
-    rule: Literal["uniform", "random", "position", "entropy", "global_anchor", "local_chunk", "coupled", "bottom"] = (
-        "uniform"
-    )
+    rule: Rule | Function = "uniform"
+    """A rule by name, or your own as `path/to/file.py:function`, which gets a `View` and an `Amplifier`."""
+    base: Literal["global_anchor", "local_chunk", "coupled"] = "coupled"
+    """Rules `shuffled` and `all_heads`: what they are the control of."""
     q: Annotated[float, Field(gt=0.0, le=1.0)] = 0.4
     """Share of a completion's tokens that are amplified (arXiv 2510.13554 section 4: 0.4)."""
     gamma_amp: Annotated[float, Field(ge=1.0)] = 1.5
@@ -172,23 +213,60 @@ class Credit(Section):
     """Rule `coupled`: share of a dominated anchor's bonus that goes to its introducer (the paper names no value)."""
     reach: Positive = 3
     """Rule `coupled`: how many tokens before an anchor its introducer may lie (the paper tries 1, 2 and 3)."""
+    calm_quantile: Fraction = 0.5
+    """Rule `coupled`: an anchor is dominated only where its WAAD is at most this quantile of its completion's."""
+    jump_quantile: Fraction = 0.5
+    """Rule `coupled`: and only where a jump of WAAD before it is at least this quantile."""
+    readings: Literal["raw", "residual"] = "raw"
+    """`residual` reads each head as the difference to what `probe.baseline` expects of it at that place."""
     sign: Literal["both", "positive"] = "both"
     """Which advantages are reshaped; the paper's second version found both better."""
     preserve_mass: bool = True
     """Rescale each completion's weights to a mean of 1, so that step size and KL budget do not move."""
     floor: Fraction = 0.0
     """Smallest weight of a real token."""
+    faithfulness: Faithfulness = Faithfulness()
 
 
 class Probe(Section):
     listen: Literal["auto", "always"] = "auto"
     """`auto` reads attention only when the credit rule needs it."""
     layers: Annotated[tuple[int, ...], Field(min_length=1)] | None = None
-    """Layers to read; null takes five evenly spaced ones of the middle third."""
+    """Layers to read; null takes those of `roles`, or five evenly spaced ones of the middle third."""
+    roles: Path | None = None
+    """Head roles, as `heed probe calibrate` saves them: WAAD from the local heads, FAI from the global ones; null reads
+    both from all heads."""
+    baseline: Path | None = None
+    """A null baseline, for `credit.readings=residual`."""
+    every: Positive = 1
+    """Read in the optimizer steps that this divides; in the others, rules that need readings weigh all tokens alike."""
+    source: Literal["loss", "separate"] = "loss"
+    """Read from the loss's own forward pass, or from one more pass over each generation batch before it is trained."""
     window: Positive = 10
     """W of the windowed average attention distance."""
     horizon: tuple[Positive, Positive] = (10, 100)
     """Future attention influence counts attention from this near to this far ahead, in tokens."""
+
+
+Algorithm = Literal["grpo", "dpo"]
+
+GRPO_ONLY = frozenset(
+    {
+        "steps_per_generation",
+        "num_generations",
+        "num_iterations",
+        "max_completion_length",
+        "temperature",
+        "beta",
+        "epsilon",
+        "epsilon_high",
+        "loss_type",
+        "scale_rewards",
+        "importance_sampling_level",
+        "mask_truncated_completions",
+    }
+)
+"""Fields of `Trainer` that TRL's DPOConfig does not have."""
 
 
 class Trainer(Section):
@@ -247,6 +325,45 @@ class Trainer(Section):
     def steps_between_generations(self) -> int:
         """Optimizer steps that one generation batch is trained for, rounded up."""
         return -(-self.micro_steps_per_batch // self.gradient_accumulation_steps)
+
+
+DpoLoss = Literal[
+    "sigmoid",
+    "hinge",
+    "ipo",
+    "exo_pair",
+    "nca_pair",
+    "robust",
+    "bco_pair",
+    "sppo_hard",
+    "aot",
+    "aot_unpaired",
+    "apo_zero",
+    "apo_down",
+    "discopop",
+    "sft",
+    "sigmoid_norm",
+]
+
+
+class Dpo(Section):
+    """Named as in TRL's DPOConfig; what both trainers have (learning rate, steps, batch) is under `trainer`."""
+
+    beta: Annotated[float, Field(gt=0.0)] = 0.1
+    loss_type: Annotated[tuple[DpoLoss, ...], Field(min_length=1)] = ("sigmoid",)
+    loss_weights: tuple[float, ...] | None = None
+    """One for each loss type; null weighs them alike."""
+    label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    f_divergence_type: Literal["reverse_kl", "forward_kl", "js_divergence", "alpha_divergence"] = "reverse_kl"
+    f_alpha_divergence_coef: float = 0.5
+    ld_alpha: Fraction | None = None
+    """Weight of the tokens beyond the shorter answer's length; null does not set them apart."""
+    discopop_tau: Annotated[float, Field(gt=0.0)] = 0.05
+    use_weighting: bool = False
+    precompute_ref_log_probs: bool = False
+    max_length: Positive | None = 1024
+    """Tokens of prompt and answer together; longer ones are cut at the end."""
+    disable_dropout: bool = True
 
 
 class Lora(Section):
@@ -328,10 +445,21 @@ class Run(Section):
     """After SIGTERM, seconds for the step under way to end and be saved; then the run stops as it was saved before."""
 
 
+def stated_keys(algorithm: Algorithm) -> dict[str, str]:
+    """TRL field -> the key of ours that sets it."""
+    keys = {name: f"trainer.{name}" for name in Trainer.model_fields}
+    if algorithm == "grpo":
+        return keys
+    return {name: key for name, key in keys.items() if name not in GRPO_ONLY} | {
+        name: f"dpo.{name}" for name in Dpo.model_fields
+    }
+
+
 class Config(Section):
     """One run. `heed train RECIPE --dry-run` prints it resolved."""
 
-    algorithm: Literal["grpo"] = "grpo"
+    algorithm: Algorithm = "grpo"
+    """`dpo` trains on the preference pairs of `data.path`."""
     resume: Path | None = None
     """A run folder to continue from its newest complete checkpoint."""
     model: Model = Model()
@@ -340,6 +468,7 @@ class Config(Section):
     credit: Credit = Credit()
     probe: Probe = Probe()
     trainer: Trainer = Trainer()
+    dpo: Dpo = Dpo()
     lora: Lora = Lora()
     rollouts: Rollouts = Rollouts()
     distributed: Distributed = Distributed()
@@ -347,12 +476,13 @@ class Config(Section):
     tracking: Tracking = Tracking()
     run: Run = Run()
     trl: dict[str, object] = {}
-    """Any other field of TRL's GRPOConfig, passed through after a check of its name."""
+    """Any other field of TRL's GRPOConfig or DPOConfig, passed through after a check of its name."""
 
     @field_validator("trl")
     @classmethod
-    def _trl_fields_are_free(cls, block: dict[str, object]) -> dict[str, object]:
-        if problems := refusals(block, stated=frozenset(Trainer.model_fields)):
+    def _trl_fields_are_free(cls, block: dict[str, object], info: Any) -> dict[str, object]:
+        algorithm = info.data.get("algorithm", "grpo")
+        if problems := refusals(block, algorithm=algorithm, stated=stated_keys(algorithm)):
             raise ValueError("\n".join(problems))
         return block
 

@@ -10,26 +10,29 @@ from rl.config import (
     Distributed,
     Evaluation,
     Lora,
-    Probe,
     Rewards,
     Trainer,
     constraint_names,
     reward_names,
 )
+from rl.credit_contradictions import credit_contradictions
+from rl.dpo_contradictions import dpo_contradictions
 
 
 def contradictions(config: Config) -> Iterator[str]:
     """One sentence for each contradiction."""
-    yield from _groups(config.trainer)
-    yield from _clipping(config.trainer)
+    if config.algorithm == "grpo":
+        yield from _groups(config.trainer)
+        yield from _clipping(config.trainer)
+        yield from _rollouts(config)
+    else:
+        yield from dpo_contradictions(config)
     yield from _warmup(config.trainer)
-    yield from _credit(config)
-    yield from _probe(config.probe)
+    yield from credit_contradictions(config)
     yield from _lora(config.lora)
     yield from _data(config.data)
     yield from _rewards(config.rewards)
     yield from _balance(config)
-    yield from _rollouts(config)
     yield from _distributed(config.distributed)
     yield from _evaluation(config.evaluation, config.data)
 
@@ -97,29 +100,6 @@ def _warmup(trainer: Trainer) -> Iterator[str]:
             f"trainer.warmup_steps={trainer.warmup_steps} leaves no step of trainer.max_steps={trainer.max_steps} "
             "at the full learning rate; lower warmup_steps or raise max_steps"
         )
-
-
-def _credit(config: Config) -> Iterator[str]:
-    credit, trainer = config.credit, config.trainer
-    if credit.rule == "uniform":
-        return
-    for name, sequence_level in (("loss_type", "luspo"), ("importance_sampling_level", "sequence")):
-        if getattr(trainer, name) == sequence_level:
-            yield (
-                f"credit.rule={credit.rule} weighs tokens, but trainer.{name}={sequence_level} treats a completion as "
-                f"one; set credit.rule=uniform, or another {name}"
-            )
-    if credit.floor == 1.0 and credit.preserve_mass:
-        yield (
-            f"credit.floor=1.0 with credit.preserve_mass=true makes every weight 1, so credit.rule={credit.rule} does "
-            "nothing; lower floor, or set credit.rule=uniform"
-        )
-
-
-def _probe(probe: Probe) -> Iterator[str]:
-    near, far = probe.horizon
-    if near >= far:
-        yield f"probe.horizon=[{near}, {far}] is empty: the first distance must be below the second, as in [10, 100]"
 
 
 def _data(data: Data) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Durable training: a data order, an account of every sample and checkpoints, so that a kill changes nothing."""
+"""Durable rollouts: a data order and an account of every sample, kept with each checkpoint: a kill changes nothing."""
 
 import logging
 from collections import Counter
@@ -8,31 +8,29 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import TrainerState
-from transformers.trainer import TRAINER_STATE_NAME
 
-from rl.checkpoint import Cut, checkpoint_step, load_cut, mark_complete, remove_old, save_cut, saving
+from rl.checkpoint import Cut, checkpoint_step, load_cut, save_cut
 from rl.failures import RunFailure
 from rl.rollouts.ledger import Ledger, Totals
 from rl.rollouts.order import DataOrder, EpochOrder
 from rl.rollouts.rollout_func import NO_POSITION, Rollouts, micro_steps_per_batch
 
 Base: Any = object
-"""Stands for TRL's trainer, which is met in `rl/grpo.py` only."""
+"""Stands for the adapted trainer and TRL's, which is met in `rl/grpo.py` only."""
 
 log = logging.getLogger("heed.resume")
 
 
 class Durable(Base):
-    """To be mixed into TRL's trainer, before it."""
+    """To be mixed into the adapted trainer of GRPO, before it."""
 
     rollouts: Rollouts
     _buffered_inputs: Any
+    _totals: Totals | None = None
+    """The ledger's, of the checkpoint that is being saved."""
 
     def know_the_order(self) -> None:
         """Tell the rollouts what comes next."""
-        # Ours to keep: transformers would delete an old checkpoint before the new one is complete.
-        self.keep_checkpoints, self.args.save_total_limit = self.args.save_total_limit, None
         self.rollouts.order = DataOrder(
             super()._get_train_sampler,
             self.train_dataset,
@@ -86,19 +84,14 @@ class Durable(Base):
             ledger.trained(_count(self._buffered_inputs[micro_step % per_pass]["position"].tolist()))
         return loss
 
-    def train(self, resume_from_checkpoint: str | None = None, **kwargs: Any) -> Any:
-        checkpoint = None if resume_from_checkpoint is None else Path(resume_from_checkpoint)
-        if checkpoint is not None:
-            self._take_up(checkpoint)
-        if checkpoint is not None and checkpoint_step(checkpoint) >= self.args.max_steps:
-            outcome = self._restore(checkpoint)
-        else:
-            outcome = super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        outcome = super().train(*args, **kwargs)
         self._close_accounts()
         return outcome
 
     def _take_up(self, checkpoint: Path) -> None:
         """Stand where the checkpoint was cut. Raises RunFailure when the ledger tells of another history."""
+        super()._take_up(checkpoint)
         cut = load_cut(checkpoint, self.accelerator.device, rank=self.accelerator.process_index)
         self._step, self._buffered_inputs = cut.micro_step, cut.buffered
         self.rollouts.restore(cut.ahead)
@@ -113,31 +106,22 @@ class Durable(Base):
             )
         log.warning("%s: %d samples that were trained after it are taken back", checkpoint.name, undone)
 
-    def _restore(self, checkpoint: Path) -> None:
-        """Stand where a finished training stood; transformers would train one step more."""
-        self._load_from_checkpoint(str(checkpoint))
-        self.state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
-
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        folder = Path(self._get_output_dir(trial=trial)) / f"checkpoint-{self.state.global_step}"
         ledger = self.rollouts.ledger
-        totals = None if ledger is None else self._check_accounts(ledger)
-        with saving(folder):
-            super()._save_checkpoint(model, trial)
-            save_cut(folder, self._cut(totals), rank=self.accelerator.process_index)
-            self.accelerator.wait_for_everyone()
-            if self.args.should_save:
-                mark_complete(folder)
-        if self.args.should_save and self.keep_checkpoints is not None:
-            remove_old(folder.parent, self.keep_checkpoints)
+        self._totals = None if ledger is None else self._check_accounts(ledger)
+        super()._save_checkpoint(model, trial)
 
-    def _cut(self, totals: Totals | None) -> Cut:
+    def _complete(self, checkpoint: Path) -> None:
+        super()._complete(checkpoint)
+        save_cut(checkpoint, self._cut(), rank=self.accelerator.process_index)
+
+    def _cut(self) -> Cut:
         return Cut(
             micro_step=self._step,
             buffered=self._buffered_inputs,
             ratios=self.rollouts.correction.state(),
             ahead=self.rollouts.state(),
-            totals=totals,
+            totals=self._totals,
         )
 
     def held(self) -> dict[int, int]:

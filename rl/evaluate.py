@@ -11,6 +11,7 @@ import numpy as np
 
 from data.problems import Problem, request, user_text
 from rewards.guards import distinct_words, on_topic
+from rl.intervals import bootstrap_interval
 from rl.rollouts.local import Engine
 from rl.rollouts.units import encode_prompt
 from rl.scoring import verdicts_for
@@ -134,10 +135,9 @@ def paired_gain(before: Evaluation, after: Evaluation, *, seed: int = 0, resampl
     if before.problem_ids() != after.problem_ids():
         raise ValueError("the two evaluations answered different problems; a paired comparison needs the same ones")
     base, tuned = before.problem_rates(), after.problem_rates()
-    differences = np.array([tuned[problem_id] - rate for problem_id, rate in base.items() if problem_id in tuned])
-    draws = np.random.default_rng(seed).choice(differences, size=(resamples, len(differences))).mean(axis=1)
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return Gain(mean=float(differences.mean()), low=float(low), high=float(high), num_problems=len(differences))
+    differences = [tuned[problem_id] - rate for problem_id, rate in base.items() if problem_id in tuned]
+    interval = bootstrap_interval(differences, seed=seed, resamples=resamples)
+    return Gain(mean=interval.mean, low=interval.low, high=interval.high, num_problems=len(differences))
 
 
 def load_evaluation(path: Path) -> Evaluation:

@@ -13,6 +13,7 @@ from rewards.verdict import Verdict
 from rewards.verifiers import Kind, further_kinds
 from rl.atomic import write_text
 from rl.config import Rewards
+from rl.own import flat_name
 
 REMEMBERED = 4096
 """Verdicts kept, so that a text which is scored and then recorded is judged once."""
@@ -60,6 +61,5 @@ def _isolated(isolated: IsolatedVerifier) -> Kind:
 def keep_own_code(rewards: Rewards, folder: Path) -> None:
     """Copy the files of the user's rewards and verifiers to `own_code/`: the run folder says what it was made by."""
     references = (*rewards.functions, *rewards.verifiers.values())
-    for path in sorted({reference.rpartition(":")[0] for reference in references}):
-        name = path.strip("/.").replace("/", "__")  # two files of one name may lie in different folders
-        write_text(folder / "own_code" / name, Path(path).read_text(encoding="utf-8"))
+    for path in sorted({Path(reference.rpartition(":")[0]) for reference in references}):
+        write_text(folder / "own_code" / flat_name(path), path.read_text(encoding="utf-8"))

@@ -36,15 +36,14 @@ def save_adapter(model: PeftModel, folder: Path, config: Config, summary: dict[s
 def model_card(config: Config, summary: dict[str, Any]) -> str:
     """The adapter's README: base model, data, rewards, settings, held-out result."""
     name = config.model.name
-    front = (
-        f"---\nbase_model: {name}\nlibrary_name: peft\npipeline_tag: text-generation\ntags: [heed, lora, grpo]\n---\n"
-    )
+    front = [f"base_model: {name}", "library_name: peft", "pipeline_tag: text-generation"]
+    front.append(f"tags: [heed, lora, {config.algorithm}]")
     source = config.data.path or (
         f"Heed's instruction prompts, seed {config.data.seed}; "
         "held-out problems share no base instruction with the training problems"
     )
     parts = [
-        f"{front}\n# LoRA adapter for {name}",
+        "\n".join(["---", *front, "---", "", f"# LoRA adapter for {name}"]),
         f"Trained by Heed with {config.algorithm.upper()}, credit rule `{config.credit.rule}`, "
         f"{config.trainer.max_steps} optimizer steps.",
         f"**Base model.** {name}. {WIDENED if is_builtin(name) else ''}".strip(),

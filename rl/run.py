@@ -11,12 +11,13 @@ from typing import Any
 from rich.console import Console
 from transformers import TrainerCallback
 
+from rl.adapted import AdaptedTrainer
 from rl.atomic import write_json
 from rl.build import build_trainer
 from rl.checkpoint import newest_checkpoint
 from rl.collapse_watch import CollapseWatch
 from rl.config import Config
-from rl.datasets import Problems, load_problems
+from rl.datasets import Pairs, Problems, load_training
 from rl.evaluate import Evaluation, load_evaluation, paired_gain
 from rl.failures import RunFailure
 from rl.grpo import CreditGRPOTrainer
@@ -48,7 +49,7 @@ def train(config: Config) -> Path:
 
 def _train(config: Config) -> Path:
     console = Console()
-    problems = load_problems(config.data)
+    problems = load_training(config)
     folder, checkpoint = open_run(config)
     prepare_trackers(config.tracking)
     interrupt, progress = InterruptCallback(config.run.grace), ProgressCallback(console)
@@ -72,14 +73,15 @@ def _train(config: Config) -> Path:
 
 @contextmanager
 def building(
-    config: Config, folder: Path, problems: Problems, callbacks: list[TrainerCallback]
-) -> Iterator[CreditGRPOTrainer]:
-    """The trainer and its workers, who are sent home whatever happens."""
+    config: Config, folder: Path, problems: Problems | Pairs, callbacks: list[TrainerCallback]
+) -> Iterator[AdaptedTrainer]:
+    """The trainer and its workers, if it has any, who are sent home whatever happens."""
     trainer = build_trainer(config, folder, problems.train, callbacks)
     try:
         yield trainer
     finally:
-        trainer.rollouts.close()
+        if isinstance(trainer, CreditGRPOTrainer):  # preferences need no rollouts
+            trainer.rollouts.close()
 
 
 @contextmanager
@@ -102,7 +104,7 @@ def resume_command(folder: Path) -> str:
     return f"heed train {folder}/config.yaml resume={folder}"
 
 
-def score_base(config: Config, trainer: CreditGRPOTrainer, problems: Problems, folder: Path) -> Evaluation | None:
+def score_base(config: Config, trainer: AdaptedTrainer, problems: Problems | Pairs, folder: Path) -> Evaluation | None:
     """The base model's held-out answers, computed once a run and kept in its folder."""
     if not problems.held_out:
         return None
@@ -116,14 +118,16 @@ def score_base(config: Config, trainer: CreditGRPOTrainer, problems: Problems, f
 
 
 def train_seconds(folder: Path) -> float:
-    """Seconds spent in optimizer steps and their rollouts, interrupted runs included."""
-    return round(sum(line.get("step_time", 0.0) for line in read_journal(folder / "metrics.jsonl")), 1)
+    """Seconds spent in optimizer steps and their rollouts, interrupted runs included; DPO logs only its whole time."""
+    lines = read_journal(folder / "metrics.jsonl")
+    stepped, whole = (sum(line.get(name, 0.0) for line in lines) for name in ("step_time", "train_runtime"))
+    return round(stepped or whole, 1)
 
 
 def conclude(
     config: Config,
-    trainer: CreditGRPOTrainer,
-    problems: Problems,
+    trainer: AdaptedTrainer,
+    problems: Problems | Pairs,
     folder: Path,
     before: Evaluation | None,
     console: Console,

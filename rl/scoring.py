@@ -1,10 +1,8 @@
 """Scoring: the reward functions TRL calls, built from the config over the columns of a problem."""
 
-import importlib.util
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from data.constraints import KINDS
@@ -14,6 +12,7 @@ from rewards.satisfaction import all_satisfied, graded_satisfied, mean_satisfied
 from rewards.verdict import Verdict
 from rewards.verifiers import verify
 from rl.config import Rewards, constraint_names
+from rl.own import load_function
 
 RewardFunction = Callable[..., list[float | None]]
 LogMetric = Callable[[str, float], None]
@@ -63,7 +62,7 @@ def reward_functions(
     """
     judge = judging(rewards, log_probs)
     constraints = [constraint_reward(rewards, name, judge=judge) for name in constraint_names(rewards)]
-    functions = [load_function(reference) for reference in rewards.functions]
+    functions = [load_function(reference, key="rewards.functions") for reference in rewards.functions]
     return constraints + functions, [rewards.satisfaction_weight] * len(constraints) + [1.0] * len(functions)
 
 
@@ -165,17 +164,3 @@ def rebuild_problems(prompts: Sequence, columns: dict[str, Any]) -> list[Problem
 def completion_text(completion: str | list[dict[str, str]]) -> str:
     """The text of a completion, be it a string or chat messages."""
     return completion if isinstance(completion, str) else completion[-1]["content"]
-
-
-def load_function(reference: str) -> RewardFunction:
-    """The function named by `path/to/file.py:function`. Raises ValueError when either is missing."""
-    path, _, name = reference.rpartition(":")
-    if not Path(path).is_file():
-        raise ValueError(f"rewards.functions: no file {path!r} for {reference!r}; write path/to/file.py:function")
-    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    if not callable(getattr(module, name, None)):
-        raise ValueError(f"rewards.functions: {path} has no function {name!r}")
-    return getattr(module, name)

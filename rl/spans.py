@@ -1,6 +1,7 @@
-"""Spans: which sampled tokens wrote which characters of a completion."""
+"""Spans: which tokens stand for which characters, of the prompt's user message and of a completion."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
@@ -37,6 +38,29 @@ def completion_spans(tokenizer: PreTrainedTokenizerBase, completion_ids: Sequenc
             spans[writer] = (finished, end)
         finished, anchor, open_tokens = end, index, []
     return spans
+
+
+def prompt_spans(
+    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Mapping[str, str]], prompt_ids: Sequence[int]
+) -> list[Span]:
+    """Span of each prompt token in the last user message; outside it, spans that no character of the message is in.
+
+    `prompt_ids` may lack tokens at the end. Raises ValueError when the template does not repeat the message, or its
+    text is tokenised otherwise than the prompt was.
+    """
+    chat: Any = [dict(message) for message in messages]
+    templated = str(tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True))
+    encoding = tokenizer(templated, add_special_tokens=False, return_offsets_mapping=True)
+    told, offsets = list(encoding["input_ids"]), encoding["offset_mapping"]
+    content = messages[-1]["content"]
+    place = templated.rfind(content.strip())
+    if place < 0 or told[: len(prompt_ids)] != list(prompt_ids):
+        raise ValueError(
+            f"the prompt {content[:60]!r} cannot be found in its tokens: the chat template rewrites it, so attention "
+            "to its constraints cannot be read; set credit.rule to one that looks at no evidence"
+        )
+    first = place - (len(content) - len(content.lstrip()))
+    return [(start - first, end - first) for start, end in offsets[: len(prompt_ids)]]
 
 
 def decode(tokenizer: PreTrainedTokenizerBase, token_ids: Sequence[int]) -> str:

@@ -7,12 +7,9 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-SOURCES = (
-    ("trl", "trainer/grpo_config.py"),
-    ("trl", "trainer/base_config.py"),
-    ("transformers", "training_args.py"),
-)
-"""Where GRPOConfig and its two base classes are written."""
+OWN_SOURCE = {"grpo": "trainer/grpo_config.py", "dpo": "trainer/dpo_config.py"}
+BASE_SOURCES = (("trl", "trainer/base_config.py"), ("transformers", "training_args.py"))
+"""Where GRPOConfig and DPOConfig, and their two base classes, are written."""
 
 _OWN_ROLLOUTS = "Heed samples the completions itself"
 _WHOLE_DISTRIBUTION = "completions are sampled from the policy's whole distribution, so that its log-probs are theirs"
@@ -39,6 +36,8 @@ DECIDED: Mapping[str, str] = {
     "model_init_kwargs": "the model is loaded by Heed; set model.name and model.dtype",
     "num_train_epochs": "set trainer.max_steps",
     "output_dir": "set run.folder",
+    "pad_token": "it is the tokenizer's own",
+    "padding_free": "TRL has switched it off",
     "project": "set tracking.project",
     "remove_unused_columns": "rewards read every column",
     "repetition_penalty": _WHOLE_DISTRIBUTION,
@@ -48,6 +47,7 @@ DECIDED: Mapping[str, str] = {
     "run_name": "set run.name",
     "save_only_model": "a run must be able to resume",
     "save_strategy": "set trainer.save_steps",
+    "sync_ref_model": "the reference of an adapter is its base model",
     "top_k": _WHOLE_DISTRIBUTION,
     "top_p": _WHOLE_DISTRIBUTION,
     "trust_remote_code": "not supported",
@@ -61,27 +61,29 @@ DECIDED: Mapping[str, str] = {
 
 
 @cache
-def trl_fields() -> frozenset[str]:
-    """Names of every field of the installed GRPOConfig; imports neither TRL nor transformers."""
-    return frozenset(name for package, path in SOURCES for name in _fields(_source(package, path)))
+def trl_fields(algorithm: str = "grpo") -> frozenset[str]:
+    """Names of every field of the installed GRPOConfig or DPOConfig; imports neither TRL nor transformers."""
+    sources = (("trl", OWN_SOURCE[algorithm]), *BASE_SOURCES)
+    return frozenset(name for package, path in sources for name in _fields(_source(package, path)))
 
 
-def refusals(block: Mapping[str, object], *, stated: frozenset[str]) -> list[str]:
-    """One sentence for each key of a `trl:` block that may not stand there; `stated` are the keys of `trainer`."""
-    return [f"trl.{name}: {reason}" for name in block if (reason := _refusal(name, stated))]
+def refusals(block: Mapping[str, object], *, algorithm: str, stated: Mapping[str, str]) -> list[str]:
+    """One sentence for each key of a `trl:` block that may not stand there; `stated` names our key of a field."""
+    return [f"trl.{name}: {reason}" for name in block if (reason := _refusal(name, algorithm, stated))]
 
 
-def _refusal(name: str, stated: frozenset[str]) -> str | None:
+def _refusal(name: str, algorithm: str, stated: Mapping[str, str]) -> str | None:
     if name in stated:
-        return f"a key is set in one place only; set trainer.{name}"
+        return f"a key is set in one place only; set {stated[name]}"
     if name in DECIDED:
         return f"decided by Heed: {DECIDED[name]}"
     if name.startswith("vllm_"):
         return f"decided by Heed: {_OWN_ROLLOUTS}"
-    if name in trl_fields():
+    fields = trl_fields(algorithm)
+    if name in fields:
         return None
-    near = get_close_matches(name, trl_fields(), n=1)
-    return "TRL's GRPOConfig has no such field" + (f"; did you mean trl.{near[0]}?" if near else "")
+    near = get_close_matches(name, fields, n=1)
+    return f"TRL's {algorithm.upper()}Config has no such field" + (f"; did you mean trl.{near[0]}?" if near else "")
 
 
 def _source(package: str, path: str) -> Path:

@@ -1,10 +1,14 @@
 """Concentration: how unevenly a rule shares credit, and what else would have chosen the same tokens."""
 
+import unicodedata
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from attention_probes.rhythm import top_share
+from rl.credit.view import View
 
 # Axes: B completions, T completion tokens.
 
@@ -39,16 +43,58 @@ def overlap(
     return (amplified & top_share(other, mask, q)).sum() / amplified.sum()
 
 
-def concentration(
-    weights: Float[Tensor, "B T"], entropy: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"], q: float
-) -> dict[str, float]:
+def share_on(
+    chosen: Bool[Tensor, "B T"], weights: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"]
+) -> Float[Tensor, " B"]:
+    """Part of each row's weight that lies on the chosen tokens."""
+    weights = weights.masked_fill(~mask, 0.0)
+    return (weights * chosen).sum(dim=1) / weights.sum(dim=1).clamp(min=1e-12)
+
+
+def decile(mask: Bool[Tensor, "B T"], which: int) -> Bool[Tensor, "B T"]:
+    """The `which`-th tenth (0 to 9) of each row's real tokens; a row of n has n // 10 or one more in each."""
+    place_BT = mask.long().cumsum(dim=1) - 1
+    return mask & (place_BT * 10 // mask.sum(dim=1, keepdim=True).clamp(min=1) == which)
+
+
+def is_punctuation(text: str) -> bool:
+    """Whether a token's text is punctuation and nothing else, white space apart."""
+    return bool(text.strip()) and all(unicodedata.category(sign).startswith("P") for sign in text.strip())
+
+
+class Concentration:
     """The figures logged each step under `credit/`; a completion that is masked whole does not count."""
-    some_B = mask.any(dim=1)
-    weights, entropy, mask = weights[some_B], entropy[some_B], mask[some_B]
-    earliness = -torch.arange(mask.shape[1], device=mask.device, dtype=torch.float32).expand(mask.shape)
-    return {
-        "credit/gini": gini(weights, mask).mean().item(),
-        "credit/effective_token_ratio": effective_token_ratio(weights, mask).mean().item(),
-        "credit/overlap_position": overlap(weights, earliness, mask, q).item(),
-        "credit/overlap_entropy": overlap(weights, entropy, mask, q).item(),
-    }
+
+    def __init__(self, *, q: float, piece: Callable[[int], str] | None = None):
+        self.q = q
+        self.piece = piece
+        """Text of a token; without it nothing is said of punctuation."""
+        self._known: dict[int, bool] = {}
+
+    def figures(
+        self, weights: Float[Tensor, "B T"], view: View, ids: Tensor, *, generator: torch.Generator
+    ) -> dict[str, float]:
+        some_B = view.mask.any(dim=1)
+        # Drawn for all rows, as the rule `random` draws: these are the tokens that it would choose.
+        noise = torch.rand(view.mask.shape, generator=generator).to(view.mask.device)[some_B]
+        weights, mask, entropy = weights[some_B], view.mask[some_B], view.entropy[some_B]
+        earliness = -torch.arange(mask.shape[1], device=mask.device, dtype=torch.float32).expand(mask.shape)
+        figures = {
+            "credit/gini": gini(weights, mask).mean(),
+            "credit/effective_token_ratio": effective_token_ratio(weights, mask).mean(),
+            "credit/first_decile_share": share_on(decile(mask, 0), weights, mask).mean(),
+            "credit/last_decile_share": share_on(decile(mask, 9), weights, mask).mean(),
+            "credit/overlap_position": overlap(weights, earliness, mask, self.q),
+            "credit/overlap_entropy": overlap(weights, entropy, mask, self.q),
+            "credit/overlap_random": overlap(weights, noise, mask, self.q),
+        }
+        if self.piece is not None:
+            figures["credit/punctuation_share"] = share_on(self._punctuation(ids[some_B]), weights, mask).mean()
+        return {name: value.item() for name, value in figures.items()}
+
+    def _punctuation(self, ids: Tensor) -> Bool[Tensor, "B T"]:
+        assert self.piece is not None
+        rows = ids.tolist()
+        for token in {token for row in rows for token in row if token not in self._known}:
+            self._known[token] = is_punctuation(self.piece(token))
+        return torch.tensor([[self._known[token] for token in row] for row in rows], dtype=torch.bool).to(ids.device)

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from peft import PeftModel
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import (
     DynamicCache,
     GenerationConfig,
@@ -43,7 +43,7 @@ class TransformersEngine:
     def sample(self, unit: Unit) -> list[Sample]:
         """One sample a row, groups in order, each group's samples in order."""
         sampler = SeededSampler(row_uniforms(unit, self.max_completion_length), temperature=self.temperature)
-        with torch.no_grad(), _evaluating(self.model), _whole_distribution(self.model), _torch_threads(self.threads):
+        with torch.no_grad(), evaluating(self.model), _whole_distribution(self.model), _torch_threads(self.threads):
             ids_BL, mask_BL, cache = self._prefill(unit)
             sequences = self.model.generate(
                 input_ids=ids_BL,
@@ -58,7 +58,7 @@ class TransformersEngine:
 
     def score(self, token_ids: Sequence[int]) -> list[float]:
         """Log-probs, at temperature 1, of a text's tokens after the first."""
-        with torch.no_grad(), _evaluating(self.model), _torch_threads(self.threads):
+        with torch.no_grad(), evaluating(self.model), _torch_threads(self.threads):
             ids_BL = torch.tensor([list(token_ids)], device=self.model.device)
             logprobs_LV = self.model(input_ids=ids_BL).logits[0, :-1].float().log_softmax(dim=-1)
             return logprobs_LV.gather(1, ids_BL[0, 1:, None]).squeeze(1).tolist()
@@ -108,7 +108,8 @@ class TransformersEngine:
 
 
 @contextmanager
-def _evaluating(model: PreTrainedModel):
+def evaluating(model: nn.Module):
+    """Dropout off in the block."""
     was_training = model.training
     model.eval()
     try:

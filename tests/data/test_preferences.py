@@ -11,6 +11,7 @@ from data.preferences import (
     minimal_pairs,
     pair_from_row,
     pair_row,
+    plain_pair_from_row,
     preference_pairs,
 )
 from data.problems import ConstraintSpec, Problem
@@ -141,3 +142,10 @@ def test_a_bad_pair_row_is_an_error(changes, complaint):
     }
     with pytest.raises(ValueError, match=complaint):
         pair_from_row({**row, **changes})
+
+
+def test_a_plain_pair_is_what_its_author_says():
+    pair = plain_pair_from_row({"prompt": "Describe rain.", "chosen": "It falls.", "rejected": "No.", "source": "mine"})
+    assert (pair.chosen.text, pair.rejected.text, pair.differs_on) == ("It falls.", "No.", ())
+    assert pair.chosen.score > pair.rejected.score
+    assert pair.problem.extras == {"source": "mine"}

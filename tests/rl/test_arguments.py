@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 import torch
+from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.grpo_config import GRPOConfig
 
 import rl.arguments
-from rl.arguments import grpo_arguments
-from rl.config import Config, Tracking, Trainer
+from rl.arguments import dpo_arguments, grpo_arguments
+from rl.config import Config, Data, Dpo, Tracking, Trainer
 from rl.trl_fields import DECIDED, trl_fields
 
 
@@ -21,8 +22,23 @@ class Stated(GRPOConfig):
         self.stated = stated
 
 
-def test_names_read_from_the_source_are_the_fields_of_the_class():
-    assert trl_fields() == {field.name for field in fields(GRPOConfig)}
+def test_names_read_from_the_source_are_the_fields_of_the_classes():
+    assert trl_fields("grpo") == {field.name for field in fields(GRPOConfig)}
+    assert trl_fields("dpo") == {field.name for field in fields(DPOConfig)}
+
+
+def test_dpo_settings_arrive(tmp_path: Path):
+    config = Config(
+        algorithm="dpo",
+        data=Data(path="pairs.jsonl"),
+        dpo=Dpo(beta=0.3, loss_type=("ipo", "aot"), loss_weights=(1.0, 0.5), max_length=77),
+        trainer=Trainer(learning_rate=3e-4, max_steps=7, seed=5),
+        trl={"adam_beta2": 0.95},
+    )
+    arguments = dpo_arguments(config, folder=tmp_path, bf16=False)
+    assert (arguments.beta, arguments.loss_type, arguments.loss_weights) == (0.3, ["ipo", "aot"], [1.0, 0.5])
+    assert (arguments.learning_rate, arguments.max_steps, arguments.seed) == (3e-4, 7, 5)
+    assert (arguments.max_length, arguments.adam_beta2, arguments.output_dir) == (77, 0.95, str(tmp_path))
 
 
 def test_trainer_settings_arrive(tmp_path: Path):

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from rl.complaints import dotted_keys
-from rl.config import Config, Lora, Trainer
+from rl.config import GRPO_ONLY, Config, Dpo, Lora, Trainer
 from rl.contradictions import contradictions
 from rl.trl_fields import DECIDED, trl_fields
 
@@ -38,12 +38,14 @@ def test_dotted_keys_reach_into_sections_but_not_into_trl():
     assert "trainer" not in dotted_keys()
 
 
-def test_trainer_keys_are_names_of_trl():
-    assert set(Trainer.model_fields) <= trl_fields()
+def test_trainer_and_dpo_keys_are_names_of_trl():
+    assert set(Trainer.model_fields) <= trl_fields("grpo")
+    assert set(Trainer.model_fields) - trl_fields("dpo") <= GRPO_ONLY <= set(Trainer.model_fields)
+    assert set(Dpo.model_fields) <= trl_fields("dpo")
 
 
 def test_what_heed_decides_are_names_of_trl_and_no_keys_of_trainer():
-    assert set(DECIDED) <= trl_fields()
+    assert set(DECIDED) <= trl_fields("grpo") | trl_fields("dpo")
     assert not set(DECIDED) & set(Trainer.model_fields)
 
 

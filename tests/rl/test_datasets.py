@@ -6,7 +6,7 @@ import pytest
 
 from data.problems import from_row
 from rl.config import Data
-from rl.datasets import as_dataset, load_problems
+from rl.datasets import as_dataset, as_preferences, load_pairs, load_problems
 
 
 def write_rows(path, *names: str) -> str:
@@ -67,3 +67,40 @@ def test_the_dataset_s_rows_are_the_problems():
     # Arrow turns tuples into lists and fills missing keys in: nothing of a problem may be lost on the way
     problems = load_problems(Data(num_problems=40, held_out=0)).train
     assert tuple(from_row(row) for row in as_dataset(problems)) == problems
+
+
+def write_pairs(path, *names: str) -> str:
+    """Two pairs a prompt."""
+    rows = [
+        {"prompt": f"Describe the {name}.", "chosen": f"The {name}{mark}", "rejected": "No."}
+        for name in names
+        for mark in (".", "!")
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+def test_no_prompt_is_both_trained_on_and_held_out(tmp_path):
+    pairs = load_pairs(Data(path=write_pairs(tmp_path / "pairs.jsonl", "sea", "sky", "rain"), held_out=1))
+    assert [pair.chosen.text for pair in pairs.train] == ["The sea.", "The sea!", "The sky.", "The sky!"]
+    assert [problem.messages[-1]["content"] for problem in pairs.held_out] == ["Describe the rain."]
+
+
+def test_pairs_that_are_all_held_out_leave_nothing(tmp_path):
+    path = write_pairs(tmp_path / "pairs.jsonl", "sea", "sky")
+    with pytest.raises(ValueError, match=r"data\.held_out=2 leaves nothing to train on"):
+        load_pairs(Data(path=path, held_out=2))
+
+
+def test_a_row_that_is_no_pair_is_named(tmp_path):
+    (tmp_path / "pairs.jsonl").write_text('{"prompt": "Describe the sea.", "chosen": "It is blue."}\n')
+    with pytest.raises(ValueError, match=r"pairs\.jsonl:1: expected column 'rejected'"):
+        load_pairs(Data(path=str(tmp_path / "pairs.jsonl"), held_out=0))
+
+
+def test_trl_s_rows_are_the_pairs_by_number(tmp_path):
+    pairs = load_pairs(Data(path=write_pairs(tmp_path / "pairs.jsonl", "sea"), held_out=0)).train
+    dataset = as_preferences(pairs)
+    assert dataset["pair"] == [0, 1]
+    assert dataset["prompt"][0] == [{"role": "user", "content": "Describe the sea."}]
+    assert dataset["chosen"][1] == [{"role": "assistant", "content": "The sea!"}]

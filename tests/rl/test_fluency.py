@@ -23,7 +23,7 @@ def tokenizer():
 
 @pytest.fixture(scope="module")
 def policy():
-    from rl.build import lora_config
+    from rl.lora import lora_config
 
     policy = get_peft_model(load_model("tiny"), lora_config(Lora(r=4)))
     with torch.no_grad():  # an adapter that changes what the model says

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from rl.credit.promises import spread
+from rl.credit.assigner import Assigned
 from tests.reference import grpo_loss, token_loss
 from tests.rl.training import credit_trainer, tiny_config
 
@@ -24,21 +24,21 @@ class GivenWeights:
     def __init__(self, weights: Tensor):
         self.given = weights
 
-    def listening(self, model: Any):
+    def listening(self, model: Any, *, step: int, spans: Any):
         return nullcontext()
 
-    def weights(self, view: Any, *, step: int, micro_step: int) -> Tensor:
-        return self.given
+    def listens_in(self, step: int) -> bool:
+        return False
 
-    def metrics(self, view: Any, weights: Tensor) -> dict[str, float]:
-        return {}
-
-    def advantages(self, advantages: Tensor, weights: Tensor, mask: Tensor) -> Tensor:
-        return spread(advantages, weights, mask, sign="both")
+    def assign(self, view: Any, advantages: Tensor, ids: Tensor, *, step: int, micro_step: int) -> Assigned:
+        return Assigned(advantages=advantages * self.given, shares=self.given, chosen=self.given, figures={})
 
 
 def make_batch(generator: torch.Generator, policy: Tensor) -> dict[str, Tensor]:
-    """A buffered micro-batch whose sampler and reference differ from the policy, some ratios beyond the clip range."""
+    """A buffered micro-batch whose old and reference policy differ from this one, some ratios beyond the clip range.
+
+    No row is stale, so that only the clipping weighs ratios.
+    """
     noise = torch.randn(2, *MASK.shape, generator=generator)
     return {
         "prompt_mask": PROMPT_MASK,
@@ -47,6 +47,9 @@ def make_batch(generator: torch.Generator, policy: Tensor) -> dict[str, Tensor]:
         "old_per_token_logps": policy + 0.3 * noise[0],
         "ref_per_token_logps": policy + 0.3 * noise[1],
         "num_items_in_batch": torch.tensor(WINDOW_TOKENS),
+        "row": torch.arange(len(MASK)),
+        "staleness": torch.zeros(len(MASK), dtype=torch.long),
+        "sampling_per_token_logps": policy + 0.3 * noise[0],
     }
 
 

@@ -1,7 +1,6 @@
 """Scoring: what TRL's columns become, which rewards a config asks for, and a function of one's own."""
 
 from collections import defaultdict
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -13,7 +12,6 @@ from rl.scoring import (
     completion_text,
     constraint_reward,
     judging,
-    load_function,
     rebuild_problems,
     reward_functions,
     verdicts_for,
@@ -161,18 +159,6 @@ def test_a_function_of_ones_own_is_loaded_from_its_file(tmp_path):
     assert functions[0].__name__ == "shouting"
     assert weights == [1.0]
     assert score(functions[0], (SEA, "blue")) == ([1.0], {})
-
-
-def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ValueError, match=r"no file .*none\.py.*write path/to/file\.py:function"):
-        load_function(f"{tmp_path}/none.py:shouting")
-
-
-def test_a_missing_function_is_named(tmp_path):
-    Path(tmp_path / "mine.py").write_text("whispering = 3\n")
-    for name in ("shouting", "whispering"):
-        with pytest.raises(ValueError, match=f"mine.py has no function '{name}'"):
-            load_function(f"{tmp_path}/mine.py:{name}")
 
 
 @pytest.mark.parametrize("completion", ["blue", [{"role": "assistant", "content": "blue"}]])

@@ -93,8 +93,9 @@ def test_interpolation_is_left_as_it_is_written(monkeypatch: pytest.MonkeyPatch)
         ("trl=3", "trl: should be a group of settings, got 3"),
         (
             "credit.rule=anchor",
-            "credit.rule: should be 'uniform', 'random', 'position', 'entropy', 'global_anchor', 'local_chunk', "
-            "'coupled' or 'bottom', got 'anchor'",
+            "credit.rule: should be 'uniform', 'global_anchor', 'local_chunk', 'coupled', 'constraint', 'combined', "
+            "'random', 'shuffled', 'position', 'entropy', 'bottom' or 'all_heads' or should be "
+            "path/to/file.py:function, got 'anchor'",
         ),
         (
             "model.dtype=bloat16",

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 
 from rl.models import load_tokenizer
-from rl.spans import completion_spans, tokens_on
+from rl.rollouts.units import encode_prompt
+from rl.spans import completion_spans, prompt_spans, tokens_on
 
 TOKENIZER = load_tokenizer("tiny")
 SPECIAL = sorted(TOKENIZER.all_special_ids)
@@ -98,3 +99,28 @@ def test_nothing_sampled_spans_nothing():
 def test_a_token_is_marked_if_it_wrote_a_marked_character(marked, expected):
     # tokens of two, three and no characters
     assert tokens_on([(0, 2), (2, 5), (5, 5)], marked) == expected
+
+
+@given(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=30).filter(str.strip))
+def test_every_character_of_the_user_message_is_found_in_the_prompt(text):
+    messages = [{"role": "system", "content": text}, {"role": "user", "content": text}]
+    ids = encode_prompt(TOKENIZER, messages)
+    spans = prompt_spans(TOKENIZER, messages, ids)
+    assert len(spans) == len(ids)
+    covered = {place for start, end in spans for place in range(start, end)}
+    assert set(range(len(text))) <= covered
+
+
+def test_a_rule_is_found_in_the_last_user_message():
+    messages = [{"role": "user", "content": "Use no commas. Use no commas."}]
+    ids = encode_prompt(TOKENIZER, messages)
+    marked = tokens_on(prompt_spans(TOKENIZER, messages, ids), [(15, 29)])
+    assert (
+        TOKENIZER.decode([token for token, mark in zip(ids, marked, strict=True) if mark]).strip() == "Use no commas."
+    )
+
+
+def test_a_prompt_that_was_encoded_otherwise_is_refused():
+    messages = [{"role": "user", "content": "Use no commas."}]
+    with pytest.raises(ValueError, match="cannot be found in its tokens"):
+        prompt_spans(TOKENIZER, messages, [5, 6, 7])

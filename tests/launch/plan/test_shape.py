@@ -28,7 +28,7 @@ def test_the_kept_shape_of_the_built_in_model_is_its_own(smollm2_path):
 
 
 def test_an_adapter_has_the_parameters_that_peft_gives_it():
-    from rl.build import lora_config
+    from rl.lora import lora_config
     from rl.tiny import tiny_model
 
     peft = pytest.importorskip("peft")

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, tensor
 
 from rl.config import Credit, Probe
-from rl.credit.assigner import CreditAssigner, completion_view
-from rl.credit.rules import View
+from rl.credit.assigner import Assigned, CreditAssigner
+from rl.credit.rules import Amplifier
+from rl.credit.view import Evidence, View
 from rl.models import load_model
 
 # Two rows of a prompt of 5 and a completion of 7 tokens: the first is padded on the left, the second on the right.
@@ -23,13 +24,20 @@ def make_assigner(*, probe: Probe | None = None, seed: int = 0, **credit) -> Cre
 def hear(assigner: CreditAssigner) -> View:
     ids = torch.randint(3, 512, REAL.shape, generator=torch.Generator().manual_seed(0))
     model = load_model("tiny")
-    with torch.no_grad(), assigner.listening(model) as tape:
+    with torch.no_grad(), assigner.listening(model, step=0) as tape:
         model(input_ids=ids, attention_mask=REAL)
-    return completion_view(tape, MASK, torch.rand(MASK.shape))
+    heard = None if tape is None else assigner.reader.read(tape, MASK.shape[1])
+    fai, waad = (None, None) if heard is None else (heard.fai, heard.waad)
+    return View(mask=MASK, entropy=torch.rand(MASK.shape), fai=fai, waad=waad)
 
 
 def weights(assigner: CreditAssigner, view: View, *, step: int = 0, micro_step: int = 0) -> Tensor:
-    return assigner.weights(view, step=step, micro_step=micro_step)
+    return assigner.weights(view, step=step, micro_step=micro_step)[:, 0]
+
+
+def assign(assigner: CreditAssigner, view: View, advantages: Tensor) -> Assigned:
+    ids = torch.zeros(view.mask.shape, dtype=torch.long)
+    return assigner.assign(view, advantages, ids, step=0, micro_step=0)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +47,7 @@ def weights(assigner: CreditAssigner, view: View, *, step: int = 0, micro_step: 
         ("uniform", "always", True),
         ("random", "auto", False),
         ("global_anchor", "auto", True),
+        ("constraint", "auto", True),
     ],
 )
 def test_the_probe_listens_only_where_it_must(rule, listen, listens):
@@ -86,26 +95,71 @@ def test_the_control_leaves_the_random_state_alone():
 
 
 def test_only_positive_advantages_are_shaped_where_the_config_says_so():
-    assigner = make_assigner(rule="random", sign="positive")
-    shared = assigner.advantages(tensor([1.0, -1.0]), tensor([[0.5, 1.5], [0.5, 1.5]]), torch.ones(2, 2).bool())
-    assert shared.tolist() == [[0.5, 1.5], [-1.0, -1.0]]
+    view = View(mask=torch.ones(2, 10, dtype=torch.bool), entropy=torch.zeros(2, 10))
+    given = assign(make_assigner(rule="random", sign="positive"), view, tensor([[1.0], [-1.0]]))
+    # 4 of 10 tokens weigh 1.5, so the mean is 1.2 and the weights are 1.25 and 0.8333
+    assert sorted(given.advantages[0].tolist()) == pytest.approx([1 / 1.2] * 6 + [1.25] * 4)
+    assert given.advantages[1].tolist() == [-1.0] * 10
 
 
 def test_what_was_heard_is_logged():
     assigner = make_assigner(rule="global_anchor")
     view = hear(assigner)
-    figures = assigner.metrics(view, weights(assigner, view))
+    figures = assign(assigner, view, torch.ones(2, 1)).figures
+    assert view.fai is not None and view.waad is not None
     assert figures["probe/fai_mean"] == pytest.approx(view.fai[MASK].mean().item())
     assert figures["probe/waad_mean"] == pytest.approx(view.waad[MASK].mean().item())
+    assert figures["probe/used"] == 1.0
     assert all(not math.isnan(value) for value in figures.values())
 
 
 def test_without_listening_no_reading_is_logged():
     assigner = make_assigner(rule="uniform")
-    view = hear(assigner)
-    assert not any(name.startswith("probe/") for name in assigner.metrics(view, weights(assigner, view)))
+    figures = assign(assigner, hear(assigner), torch.ones(2, 1)).figures
+    assert not any(name.startswith("probe/") for name in figures)
 
 
-def test_entropy_carries_no_gradient():
-    view = completion_view(None, MASK, torch.rand(MASK.shape, requires_grad=True))
-    assert not view.entropy.requires_grad
+def test_readings_are_taken_in_steps_that_every_divides():
+    assigner = make_assigner(rule="global_anchor", probe=Probe(horizon=(1, 4), every=3))
+    # optimizer steps are counted from 0 here and from 1 in the metrics: steps 3, 6, ... of those
+    assert [step for step in range(9) if assigner.listens_in(step)] == [2, 5, 8]
+
+
+@pytest.mark.parametrize("rule", ["global_anchor", "coupled", "shuffled", "bottom"])
+def test_a_rule_that_needs_readings_and_has_none_weighs_all_tokens_alike(rule):
+    assigner = make_assigner(rule=rule)
+    view = View(mask=MASK, entropy=torch.zeros(MASK.shape))
+    given = assign(assigner, view, torch.ones(2, 1))
+    assert torch.equal(given.advantages, MASK.float())
+    assert given.figures["probe/used"] == 0.0
+
+
+def test_a_rule_that_is_not_trusted_weighs_all_tokens_alike():
+    assigner = make_assigner(rule="random")
+    assigner.trusted = False
+    given = assign(assigner, View(mask=MASK, entropy=torch.zeros(MASK.shape)), torch.ones(2, 1))
+    assert torch.equal(given.advantages, MASK.float())
+    assert given.figures["credit/untrusted"] == 1.0
+
+
+def test_a_rule_of_one_s_own_is_held_to_the_promises():
+    def last_half(view: View, amplifier: Amplifier) -> Tensor:
+        return (torch.arange(view.mask.shape[1]) >= 5).float().expand(view.mask.shape)
+
+    assigner = CreditAssigner(Credit(rule="mine.py:last_half"), Probe(), seed=0, own_rule=last_half)
+    assert assigner.listens, "who knows what it looks at"
+    view = View(mask=torch.ones(1, 10, dtype=torch.bool), entropy=torch.zeros(1, 10), fai=torch.zeros(1, 10))
+    assert weights(assigner, view).tolist() == [[0.0] * 5 + [2.0] * 5]
+
+
+def test_of_several_channels_the_shares_are_the_sizes_of_the_token_advantages():
+    # channel 0 gives 2 to each of two tokens, channel 1 -1 on average, all of it to the first: 2 - 2 and 2 + 0
+    tokens = tensor([[[True, False]]])
+    view = View(
+        mask=torch.ones(1, 2, dtype=torch.bool),
+        entropy=torch.zeros(1, 2),
+        evidence=Evidence(tokens=tokens, failed=tensor([[True]])),
+    )
+    given = assign(make_assigner(rule="constraint"), view, tensor([[2.0, -1.0]]))
+    assert given.advantages.tolist() == [[0.0, 2.0]]
+    assert given.shares.tolist() == [[0.0, 2.0]]

@@ -6,11 +6,18 @@ import pytest
 import torch
 from torch import tensor
 
-from rl.credit.metrics import concentration, effective_token_ratio, gini, overlap
+from rl.credit.metrics import Concentration, decile, effective_token_ratio, gini, is_punctuation, overlap, share_on
+from rl.credit.view import View
 
 
 def all_real(count: int) -> torch.Tensor:
     return torch.ones(1, count, dtype=torch.bool)
+
+
+def concentration(weights, entropy, mask, q, *, ids=None, piece=None) -> dict[str, float]:
+    ids = torch.zeros(mask.shape, dtype=torch.long) if ids is None else ids
+    generator = torch.Generator().manual_seed(0)
+    return Concentration(q=q, piece=piece).figures(weights, View(mask=mask, entropy=entropy), ids, generator=generator)
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])
@@ -75,3 +82,53 @@ def test_a_completion_that_is_masked_whole_does_not_count():
 def test_nothing_but_masked_completions_has_no_figures():
     figures = concentration(torch.zeros(2, 3), torch.zeros(2, 3), torch.zeros(2, 3, dtype=torch.bool), 0.5)
     assert all(math.isnan(value) for value in figures.values())
+
+
+def test_deciles_cut_the_real_tokens_into_tenths():
+    mask = torch.arange(25)[None] < 20
+    tenths = [decile(mask, which).nonzero()[:, 1].tolist() for which in range(10)]
+    assert tenths == [[first, first + 1] for first in range(0, 20, 2)]
+
+
+def test_every_real_token_is_in_one_decile():
+    mask = torch.rand(5, 37, generator=torch.Generator().manual_seed(0)) < 0.7
+    assert torch.equal(sum(decile(mask, which).long() for which in range(10)), mask.long())
+
+
+def test_share_on_chosen_tokens_counts_their_weight():
+    # 3 of 1 + 3 + 4; the padding's weight of 9 does not count
+    mask = tensor([[True, True, True, False]])
+    share = share_on(tensor([[False, True, False, True]]), tensor([[1.0, 3.0, 4.0, 9.0]]), mask)
+    assert share.tolist() == [3 / 8]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [(",", True), (" (", True), ("...", True), ("a,", False), (" ", False), ("", False), ("$", False)],
+)
+def test_punctuation_is_nothing_but_punctuation(text, expected):
+    assert is_punctuation(text) is expected
+
+
+def test_weight_on_punctuation_and_on_the_ends_is_logged():
+    # tokens a , b . with weights 1 2 1 4: 6 of 8 on punctuation; the first decile is the first token, the last is none
+    pieces = dict(enumerate(["a", ",", "b", "."]))
+    figures = concentration(
+        tensor([[1.0, 2.0, 1.0, 4.0]]), torch.zeros(1, 4), all_real(4), 0.5, ids=torch.arange(4)[None], piece=pieces.get
+    )
+    assert figures["credit/punctuation_share"] == 6 / 8
+    assert figures["credit/first_decile_share"] == 1 / 8
+    assert figures["credit/last_decile_share"] == 0.0
+
+
+def test_without_a_tokenizer_nothing_is_said_of_punctuation():
+    assert "credit/punctuation_share" not in concentration(torch.ones(1, 4), torch.zeros(1, 4), all_real(4), 0.5)
+
+
+def test_the_control_overlaps_wholly_with_what_random_would_choose():
+    from rl.credit.controls import random
+    from rl.credit.rules import Amplifier
+
+    view = View(mask=all_real(40), entropy=torch.zeros(1, 40))
+    weights = random(view, Amplifier(q=0.4, gamma_amp=1.5, generator=torch.Generator().manual_seed(0)))
+    assert concentration(weights, view.entropy, view.mask, 0.4)["credit/overlap_random"] == 1.0

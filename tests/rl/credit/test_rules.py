@@ -1,26 +1,16 @@
 """Credit rules against weights worked out by hand."""
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 import torch
 from torch import tensor
 
-from rl.credit.rules import (
-    READING_RULES,
-    RULES,
-    Amplifier,
-    View,
-    amplify,
-    bottom,
-    coupled,
-    entropy,
-    global_anchor,
-    local_chunk,
-    position,
-    random,
-    uniform,
-)
+from rl.credit.catalogue import BASES, EVIDENCE_RULES, READING_RULES, RULES
+from rl.credit.controls import bottom, entropy, position, random, shuffled
+from rl.credit.rules import Amplifier, amplify, coupled, global_anchor, local_chunk, uniform
+from rl.credit.view import View
 
 
 def make_view(num_tokens: int = 5, **changes) -> View:
@@ -94,7 +84,7 @@ def test_an_anchor_that_no_jump_dominates_keeps_its_whole_bonus():
     assert weights[0, 10].item() == 1.5
 
 
-@pytest.mark.parametrize("rule", sorted(READING_RULES))
+@pytest.mark.parametrize("rule", sorted(READING_RULES & set(RULES) - {"shuffled"}))
 def test_a_rule_without_its_readings_is_an_error(rule):
     with pytest.raises(ValueError, match=f"{rule} needs probe readings"):
         RULES[rule](make_view(), make_amplifier())
@@ -117,9 +107,41 @@ def test_the_control_is_decided_by_its_generator():
     assert not torch.equal(first, other)
 
 
+def test_shuffled_deals_the_base_rule_s_weights_among_the_real_tokens():
+    mask = torch.arange(12)[None] < tensor([[12], [9]])
+    readings = {name: reading.repeat(2, 1) for name, reading in RHYTHM.items()}
+    view = View(mask=mask, entropy=torch.zeros(2, 12), **readings)
+    amplifier = replace(make_amplifier(q=1 / 6), base=coupled)
+    dealt, base = shuffled(view, amplifier), coupled(view, amplifier)
+    for row, other, real in zip(dealt, base, mask, strict=True):
+        assert sorted(row[real].tolist()) == sorted(other[real].tolist())
+    assert not torch.equal(dealt[0], base[0])
+
+
+def test_shuffled_needs_a_base():
+    with pytest.raises(ValueError, match=r"set credit\.base"):
+        shuffled(make_view(12, **RHYTHM), make_amplifier())
+
+
+@pytest.mark.parametrize("scores", [[0.0] * 10, [0.3] * 10, [0.0, 0.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]])
+def test_exactly_the_top_share_is_amplified_however_many_scores_tie(scores):
+    # a quantile as threshold would amplify all ten tokens of the first two rows; q 0.4 of 10 tokens are 4
+    view = make_view(10, fai=tensor([scores]), waad=torch.zeros(1, 10))
+    assert (global_anchor(view, make_amplifier()) > 1.0).sum() == 4
+
+
+def test_thresholds_of_domination_are_settings():
+    # Token 10 has WAAD 4. At the median of all (4) it is calm and so dominated; at the lowest decile (1) it is not.
+    amplifier = replace(make_amplifier(q=1 / 6), calm_quantile=0.1)
+    weights = coupled(make_view(12, **RHYTHM), amplifier)
+    assert weights[0, 10].item() == 1.5 and weights[0, 4].item() == 1.25
+    # Token 10 follows no jump above 0, so a threshold at the highest of all jumps (4) frees it as well.
+    freed = coupled(make_view(12, **RHYTHM), replace(make_amplifier(q=1 / 6), jump_quantile=1.0))
+    assert freed[0, 10].item() == 1.5 and freed[0, 4].item() == 1.25
+
+
 def test_every_rule_of_the_config_exists():
-    from typing import get_args
+    from rl.config import RULE_NAMES, Credit
 
-    from rl.config import Credit
-
-    assert set(get_args(Credit.model_fields["rule"].annotation)) == set(RULES) >= READING_RULES
+    assert RULE_NAMES == set(RULES) | {"all_heads"} >= READING_RULES | EVIDENCE_RULES
+    assert set(get_args(Credit.model_fields["base"].annotation)) == set(BASES)

@@ -1,0 +1,84 @@
+"""Figures of a comparison of credit rules: last score, area, and the difference to `uniform` paired by seed."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+
+STUDENT_975 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145)
+"""97.5 % quantiles of Student's t for 1, 2, ... degrees of freedom; beyond them the last is used, which is wider."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Arm:
+    """One training."""
+
+    rule: str
+    seed: int
+    steps: list[int]
+    """Of the held-out scores; the first is 0, before training."""
+    scores: list[float]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comparison:
+    """One rule over all seeds; the last three are None for `uniform` itself."""
+
+    rule: str
+    last: float
+    area: float
+    """Mean of the score over the training."""
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+def compare(arms: Sequence[Arm], rules: Sequence[str]) -> list[Comparison]:
+    """Each rule against `uniform`. Raises ValueError when a rule lacks a seed that `uniform` has."""
+    base = {arm.seed: arm for arm in arms if arm.rule == "uniform"}
+    return [_comparison(rule, {arm.seed: arm for arm in arms if arm.rule == rule}, base) for rule in rules]
+
+
+def _comparison(rule: str, own: dict[int, Arm], base: dict[int, Arm]) -> Comparison:
+    if own.keys() != base.keys():
+        raise ValueError(f"{rule} has seeds {sorted(own)}, uniform has {sorted(base)}; a pair needs both")
+    last = fmean(arm.scores[-1] for arm in own.values())
+    area = fmean(area_under(arm) for arm in own.values())
+    if rule == "uniform":
+        return Comparison(rule=rule, last=last, area=area)
+    difference, low, high = paired_interval([own[seed].scores[-1] - base[seed].scores[-1] for seed in own])
+    return Comparison(rule=rule, last=last, area=area, difference=difference, low=low, high=high)
+
+
+def area_under(arm: Arm) -> float:
+    """The curve's mean height, by trapezoids over the steps."""
+    points = list(zip(arm.steps, arm.scores, strict=True))
+    areas = [(end - start) * (low + high) / 2 for (start, low), (end, high) in itertools.pairwise(points)]
+    return sum(areas) / (arm.steps[-1] - arm.steps[0])
+
+
+def paired_interval(differences: Sequence[float]) -> tuple[float, float, float]:
+    """(mean, low, high): Student's 95 % interval. Raises ValueError for fewer than two."""
+    if len(differences) < 2:
+        raise ValueError(f"an interval needs at least 2 paired differences, got {len(differences)}")
+    quantile = STUDENT_975[min(len(differences) - 1, len(STUDENT_975)) - 1]
+    half = quantile * stdev(differences) / len(differences) ** 0.5
+    return fmean(differences), fmean(differences) - half, fmean(differences) + half
+
+
+def draw(arms: Sequence[Arm], rules: Sequence[str], path: Path) -> None:
+    """Mean held-out score by step, a line a rule."""
+    # Imported here: reading a finished comparison needs no plot.
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for rule in rules:
+        own = [arm for arm in arms if arm.rule == rule]
+        mean = [fmean(scores) for scores in zip(*(arm.scores for arm in own), strict=True)]
+        axes.plot(own[0].steps, mean, label=rule, linewidth=2.5 if rule == "uniform" else 1.2)
+    axes.set_xlabel("optimizer step")
+    axes.set_ylabel("held-out accuracy")
+    axes.legend()
+    figure.savefig(path, dpi=120)

@@ -1,0 +1,127 @@
+"""Pairs: what credit needs to know of a preference batch, and which constraints' channels weigh a pair's log-probs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from data.preferences import Answer, PreferencePair
+from rl.credit.evidence import Judged, shown_by, stated_by
+from rl.credit.reader import Heard, listening_spans
+from rl.credit.view import Evidence, View
+
+# Axes: B pairs, 2B rows, the chosen answers first; C constraints; S tokens of prompt and answer.
+
+PAIR = "pair"
+"""Column that says which pair a row is."""
+
+Batch = Mapping[str, Any]
+
+
+class PairEvidence:
+    """Evidence masks of every answer, made when it is first met. Raises ValueError when no prompt has a constraint."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, pairs: Sequence[PreferencePair]):
+        if not any(pair.problem.constraints for pair in pairs):
+            raise ValueError("no prompt of data.path states a constraint; set credit.rule to one that needs none")
+        self.tokenizer = tokenizer
+        self.pairs = pairs
+        self._known: dict[tuple[int, bool], tuple[list[list[bool]], list[list[bool]]]] = {}
+
+    def columns(self, batch: Batch) -> dict[str, Tensor]:
+        """`evidence_tokens` (2B, C, S-1), `evidence_passages` (2B, C, S), `constraint_failed` (2B, C), `mixture`.
+
+        `mixture` (2B, 1 + C) says how much each channel counts: those of the constraints on which the two answers
+        differ count alike, or channel 0 alone where none differs.
+        """
+        indices = batch[PAIR].tolist()
+        rows = [(index, True) for index in indices] + [(index, False) for index in indices]
+        num_constraints = max(1, *(len(self.pairs[index].problem.constraints) for index in indices))
+        length = batch["input_ids"].shape[1]
+        tokens = torch.zeros(len(rows), num_constraints, length, dtype=torch.bool)
+        passages = torch.zeros_like(tokens)
+        failed = torch.zeros(len(rows), num_constraints, dtype=torch.bool)
+        mixture = torch.zeros(len(rows), 1 + num_constraints)
+        for row, (index, chosen) in enumerate(rows):
+            pair = self.pairs[index]
+            prompt, answer = _split(batch, row)
+            stated, shown = self._masks(index, chosen, prompt, answer)
+            for place, verdict in enumerate(_answer(pair, chosen).verdicts):
+                passages[row, place, : len(prompt)] = torch.tensor(stated[place][: len(prompt)])
+                end = len(prompt) + len(answer)
+                tokens[row, place, len(prompt) : end] = torch.tensor(shown[place][: len(answer)])
+                failed[row, place] = verdict.satisfied is False
+            differing = _differing(pair)
+            mixture[row, [1 + place for place in differing] or [0]] = 1.0 / max(1, len(differing))
+        device = batch["input_ids"].device
+        found = {
+            "evidence_tokens": tokens[:, :, 1:],
+            "evidence_passages": passages,
+            "constraint_failed": failed,
+            "mixture": mixture,
+        }
+        return {name: value.to(device) for name, value in found.items()}
+
+    def _masks(
+        self, index: int, chosen: bool, prompt: tuple[int, ...], answer: tuple[int, ...]
+    ) -> tuple[list[list[bool]], list[list[bool]]]:
+        """(tokens that state each constraint, tokens that show it); an answer cut short keeps what is left of its."""
+        if (index, chosen) not in self._known:
+            pair = self.pairs[index]
+            judged = _answer(pair, chosen)
+            told = Judged(
+                problem=pair.problem,
+                text=judged.text,
+                verdicts=judged.verdicts,
+                prompt_ids=prompt,
+                completion_ids=answer,
+            )
+            self._known[index, chosen] = (
+                stated_by(self.tokenizer, pair.problem, prompt),
+                shown_by(self.tokenizer, told),
+            )
+        return self._known[index, chosen]
+
+
+def pair_spans(batch: Batch, columns: Batch) -> Tensor | None:
+    """(2B, N, S): what to listen to besides the rhythm, None where no constraint is known."""
+    if "evidence_passages" not in columns:
+        return None
+    prompt = batch["attention_mask"].bool() & ~batch["completion_mask"].bool()
+    return listening_spans(columns["evidence_passages"], prompt, 0)
+
+
+def mixture_of(batch: Batch) -> Tensor:
+    """(2B, channels): how much each channel of weights counts; rows sum to 1."""
+    return batch["mixture"] if "mixture" in batch else torch.ones_like(batch["input_ids"][:, :1], dtype=torch.float32)
+
+
+def pair_view(batch: Batch, entropy: Tensor, heard: Heard | None) -> View:
+    """What a rule may look at: the answers' tokens among all but the first."""
+    evidence = None
+    if "evidence_tokens" in batch:
+        attention = None if heard is None else heard.attention
+        evidence = Evidence(tokens=batch["evidence_tokens"], failed=batch["constraint_failed"], attention=attention)
+    fai, waad = (None, None) if heard is None else (heard.fai, heard.waad)
+    mask = batch["completion_mask"][:, 1:].bool()
+    entropy = entropy[:, -mask.shape[1] :].detach().float()
+    return View(mask=mask, entropy=entropy, fai=fai, waad=waad, evidence=evidence)
+
+
+def _answer(pair: PreferencePair, chosen: bool) -> Answer:
+    return pair.chosen if chosen else pair.rejected
+
+
+def _differing(pair: PreferencePair) -> list[int]:
+    """Places of the constraints that tell the two answers apart."""
+    verdicts = zip(pair.chosen.verdicts, pair.rejected.verdicts, strict=True)
+    return [place for place, (one, other) in enumerate(verdicts) if one.satisfied != other.satisfied]
+
+
+def _split(batch: Batch, row: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Token ids of a row's prompt and of its answer."""
+    ids, answer = batch["input_ids"][row], batch["completion_mask"][row].bool()
+    prompt = batch["attention_mask"][row].bool() & ~answer
+    return tuple(ids[prompt].tolist()), tuple(ids[answer].tolist())

@@ -1,0 +1,93 @@
+"""The reader: what the probe is asked to listen to, and what it heard of the completions."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, fields
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from attention_probes.constraint_attention import constraint_attention, prompt_spans
+from attention_probes.heads import HeadRoles
+from attention_probes.listen import ProbePlan, Readings, Tape, listen
+from attention_probes.null_baseline import NullBaseline, role_mean
+from rl.config import Probe
+
+# Axes: L layers read, B rows, C constraints, S tokens of prompt and completion, T completion tokens, the last of S.
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Heard:
+    """What one forward pass showed of the completions."""
+
+    fai: Float[Tensor, "B T"]
+    waad: Float[Tensor, "B T"]
+    attention: Float[Tensor, "B C T"] | None = None
+    """What each token pays to each constraint's passage, over what the prompt's other tokens get; 0 where undefined."""
+
+
+class Reader:
+    """Reads with one plan, raw or as the residual over a null baseline."""
+
+    def __init__(self, probe: Probe, *, readings: Literal["raw", "residual"] = "raw", all_heads: bool = False):
+        self.roles = None if probe.roles is None or all_heads else HeadRoles.load(probe.roles)
+        self.baseline = NullBaseline.load(probe.baseline) if readings == "residual" and probe.baseline else None
+        self.plan = ProbePlan(
+            layers=probe.layers,
+            window=probe.window,
+            horizon=probe.horizon,
+            roles=self.roles,
+            per_head=self.baseline is not None,
+        )
+        if self.baseline is not None and (self.baseline.horizon, self.baseline.window) != (probe.horizon, probe.window):
+            raise ValueError(
+                f"{probe.baseline} is of horizon {self.baseline.horizon} and window {self.baseline.window}, but "
+                f"probe.horizon={probe.horizon} and probe.window={probe.window}; fit it anew, or set them alike"
+            )
+
+    def listening(
+        self, model: nn.Module, *, spans: Bool[Tensor, "B N S"] | None = None, wanted: bool = True
+    ) -> AbstractContextManager[Tape | None]:
+        """Listen to the first forward pass in the block, also to `spans` if given; not at all unless `wanted`."""
+        return listen(model, self.plan, spans=spans) if wanted else nullcontext()
+
+    def read(self, tape: Tape, length: int) -> Heard:
+        """What the tape holds of the last `length` tokens."""
+        readings = tape.read()
+        fai, waad = (readings.fai, readings.waad) if self.baseline is None else self._residual(readings)
+        attention = None
+        if readings.span_mass is not None and tape.spans is not None:
+            relative_LBSC = constraint_attention(readings.span_mass, tape.spans).relative[:, :, 0]
+            attention = relative_LBSC.nanmean(dim=0).nan_to_num(nan=0.0)[:, -length:].transpose(1, 2)
+        return Heard(fai=fai[:, -length:], waad=waad[:, -length:], attention=attention)
+
+    def _residual(self, readings: Readings) -> tuple[Float[Tensor, "B S"], Float[Tensor, "B S"]]:
+        assert self.baseline is not None
+        fai, waad = self.baseline.residuals(readings)
+        if self.roles is None:
+            return fai.mean(dim=(0, 2)), waad.mean(dim=(0, 2))
+        layers = readings.layers
+        return role_mean(fai, layers, self.roles.global_heads), role_mean(waad, layers, self.roles.local_heads)
+
+
+def listening_spans(
+    passages: Bool[Tensor, "B C P"], prompt_mask: Tensor, completion_length: int
+) -> Bool[Tensor, "B N S"]:
+    """The passages as spans over prompt and completion, with the two more that make attention to them relative."""
+    prompt_BS = torch.nn.functional.pad(prompt_mask.bool(), (0, completion_length))
+    return prompt_spans(torch.nn.functional.pad(passages, (0, completion_length)), prompt_BS)
+
+
+def as_columns(heard: Heard) -> dict[str, Tensor]:
+    """The readings as tensors that may ride in a batch."""
+    named = {f"heard_{field.name}": getattr(heard, field.name) for field in fields(heard)}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def from_columns(batch: Mapping[str, Tensor]) -> Heard | None:
+    """The readings that ride in a batch, or None."""
+    if "heard_fai" not in batch:
+        return None
+    return Heard(**{field.name: batch.get(f"heard_{field.name}") for field in fields(Heard)})  # pyright: ignore[reportArgumentType]

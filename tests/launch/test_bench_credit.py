@@ -1,0 +1,62 @@
+"""`heed bench credit`: matched arms on an untrained model, kept and not trained twice."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+import launch.bench_credit
+from launch.bench_credit import Budget, arm_config, bench_credit, keep_budget
+from rl.warmup import chain_model, sign_tokenizer
+
+BUDGET = Budget(steps=2, num_problems=16, num_held_out=8, groups=2, num_generations=2)
+
+
+@pytest.fixture
+def untrained(tmp_path, monkeypatch):
+    """Every arm starts from a model that knows nothing, saved for this test alone."""
+    folder = tmp_path / "model"
+    chain_model(seed=0).save_pretrained(folder)
+    sign_tokenizer().save_pretrained(folder)
+    monkeypatch.setattr(launch.bench_credit, "warmed_model", lambda accuracy: folder)
+
+
+def test_arms_of_a_seed_differ_in_credit_alone(untrained, tmp_path):
+    uniform, raw = (arm_config(name, 1, BUDGET, tmp_path) for name in ("uniform", "coupled:raw"))
+    differing = {key for key, value in uniform.model_dump().items() if raw.model_dump()[key] != value}
+    assert differing == {"credit", "run"}
+    assert (raw.credit.rule, raw.credit.preserve_mass) == ("coupled", False)
+
+
+def test_an_unknown_rule_is_told_before_anything_is_trained(untrained, tmp_path):
+    with pytest.raises(ValueError, match=r"credit\.rule: should be 'uniform'"):
+        bench_credit("chain", ["couplet"], 2, folder=tmp_path, budget=BUDGET)
+
+
+@pytest.mark.parametrize(("task", "seeds", "told"), [("sums", 3, "unknown task 'sums'"), ("chain", 1, "at least 2")])
+def test_what_cannot_be_compared_is_told(task, seeds, told, tmp_path):
+    with pytest.raises(ValueError, match=told):
+        bench_credit(task, ["random"], seeds, folder=tmp_path, budget=BUDGET)
+
+
+def test_arms_of_another_budget_are_not_mixed_in(tmp_path):
+    keep_budget(tmp_path, BUDGET)
+    keep_budget(tmp_path, BUDGET)
+    with pytest.raises(ValueError, match="arms of another budget"):
+        keep_budget(tmp_path, replace(BUDGET, steps=3))
+
+
+@pytest.mark.slow
+def test_a_comparison_is_kept_and_gone_on_with(untrained, tmp_path, monkeypatch):
+    result = bench_credit("chain", ["random"], 2, folder=tmp_path / "bench", budget=BUDGET)
+    assert [(arm["rule"], arm["seed"], arm["steps"]) for arm in result["arms"]] == [
+        (rule, seed, [0, 1, 2]) for seed in (0, 1) for rule in ("uniform", "random")
+    ]
+    assert json.loads((tmp_path / "bench" / "credit.json").read_text()) == json.loads(json.dumps(result))
+    assert (tmp_path / "bench" / "credit.png").is_file()
+
+    def train_again(*args, **kwargs):
+        raise AssertionError("an arm that is kept was trained again")
+
+    monkeypatch.setattr(launch.bench_credit, "build_trainer", train_again)
+    assert bench_credit("chain", ["random"], 2, folder=tmp_path / "bench", budget=BUDGET) == result
