@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from transformers import Trainer
 
 from rl.checkpoint import newest_checkpoint
 from tests.rl.training import Outcome, credit_trainer, outcome, tiny_config
@@ -50,5 +51,5 @@ def test_a_resume_without_the_buffer_would_differ(undisturbed, tmp_path):
     # what TRL does by itself: it samples the buffer anew, from a policy that has moved on
     expected, folder = undisturbed
     trainer = credit_trainer(BUFFERED, tmp_path)
-    super(type(trainer), trainer).train(resume_from_checkpoint=str(folder / "checkpoint-2"))
+    Trainer.train(trainer, resume_from_checkpoint=str(folder / "checkpoint-2"))
     assert outcome(trainer).adapter != expected.adapter
