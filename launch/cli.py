@@ -78,6 +78,24 @@ def evaluate(
 
 
 @app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    other: Annotated[Path | None, typer.Argument(help="A second run folder, to see both beside each other.")] = None,
+    output: Annotated[Path | None, typer.Option(help="The file; default: report.html in the run folder.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make one HTML file of a run: curves, verdicts with their evidence, tokens coloured by credit."""
+    prepare_environment()
+    from rl.report.write import report_command
+
+    with talking_on_stderr(as_json):
+        page = report_command(run, other, output)
+        typer.echo(f"Report: {page} ({page.stat().st_size / 1e6:.1f} MB)")
+    if as_json:
+        echo_json({"report": str(page), "bytes": page.stat().st_size})
+
+
+@app.command()
 def export(run: Annotated[Path, typer.Argument(help="A run folder.")], as_json: AsJson = False) -> None:
     """Prove that a run's adapter loads elsewhere and says what the trained model said."""
     prepare_environment()

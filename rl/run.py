@@ -1,6 +1,7 @@
 """One run: problems in, a trained and measured adapter out."""
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,10 @@ from rl.measure import score
 from rl.own_code import keep_own_code, own_verifiers
 from rl.product import save_adapter
 from rl.progress import ProgressCallback
+from rl.report.run import read_run
+from rl.report.write import write_report
 from rl.run_folder import open_run
+from rl.spans import completion_spans
 from rl.tracking import MetricsCallback, prepare_trackers
 
 
@@ -94,7 +98,9 @@ def conclude(
     write_json(folder / "summary.json", summary)
     if record := best_record(folder):
         show_credit(console, record, trainer.policy_tokenizer)
-    console.print(f"\nAdapter: {adapter}\nVerify it with: heed export {folder}")
+    spans = partial(completion_spans, trainer.policy_tokenizer)
+    page = write_report([read_run(folder)], [spans], folder / "report.html")
+    console.print(f"\nReport: {page}\nAdapter: {adapter}\nVerify it with: heed export {folder}")
 
 
 def best_record(folder: Path) -> dict[str, Any] | None:

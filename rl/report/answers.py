@@ -1,0 +1,49 @@
+"""Held-out answers of two policies side by side, problem by problem."""
+
+from dataclasses import asdict
+from typing import Any
+
+from rl.evaluate import Answer, Evaluation
+from rl.report.rollouts import evenly
+from rl.report.run import RecordedRun
+
+MAX_PROBLEMS = 400
+
+
+def shown_answers(runs: list[RecordedRun]) -> list[dict[str, Any]]:
+    """For each problem that every evaluation answered: its prompt and one answer a policy, the base model first.
+
+    Empty when the runs have no evaluation, or none in common.
+    """
+    columns = [column for column in (runs[0].before, *(run.after for run in runs)) if column is not None]
+    if not columns:
+        return []
+    first_answers = [_by_problem(column) for column in columns]
+    common = [problem for problem in first_answers[0] if all(problem in column for column in first_answers)]
+    return [
+        {
+            "problem_id": problem,
+            "prompt": first_answers[0][problem].prompt,
+            "answers": [_shown(column[problem]) for column in first_answers],
+        }
+        for problem in evenly(common, MAX_PROBLEMS)
+    ]
+
+
+def column_names(runs: list[RecordedRun]) -> list[str]:
+    """Whose answers `shown_answers` shows, in order."""
+    base = ["base model"] if runs[0].before is not None else []
+    finished = [run for run in runs if run.after is not None]
+    return base + (["adapter"] if len(runs) == 1 and finished else [run.name for run in finished])
+
+
+def _by_problem(evaluation: Evaluation) -> dict[str, Answer]:
+    answers: dict[str, Answer] = {}
+    for answer in evaluation.answers:
+        answers.setdefault(answer.problem_id, answer)
+    return answers
+
+
+def _shown(answer: Answer) -> dict[str, Any]:
+    fields = asdict(answer)
+    return {name: fields[name] for name in ("completion", "satisfied", "num_words")} | {"rate": answer.pass_rate}

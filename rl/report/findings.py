@@ -1,0 +1,102 @@
+"""Findings: what a person should know of a run before believing its curves, in one sentence each."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from rl.report.curves import series
+from rl.report.run import RecordedRun
+
+Level = Literal["good", "note", "warn"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One sentence; `warn` is something to mend, `note` something to know."""
+
+    level: Level
+    text: str
+
+
+def findings(run: RecordedRun) -> list[Finding]:
+    """What the run's own figures say about it, warnings first."""
+    found = [*_state(run), *_gain(run), *_answers(run), *_training(run.metrics)]
+    return sorted(found, key=lambda finding: ("warn", "note", "good").index(finding.level))
+
+
+def _state(run: RecordedRun) -> Iterator[Finding]:
+    planned = run.config.trainer.max_steps
+    if run.summary is None:
+        yield Finding(
+            level="warn",
+            text=f"Not finished: step {run.last_step} of {planned}. "
+            f"Continue it with: heed train {run.folder}/config.yaml resume={run.folder}",
+        )
+
+
+def _gain(run: RecordedRun) -> Iterator[Finding]:
+    gain = (run.summary or {}).get("gain")
+    if gain is None:
+        return
+    interval = f"95 % interval [{gain['low']:+.3f}, {gain['high']:+.3f}] over {gain['num_problems']} problems"
+    if gain["low"] > 0:
+        yield Finding(level="good", text=f"The gain is more than chance: {interval}. One seed is still one seed.")
+    elif gain["high"] < 0:
+        yield Finding(level="warn", text=f"The adapter is worse than its base model: {interval}.")
+    else:
+        yield Finding(level="note", text=f"The gain may be chance: {interval} includes zero.")
+
+
+def _answers(run: RecordedRun) -> Iterator[Finding]:
+    summary = run.summary or {}
+    if "before" not in summary or "after" not in summary:
+        return
+    before, after = summary["before"], summary["after"]
+    if after["mean_words"] < 0.75 * before["mean_words"]:
+        yield Finding(
+            level="warn",
+            text=f"Answers shrank from {before['mean_words']:.1f} to {after['mean_words']:.1f} words: "
+            "constraints may be kept by saying less. Raise rewards.min_words, or add guards.",
+        )
+    for name, label in (("distinct_share", "share of distinct words"), ("on_topic", "topic score")):
+        if after[name] < before[name] - 0.1:
+            yield Finding(
+                level="warn",
+                text=f"The {label} of the answers fell from {before[name]:.2f} to {after[name]:.2f}: "
+                "the text may be collapsing. Add the guard of that name to rewards.guards.",
+            )
+
+
+def _training(metrics: Sequence[dict[str, Any]]) -> Iterator[Finding]:
+    figures = series(metrics)
+    if (idle := _late(figures, "frac_reward_zero_std")) is not None and idle > 0.5:
+        yield Finding(
+            level="warn",
+            text=f"In the last quarter {idle:.0%} of the groups scored all alike and taught nothing. Raise "
+            "trainer.num_generations or trainer.temperature, or draw problems that are neither trivial nor hopeless.",
+        )
+    if (cut := _late(figures, "completions/clipped_ratio")) is not None and cut > 0.3:
+        yield Finding(
+            level="warn",
+            text=f"In the last quarter {cut:.0%} of the completions were cut off. "
+            "Raise trainer.max_completion_length, or ask for shorter answers.",
+        )
+    entropy = figures.get("entropy", [])
+    if len(entropy) >= 8 and (last := _late(figures, "entropy") or 0.0) < 0.3 * (first := _early(entropy)):
+        yield Finding(
+            level="warn",
+            text=f"The policy's entropy fell from {first:.2f} to {last:.2f}: it has stopped exploring. "
+            "Lower trainer.learning_rate, or set trainer.beta.",
+        )
+
+
+def _early(points: Sequence[tuple[int, float]]) -> float:
+    first = points[: max(1, len(points) // 4)]
+    return sum(value for _, value in first) / len(first)
+
+
+def _late(figures: dict[str, list[tuple[int, float]]], name: str) -> float | None:
+    """Mean of the last quarter of the logged values; None if the figure was never logged."""
+    points = figures.get(name, [])
+    last = points[-max(1, len(points) // 4) :]
+    return sum(value for _, value in last) / len(last) if last else None

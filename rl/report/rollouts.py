@@ -1,0 +1,73 @@
+"""Recorded rollouts: which are shown, and every token's characters and readings."""
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import Any
+
+Spans = Callable[[Sequence[int]], list[tuple[int, int]]]
+"""Token ids of a completion -> each token's half-open character span in its text."""
+
+MAX_STEPS = 100
+MAX_TOKENS = 160_000
+"""What is shown of one run: some 4 MB."""
+
+NOT_READINGS = frozenset({"completion_ids", "verdicts"})
+NAMES = {"weights": "credit"}
+
+
+def shown_groups(records: Sequence[dict[str, Any]], spans: Spans) -> list[dict[str, Any]]:
+    """Groups in the order of training, evenly over the steps, the first and the last among them.
+
+    Each holds its prompt and its recorded members, best first.
+    """
+    by_step = [list(some) for _, some in groupby(records, key=lambda record: record["step"])]
+    chosen = evenly(by_step, MAX_STEPS)
+    while len(chosen) > 2 and _num_tokens(chosen) > MAX_TOKENS:
+        chosen = evenly(chosen, len(chosen) // 2)
+    return [
+        _group(list(members), spans)
+        for step in chosen
+        for _, members in groupby(step, key=lambda record: record["problem_id"])
+    ]
+
+
+def evenly(items: Sequence[Any], count: int) -> list[Any]:
+    """At most `count` items at equal distances, with the first and the last when there is room for two."""
+    if len(items) <= count:
+        return list(items)
+    if count == 1:
+        return [items[-1]]
+    return [items[round(place * (len(items) - 1) / (count - 1))] for place in range(count)]
+
+
+def readings(record: dict[str, Any]) -> dict[str, list[float]]:
+    """Name -> one value a token, of whatever the record holds of its tokens."""
+    length = len(record["completion_ids"])
+    return {
+        NAMES.get(name, name): [round(float(value), 3) for value in values]
+        for name, values in record.items()
+        if name not in NOT_READINGS and isinstance(values, list) and len(values) == length
+    }
+
+
+def _num_tokens(steps: Sequence[Sequence[dict[str, Any]]]) -> int:
+    return sum(len(record["completion_ids"]) for step in steps for record in step)
+
+
+def _group(members: list[dict[str, Any]], spans: Spans) -> dict[str, Any]:
+    first = members[0]
+    return {
+        "step": first["step"],
+        "problem_id": first["problem_id"],
+        "prompt": first["prompt"],
+        "members": [_member(record, spans) for record in members],
+    }
+
+
+def _member(record: dict[str, Any], spans: Spans) -> dict[str, Any]:
+    return {
+        **{name: record[name] for name in ("which", "reward", "advantage", "completion", "verdicts")},
+        "ids": record["completion_ids"],
+        "spans": spans(record["completion_ids"]),
+        "readings": readings(record),
+    }

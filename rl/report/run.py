@@ -1,0 +1,56 @@
+"""A run as it lies in its folder: settings, figures, recorded rollouts and held-out answers, read back."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rl.config import Config
+from rl.evaluate import Evaluation, load_evaluation
+from rl.journal import read_journal
+from rl.settings import load_run_config
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecordedRun:
+    """What a run folder holds; what an unfinished run has not written yet is empty or None."""
+
+    folder: Path
+    config: Config
+    environment: dict[str, Any]
+    metrics: list[dict[str, Any]]
+    rollouts: list[dict[str, Any]]
+    before: Evaluation | None
+    after: Evaluation | None
+    summary: dict[str, Any] | None
+
+    @property
+    def name(self) -> str:
+        return self.folder.resolve().name
+
+    @property
+    def last_step(self) -> int:
+        """The last optimizer step with figures; 0 before the first."""
+        return max((line["step"] for line in self.metrics), default=0)
+
+
+def read_run(folder: Path) -> RecordedRun:
+    """Read a run folder. Raises FileNotFoundError when it is none."""
+    return RecordedRun(
+        folder=folder,
+        config=load_run_config(folder),
+        environment=_json(folder / "environment.json") or {},
+        metrics=read_journal(folder / "metrics.jsonl"),
+        rollouts=read_journal(folder / "rollouts.jsonl"),
+        before=_evaluation(folder / "before.json"),
+        after=_evaluation(folder / "after.json"),
+        summary=_json(folder / "summary.json"),
+    )
+
+
+def _evaluation(path: Path) -> Evaluation | None:
+    return load_evaluation(path) if path.exists() else None
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
