@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from launch import bench_verbs, data_verbs, probe_verbs
+from launch import bench_verbs, cluster_verbs, data_verbs, probe_verbs, start_verbs
 from launch.environment import prepare_environment
 from launch.output import AsJson, echo_json, talking_on_stderr
 
@@ -29,6 +29,9 @@ app = typer.Typer(
 app.add_typer(probe_verbs.app, name="probe")
 app.add_typer(data_verbs.app, name="data")
 app.add_typer(bench_verbs.app, name="bench")
+app.add_typer(cluster_verbs.app, name="launch")
+app.command()(start_verbs.plan)
+app.command()(start_verbs.doctor)
 
 
 @app.command()
@@ -38,12 +41,20 @@ def train(
         list[str] | None, typer.Argument(metavar="[KEY.KEY=VALUE]...", help="Settings that differ from the recipe.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the resolved config and stop.")] = False,
+    or_resume: Annotated[
+        bool, typer.Option("--or-resume", help="Go on in run.folder if it has a checkpoint; for jobs that restart.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train an adapter, as in: heed train quickstart trainer.learning_rate=1e-5"""
     from rl.settings import load_config, resolved_yaml
 
-    config = load_config(recipe, overrides or [])
+    if or_resume:
+        from launch.again import load_or_resume
+
+        config = load_or_resume(recipe, overrides or [])
+    else:
+        config = load_config(recipe, overrides or [])
     if dry_run:
         typer.echo(config.model_dump_json(indent=2) if as_json else resolved_yaml(config).rstrip())
         return

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 
 from launch.install import has_nvidia_driver
 from rl.builtin import builtin_path, is_builtin
+from rl.tiny_shape import TINY
 
 if TYPE_CHECKING:  # `heed --help` need not wait for pydantic
     from rl.config import Config
-
-TINY = "tiny"
-"""As in `rl.tiny`, which imports torch."""
 
 QUIET = {
     "TOKENIZERS_PARALLELISM": "false",  # it warns at every fork otherwise

@@ -257,6 +257,15 @@ class Rollouts(Section):
     """Torch threads while sampling; null leaves torch's own number."""
 
 
+class Distributed(Section):
+    processes: Positive = 1
+    """Trainer ranks, over all nodes; on GPUs, one a GPU."""
+    nodes: Positive = 1
+    zero: Literal[0, 1, 2, 3] = 0
+    """DeepSpeed's ZeRO stage: what the ranks share instead of each keeping all of it. 1: optimizer states, 2: and
+    gradients, 3: and weights."""
+
+
 class Evaluation(Section):
     temperature: Weight = 0.0
     """0 is greedy."""
@@ -292,6 +301,7 @@ class Config(Section):
     trainer: Trainer = Trainer()
     lora: Lora = Lora()
     rollouts: Rollouts = Rollouts()
+    distributed: Distributed = Distributed()
     evaluation: Evaluation = Evaluation()
     tracking: Tracking = Tracking()
     run: Run = Run()

@@ -4,7 +4,18 @@ from bisect import bisect
 from collections.abc import Iterator
 from math import gcd
 
-from rl.config import Config, Data, Evaluation, Lora, Probe, Rewards, Trainer, constraint_names, reward_names
+from rl.config import (
+    Config,
+    Data,
+    Distributed,
+    Evaluation,
+    Lora,
+    Probe,
+    Rewards,
+    Trainer,
+    constraint_names,
+    reward_names,
+)
 
 
 def contradictions(config: Config) -> Iterator[str]:
@@ -18,6 +29,7 @@ def contradictions(config: Config) -> Iterator[str]:
     yield from _data(config.data)
     yield from _rewards(config.rewards)
     yield from _balance(config)
+    yield from _distributed(config.distributed)
     yield from _evaluation(config.evaluation, config.data)
 
 
@@ -157,6 +169,15 @@ def _balance(config: Config) -> Iterator[str]:
         yield (
             f"trl.multi_objective_aggregation={summed} adds rewards before they are standardised, which makes a weight "
             "of rewards.balance mean something else; drop it, or balance"
+        )
+
+
+def _distributed(distributed: Distributed) -> Iterator[str]:
+    processes, nodes = distributed.processes, distributed.nodes
+    if processes % nodes:
+        yield (
+            f"distributed.processes={processes} cannot be shared evenly by distributed.nodes={nodes}; "
+            f"set processes to {_either(_nearest_multiples(processes, nodes))}"
         )
 
 

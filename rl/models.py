@@ -14,7 +14,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 
 from rl.builtin import BUILTIN, fetch, is_builtin
 from rl.cache import build_once
-from rl.tiny import TINY, tiny_model, tiny_tokenizer
+from rl.tiny import tiny_model, tiny_tokenizer
+from rl.tiny_shape import TINY
 
 __all__ = ["cpu_has_bf16", "is_builtin", "load_model", "load_tokenizer", "model_path", "resolve_dtype"]
 

@@ -1,0 +1,68 @@
+"""The spec: which machines a run gets, and what they must find there; the same for every scheduler."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import AfterValidator, Field, ValidationError
+
+from rl.config import Positive, Section
+
+
+def _absolute_pair(text: str) -> str:
+    source, colon, target = text.partition(":")
+    if not colon or not source or not target.startswith("/"):
+        raise ValueError(f"should look like /data:/data, got {text!r}")
+    return text
+
+
+Mount = Annotated[str, AfterValidator(_absolute_pair)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,40}[a-z0-9])?$")]
+
+
+class ClusterSpec(Section):
+    """`heed launch ... --spec FILE` reads one; every key has a default."""
+
+    name: Name = "heed"
+    """The job's name: small letters, digits and '-', as Kubernetes wants it."""
+    nodes: Positive = 1
+    gpus_per_node: Annotated[int, Field(ge=0)] = 0
+    cpus_per_node: Positive = 8
+    memory_gb: Positive = 32
+    """Memory of each node."""
+    hours: Annotated[float, Field(gt=0)] = 24.0
+    """The scheduler ends the job after this long."""
+    grace_seconds: Positive = 300
+    """Warning before the end or a preemption; a step and its checkpoint must fit in."""
+    restarts: Annotated[int, Field(ge=0)] = 3
+    """How often the job may start again from its newest checkpoint."""
+    image: str | None = None
+    """Container image; SLURM runs it with apptainer, and without one uses `checkout`'s own environment."""
+    mounts: tuple[Mount, ...] = ()
+    """`source:target`: a folder on the node (SLURM), or a volume claim (KubeRay)."""
+    environment: dict[str, str] = Field(default_factory=dict)
+    """Variables set on every node. Put no secrets here: name them in `secrets`."""
+    secrets: tuple[Name, ...] = ()
+    """Kubernetes secrets whose keys become variables, such as WANDB_API_KEY."""
+    checkout: str = "/opt/heed"
+    """Where Heed lies on the nodes."""
+    runs: str = "/runs"
+    """Where runs are written: a folder that all nodes and all restarts see."""
+    partition: str | None = None
+    account: str | None = None
+
+
+def load_spec(path: Path | None) -> ClusterSpec:
+    """The spec in a YAML file, or the defaults. Raises ValueError naming each key that is wrong."""
+    if path is None:
+        return ClusterSpec()
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        return ClusterSpec.model_validate_json(json.dumps(tree), strict=True)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors()]
+        allowed = ", ".join(ClusterSpec.model_fields)
+        raise ValueError("\n".join([f"{path}:", *wrong, f"keys: {allowed}"])) from error

@@ -1,0 +1,63 @@
+"""Services: wandb, the model hub, and the model that is already here."""
+
+import os
+import socket
+
+from launch.doctor.check import Check
+from rl.builtin import BUILTIN, builtin_path
+from rl.cache import cache_root
+from rl.wandb_mode import wandb_mode
+
+WANDB = ("api.wandb.ai", 443)
+HUB = ("huggingface.co", 443)
+PATIENCE = 3.0
+"""Seconds a connection may take."""
+
+
+def check_wandb() -> Check:
+    """Where wandb would write, and whether it can be reached when it would be asked."""
+    mode = wandb_mode(os.environ)
+    if mode != "online":
+        found = f"{mode}: figures stay in the run folder" if mode == "offline" else mode
+        return Check(name="wandb", level="pass", found=found)
+    if reachable(WANDB):
+        return Check(name="wandb", level="pass", found=f"online, {WANDB[0]} answers")
+    return Check(
+        name="wandb",
+        level="warn",
+        found=f"online, but {WANDB[0]} does not answer within {PATIENCE:.0f} s",
+        fix="set WANDB_MODE=offline, and `wandb sync` the run folder later; a run goes on either way",
+    )
+
+
+def check_models() -> list[Check]:
+    """The built-in model, and whether others can be fetched."""
+    return [_builtin(), _hub()]
+
+
+def _builtin() -> Check:
+    if builtin_path().is_dir():
+        return Check(name="built-in model", level="pass", found=str(builtin_path()))
+    return Check(name="built-in model", level="warn", found=f"{BUILTIN} is not in {cache_root()} yet", fix="make model")
+
+
+def _hub() -> Check:
+    if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
+        return Check(name="model hub", level="pass", found="offline by HF_HUB_OFFLINE: only models that are here")
+    if reachable(HUB):
+        return Check(name="model hub", level="pass", found=f"{HUB[0]} answers")
+    return Check(
+        name="model hub",
+        level="warn",
+        found=f"{HUB[0]} does not answer within {PATIENCE:.0f} s",
+        fix="name a model in a folder, or set HF_HUB_OFFLINE=1 so that nothing waits for the hub",
+    )
+
+
+def reachable(address: tuple[str, int]) -> bool:
+    """Whether something accepts a connection there."""
+    try:
+        with socket.create_connection(address, timeout=PATIENCE):
+            return True
+    except OSError:
+        return False

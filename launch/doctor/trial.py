@@ -1,0 +1,78 @@
+"""Trials: two seconds of what a run does all the time, an all-reduce among processes and a rollout."""
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from launch.doctor.check import Check
+
+PATIENCE = 120
+"""Seconds for starting two processes and importing torch in each; the trial itself takes two."""
+
+ALL_REDUCE = """
+import sys, time, torch, torch.distributed as dist
+rank, store = int(sys.argv[1]), sys.argv[2]
+dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
+tensor, rounds, end = torch.ones(250_000), 0, time.monotonic() + 2.0
+while True:
+    tensor.fill_(rank + 1.0)
+    dist.all_reduce(tensor)
+    assert bool((tensor == 3.0).all()), "1 + 2 is not 3 on every element"
+    rounds += 1
+    go_on = torch.tensor([float(time.monotonic() < end)])
+    dist.all_reduce(go_on, op=dist.ReduceOp.MIN)
+    if not go_on:
+        break
+dist.destroy_process_group()
+print(rounds)
+"""
+
+
+def try_all_reduce() -> Check:
+    """Two processes add a megabyte of numbers up, again and again for two seconds."""
+    with tempfile.TemporaryDirectory() as scratch:
+        store = str(Path(scratch, "store"))
+        commands = [[sys.executable, "-c", ALL_REDUCE, str(rank), store] for rank in (0, 1)]
+        ranks = [
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for command in commands
+        ]
+        try:
+            told = [rank.communicate(timeout=PATIENCE) for rank in ranks]
+        except subprocess.TimeoutExpired:
+            return _all_reduce_failed(f"no answer within {PATIENCE} s")
+        finally:
+            for rank in ranks:
+                rank.kill()
+    if failed := [stderr for rank, (_, stderr) in zip(ranks, told, strict=True) if rank.returncode != 0]:
+        return _all_reduce_failed(failed[0].strip().splitlines()[-1])
+    return Check(name="all-reduce", level="pass", found=f"{int(told[0][0]) / 2.0:.0f} a second of 1 MB, two processes")
+
+
+def _all_reduce_failed(reason: str) -> Check:
+    return Check(
+        name="all-reduce",
+        level="fail",
+        found=reason,
+        fix="set GLOO_SOCKET_IFNAME (NCCL_SOCKET_IFNAME on GPUs) to the interface that joins the nodes",
+    )
+
+
+def try_rollout() -> Check:
+    """The tiny model samples for two seconds, by the engine that a run uses."""
+    from rl.models import load_model, load_tokenizer
+    from rl.rollouts.engine_hf import TransformersEngine
+    from rl.rollouts.units import encode_prompt
+    from rl.types import Unit
+
+    tokenizer = load_tokenizer("tiny")
+    engine = TransformersEngine(load_model("tiny"), tokenizer, temperature=1.0, max_completion_length=16)
+    prompts = (encode_prompt(tokenizer, "Say hello."),)
+    started, tokens, position = time.monotonic(), 0, 0
+    while time.monotonic() < started + 2.0:
+        unit = Unit(position=position, prompts=prompts, num_generations=8, version=0, seed=0)
+        tokens += sum(len(sample.completion_ids) for sample in engine.sample(unit))
+        position += 1
+    rate = tokens / (time.monotonic() - started)
+    return Check(name="rollout", level="pass", found=f"{rate:.0f} tokens a second of the tiny model")

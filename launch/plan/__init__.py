@@ -1,0 +1,1 @@
+"""The plan: what a recipe would do, what it would need and whether that is there, before anything starts."""

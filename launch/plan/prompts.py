@@ -1,0 +1,73 @@
+"""Prompt lengths: how many tokens the recipe's prompts have, counted where the tokenizer is at hand."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from tokenizers import Tokenizer
+
+from data.expansion import instruction_problem
+from data.problems import Problem
+from data.reading import read_problems
+from launch.plan.shape import model_folder
+from rl.config import Data
+
+LOOKED_AT = 64
+"""Prompts whose lengths stand for all."""
+CHARACTERS_PER_TOKEN = 4.0
+TEMPLATE_TOKENS = 30
+"""What a chat template adds, where there is none to ask."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PromptLengths:
+    """Tokens of the prompts looked at, chat template included."""
+
+    mean: float
+    longest: int
+    counted: bool
+    """False: estimated from characters, as the model's tokenizer is not on this machine."""
+    num_problems: int
+    """Problems there are to train on."""
+
+
+def prompt_lengths(data: Data, model: str) -> PromptLengths:
+    """Lengths of the first training prompts. Raises ValueError for data that cannot be read."""
+    problems, total = _problems(data)
+    count = _counter(model_folder(model))
+    lengths = [count(problem) if count else _estimate(problem) for problem in problems]
+    return PromptLengths(
+        mean=sum(lengths) / len(lengths), longest=max(lengths), counted=count is not None, num_problems=total
+    )
+
+
+def _problems(data: Data) -> tuple[list[Problem], int]:
+    if data.path is not None:
+        problems = read_problems(data.path)
+        return problems[:LOOKED_AT], len(problems) - (0 if data.held_out_path else data.held_out)
+    drawn = [
+        instruction_problem(data.seed, index, kinds=data.kinds, max_constraints=data.max_constraints)
+        for index in range(min(LOOKED_AT, data.num_problems))
+    ]
+    return drawn, data.num_problems
+
+
+def _counter(folder: Path | None) -> Callable[[Problem], int] | None:
+    """What counts a problem's tokens with the model's own tokenizer and template; None where one is missing."""
+    if folder is None or not all((folder / name).is_file() for name in ("tokenizer.json", "chat_template.jinja")):
+        return None
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    source = (folder / "chat_template.jinja").read_text(encoding="utf-8")
+    template = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True).from_string(source)
+
+    def count(problem: Problem) -> int:
+        text = template.render(messages=[dict(message) for message in problem.messages], add_generation_prompt=True)
+        return len(tokenizer.encode(text, add_special_tokens=False).ids)
+
+    return count
+
+
+def _estimate(problem: Problem) -> int:
+    characters = sum(len(message["content"]) for message in problem.messages)
+    return round(characters / CHARACTERS_PER_TOKEN) + TEMPLATE_TOKENS

@@ -1,0 +1,24 @@
+"""How wandb would run, decided from the environment alone: online only with a key, and an explicit choice wins."""
+
+from collections.abc import Mapping
+from netrc import NetrcParseError, netrc
+from pathlib import Path
+
+HOST = "api.wandb.ai"
+
+
+def wandb_mode(environment: Mapping[str, str]) -> str:
+    """`online`, `offline`, or whatever WANDB_MODE says."""
+    chosen = environment.get("WANDB_MODE")
+    return chosen or ("online" if has_key(environment) else "offline")
+
+
+def has_key(environment: Mapping[str, str]) -> bool:
+    """Whether `wandb login` left a key, or WANDB_API_KEY holds one; the key itself is never read out."""
+    if environment.get("WANDB_API_KEY"):
+        return True
+    path = Path(environment.get("NETRC") or Path(environment.get("HOME", "~")).expanduser() / ".netrc")
+    try:
+        return path.is_file() and HOST in netrc(path).hosts
+    except (NetrcParseError, OSError):  # a file that wandb could not read either
+        return False

@@ -1,0 +1,47 @@
+"""A Ray job, really submitted to a cluster on this machine, trains the tiny recipe."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from launch.cluster.render import render
+from launch.cluster.spec import ClusterSpec
+from rl.settings import load_config
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+PATIENCE = 600
+"""Seconds for a job that takes half a minute on an idle machine."""
+
+
+@pytest.fixture
+def jobs_address():
+    """Where a cluster of this test's own takes jobs."""
+    ray = pytest.importorskip("ray")
+    context = ray.init(num_cpus=2, include_dashboard=True, dashboard_port=0, object_store_memory=100_000_000)
+    yield f"http://{context.dashboard_url}"
+    ray.shutdown()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # Ray's dashboard leaves sockets open
+def test_a_submitted_job_trains(jobs_address, tmp_path):
+    from ray.job_submission import JobSubmissionClient
+
+    config = load_config("tiny", ["trainer.max_steps=1", "data.held_out=0", "trainer.save_steps=1"])
+    script = tmp_path / "job.sh"
+    script.write_text(render("ray-job", config, ClusterSpec(checkout=str(CHECKOUT), runs=str(tmp_path / "runs"))))
+    tools = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "RAY_API_SERVER_ADDRESS": jobs_address, "PATH": tools}
+    environment.pop("RAY_ADDRESS", None)
+    done = subprocess.run(["bash", str(script)], env=environment, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+    client = JobSubmissionClient(jobs_address)
+    (job,) = client.list_jobs()
+    # the log ends when the job does
+    follow = ["ray", "job", "logs", "--address", jobs_address, "--follow", job.submission_id]
+    log = subprocess.run(follow, env=environment, capture_output=True, text=True, timeout=PATIENCE)
+    assert client.get_job_status(job.submission_id) == "SUCCEEDED", log.stdout[-2000:]
+    assert (tmp_path / "runs" / "tiny" / "adapters" / "default" / "adapter_model.safetensors").is_file()

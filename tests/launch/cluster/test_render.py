@@ -1,0 +1,212 @@
+"""Rendered files: what a scheduler would read of them, and that the recipe inside is the one that was given."""
+
+import base64
+import json
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from launch.cli import main
+from launch.cluster.render import render
+from launch.cluster.spec import ClusterSpec, load_spec
+from launch.cluster.submit import submit
+from rl.settings import load_config, parse_config
+
+CONFIG = load_config("tiny")
+SCHEMA = json.loads(Path(__file__).with_name("rayjob.schema.json").read_text(encoding="utf-8"))
+GPUS = ClusterSpec(
+    name="trial",
+    nodes=2,
+    gpus_per_node=8,
+    cpus_per_node=96,
+    memory_gb=900,
+    hours=1.5,
+    grace_seconds=120,
+    image="registry.local/heed:cuda",
+    mounts=("runs-claim:/runs",),
+    environment={"NCCL_DEBUG": 'it\'s "quoted" $HOME'},
+    secrets=("wandb-key",),
+)
+
+
+def bash_accepts(script: str, tmp_path: Path) -> bool:
+    file = tmp_path / "script.sh"
+    file.write_text(script, encoding="utf-8")
+    return subprocess.run(["bash", "-n", str(file)], capture_output=True).returncode == 0
+
+
+def directives(script: str) -> dict[str, str]:
+    """The #SBATCH options, as sbatch reads them: up to the first command."""
+    found = {}
+    for line in script.splitlines()[1:]:
+        if line and not line.startswith("#"):
+            break
+        if match := re.fullmatch(r"#SBATCH --([a-z-]+)(?:=(\S+))?", line):
+            found[match[1]] = match[2] or ""
+        else:
+            assert not line.startswith("#SBATCH"), f"sbatch would not read {line!r}"
+    return found
+
+
+def recipe_in(script: str) -> dict:
+    """The recipe that travels inside a shell script."""
+    encoded = script.partition("<<'RECIPE'\n")[2].partition("\nRECIPE")[0]
+    return yaml.safe_load(base64.b64decode(encoded))
+
+
+@pytest.mark.parametrize("spec", [ClusterSpec(), GPUS, GPUS.model_copy(update={"image": None})])
+def test_an_sbatch_script_is_bash_with_its_directives_first(spec, tmp_path):
+    script = render("slurm", CONFIG, spec)
+    assert bash_accepts(script, tmp_path)
+    assert directives(script).keys() >= {"job-name", "nodes", "time", "signal", "requeue", "open-mode"}
+
+
+def test_slurm_gets_what_the_spec_says():
+    assert directives(render("slurm", CONFIG, GPUS.model_copy(update={"partition": "long"}))) == {
+        "job-name": "trial",
+        "nodes": "2",
+        "ntasks-per-node": "1",
+        "cpus-per-task": "96",
+        "mem": "900G",
+        "gpus-per-node": "8",
+        "time": "90",  # minutes
+        "signal": "B:USR1@120",
+        "requeue": "",
+        "open-mode": "append",
+        "output": "trial-%j.log",
+        "partition": "long",
+    }
+
+
+def test_one_node_starts_no_workers():
+    assert "ray start --address" not in render("slurm", CONFIG, ClusterSpec())
+    assert "ray start --address" in render("slurm", CONFIG, ClusterSpec(nodes=2))
+
+
+@pytest.mark.parametrize("target", ["slurm", "ray-job"])
+def test_the_recipe_inside_is_the_resolved_one_in_a_folder_that_restarts_find(target):
+    inside = parse_config(recipe_in(render(target, CONFIG, ClusterSpec(runs="/shared"))))
+    assert str(inside.run.folder) == "/shared/tiny"
+    assert inside.model_copy(update={"run": CONFIG.run}) == CONFIG
+
+
+@pytest.mark.parametrize("spec", [GPUS, ClusterSpec(image="heed")])
+def test_a_rayjob_fits_the_published_schema(spec):
+    job = yaml.safe_load(render("kuberay", CONFIG, spec))
+    jsonschema.Draft202012Validator(SCHEMA).validate(job)
+    cluster = job["spec"]["rayClusterSpec"]
+    assert [group["replicas"] for group in cluster.get("workerGroupSpecs", [])] == ([1] if spec.nodes == 2 else [])
+
+
+def test_a_rayjob_says_what_the_spec_says():
+    job = yaml.safe_load(render("kuberay", CONFIG, GPUS))
+    assert (job["spec"]["activeDeadlineSeconds"], job["spec"]["backoffLimit"]) == (5400, 3)
+    (head,) = job["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]["containers"]
+    assert head["resources"]["limits"] == {"cpu": "96", "memory": "900Gi", "nvidia.com/gpu": "8"}
+    assert {"name": "NCCL_DEBUG", "value": 'it\'s "quoted" $HOME'} in head["env"]
+    assert head["envFrom"] == [{"secretRef": {"name": "wandb-key"}}]
+    assert head["volumeMounts"] == [{"name": "mount-0", "mountPath": "/runs"}]
+    encoded = re.search(r"echo (\S+) \| base64", job["spec"]["entrypoint"])
+    assert encoded and yaml.safe_load(base64.b64decode(encoded[1]))["run"]["folder"] == "/runs/tiny"
+
+
+def test_kubernetes_needs_an_image():
+    with pytest.raises(ValueError, match="kuberay needs an image"):
+        render("kuberay", CONFIG, ClusterSpec())
+
+
+def test_an_environment_value_reaches_the_shell_unharmed(tmp_path):
+    script = render("slurm", CONFIG, GPUS)
+    line = next(line for line in script.splitlines() if line.startswith("export NCCL_DEBUG="))
+    shown = subprocess.run(["bash", "-c", f'{line}; printf %s "$NCCL_DEBUG"'], capture_output=True, text=True)
+    assert shown.stdout == GPUS.environment["NCCL_DEBUG"]
+
+
+FAKES = {
+    "scontrol": 'case "$1" in show) echo node-1;; requeue) echo "requeue $2" >> "$LOG";; esac',
+    "srun": "sleep 60",
+    "ray": "exit 0",
+    "python": """trap 'echo saved >> "$LOG"; exit 130' TERM
+echo "train $*" >> "$LOG"
+while :; do kill -USR1 "$BATCH"; sleep 0.5; done""",
+}
+
+
+def test_before_its_time_is_up_a_job_saves_and_queues_again(tmp_path):
+    """The script itself, run by bash, among stand-ins for SLURM, Ray and the training."""
+    tools = tmp_path / ".venv" / "bin"
+    tools.mkdir(parents=True)
+    for name, body in FAKES.items():
+        (tools / name).write_text(f"#!/bin/bash\n{body}\n", encoding="utf-8")
+        (tools / name).chmod(0o755)
+    script = tmp_path / "job.sh"
+    text = render("slurm", CONFIG, ClusterSpec(checkout=str(tmp_path)))
+    script.write_text(text.replace("set -euo pipefail", "set -euo pipefail\nexport BATCH=$$", 1), encoding="utf-8")
+    log = tmp_path / "log"
+    environment = {
+        **os.environ,
+        "PATH": f"{tools}:{os.environ['PATH']}",
+        "LOG": str(log),
+        "SLURM_JOB_ID": "7",
+        "SLURM_JOB_NODELIST": "node-1",
+        "TMPDIR": str(tmp_path),
+    }
+    with subprocess.Popen(["bash", str(script)], env=environment, start_new_session=True) as job:
+        try:
+            code = job.wait(timeout=120)
+        finally:
+            os.killpg(job.pid, signal.SIGKILL)  # the stand-in for a Ray head would run on
+    train, *rest = log.read_text().splitlines()
+    assert train == f"train -m launch.cli train {tmp_path}/heed-7.yaml --or-resume"
+    assert (rest, code) == (["saved", "requeue 7"], 130)
+
+
+def test_a_spec_is_read_and_its_mistakes_are_named(tmp_path):
+    file = tmp_path / "spec.yaml"
+    file.write_text("nodes: 2\nmounts: [/data:/data]\n", encoding="utf-8")
+    assert load_spec(file) == ClusterSpec(nodes=2, mounts=("/data:/data",))
+    file.write_text("nods: 2\nmounts: [data]\nhours: soon\n", encoding="utf-8")
+    with pytest.raises(ValueError) as told:
+        load_spec(file)
+    for part in (
+        "nods: Extra inputs",
+        "mounts.0: ",
+        "should look like /data:/data, got 'data'",
+        "hours: ",
+        "keys: name, nodes",
+    ):
+        assert part in str(told.value)
+
+
+def test_the_spec_that_comes_with_heed_is_one():
+    (spec,) = Path("launch/clusters").glob("*.yaml")
+    assert load_spec(spec).nodes == 2
+
+
+def test_the_verb_writes_the_file_and_says_how_to_submit_it(tmp_path, capsys):
+    file = tmp_path / "job.sbatch"
+    with pytest.raises(SystemExit) as stop:
+        main(["launch", "slurm", "tiny", "-o", str(file)])
+    assert stop.value.code == 0
+    assert f"submit it with `sbatch {file}`" in capsys.readouterr().out
+    assert file.read_text().startswith("#!/bin/bash\n#SBATCH")
+
+
+def test_a_scheduler_that_is_not_here_is_told(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ValueError, match="sbatch is not on this machine; run there: sbatch job"):
+        submit("slurm", Path("job"))
+
+
+def test_a_scheduler_that_refuses_is_quoted(monkeypatch, tmp_path):
+    (tmp_path / "sbatch").write_text("#!/bin/bash\necho 'invalid partition' >&2; exit 1\n")
+    (tmp_path / "sbatch").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(ValueError, match="failed with exit code 1: invalid partition"):
+        submit("slurm", Path("job"))

@@ -1,0 +1,207 @@
+"""Plans: sizes by hand, laws of the memory prediction, verdicts, and the knobs that really help."""
+
+import pytest
+
+from launch.plan.build import changed_config, make_plan
+from launch.plan.device import GIB, Device, machine_memory
+from launch.plan.memory import Setting, phases
+from launch.plan.prompts import PromptLengths, prompt_lengths
+from launch.plan.shape import shape_of
+from launch.plan.show import plan_values, size
+from launch.plan.sizes import batches, epochs
+from launch.plan.unused import unused_settings
+from rl.config import Config, Data
+from rl.settings import load_config, parse_config, recipe_names
+
+CPU = Device(name="CPU", memory=8 * GIB, is_gpu=False, has_bf16=False)
+GPU = Device(name="a GPU", memory=80 * GIB, is_gpu=True, has_bf16=True)
+LENGTHS = PromptLengths(mean=20.0, longest=30, counted=True, num_problems=16)
+
+
+def tiny_config(**sections) -> Config:
+    """Two groups of four completions an update, of at most 12 tokens, on the tiny model; `sections` change keys."""
+    tree = {
+        "model": {"name": "tiny"},
+        "data": {"num_problems": 8, "held_out": 0},
+        "trainer": {
+            "per_device_train_batch_size": 4,
+            "gradient_accumulation_steps": 2,
+            "num_generations": 4,
+            "max_completion_length": 12,
+            "max_steps": 4,
+        },
+    }
+    return parse_config({**tree, **{name: {**tree.get(name, {}), **changes} for name, changes in sections.items()}})
+
+
+def setting(**changes) -> Setting:
+    return Setting(**{"shape": shape_of("tiny"), "dtype": "float32", "longest_prompt": 30, "on_gpu": False, **changes})
+
+
+def parts(config: Config, phase: str, **changes) -> dict[str, int]:
+    return {found.name: found.parts for found in phases(config, setting(**changes))}[phase]
+
+
+def test_every_batch_size_by_hand():
+    config = tiny_config(
+        trainer={
+            "per_device_train_batch_size": 4,
+            "gradient_accumulation_steps": 2,
+            "steps_per_generation": 4,
+            "num_iterations": 2,
+            "num_generations": 8,
+            "max_completion_length": 10,
+            "max_steps": 6,
+        },
+        distributed={"processes": 2},
+    )
+    # 4 rows a pass; 4 x 4 sampled by a rank; x 2 ranks; an update is 4 x 2 x 2; 6 updates use 96 rows, each twice
+    rows = {
+        batch.name.partition(",")[0]: (batch.prompts, batch.completions, batch.tokens)
+        for batch in batches(config, LENGTHS)
+    }
+    assert list(rows.values()) == [(0.5, 4, 120), (2, 16, 480), (4, 32, 960), (2, 16, 480), (6, 48, 1440)]
+    assert epochs(config, LENGTHS) == 6 / 16
+
+
+def test_resident_memory_by_hand():
+    config = tiny_config(lora={"r": 4, "alpha": 8})
+    # 4 x (in + out) of seven maps: 64+64, 2 x (64+32), 64+64, 3 x (64+128) = 1,024 a layer; two layers
+    adapter = 4 * (4 * 1_024 * 2)
+    found = parts(config, "train")
+    assert (found["adapter"], found["optimizer"], found["gradients"]) == (adapter, 2 * adapter, adapter)
+    assert found["weights"] == 4 * shape_of("tiny").num_parameters
+    # keys and values: 2 layers x 2 x 2 heads x 16 numbers x 4 bytes a token; 8 rows of 30 + 12 tokens
+    assert parts(config, "sample")["kv cache"] == 8 * 42 * 512
+
+
+@pytest.mark.parametrize(
+    ("stage", "shared"),
+    [
+        (0, ()),
+        (1, ("optimizer",)),
+        (2, ("optimizer", "gradients")),
+        (3, ("optimizer", "gradients", "weights", "adapter")),
+    ],
+)
+def test_each_stage_of_zero_shares_more(stage, shared):
+    alone = parts(tiny_config(), "train")
+    together = parts(tiny_config(distributed={"processes": 4, "zero": stage}), "train")
+    assert {name for name in alone if together[name] != alone[name]} == set(shared)
+    assert all(together[name] == alone[name] // 4 for name in shared)
+
+
+def test_activations_grow_with_rows_and_end_at_the_lowest_adapted_layer():
+    named = ["q_proj", "v_proj"]
+    whole = parts(tiny_config(lora={"target_modules": named}), "train")["activations"]
+    twice = tiny_config(lora={"target_modules": named}, trainer={"per_device_train_batch_size": 8})
+    upper = tiny_config(lora={"target_modules": named, "layers": [1]})
+    assert parts(twice, "train")["activations"] == 2 * whole
+    assert parts(upper, "train")["activations"] == whole // 2
+
+
+def test_checkpointing_keeps_less_and_bfloat16_halves_the_weights():
+    config = tiny_config(model={"name": "smollm2-135m-instruct"})
+    shape = shape_of("smollm2-135m-instruct")
+    kept = parts(tiny_config(trainer={"gradient_checkpointing": True}), "train", shape=shape)["activations"]
+    assert kept < parts(config, "train", shape=shape)["activations"] / 10
+    assert parts(config, "train", shape=shape, dtype="bfloat16")["weights"] == 2 * shape.num_parameters
+
+
+def test_what_does_not_fit_names_changes_that_do():
+    small = Device(name="CPU", memory=int(1.3e9), is_gpu=False, has_bf16=False)
+    config = tiny_config(
+        model={"name": "smollm2-135m-instruct"},
+        trainer={"per_device_train_batch_size": 16, "max_completion_length": 64, "num_generations": 4},
+    )
+    plan = make_plan(config, small)
+    assert not plan.fits
+    for knob in plan.knobs:
+        changed = make_plan(changed_config(config, knob.overrides), small)
+        assert (changed.peak, changed.fits) == (knob.peak, knob.fits)
+        assert knob.peak < plan.peak
+
+
+def test_knobs_that_fit_come_first_and_none_is_offered_when_all_fits():
+    plan = make_plan(load_config("quickstart"), Device(name="CPU", memory=int(2.4e9), is_gpu=False, has_bf16=False))
+    fitting = [knob.fits for knob in plan.knobs]
+    assert fitting[0] and fitting == sorted(fitting, reverse=True)
+    assert make_plan(load_config("quickstart"), CPU).knobs == []
+
+
+def test_every_recipe_has_a_plan_without_mistakes():
+    for name in recipe_names():
+        assert make_plan(load_config(name), GPU).mistakes == [], name
+
+
+def test_a_prompt_and_a_completion_longer_than_the_model_was_made_for():
+    plan = make_plan(load_config("tiny", ["trainer.max_completion_length=2048"]), CPU)
+    (mistake,) = plan.mistakes
+    assert mistake.startswith("trainer.max_completion_length=2048 after a prompt of ")
+    assert "was made for 2048; lower it" in mistake
+
+
+def test_layers_to_listen_to_that_do_not_exist():
+    (mistake,) = make_plan(load_config("tiny", ["probe.layers=[1,2]"]), CPU).mistakes
+    assert mistake == "probe.layers: [2] do not exist; tiny has layers 0 to 1"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        (["credit.alpha=0.4"], "credit.alpha=0.4 is unused: only credit.rule=coupled reads it, and the rule is"),
+        (["rewards.min_words=9"], "rewards.min_words=9 is unused: the guard length_floor is not among"),
+        (["evaluation.batch_size=9", "data.held_out=0"], "evaluation.batch_size=9 is unused: there are no held-out"),
+        (["distributed.zero=2"], "distributed.zero=2 is unused: one process has nobody to share"),
+        (["tracking.project=mine"], "tracking.project='mine' is unused: tracking.report_to is empty"),
+    ],
+)
+def test_a_setting_that_nothing_reads_is_told(overrides, told):
+    found = unused_settings(load_config("tiny", overrides))
+    assert [sentence for sentence in found if sentence.startswith(told)], found
+
+
+def test_what_is_read_is_not_told():
+    read = ["credit.rule=coupled", "credit.alpha=0.4", "rewards.guards=[length_floor]", "rewards.min_words=9"]
+    assert unused_settings(load_config("tiny", [*read, "distributed.processes=2", "distributed.zero=2"])) == []
+
+
+def test_prompts_are_counted_with_the_models_own_template(smollm2_path):
+    from rl.datasets import load_problems
+    from rl.models import load_tokenizer
+    from rl.rollouts.units import encode_prompt
+
+    data = Data(num_problems=5, held_out=0)
+    tokenizer = load_tokenizer(str(smollm2_path))
+    lengths = [len(encode_prompt(tokenizer, list(problem.messages))) for problem in load_problems(data).train]
+    counted = prompt_lengths(data, "smollm2-135m-instruct")
+    assert (counted.longest, counted.mean, counted.counted) == (max(lengths), sum(lengths) / 5, True)
+    assert counted.num_problems == 5
+
+
+def test_without_a_tokenizer_lengths_are_estimated():
+    assert not prompt_lengths(Data(num_problems=3), "nobody/nothing").counted
+
+
+def test_the_plan_is_plain_values():
+    values = plan_values(make_plan(load_config("tiny"), CPU))
+    assert values["fits"] and values["errors"] == []
+    assert values["peak"] == values["overhead"] + max(phase["total"] for phase in values["memory"].values())
+    # the adapter in float32; two checkpoints with two Adam states each, and the product
+    assert values["sync_bytes"] == 4 * values["trainable"]
+    assert values["checkpoint_bytes"] == 7 * values["sync_bytes"]
+
+
+def test_a_container_may_have_less_than_its_machine(tmp_path):
+    limit = tmp_path / "memory.max"
+    limit.write_text("1000000\n")
+    assert machine_memory(limit) == 1_000_000
+    limit.write_text("max\n")
+    assert machine_memory(limit) == machine_memory(tmp_path / "absent") > 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("count", "told"), [(999, "999 B"), (1_500, "1.5 kB"), (19_537_920, "19.5 MB"), (3.18e9, "3.18 GB")]
+)
+def test_sizes_are_read_by_people(count, told):
+    assert size(int(count)) == told

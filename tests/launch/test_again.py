@@ -1,0 +1,38 @@
+"""A job that starts again goes on from its checkpoint, or starts afresh beside what never got that far."""
+
+import pytest
+
+from launch.again import load_or_resume
+from rl.atomic import write_json, write_text
+from rl.settings import load_config, resolved_yaml
+
+
+def start(folder):
+    """What a fresh start leaves before its first checkpoint."""
+    write_text(folder / "config.yaml", resolved_yaml(load_config("tiny", [f"run.folder={folder}"])))
+
+
+def test_a_first_start_is_a_plain_one(tmp_path):
+    overrides = [f"run.folder={tmp_path}/run"]
+    assert load_or_resume("tiny", overrides) == load_config("tiny", overrides)
+
+
+def test_a_complete_checkpoint_is_gone_on_from(tmp_path):
+    folder = tmp_path / "run"
+    start(folder)
+    write_json(folder / "checkpoint-2" / "complete.json", {})
+    assert load_or_resume("tiny", [f"run.folder={folder}"]).resume == folder
+
+
+def test_a_run_without_a_checkpoint_is_moved_aside(tmp_path):
+    folder = tmp_path / "run"
+    for number in (1, 2):
+        start(folder)
+        assert load_or_resume("tiny", [f"run.folder={folder}"]).resume is None
+        assert not folder.exists()
+        assert (tmp_path / f"run.unfinished-{number}" / "config.yaml").exists()
+
+
+def test_without_a_folder_there_is_nothing_to_find(tmp_path):
+    with pytest.raises(ValueError, match="--or-resume needs run"):
+        load_or_resume("tiny", [])
