@@ -1,5 +1,6 @@
 """One run: problems in, a trained and measured adapter out."""
 
+import os
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from rl.measure import score
 from rl.own_code import keep_own_code, own_verifiers
 from rl.product import save_adapter
 from rl.progress import ProgressCallback
+from rl.ranks import check_ranks
 from rl.report.run import read_run
 from rl.report.write import write_report
 from rl.run_folder import open_run
@@ -33,6 +35,7 @@ def train(config: Config) -> Path:
 
     Raises ValueError for whatever the config, the data or the run folder have wrong, before any training.
     """
+    check_ranks(config.distributed, os.environ)
     with own_verifiers(config.rewards):
         return _train(config)
 
