@@ -4,6 +4,8 @@ import os
 import time
 
 import ray
+from ray.exceptions import GetTimeoutError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from launch.doctor.check import Check
 
@@ -50,12 +52,12 @@ def _clocks() -> Check:
     """How far the nodes' clocks are apart, from one task on each."""
     alive = [node for node in ray.nodes() if node["Alive"]]
     read = ray.remote(num_cpus=0)(time.time)
-    strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
+    places = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in alive]
     started = time.time()
-    asked = [read.options(scheduling_strategy=strategy(node["NodeID"], soft=False)).remote() for node in alive]
+    asked = [read.options(scheduling_strategy=place).remote() for place in places]
     try:
         times = ray.get(asked, timeout=PATIENCE)
-    except ray.exceptions.GetTimeoutError:
+    except GetTimeoutError:
         found = f"not every node ran a task within {PATIENCE:.0f} s"
         return Check(
             name="nodes' clocks", level="fail", found=found, fix="`ray status` shows which node is full or gone"
