@@ -133,7 +133,7 @@ def rollout_table(records: Sequence[dict[str, Any]], spans: Spans | None) -> Any
     import wandb
 
     columns = ["step", "problem_id", "which", "prompt", "completion", "reward", "advantage", "verdicts"]
-    rows = [
+    rows: list[Any] = [
         [*(record[name] for name in columns[:-1]), verdict_words(record["verdicts"]), wandb.Html(_heat(record, spans))]
         for record in records
     ]
