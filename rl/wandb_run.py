@@ -75,6 +75,8 @@ class WandbCallback(TrainerCallback):
     def _start(self, identity: str) -> None:
         import wandb  # imported by the thread: the training need not wait for it
 
+        # Else artifacts wait in the home folder, and a run that is moved could not be synced.
+        os.environ.setdefault("WANDB_DATA_DIR", str(self.folder / "wandb"))
         settings = wandb.Settings(console="off", init_timeout=PATIENCE, silent=True)
         self._run = wandb.init(
             project=self.config.tracking.project,

@@ -25,7 +25,8 @@ class OfflineRun:
     project: str = ""
     config: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
-    artifacts: list[str] = field(default_factory=list)
+    artifacts: dict[str, dict[str, Path]] = field(default_factory=dict)
+    """Name -> its files: the path inside, and where it lies on this machine."""
 
 
 def read_offline_runs(folder: Path) -> list[OfflineRun]:
@@ -49,7 +50,8 @@ def _read(path: Path) -> OfflineRun:
                     {item.key or "/".join(item.nested_key): json.loads(item.value_json) for item in items}
                 )
             case "artifact":
-                run.artifacts.append(record.artifact.name)
+                contents = record.artifact.manifest.contents
+                run.artifacts[record.artifact.name] = {entry.path: Path(entry.local_path) for entry in contents}
     return run
 
 
