@@ -7,6 +7,7 @@ import torch
 from trl.trainer.grpo_config import GRPOConfig
 
 from rl.config import Config
+from rl.tracking import trainers_own_trackers
 
 
 def grpo_arguments(config: Config, *, folder: Path, bf16: bool) -> GRPOConfig:
@@ -25,7 +26,7 @@ def grpo_arguments(config: Config, *, folder: Path, bf16: bool) -> GRPOConfig:
         "output_dir": str(folder),
         "run_name": config.run.name,
         "project": config.tracking.project,
-        "report_to": list(config.tracking.report_to) or "none",
+        "report_to": trainers_own_trackers(config.tracking) or "none",
         "data_seed": config.trainer.seed,
         "bf16": bf16,
         "fp16": False,
