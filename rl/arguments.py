@@ -8,6 +8,7 @@ from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.grpo_config import GRPOConfig
 
 from rl.config import GRPO_ONLY, Config
+from rl.tracking import trainers_own_trackers
 
 Arguments = TypeVar("Arguments", GRPOConfig, DPOConfig)
 
@@ -39,7 +40,7 @@ def _common(config: Config, *, folder: Path, bf16: bool) -> dict[str, Any]:
         "output_dir": str(folder),
         "run_name": config.run.name,
         "project": config.tracking.project,
-        "report_to": list(config.tracking.report_to) or "none",
+        "report_to": trainers_own_trackers(config.tracking) or "none",
         "data_seed": config.trainer.seed,
         "bf16": bf16,
         "fp16": False,

@@ -33,7 +33,8 @@ from rl.report.run import read_run
 from rl.report.write import write_report
 from rl.run_folder import open_run
 from rl.spans import completion_spans
-from rl.tracking import MetricsCallback, prepare_trackers
+from rl.tracking import MetricsCallback, start_trackers
+from rl.wandb_run import WandbCallback
 
 
 def train(config: Config) -> Path:
@@ -51,23 +52,28 @@ def _train(config: Config) -> Path:
     console = Console()
     problems = load_training(config)
     folder, checkpoint = open_run(config)
-    prepare_trackers(config.tracking)
     interrupt, progress = InterruptCallback(config.run.grace), ProgressCallback(console)
+    trackers = start_trackers(config, folder)
     metrics = Journal(folder / "metrics.jsonl")
-    callbacks = [MetricsCallback(metrics), interrupt, progress]
+    callbacks = [MetricsCallback(metrics), interrupt, progress, *trackers]
     if config.rewards.collapse_fall is not None:
         callbacks.append(CollapseWatch(config.rewards, metrics, console))
     with telling_the_way_on(folder), building(config, folder, problems, callbacks) as trainer:
         keep_own_code(config.rewards, folder)
+        spans = partial(completion_spans, trainer.policy_tokenizer)
+        for tracker in trackers:
+            tracker.spans = spans
         before = score_base(config, trainer, problems, folder)
         progress.held_out = before and before.summary()["pass_rate"]
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         if interrupt.interrupted:
+            for tracker in trackers:
+                tracker.finish()
             console.print(f"Saved. Continue with: {resume_command(folder)}")
             if interrupt.preempted:
                 raise SystemExit(0)  # whoever took the machine away did nothing wrong, and neither did the run
             return folder
-        conclude(config, trainer, problems, folder, before, console)
+        conclude(config, trainer, problems, folder, before, console, trackers)
     return folder
 
 
@@ -131,8 +137,9 @@ def conclude(
     folder: Path,
     before: Evaluation | None,
     console: Console,
+    trackers: list[WandbCallback],
 ) -> None:
-    """Score the adapter, write the product and the summary, and show what came of it."""
+    """Score the adapter, write the product, the summary and the report, and show what came of it."""
     summary: dict[str, Any] = {"steps": trainer.state.global_step, "train_seconds": train_seconds(folder)}
     if before is not None:
         after = score(config, trainer.policy, trainer.policy_tokenizer, problems.held_out)
@@ -143,6 +150,8 @@ def conclude(
         show_answers(console, before, after)
     adapter = save_adapter(trainer.policy, folder, config, summary)
     write_json(folder / "summary.json", summary)
+    for tracker in trackers:
+        tracker.finish(adapter, summary)
     if record := best_record(folder):
         show_credit(console, record, trainer.policy_tokenizer)
     spans = partial(completion_spans, trainer.policy_tokenizer)

@@ -1,12 +1,13 @@
-"""Tracking: every figure the trainer logs, as lines of `metrics.jsonl`."""
+"""Tracking: every figure the trainer logs, as lines of `metrics.jsonl` always, and at the trackers asked for."""
 
-import os
+from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from rl.config import Tracking
+from rl.config import Config, Tracking
 from rl.journal import Journal
+from rl.wandb_run import WandbCallback
 
 
 class MetricsCallback(TrainerCallback):
@@ -20,9 +21,11 @@ class MetricsCallback(TrainerCallback):
             self.journal.append({"step": state.global_step, **logs})
 
 
-def prepare_trackers(tracking: Tracking) -> None:
-    """Let wandb run offline when no key is to be found; an explicit WANDB_MODE wins."""
-    if "wandb" in tracking.report_to:
-        os.environ.setdefault("WANDB_PROJECT", tracking.project)
-        if "WANDB_API_KEY" not in os.environ:
-            os.environ.setdefault("WANDB_MODE", "offline")
+def start_trackers(config: Config, folder: Path) -> list[WandbCallback]:
+    """The trackers that are ours to run and to finish: wandb's, if it is asked for."""
+    return [WandbCallback(config, folder)] if "wandb" in config.tracking.report_to else []
+
+
+def trainers_own_trackers(tracking: Tracking) -> list[str]:
+    """The trackers that TRL runs by itself; ours beside its own wandb would log everything twice."""
+    return [name for name in tracking.report_to if name != "wandb"]

@@ -34,8 +34,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _unwanted(config: pytest.Config) -> dict[str, str]:
     """Markers that run only when asked for, each with what to type; naming one with -m asks for it."""
     reasons = {"benchmark": "run `pytest -m benchmark`"}
-    if not (config.getoption("--slow") or os.environ.get("CI")):
-        reasons["slow"] = "run `make test-slow`"
+    if not config.getoption("--slow"):
+        reasons["exhaustive"] = "run `make test-slow`"
+        if not os.environ.get("CI"):
+            reasons["slow"] = "run `make test-slow`"
     return {marker: reason for marker, reason in reasons.items() if marker not in config.option.markexpr}
 
 

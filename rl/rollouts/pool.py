@@ -102,8 +102,9 @@ class RayCrew:
 
 
 def _in_short(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
+    """The line of Ray's long messages that says what happened; of a failed start it is the last one, our own error."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no message"]
+    return f"{type(error).__name__}: {lines[-1] if 'creation task' in lines[0] else lines[0]}"
 
 
 def connect(settings: Settings, *, workers: int) -> Connection:
@@ -115,6 +116,10 @@ def connect(settings: Settings, *, workers: int) -> Connection:
         os.environ.update({name: os.environ.get(name, value) for name, value in LOOPBACK.items()})
     import ray
 
+    if settings.address is None:
+        from ray._private import ray_constants
+
+        ray_constants.ENABLE_RAY_CLUSTER = False  # whoever imported Ray before us did so without LOOPBACK
     ours = not ray.is_initialized()
     if ours and settings.address is None:
         # Ray only counts CPUs, and a worker for whom none is left would wait for ever.

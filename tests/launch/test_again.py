@@ -3,7 +3,8 @@
 import pytest
 
 from launch.again import load_or_resume
-from rl.atomic import write_json, write_text
+from rl.atomic import write_text
+from rl.checkpoint import mark_complete
 from rl.settings import load_config, resolved_yaml
 
 
@@ -20,7 +21,8 @@ def test_a_first_start_is_a_plain_one(tmp_path):
 def test_a_complete_checkpoint_is_gone_on_from(tmp_path):
     folder = tmp_path / "run"
     start(folder)
-    write_json(folder / "checkpoint-2" / "complete.json", {})
+    write_text(folder / "checkpoint-2" / "optimizer.pt", "state")
+    mark_complete(folder / "checkpoint-2")
     assert load_or_resume("tiny", [f"run.folder={folder}"]).resume == folder
 
 

@@ -1,6 +1,7 @@
 """Balancing: weights follow their schedules over TRL's sum, survive a resume, and without a schedule change nothing."""
 
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,7 @@ def test_a_balanced_training_resumes_without_a_changed_bit(tmp_path: Path):
         line["balance/even_share/weight"] for line in whole.state.log_history if "balance/even_share/weight" in line
     ]
     assert len(weights) == 2 and weights[1] > weights[0] == 1.0, "short of its target, the reward weighs more"
+    shutil.copytree(tmp_path / "whole", tmp_path / "resumed")
     resumed = credit_trainer(config, tmp_path / "resumed")
-    resumed.train(resume_from_checkpoint=str(tmp_path / "whole" / "checkpoint-1"))
+    resumed.train(resume_from_checkpoint=str(tmp_path / "resumed" / "checkpoint-1"))
     assert outcome(resumed) == outcome(whole)

@@ -87,6 +87,7 @@ def test_a_run_killed_at_four_phases_ends_as_an_undisturbed_one(undisturbed, tmp
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("round_", range(5))
 def test_a_run_killed_at_random_points_ends_as_an_undisturbed_one(round_, undisturbed, tmp_path):
     seed = random.randrange(2**32)
@@ -156,6 +157,7 @@ def test_six_dead_workers_change_no_bit(ray_is_here, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("round_", range(4))
 def test_workers_that_die_at_random_change_no_bit(round_, ray_is_here, tmp_path):
     seed = random.randrange(2**32)

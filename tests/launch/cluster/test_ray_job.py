@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,14 +16,34 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 PATIENCE = 600
 """Seconds for a job that takes half a minute on an idle machine."""
 
+NOTHING = "true"
+
 
 @pytest.fixture
-def jobs_address():
+def jobs_address(monkeypatch):
     """Where a cluster of this test's own takes jobs."""
     ray = pytest.importorskip("ray")
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")  # a job finds its Python there
     context = ray.init(num_cpus=2, include_dashboard=True, dashboard_port=0, object_store_memory=100_000_000)
-    yield f"http://{context.dashboard_url}"
+    address = f"http://{context.dashboard_url}"
+    wait_for_an_agent(address)
+    yield address
     ray.shutdown()
+
+
+def wait_for_an_agent(address: str) -> None:
+    """The dashboard answers before the agent that runs jobs does: ask it to do nothing until it does."""
+    from ray.job_submission import JobSubmissionClient
+
+    client, deadline = JobSubmissionClient(address), time.monotonic() + PATIENCE
+    while True:
+        try:
+            client.submit_job(entrypoint=NOTHING)
+            return
+        except RuntimeError as error:
+            if "No available agent" not in str(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(0.2)
 
 
 @pytest.mark.slow
@@ -33,13 +54,13 @@ def test_a_submitted_job_trains(jobs_address, tmp_path):
     config = load_config("tiny", ["trainer.max_steps=1", "data.held_out=0", "trainer.save_steps=1"])
     script = tmp_path / "job.sh"
     script.write_text(render("ray-job", config, ClusterSpec(checkout=str(CHECKOUT), runs=str(tmp_path / "runs"))))
-    tools = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = {**os.environ, "RAY_API_SERVER_ADDRESS": jobs_address, "PATH": tools}
+    environment = {**os.environ, "RAY_API_SERVER_ADDRESS": jobs_address}
     environment.pop("RAY_ADDRESS", None)
     done = subprocess.run(["bash", str(script)], env=environment, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     client = JobSubmissionClient(jobs_address)
-    (job,) = client.list_jobs()
+    # Ray lists the driver of this test as a job too, which nobody submitted.
+    (job,) = (job for job in client.list_jobs() if job.submission_id and job.entrypoint != NOTHING)
     # the log ends when the job does
     follow = ["ray", "job", "logs", "--address", jobs_address, "--follow", job.submission_id]
     log = subprocess.run(follow, env=environment, capture_output=True, text=True, timeout=PATIENCE)

@@ -34,7 +34,7 @@ class ToyEngine:
         return self.tensors
 
     def score(self, token_ids: tuple[int, ...]) -> list[float]:
-        return [float(tensor.sum()) for tensor in self.tensors.values()]
+        return [float(self.tensors[name].sum()) for name in sorted(self.tensors)]
 
     def sample(self, unit: Unit) -> list[Sample]:
         self.mischief(unit)

@@ -1,0 +1,66 @@
+"""Run as a process of its own: one GRPO step of the real model, and the memory of its phases as JSON.
+
+`python measure_peak.py ROWS COMPLETION_TOKENS FOLDER`. All figures are bytes above the idle process, which has imported
+everything and loaded nothing; the peaks are what Linux notes down (VmHWM).
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rl.config import Config
+from tests.rl.training import credit_trainer, tiny_config
+
+
+def note(name: str) -> int:
+    """A line of /proc/self/status, in bytes."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
+
+
+def forget_peak() -> None:
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def step_config(rows: int, completion: int) -> Config:
+    """One optimizer step over `rows` completions of at most `completion` tokens."""
+    return tiny_config(
+        model={"name": "smollm2-135m-instruct", "dtype": "float32"},
+        lora={"r": 16, "alpha": 32},
+        trainer={
+            "per_device_train_batch_size": rows,
+            "gradient_accumulation_steps": 1,
+            "max_completion_length": completion,
+            "max_steps": 1,
+            "beta": 0.0,
+        },
+    )
+
+
+def main(rows: int, completion: int, folder: str) -> None:
+    idle = note("VmRSS")
+    trainer = credit_trainer(step_config(rows, completion), Path(folder))
+    seen = {"loaded": note("VmRSS") - idle}
+
+    def watch(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            forget_peak()
+            result = method(*arguments, **named)
+            seen[name] = note("VmHWM") - idle
+            if name == "sample":
+                seen["prompt_tokens"] = max(map(len, result["prompt_ids"]))
+            return result
+
+        return call
+
+    trainer.rollout_func = watch("sample", trainer.rollout_func)
+    trainer.compute_loss = watch("forward", trainer.compute_loss)
+    trainer.accelerator.backward = watch("backward", trainer.accelerator.backward)
+    trainer.train()
+    print(json.dumps(seen))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
