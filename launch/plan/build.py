@@ -61,6 +61,8 @@ class Plan:
 def make_plan(config: Config, device: Device) -> Plan:
     """Plan a run. Raises ValueError for a model whose shape cannot be read, and for data that cannot."""
     shape = shape_of(config.model.name)
+    if config.algorithm != "grpo":
+        raise ValueError(f"heed plan counts GRPO's phases; algorithm={config.algorithm} has others")
     lengths = prompt_lengths(config.data, config.model.name)
     dtype = chosen_dtype(config, device)
     setting = Setting(shape=shape, dtype=dtype, longest_prompt=lengths.longest, on_gpu=device.is_gpu)

@@ -130,8 +130,14 @@ def test_knobs_that_fit_come_first_and_none_is_offered_when_all_fits():
 
 
 def test_every_recipe_has_a_plan_without_mistakes():
-    for name in recipe_names():
-        assert make_plan(load_config(name), GPU).mistakes == [], name
+    configs = {name: load_config(name) for name in recipe_names()}
+    for name, config in configs.items():
+        assert config.algorithm == "dpo" or make_plan(config, GPU).mistakes == [], name
+
+
+def test_what_the_plan_does_not_count_is_refused():
+    with pytest.raises(ValueError, match="counts GRPO's phases; algorithm=dpo"):
+        make_plan(load_config("dpo"), GPU)
 
 
 def test_a_prompt_and_a_completion_longer_than_the_model_was_made_for():
