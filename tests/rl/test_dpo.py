@@ -76,7 +76,8 @@ def test_every_loss_takes_constraint_credit(loss_type, pairs, tmp_path):
     config = preferring_config(pairs, dpo=loss_settings(loss_type), credit={"rule": "constraint"})
     shared = trained(config, tmp_path / "credit")
     uniform = trained(preferring_config(pairs, dpo=loss_settings(loss_type)), tmp_path / "uniform")
-    assert all(shared.grad_norms) and shared.grad_norms[0] != uniform.grad_norms[0]
+    # the first step tells: a hinge whose pairs are past their margin has no gradient left
+    assert 0.0 < shared.grad_norms[0] != uniform.grad_norms[0]
 
 
 def test_constraint_credit_weighs_the_comma(pairs, tmp_path):
