@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,10 +17,8 @@ from rl.rollouts.ledger import Ledger, Totals
 from rl.rollouts.order import DataOrder, EpochOrder
 from rl.rollouts.rollout_func import NO_POSITION, Rollouts, micro_steps_per_batch
 
-if TYPE_CHECKING:
-    from trl.trainer.grpo_trainer import GRPOTrainer as Base
-else:
-    Base = object
+Base: Any = object
+"""TRL's trainer, for whoever checks types: only `rl.grpo` may name it."""
 
 
 log = logging.getLogger("heed.resume")
