@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -55,7 +56,9 @@ def ending_children_on_error() -> Iterator[None]:
     try:
         yield
     except BaseException:
-        end_processes([child for child in psutil.Process().children(recursive=True) if child.pid not in before])
+        begun = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
+        # A raylet that died left its agents to init, but a session's name ends with the pid of whoever started it.
+        end_processes([*begun, *_processes(re.compile(rf"session_[\d_-]+_{os.getpid()}(/|$)"))])
         raise
 
 
@@ -63,6 +66,10 @@ def session_processes(session: str) -> Iterator[psutil.Process]:
     """This user's processes of a session, known by its name in their command line or in the path of an open log."""
     if not session.startswith("session_"):
         raise ValueError(f"{session!r} is no name of a Ray session: they begin with session_")
+    return _processes(re.compile(re.escape(session) + r"(/|$)"))
+
+
+def _processes(session: re.Pattern[str]) -> Iterator[psutil.Process]:
     for process in psutil.process_iter():
         try:
             if process.pid != os.getpid() and process.uids().real == os.getuid() and _belongs(process, session):
@@ -71,11 +78,10 @@ def session_processes(session: str) -> Iterator[psutil.Process]:
             continue
 
 
-def _belongs(process: psutil.Process, session: str) -> bool:
+def _belongs(process: psutil.Process, session: re.Pattern[str]) -> bool:
     # Ray's workers and agents rename themselves, but write their logs into the session's folder.
-    if any(session in argument for argument in process.cmdline()):
-        return True
-    return any(f"/{session}/" in file.path for file in process.open_files())
+    places = (*process.cmdline(), *(file.path for file in process.open_files()))
+    return any(session.search(place) for place in places)
 
 
 def _signal(process: psutil.Process, name: str) -> None:
