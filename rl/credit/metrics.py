@@ -74,7 +74,10 @@ class Concentration:
     def figures(
         self, weights: Float[Tensor, "B T"], view: View, ids: Tensor, *, generator: torch.Generator
     ) -> dict[str, float]:
+        """Each figure's mean over the completions; none where all are masked."""
         some_B = view.mask.any(dim=1)
+        if not bool(some_B.any()):
+            return {}
         # Drawn for all rows, as the rule `random` draws: these are the tokens that it would choose.
         noise = torch.rand(view.mask.shape, generator=generator).to(view.mask.device)[some_B]
         weights, mask, entropy = weights[some_B], view.mask[some_B], view.entropy[some_B]

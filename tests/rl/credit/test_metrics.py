@@ -132,3 +132,8 @@ def test_the_control_overlaps_wholly_with_what_random_would_choose():
     view = View(mask=all_real(40), entropy=torch.zeros(1, 40))
     weights = random(view, Amplifier(q=0.4, gamma_amp=1.5, generator=torch.Generator().manual_seed(0)))
     assert concentration(weights, view.entropy, view.mask, 0.4)["credit/overlap_random"] == 1.0
+
+
+def test_of_completions_that_are_all_masked_nothing_is_said():
+    nothing = torch.zeros(2, 3)
+    assert concentration(nothing, nothing, nothing.bool(), 0.5, piece=str) == {}
