@@ -21,7 +21,7 @@ from data.report import count, judged, soundness
 from data.sources import read_rows
 from data.writing import write_rows
 from rewards.satisfaction import rates_by_kind
-from rl.config import Rewards
+from rl.config.rewards import Rewards
 from rl.own_code import own_verifiers
 from rl.settings import load_run_config
 

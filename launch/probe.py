@@ -18,7 +18,7 @@ from attention_probes.page import ConstraintCurve, ProbePage, TokenReading, null
 from attention_probes.rhythm import Rhythm, find_rhythm
 from launch.probed_text import ProbedText, probed_text
 from rl.atomic import write_json, write_text
-from rl.config import Credit, Probe
+from rl.config.credit import Credit, Probe
 from rl.credit.assigner import CreditAssigner
 from rl.credit.view import View
 from rl.models import load_model, load_tokenizer

@@ -7,7 +7,8 @@ import torch
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.grpo_config import GRPOConfig
 
-from rl.config import GRPO_ONLY, Config
+from rl.config import Config
+from rl.config.trainer import GRPO_ONLY
 from rl.tracking import trainers_own_trackers
 
 Arguments = TypeVar("Arguments", GRPOConfig, DPOConfig)

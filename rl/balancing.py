@@ -9,7 +9,7 @@ from transformers import TrainerCallback, TrainerState
 from transformers.trainer_callback import ExportableState
 
 from rewards.balance import Decaying, Fixed, RewardBalancer, Rising, Targeted, advantage_correlations
-from rl.config import Rewards, Schedule, constraint_names, reward_names
+from rl.config.rewards import Rewards, Schedule, constraint_names, reward_names
 
 # Axes: B completions of all ranks, R rewards.
 

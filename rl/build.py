@@ -13,7 +13,8 @@ from data.preferences import PreferencePair
 from data.problems import Problem
 from rl.arguments import dpo_arguments, grpo_arguments
 from rl.balancing import Balancing
-from rl.config import RULE_NAMES, Config
+from rl.config import Config
+from rl.config.credit import RULE_NAMES
 from rl.counterfactual import LivePolicy, verdict_score
 from rl.credit.assigner import CreditAssigner
 from rl.credit.watch import Watch

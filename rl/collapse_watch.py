@@ -6,7 +6,7 @@ from rich.console import Console
 from transformers import TrainerCallback, TrainerState
 
 from rewards.collapse import CollapseAlarm
-from rl.config import Rewards
+from rl.config.rewards import Rewards
 from rl.journal import Journal, read_journal
 
 WATCHED = {

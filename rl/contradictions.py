@@ -4,17 +4,9 @@ from bisect import bisect
 from collections.abc import Iterator
 from math import gcd
 
-from rl.config import (
-    Config,
-    Data,
-    Distributed,
-    Evaluation,
-    Lora,
-    Rewards,
-    Trainer,
-    constraint_names,
-    reward_names,
-)
+from rl.config import Config, Data, Distributed, Evaluation, Lora
+from rl.config.rewards import Rewards, constraint_names, reward_names
+from rl.config.trainer import Trainer
 from rl.credit_contradictions import credit_contradictions
 from rl.dpo_contradictions import dpo_contradictions
 

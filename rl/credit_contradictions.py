@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from rl.config import Config, Credit, Probe
+from rl.config import Config
+from rl.config.credit import Credit, Probe
 
 BY_CONSTRAINT = ("constraint", "combined")
 CONTROLS_OF_A_BASE = ("shuffled", "all_heads")

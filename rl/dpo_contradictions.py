@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from rl.config import GRPO_ONLY, Config, Rollouts, Trainer
+from rl.config import Config, Rollouts
+from rl.config.trainer import GRPO_ONLY, Trainer
 from rl.credit_contradictions import BY_CONSTRAINT
 
 SAMPLING = frozenset({"num_generations", "max_completion_length", "temperature"})

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Protocol, runtime_checkable
 
-from rl.config import Faithfulness
+from rl.config.credit import Faithfulness
 from rl.intervals import Interval, bootstrap_interval
 
 

@@ -12,7 +12,7 @@ from rewards.isolation import IsolatedVerifier, Limits, VerifierFailed
 from rewards.verdict import Verdict
 from rewards.verifiers import Kind, further_kinds
 from rl.atomic import write_text
-from rl.config import Rewards
+from rl.config.rewards import Rewards
 from rl.own import flat_name
 
 REMEMBERED = 4096

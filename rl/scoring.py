@@ -11,7 +11,7 @@ from rewards import guards
 from rewards.satisfaction import all_satisfied, graded_satisfied, mean_satisfied, num_satisfied
 from rewards.verdict import Verdict
 from rewards.verifiers import verify
-from rl.config import Rewards, constraint_names
+from rl.config.rewards import Rewards, constraint_names
 from rl.own import load_function
 
 RewardFunction = Callable[..., list[float | None]]

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from attention_probes.listen import Tape
-from rl.config import Credit, Probe
+from rl.config.credit import Credit, Probe
 from rl.credit.catalogue import BASES, EVIDENCE_RULES, READING_RULES, RULES
 from rl.credit.metrics import Concentration
 from rl.credit.promises import keep_promises, spread

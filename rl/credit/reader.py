@@ -13,7 +13,7 @@ from attention_probes.constraint_attention import constraint_attention, prompt_s
 from attention_probes.heads import HeadRoles
 from attention_probes.listen import ProbePlan, Readings, Tape, listen
 from attention_probes.null_baseline import NullBaseline, role_mean
-from rl.config import Probe
+from rl.config.credit import Probe
 
 # Axes: L layers read, B rows, C constraints, S tokens of prompt and completion, T completion tokens, the last of S.
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from rl.config import Faithfulness
+from rl.config.credit import Faithfulness
 from rl.faithfulness import Finding, Policy, Weighed, check
 
 

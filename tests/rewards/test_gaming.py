@@ -10,7 +10,7 @@ from data.problems import ConstraintSpec, Problem
 from rewards.guards import guarded
 from rewards.satisfaction import mean_satisfied
 from rewards.verifiers import verify
-from rl.config import Rewards
+from rl.config.rewards import Rewards
 from rl.scoring import GUARDS
 
 HERE = Path(__file__).parent / "gaming"

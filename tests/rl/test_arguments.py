@@ -11,7 +11,8 @@ from trl.trainer.grpo_config import GRPOConfig
 
 import rl.arguments
 from rl.arguments import dpo_arguments, grpo_arguments
-from rl.config import Config, Data, Dpo, Tracking, Trainer
+from rl.config import Config, Data, Tracking
+from rl.config.trainer import Dpo, Trainer
 from rl.trl_fields import DECIDED, trl_fields
 
 

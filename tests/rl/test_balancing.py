@@ -10,7 +10,7 @@ from torch import tensor
 from transformers import TrainerControl, TrainerState
 
 from rl.balancing import Balancing
-from rl.config import Rewards, Schedule
+from rl.config.rewards import Rewards, Schedule
 from tests.rl.training import EVEN_SHARE, credit_trainer, outcome, plain_trainer, tiny_config
 
 FIRST_TOKEN = f"{__file__}:first_token"

@@ -7,7 +7,7 @@ from rich.console import Console
 from transformers import TrainerControl, TrainerState
 
 from rl.collapse_watch import CollapseWatch
-from rl.config import Rewards
+from rl.config.rewards import Rewards
 from rl.journal import Journal, read_journal
 
 

@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from rl.complaints import dotted_keys
-from rl.config import GRPO_ONLY, Config, Dpo, Lora, Trainer
+from rl.config import Config, Lora
+from rl.config.trainer import GRPO_ONLY, Dpo, Trainer
 from rl.contradictions import contradictions
 from rl.trl_fields import DECIDED, trl_fields
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from rl.config import Config, DpoLoss
+from rl.config import Config
+from rl.config.trainer import DpoLoss
 from rl.run import train
 from tests.rl.preferring import comma_pair, credit_dpo_trainer, plain_dpo_trainer, preferring_config, write_pairs
 from tests.rl.training import Outcome, outcome

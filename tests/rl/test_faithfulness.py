@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from rl.config import Faithfulness
+from rl.config.credit import Faithfulness
 from rl.faithfulness import Finding, Variant, Weighed, answer_start, check, draw_spans
 
 CAUSE, LENGTH = 7, 40

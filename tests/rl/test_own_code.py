@@ -10,7 +10,7 @@ from data.reading import read_problems
 from data.writing import write_rows
 from rewards.isolation import VerifierFailed
 from rewards.verifiers import known_kinds, verify
-from rl.config import Rewards
+from rl.config.rewards import Rewards
 from rl.own_code import keep_own_code, own_verifiers
 from rl.scoring import verdicts_for
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers import LlamaForCausalLM
 
-from rl.config import Credit, Faithfulness, Probe
+from rl.config.credit import Credit, Faithfulness, Probe
 from rl.credit.assigner import CreditAssigner
 from rl.credit.view import Evidence, View
 from rl.faithfulness import Finding, Variant, Weighed, check

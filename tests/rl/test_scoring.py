@@ -6,7 +6,7 @@ from typing import Any, get_args
 import pytest
 
 from data.problems import ConstraintSpec, Problem, to_row
-from rl.config import Guard, Rewards
+from rl.config.rewards import Guard, Rewards
 from rl.scoring import (
     GUARDS,
     completion_text,

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, tensor
 
-from rl.config import Credit, Probe
+from rl.config.credit import Credit, Probe
 from rl.credit.assigner import Assigned, CreditAssigner
 from rl.credit.rules import Amplifier
 from rl.credit.view import Evidence, View

@@ -141,7 +141,7 @@ def test_thresholds_of_domination_are_settings():
 
 
 def test_every_rule_of_the_config_exists():
-    from rl.config import RULE_NAMES, Credit
+    from rl.config.credit import RULE_NAMES, Credit
 
     assert RULE_NAMES == set(RULES) | {"all_heads"} >= READING_RULES | EVIDENCE_RULES
     assert set(get_args(Credit.model_fields["base"].annotation)) == set(BASES)

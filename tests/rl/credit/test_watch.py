@@ -2,7 +2,7 @@
 
 import torch
 
-from rl.config import Faithfulness
+from rl.config.credit import Faithfulness
 from rl.credit.watch import Watch, verdict_line
 from rl.faithfulness import Finding, check
 from rl.intervals import Interval

@@ -1,0 +1,40 @@
+"""What every section of the settings is made of: strictness, and kinds of value."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[int, Field(ge=1)]
+Weight = Annotated[float, Field(ge=0.0)]
+Seconds = Annotated[float, Field(gt=0.0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+def _written_as(pattern: str, allowed: str) -> AfterValidator:
+    """A check of a text's form whose error says in words what is allowed."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"should be {allowed}, got {text!r}")
+        return text
+
+    return AfterValidator(check)
+
+
+FileName = Annotated[str, _written_as(r"[A-Za-z0-9][\w.-]*", "letters, digits, '.', '_' and '-', as in a file's name")]
+KindId = Annotated[str, _written_as(r"[a-z_]+:[a-z_]+", "group:name in small letters, as in own:rhyme")]
+Function = Annotated[str, _written_as(r".+\.py:[A-Za-z_]\w*", "path/to/file.py:function")]
+
+
+class Section(BaseModel):
+    """A strict group of settings: an unknown key is an error, and a value is never rewritten."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        ser_json_inf_nan="constants",  # those of the `trl` block; the default would write null
+        use_attribute_docstrings=True,
+    )
