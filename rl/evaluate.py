@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from data.problems import Problem, request, user_text
-from rewards.guards import distinct_words, on_topic
+from rewards.guards import distinct_words, on_topic, own_words
 from rl.intervals import bootstrap_interval
 from rl.rollouts.local import Engine
 from rl.rollouts.units import encode_prompt
@@ -30,6 +30,8 @@ class Answer:
     num_words: int
     distinct_share: float
     on_topic: float
+    own_words: float
+    """1 for an answer that does more than say the prompt back."""
 
     @property
     def pass_rate(self) -> float | None:
@@ -71,6 +73,7 @@ class Evaluation:
             "mean_words": float(np.mean([answer.num_words for answer in self.answers])),
             "distinct_share": float(np.mean([answer.distinct_share for answer in self.answers])),
             "on_topic": float(np.mean([answer.on_topic for answer in self.answers])),
+            "own_words": float(np.mean([answer.own_words for answer in self.answers])),
             "kinds": {kind: {"satisfied": held, "of": of} for kind, (held, of) in self.kind_rates().items()},
         }
 
@@ -124,6 +127,7 @@ def judge(problem: Problem, completion: str) -> Answer:
         num_words=len(completion.split()),
         distinct_share=distinct_words(completion),
         on_topic=on_topic(completion, request=request(problem)),
+        own_words=own_words(completion, prompt=user_text(problem)),
     )
 
 

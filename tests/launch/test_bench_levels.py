@@ -19,6 +19,7 @@ def make_answer(*satisfied, words=4):
         num_words=words,
         distinct_share=1.0,
         on_topic=1.0,
+        own_words=1.0,
     )
 
 

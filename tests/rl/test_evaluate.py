@@ -31,6 +31,7 @@ def make_answer(problem_id: str, *held: bool) -> Answer:
         num_words=4,
         distinct_share=1.0,
         on_topic=1.0,
+        own_words=1.0,
     )
 
 
@@ -66,6 +67,12 @@ def test_an_answer_is_judged_by_every_constraint():
     assert answer.num_words == 4
     assert judge(make_problem("sea", NO_COMMA, WORDS), "wide and blue").pass_rate == 1.0
     assert judge(make_problem("sea", NO_COMMA, WORDS), "a wide blue sea").pass_rate == 0.5
+
+
+def test_an_echo_of_the_prompt_has_no_words_of_its_own():
+    problem = make_problem("sea", NO_COMMA)
+    assert judge(problem, "Describe the sea.").own_words == 0.0
+    assert judge(problem, "It is wide and deep.").own_words == 1.0
 
 
 def test_every_problem_is_answered_as_often_as_asked():

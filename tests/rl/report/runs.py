@@ -50,13 +50,15 @@ def make_answer(**changes: Any) -> dict[str, Any]:
         "num_words": 1,
         "distinct_share": 1.0,
         "on_topic": 1.0,
+        "own_words": 1.0,
         **changes,
     }
 
 
 def make_summary(**gain: float) -> dict[str, Any]:
     """A summary whose answers kept their length."""
-    side = {"pass_rate": 0.5, "all_satisfied": 0.5, "mean_words": 20.0, "distinct_share": 0.9, "on_topic": 0.9}
+    guards = {"distinct_share": 0.9, "on_topic": 0.9, "own_words": 0.9}
+    side = {"pass_rate": 0.5, "all_satisfied": 0.5, "mean_words": 20.0, **guards}
     kinds = {"punctuation:no_comma": {"satisfied": 1, "of": 2}}
     return {
         "steps": 4,
