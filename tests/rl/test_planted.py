@@ -18,7 +18,10 @@ from tests.rl.planted import Planted, trained_on, with_bait, with_cause
 pytestmark = pytest.mark.slow
 
 NUM_SEQUENCES, UNSEEN, STEPS = 96, 1_000_000, 400
-SETTINGS = Faithfulness(every=1, span=1, draws=6, answer_share=0.25)
+SETTINGS = Faithfulness(every=1, span=1, draws=6, answer_share=0.25, threshold=0.5)
+"""In nats: the cause is worth several (the key is one of ten), and chance differs from model to model by up to 0.3."""
+Q = 0.03
+"""One token of the 32 is planted, so one is to be found; a share of three would bury it under its own ties."""
 PROBE = Probe(horizon=(4, 30), window=4, layers=(0, 1))
 
 
@@ -32,7 +35,7 @@ def weights_of(rule: str, task) -> tuple[Tensor, Planted]:
     """(B, T): how the rule weighs sequences that the model never saw."""
     planted = task(NUM_SEQUENCES, seed=UNSEEN)
     shape = (NUM_SEQUENCES, planted.num_completion_tokens)
-    assigner = CreditAssigner(Credit(rule=rule, q=0.1), PROBE, seed=0)
+    assigner = CreditAssigner(Credit(rule=rule, q=Q), PROBE, seed=0)
     with torch.no_grad(), assigner.listening(model_of(task), step=0) as tape:
         model_of(task)(input_ids=planted.ids)
     heard = None if tape is None else assigner.reader.read(tape, shape[1])
