@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from transformers import PrinterCallback, TrainerCallback
 
 from rl.arguments import grpo_arguments
@@ -19,6 +18,7 @@ from rl.lora import lora_config
 from rl.models import load_model, load_tokenizer, model_path
 from rl.scoring import reward_functions
 from rl.settings import parse_config
+from rl.threads import torch_threads
 
 MODES: dict[str, dict[str, Any] | None] = {
     "plain TRL": None,
@@ -56,15 +56,15 @@ def bench_rollouts(
     One thread each for learner and worker. `waiting` is how long the learner waited for samples; `lag` how many steps
     the samples' policy was behind. Ratios are to plain TRL, and to the synchronous mode.
     """
-    torch.set_num_threads(1)
     seconds: dict[str, list[float]] = {mode: [] for mode in modes}
     logged: dict[str, list[dict[str, float]]] = {mode: [] for mode in modes}
-    for number in range(rounds):
-        for mode in list(modes)[:: (-1) ** number]:  # whatever drifts meanwhile favours no mode
-            config = bench_config(model, MODES[mode], completions=completions, length=length, steps=steps)
-            taken, log = _run(config, plain=MODES[mode] is None)
-            seconds[mode] += taken
-            logged[mode] += log
+    with torch_threads(1):
+        for number in range(rounds):
+            for mode in list(modes)[:: (-1) ** number]:  # whatever drifts meanwhile favours no mode
+                config = bench_config(model, MODES[mode], completions=completions, length=length, steps=steps)
+                taken, log = _run(config, plain=MODES[mode] is None)
+                seconds[mode] += taken
+                logged[mode] += log
     return [_row(mode, seconds, logged[mode]) for mode in modes]
 
 

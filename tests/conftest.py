@@ -1,6 +1,7 @@
 """What every test stands on: no connections, quiet libraries, and which tests run where."""
 
 import os
+import sys
 
 # Before anything imports transformers, trl or ray, which read these once.
 os.environ.update(
@@ -46,6 +47,14 @@ def _has_gpu() -> bool:
     import torch
 
     return torch.cuda.is_available()
+
+
+@pytest.fixture(autouse=True)
+def threads_stay():
+    """Who leaves torch with fewer threads changes the last bits of whatever is computed, and compared, after it."""
+    before = "torch" in sys.modules and sys.modules["torch"].get_num_threads()
+    yield
+    assert not before or sys.modules["torch"].get_num_threads() == before
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from transformers import (
 )
 
 from rl.rollouts.sampling import SeededSampler, row_uniforms
+from rl.threads import torch_threads
 from rl.types import Sample, Unit
 
 # Axes: P prompts of a unit, B = P x num_generations rows, L padded prompt tokens.
@@ -43,7 +44,7 @@ class TransformersEngine:
     def sample(self, unit: Unit) -> list[Sample]:
         """One sample a row, groups in order, each group's samples in order."""
         sampler = SeededSampler(row_uniforms(unit, self.max_completion_length), temperature=self.temperature)
-        with torch.no_grad(), evaluating(self.model), _whole_distribution(self.model), _torch_threads(self.threads):
+        with torch.no_grad(), evaluating(self.model), _whole_distribution(self.model), torch_threads(self.threads):
             ids_BL, mask_BL, cache = self._prefill(unit)
             sequences = self.model.generate(
                 input_ids=ids_BL,
@@ -58,7 +59,7 @@ class TransformersEngine:
 
     def score(self, token_ids: Sequence[int]) -> list[float]:
         """Log-probs, at temperature 1, of a text's tokens after the first."""
-        with torch.no_grad(), evaluating(self.model), _torch_threads(self.threads):
+        with torch.no_grad(), evaluating(self.model), torch_threads(self.threads):
             ids_BL = torch.tensor([list(token_ids)], device=self.model.device)
             logprobs_LV = self.model(input_ids=ids_BL).logits[0, :-1].float().log_softmax(dim=-1)
             return logprobs_LV.gather(1, ids_BL[0, 1:, None]).squeeze(1).tolist()
@@ -127,14 +128,3 @@ def _whole_distribution(model: PreTrainedModel):
         yield
     finally:
         model.generation_config = before
-
-
-@contextmanager
-def _torch_threads(threads: int | None):
-    before = torch.get_num_threads()
-    if threads is not None:
-        torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
