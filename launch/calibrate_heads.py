@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase
 
 from attention_probes.heads import (
     HeadRoles,
@@ -19,12 +18,11 @@ from attention_probes.heads import (
 )
 from attention_probes.listen import ProbePlan, listen
 from attention_probes.plan import middle_layers
-from data.expansion import instruction_problem
 from data.needles import needle_test
+from launch.own_answers import own_answers
 from launch.retrieval_heads import find_retrieval_heads
 from rl.models import load_model, load_tokenizer
 
-BATCH = 8
 NUM_COLUMNS = 5
 """Sink columns that are told."""
 
@@ -51,18 +49,17 @@ def calibrate_heads(
     tokenizer, policy = load_tokenizer(model), load_model(model)
     chosen = layers or middle_layers(policy.config.get_text_config().num_hidden_layers)
     spans, sinks, columns = HeadScoreFitter(chosen), HeadScoreFitter(chosen), Counter[tuple[int, int]]()
-    for start in range(0, num_prompts, BATCH):
-        indices = range(start, min(start + BATCH, num_prompts))
-        messages = [list(instruction_problem(seed, index).messages) for index in indices]
-        ids, real, written = _answered(policy, tokenizer, messages, max_new_tokens)
+    for batch in own_answers(policy, tokenizer, num_prompts=num_prompts, max_new_tokens=max_new_tokens, seed=seed):
         with torch.no_grad(), listen(policy, ProbePlan(layers=chosen, per_head=True)) as tape:
-            policy(input_ids=ids, attention_mask=real.long(), logits_to_keep=1, use_cache=False)
+            policy(input_ids=batch.ids, attention_mask=batch.real.long(), logits_to_keep=1, use_cache=False)
         heads = tape.read().heads
         assert heads is not None
-        distance = distance_beyond_first(heads.distance, heads.first_mass, real) if ignore_first else heads.distance
-        spans.update(head_spans(distance, written), weight=int(written.sum()))
-        sinks.update(sink_strengths(heads.received, real), weight=len(ids))
-        columns.update(count_sinks(ids, real, sink_columns(heads.received, real)))
+        distance = (
+            distance_beyond_first(heads.distance, heads.first_mass, batch.real) if ignore_first else heads.distance
+        )
+        spans.update(head_spans(distance, batch.written), weight=int(batch.written.sum()))
+        sinks.update(sink_strengths(heads.received, batch.real), weight=len(batch.ids))
+        columns.update(count_sinks(batch.ids, batch.real, sink_columns(heads.received, batch.real)))
     roles = spans.roles(share)
     out.parent.mkdir(parents=True, exist_ok=True)
     roles.save(out)
@@ -80,29 +77,6 @@ def calibrate_heads(
         ],
         "needle_recall": retrieval.recall,
     }
-
-
-def _answered(
-    policy: Any, tokenizer: PreTrainedTokenizerBase, messages: list[Any], max_new_tokens: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Sampled at temperature 0.7, as in the paper's analysis: ids (B, S), which are real, and which are the answer."""
-    texts = [str(tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)) for chat in messages]
-    prompts = tokenizer(texts, add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt")
-    with torch.no_grad(), torch.random.fork_rng():
-        torch.manual_seed(0)
-        ids = policy.generate(
-            **prompts,
-            do_sample=True,
-            temperature=0.7,
-            max_new_tokens=max_new_tokens,
-            pad_token_id=tokenizer.pad_token_id,
-        )
-    length = prompts["input_ids"].shape[1]
-    answer = ids[:, length:]
-    # A row ends with its first end-of-text token; what follows is padding.
-    ended = (answer == tokenizer.eos_token_id).long().cumsum(dim=1) - (answer == tokenizer.eos_token_id).long()
-    real = torch.cat([prompts["attention_mask"].bool(), ended == 0], dim=1)
-    return ids, real, real & (torch.arange(ids.shape[1]) >= length)
 
 
 def count_sinks(ids: Tensor, real: Tensor, columns: Tensor) -> Counter[tuple[int, int]]:

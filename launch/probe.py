@@ -42,12 +42,14 @@ def run_probe(
     constraints: Sequence[str] = (),
     roles: Path | None = None,
     max_new_tokens: int = 128,
+    figures: bool = False,
 ) -> dict[str, Any]:
     """Read one text and write `readings.json`, `readings.safetensors` and `page.html` into `out`.
 
     The completion is given, or else generated greedily. `constraints` are the passages of the prompt that state a rule,
-    `roles` a file of `heed probe calibrate`. Returns what `readings.json` holds. Raises ValueError for neither or both
-    kinds of completion, an empty completion, and a constraint that the prompt does not contain.
+    `roles` a file of `heed probe calibrate`; `figures` draws what the page shows as PNG files too. Returns what
+    `readings.json` holds. Raises ValueError for neither or both kinds of completion, an empty completion, and a
+    constraint that the prompt does not contain.
     """
     if generate == (completion is not None):
         raise ValueError("give either a completion or generate, and not both")
@@ -65,7 +67,19 @@ def run_probe(
     save_file(_tensors(text, readings, spans), out / ".readings.tmp")
     (out / ".readings.tmp").replace(out / "readings.safetensors")
     write_text(out / "page.html", render_page(page))
+    if figures:
+        _draw(page, out)
     return findings
+
+
+def _draw(page: ProbePage, out: Path) -> None:
+    from attention_probes.figures import constraint_figure, head_figure, rhythm_figure  # matplotlib takes a second
+
+    drawn = {"rhythm": rhythm_figure(page), "heads": head_figure(page)}
+    if page.constraints:
+        drawn["constraints"] = constraint_figure(page.constraints)
+    for name, figure in drawn.items():
+        figure.savefig(out / f"{name}.png")
 
 
 def print_findings(findings: dict[str, Any], *, num_tokens: int = 10) -> None:

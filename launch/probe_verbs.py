@@ -24,6 +24,7 @@ def read(
     out: Annotated[Path, typer.Option(help="Folder for readings.json, readings.safetensors and page.html.")] = Path(
         "probe"
     ),
+    figures: Annotated[bool, typer.Option("--figures", help="Also draw rhythm, constraints and heads as PNG.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Read a model's attention over one text: which tokens later ones look back to, was each rule looked at."""
@@ -43,6 +44,7 @@ def read(
             generate=generate,
             constraints=constraint or (),
             roles=roles,
+            figures=figures,
         )
         print_findings(findings)
         typer.echo(f"Page: {out / 'page.html'}")
@@ -73,5 +75,36 @@ def calibrate(
             seed=seed,
             ignore_first=ignore_first,
             against=against,
+        )
+    )
+
+
+@app.command()
+def baseline(
+    out: Annotated[Path, typer.Option(help="A .safetensors file, for `probe.baseline`.")],
+    model: Model = "smollm2-135m-instruct",
+    num_prompts: Annotated[int, typer.Option(help="How many answers of the model's own to read.")] = 64,
+    max_new_tokens: int = 64,
+    seed: int = 0,
+    horizon: Annotated[tuple[int, int], typer.Option(help="As `probe.horizon` of the training.")] = (10, 100),
+    window: Annotated[int, typer.Option(help="As `probe.window` of the training.")] = 10,
+    roles: Annotated[Path | None, typer.Option(help="As `probe.roles`: whose layers are read.")] = None,
+    as_written: Annotated[bool, typer.Option("--as-written", help="Fit ordinary text, not shuffled tokens.")] = False,
+) -> None:
+    """Fit and save what heads read whatever the text says, so that credit can use the rest."""
+    prepare_environment()
+    from launch.fit_baseline import fit_baseline
+
+    echo_json(
+        fit_baseline(
+            model,
+            out=out,
+            num_prompts=num_prompts,
+            max_new_tokens=max_new_tokens,
+            seed=seed,
+            horizon=horizon,
+            window=window,
+            roles=roles,
+            as_written=as_written,
         )
     )

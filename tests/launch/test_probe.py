@@ -15,7 +15,7 @@ PROMPT = "Describe the sea. Use no commas."
 
 def test_a_probe_writes_readings_tensors_and_a_page(tmp_path):
     completion, rule = "It is wide and blue.", "Use no commas."
-    findings = run_probe("tiny", PROMPT, completion=completion, constraints=[rule], out=tmp_path)
+    findings = run_probe("tiny", PROMPT, completion=completion, constraints=[rule], out=tmp_path, figures=True)
     start = findings["num_prompt_tokens"]
     texts = [token["text"] for token in findings["tokens"]]
     assert "".join(texts[start:]) == completion
@@ -26,6 +26,7 @@ def test_a_probe_writes_readings_tensors_and_a_page(tmp_path):
     stated = "".join(text for text, inside in zip(texts, tensors["spans"][0, 0].tolist(), strict=True) if inside)
     assert stated.strip() == rule
     assert rule in (tmp_path / "page.html").read_text()
+    assert {path.stem for path in tmp_path.glob("*.png")} == {"rhythm", "heads", "constraints"}
 
 
 def test_credit_is_shown_for_the_completion_alone(tmp_path):

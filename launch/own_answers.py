@@ -1,0 +1,54 @@
+"""Own answers: a model's answers to prompts of ours, as the texts that probes are calibrated on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from data.expansion import instruction_problem
+
+BATCH = 8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OwnAnswers:
+    """A batch of prompts and answers; each tensor is (B, S)."""
+
+    ids: Tensor
+    real: Tensor
+    """False at padding."""
+    written: Tensor
+    """True at the answer's tokens."""
+
+
+def own_answers(
+    policy: Any, tokenizer: PreTrainedTokenizerBase, *, num_prompts: int, max_new_tokens: int, seed: int
+) -> Iterator[OwnAnswers]:
+    """Batches of eight, sampled at temperature 0.7, as in the analysis of arXiv 2510.13554."""
+    for start in range(0, num_prompts, BATCH):
+        indices = range(start, min(start + BATCH, num_prompts))
+        messages = [list(instruction_problem(seed, index).messages) for index in indices]
+        yield _answered(policy, tokenizer, messages, max_new_tokens)
+
+
+def _answered(policy: Any, tokenizer: PreTrainedTokenizerBase, messages: list[Any], max_new_tokens: int) -> OwnAnswers:
+    texts = [str(tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)) for chat in messages]
+    prompts = tokenizer(texts, add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt")
+    with torch.no_grad(), torch.random.fork_rng():
+        torch.manual_seed(0)
+        ids = policy.generate(
+            **prompts,
+            do_sample=True,
+            temperature=0.7,
+            max_new_tokens=max_new_tokens,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    length = prompts["input_ids"].shape[1]
+    answer = ids[:, length:]
+    # A row ends with its first end-of-text token; what follows is padding.
+    ended = (answer == tokenizer.eos_token_id).long().cumsum(dim=1) - (answer == tokenizer.eos_token_id).long()
+    real = torch.cat([prompts["attention_mask"].bool(), ended == 0], dim=1)
+    return OwnAnswers(ids=ids, real=real, written=real & (torch.arange(ids.shape[1]) >= length))
