@@ -20,6 +20,8 @@ def load_or_resume(recipe: str, overrides: Sequence[str]) -> Config:
         raise ValueError("--or-resume needs run.folder: without it every start takes a folder of its own")
     if newest_checkpoint(folder) is not None:
         return load_config(str(folder / "config.yaml"), [f"resume={folder}"])
+    if config.pairs.rounds and (folder / "config.yaml").exists():  # its checkpoints are those of its rounds
+        return load_config(str(folder / "config.yaml"), [f"resume={folder}"])
     if (folder / "config.yaml").exists():
         folder.rename(_free_name(folder))
     return config

@@ -23,7 +23,7 @@ from rl.dpo import CreditDPOTrainer
 from rl.fluency import base_log_probs
 from rl.grpo import CreditGRPOTrainer
 from rl.journal import Journal
-from rl.lora import lora_config
+from rl.lora import lora_config, start_from
 from rl.models import load_model, load_tokenizer, model_path, resolve_dtype
 from rl.own import kept_copy, load_function
 from rl.record import RolloutRecorder
@@ -61,6 +61,8 @@ def build_trainer(
     }
     build = _grpo_trainer if config.algorithm == "grpo" else _dpo_trainer
     trainer = build(config, folder, training, bf16=dtype == torch.bfloat16, **shared)
+    if config.lora.start is not None:
+        start_from(trainer.policy, config.lora.start, config.lora)
     trainer.remove_callback(PrinterCallback)  # the progress bar shows what it would print
     return trainer
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from math import gcd
 
 from rl.config import Config, Data, Distributed, Evaluation, Lora
+from rl.config.pairs import Pairs
 from rl.config.rewards import Rewards, constraint_names, reward_names
 from rl.config.trainer import Trainer
 from rl.credit_contradictions import credit_contradictions
@@ -17,6 +18,8 @@ def contradictions(config: Config) -> Iterator[str]:
         yield from _groups(config.trainer)
         yield from _clipping(config.trainer)
         yield from _rollouts(config)
+        if config.pairs != Pairs():
+            yield "pairs makes pairs for algorithm=dpo; drop it, or set algorithm=dpo"
     else:
         yield from dpo_contradictions(config)
     yield from _warmup(config.trainer)

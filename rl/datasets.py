@@ -32,8 +32,10 @@ class Pairs:
 
 
 def load_training(config: Config) -> Problems | Pairs:
-    """What the config's algorithm trains on."""
-    return load_problems(config.data) if config.algorithm == "grpo" else load_pairs(config.data)
+    """What the config's algorithm trains on; rounds of DPO start from problems, too."""
+    if config.algorithm == "grpo" or config.pairs.rounds:
+        return load_problems(config.data)
+    return load_pairs(config.data)
 
 
 def load_pairs(data: Data) -> Pairs:

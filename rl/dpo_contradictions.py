@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from rl.config import Config, Rollouts
+from rl.config.pairs import Pairs
 from rl.config.trainer import GRPO_ONLY, Trainer
 from rl.credit_contradictions import BY_CONSTRAINT
 
@@ -49,8 +50,13 @@ def _losses(config: Config) -> Iterator[str]:
 
 
 def _pairs(config: Config) -> Iterator[str]:
-    if config.data.path is None:
-        yield "algorithm=dpo trains on preference pairs; set data.path to a file of them (heed data pairs makes one)"
+    if config.data.path is None and not config.pairs.rounds:
+        yield (
+            "algorithm=dpo trains on preference pairs; set data.path to a file of them (heed data pairs makes one), or "
+            "pairs.rounds to make them from the policy's own answers"
+        )
+    if not config.pairs.rounds and config.pairs != Pairs():
+        yield "pairs says how pairs are made, but pairs.rounds=0 makes none; set pairs.rounds, or drop the rest"
     if config.probe.source == "separate":
         yield "probe.source=separate reads before a loss that algorithm=dpo has only one of; set source=loss"
 

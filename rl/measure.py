@@ -14,7 +14,7 @@ from data.problems import Problem
 from data.reading import read_problems
 from rl.atomic import write_json
 from rl.config import Config, Model
-from rl.datasets import load_problems
+from rl.datasets import load_training
 from rl.evaluate import Evaluation, evaluate, paired_gain
 from rl.look import show_answers, show_gain, show_rates
 from rl.models import load_model, load_tokenizer, resolve_dtype
@@ -59,7 +59,7 @@ def evaluate_command(target: str, data: str | None, output: Path | None = None) 
         raise ValueError(f"{target} is no run folder, so it has no held-out problems of its own; name some with --data")
     config = load_run_config(Path(target)) if is_run else Config(model=Model(name=target))
     with own_verifiers(config.rewards):
-        problems = load_problems(config.data).held_out if data is None else tuple(read_problems(data))
+        problems = load_training(config).held_out if data is None else tuple(read_problems(data))
         figures = _compare_run(config, Path(target), problems) if is_run else _score_model(config, problems)
     if output is not None:
         write_json(output, figures)

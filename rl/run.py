@@ -21,6 +21,7 @@ from rl.datasets import Pairs, Problems, load_training
 from rl.evaluate import Evaluation, load_evaluation, paired_gain
 from rl.failures import RunFailure
 from rl.grpo import CreditGRPOTrainer
+from rl.held_out import HeldOutCurve
 from rl.interrupt import InterruptCallback
 from rl.journal import Journal, read_journal
 from rl.look import show_answers, show_credit, show_gain
@@ -31,6 +32,7 @@ from rl.progress import ProgressCallback
 from rl.ranks import check_ranks
 from rl.report.run import read_run
 from rl.report.write import write_report
+from rl.rounds import train_in_rounds
 from rl.run_folder import open_run
 from rl.spans import completion_spans
 from rl.tracking import MetricsCallback, start_trackers
@@ -45,7 +47,7 @@ def train(config: Config) -> Path:
     """
     check_ranks(config.distributed, os.environ)
     with own_verifiers(config.rewards):
-        return _train(config)
+        return train_in_rounds(config, _train) if config.pairs.rounds else _train(config)
 
 
 def _train(config: Config) -> Path:
@@ -65,6 +67,11 @@ def _train(config: Config) -> Path:
             tracker.spans = spans
         before = score_base(config, trainer, problems, folder)
         progress.held_out = before and before.summary()["pass_rate"]
+        if config.evaluation.every:
+            held_out = partial(score, config, trainer.policy, trainer.policy_tokenizer, problems.held_out)
+            trainer.add_callback(
+                HeldOutCurve(held_out, every=config.evaluation.every, metrics=metrics, progress=progress)
+            )
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         if interrupt.interrupted:
             for tracker in trackers:

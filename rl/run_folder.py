@@ -31,11 +31,16 @@ def open_run(config: Config) -> tuple[Path, Path | None]:
         for name in JOURNALS:
             Journal(config.resume / name).rewind(checkpoint_step(checkpoint))
         return config.resume, checkpoint
+    return found_run(config), None
+
+
+def found_run(config: Config) -> Path:
+    """A fresh run folder that says what it is. Raises ValueError when it is used already or cannot be written."""
     folder = config.run.folder or next_folder(config.run.name)
     make_folder(folder)
     write_text(folder / "config.yaml", resolved_yaml(config))
     write_json(folder / "environment.json", environment(config))
-    return folder, None
+    return folder
 
 
 def next_folder(name: str) -> Path:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from rl.config.credit import Credit, Probe
+from rl.config.pairs import Pairs
 from rl.config.rewards import Rewards
 from rl.config.section import FileName, Fraction, Positive, Seconds, Section, Seed, Weight
 from rl.config.trainer import GRPO_ONLY, Algorithm, Dpo, Trainer
@@ -52,6 +53,8 @@ class Lora(Section):
     layers: tuple[int, ...] | None = None
     """Layers to adapt; null is all. The backward pass ends at the lowest one, so the upper half costs half of it."""
     use_rslora: bool = False
+    start: Path | None = None
+    """An adapter's folder to go on from, of the same base, rank and modules; null starts with a fresh one."""
 
 
 class Rollouts(Section):
@@ -137,7 +140,7 @@ class Config(Section):
     """One run. `heed train RECIPE --dry-run` prints it resolved."""
 
     algorithm: Algorithm = "grpo"
-    """`dpo` trains on the preference pairs of `data.path`."""
+    """`dpo` trains on the preference pairs of `data.path`, or with `pairs.rounds` on pairs that it makes itself."""
     resume: Path | None = None
     """A run folder to continue from its newest complete checkpoint."""
     model: Model = Model()
@@ -147,6 +150,7 @@ class Config(Section):
     probe: Probe = Probe()
     trainer: Trainer = Trainer()
     dpo: Dpo = Dpo()
+    pairs: Pairs = Pairs()
     lora: Lora = Lora()
     rollouts: Rollouts = Rollouts()
     distributed: Distributed = Distributed()

@@ -76,7 +76,8 @@ PAIRS = {"algorithm": "dpo", "data": {"path": "pairs.jsonl"}}
         ),
         (
             {"algorithm": "dpo"},
-            "algorithm=dpo trains on preference pairs; set data.path to a file of them (heed data pairs makes one)",
+            "algorithm=dpo trains on preference pairs; set data.path to a file of them (heed data pairs makes one), or "
+            "pairs.rounds to make them from the policy's own answers",
         ),
         (
             {**PAIRS, "trainer": {"beta": 0.2}},

@@ -125,7 +125,7 @@ def test_mistakes_are_told_in_one_sentence(override: str, sentence: str):
 def test_all_mistakes_are_told_at_once():
     assert refusal("trainer.max_steps=many", "lora.rank=8", "trl.top_k=5", "trl.beta=1") == [
         "trainer.max_steps: should be a valid integer, got 'many'",
-        "lora.rank: unknown key; allowed here: r, alpha, dropout, target_modules, layers, use_rslora",
+        "lora.rank: unknown key; allowed here: r, alpha, dropout, target_modules, layers, use_rslora, start",
         "trl.top_k: decided by Heed: completions are sampled from the policy's whole distribution, so that its "
         "log-probs are theirs",
         "trl.beta: a key is set in one place only; set trainer.beta",
