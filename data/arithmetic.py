@@ -1,4 +1,4 @@
-"""Arithmetic chains: sums modulo 10 worked out step by step, a task that a model of a million parameters can learn."""
+"""Chains: the larger or the smaller of two digits, step by step, a task that a model of a million parameters learns."""
 
 from collections.abc import Sequence
 from random import Random
@@ -7,7 +7,7 @@ from data.problems import Problem
 
 LENGTHS = (4, 8)
 """Fewest and most operations of a chain."""
-SIGNS = "0123456789+-=;#"
+SIGNS = "0123456789^v=;#"
 """Every character of a prompt or a solution."""
 
 
@@ -15,11 +15,11 @@ def chain_problem(seed: int, index: int) -> Problem:
     """Chain number `index`, decided by the two numbers alone; its reference is the last digit.
 
     Example:
-        chain_problem(0, 3)    # 7+5-3= with the solution 2;9;#9
+        chain_problem(0, 3)    # 7^5v3= with the solution 7;3;#3
     """
     rng = Random(f"chain-{seed}-{index}")
     count = rng.randint(*LENGTHS)
-    terms = [rng.choice("+-") + str(rng.randint(0, 9)) for _ in range(count)]
+    terms = [rng.choice("^v") + str(rng.randint(0, 9)) for _ in range(count)]
     prompt = f"{rng.randint(0, 9)}{''.join(terms)}="
     return Problem(
         problem_id=f"chain-{seed}-{index}",
@@ -30,11 +30,11 @@ def chain_problem(seed: int, index: int) -> Problem:
 
 
 def running_values(prompt: str) -> list[str]:
-    """The value after each operation, modulo 10."""
+    """The value after each operation: `^` takes the larger of two digits, `v` the smaller."""
     value = int(prompt[0])
     values = []
     for sign, digit in zip(prompt[1:-1:2], prompt[2:-1:2], strict=True):
-        value = (value + int(digit) if sign == "+" else value - int(digit)) % 10
+        value = max(value, int(digit)) if sign == "^" else min(value, int(digit))
         values.append(str(value))
     return values
 

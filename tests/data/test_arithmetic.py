@@ -6,10 +6,10 @@ from data.arithmetic import LENGTHS, SIGNS, answers, chain_problem, exact_answer
 from data.problems import user_text
 
 
-def test_a_chain_is_worked_out_modulo_ten():
-    # 7 + 5 = 12 -> 2, 2 - 3 = -1 -> 9
-    assert running_values("7+5-3=") == ["2", "9"]
-    assert solution("7+5-3=") == "2;9;#9"
+def test_a_chain_is_worked_out_step_by_step():
+    # the larger of 7 and 5 is 7, the smaller of 7 and 3 is 3
+    assert running_values("7^5v3=") == ["7", "3"]
+    assert solution("7^5v3=") == "7;3;#3"
 
 
 def test_a_problem_is_decided_by_seed_and_index():

@@ -11,7 +11,7 @@ from rl.warmup import chain_model, sign_tokenizer, warm_up
 
 def test_every_character_is_a_token():
     tokenizer = sign_tokenizer()
-    text = "7+5-3=" + solution("7+5-3=")
+    text = "7^5v3=" + solution("7^5v3=")
     ids = tokenizer.encode(text)
     assert len(ids) == len(text) and tokenizer.pad_token_id not in ids
     assert tokenizer.decode(ids) == text
