@@ -10,9 +10,11 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
+from data.asking import Ask, doubted, rewording
 from data.expansion import leveled_problem
 from data.instructions import Split
 from data.muldimif import read_muldimif
+from data.paraphrase import paraphrase
 from data.patterns import Pattern
 from data.preferences import PreferencePair, pair_row, preference_pairs
 from data.problems import Problem, to_row, user_text
@@ -53,9 +55,20 @@ PREVIEW = 3
 
 
 def constraints_command(
-    *, level: int, pattern: str, num_problems: int, seed: int, output: Path, split: str = "train"
+    *,
+    level: int,
+    pattern: str,
+    num_problems: int,
+    seed: int,
+    output: Path,
+    split: str = "train",
+    reword: Ask | None = None,
+    doubt: Ask | None = None,
 ) -> dict[str, Any]:
     """Draw prompts of one level and pattern into a file; returns the counts that were shown.
+
+    `reword` is asked to say each prompt in other words, `doubt` whether its constraints go together; prompts that fail
+    the checks keep their own words, those that are doubted are left out.
 
     Raises ValueError for a level, pattern or split that does not exist.
     """
@@ -65,12 +78,30 @@ def constraints_command(
         raise ValueError(f"the number of prompts must be at least 1, got {num_problems}")
     indices = track(range(num_problems), description="drawing prompts", console=Console(stderr=True), transient=True)
     problems = [leveled_problem(seed, index, level=level, split=part, pattern=way) for index in indices]
+    problems, asked = _asked_about(problems, reword, doubt)
     path = write_rows([to_row(problem) for problem in problems], output)
     counts = count(problems)
     _preview(problems[:PREVIEW])
     _show_counts(asdict(counts))
-    Console().print(f"{len(problems)} prompts in {path}")
-    return {"file": str(path), **asdict(counts)}
+    Console().print(f"{len(problems)} prompts in {path}" + "".join(f", {n} {what}" for what, n in asked.items()))
+    return {"file": str(path), **asdict(counts), **asked}
+
+
+def _asked_about(
+    problems: list[Problem], reword: Ask | None, doubt: Ask | None
+) -> tuple[list[Problem], dict[str, int]]:
+    """The problems as a language model leaves them, and how many it changed or doubted."""
+    told: dict[str, int] = {}
+    if doubt is not None:
+        kept = [problem for problem in problems if doubted(problem, doubt) is None]
+        told["doubted"], problems = len(problems) - len(kept), kept
+        if not problems:
+            raise ValueError(f"the model asked doubts that any of the {told['doubted']} prompts can be satisfied")
+    if reword is not None:
+        reworded = [paraphrase(problem, rewording(reword)) for problem in problems]
+        told["reworded"] = sum(problem is not None for problem in reworded)
+        problems = [new or old for new, old in zip(reworded, problems, strict=True)]
+    return problems, told
 
 
 def verify_command(file: Path) -> dict[str, Any]:

@@ -1,0 +1,41 @@
+"""Whom to ask: an OpenAI-compatible endpoint by its address, or a local model by its name."""
+
+from typing import Any
+
+from data.asking import Ask
+from data.endpoint import Endpoint
+
+
+def asked(whom: str, model: str | None, *, max_tokens: int = 256) -> Ask:
+    """`whom` is an address, and `model` what to ask for there; or a hub name, a folder or `smollm2-135m-instruct`.
+
+    Raises ValueError for an address without a model, and a model beside a local one.
+    """
+    if whom.startswith(("http://", "https://")):
+        if model is None:
+            raise ValueError(f"{whom} is an address; name the model to ask for there with --ask-model")
+        return Endpoint(url=whom, model=model, max_tokens=max_tokens)
+    if model is not None:
+        raise ValueError(f"--ask-model={model} goes with an address under --ask; {whom} is a local model itself")
+    return _local(whom, max_tokens)
+
+
+def _local(name: str, max_tokens: int) -> Ask:
+    from rl.models import load_model, load_tokenizer, resolve_dtype
+    from rl.rollouts.engine_hf import TransformersEngine
+    from rl.rollouts.units import encode_prompt
+    from rl.types import Unit
+
+    tokenizer: Any = load_tokenizer(name)
+    model = load_model(name, dtype=resolve_dtype("auto"))
+    engine = TransformersEngine(model, tokenizer, temperature=0.7, max_completion_length=max_tokens)
+    position = 0
+
+    def ask(message: str) -> str:
+        nonlocal position
+        position += 1  # the same message asked again is answered anew
+        prompt = encode_prompt(tokenizer, [{"role": "user", "content": message}])
+        [sample] = engine.sample(Unit(position=position, prompts=(prompt,), num_generations=1, version=0, seed=0))
+        return tokenizer.decode(list(sample.completion_ids), skip_special_tokens=True)
+
+    return ask
