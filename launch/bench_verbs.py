@@ -74,11 +74,11 @@ def credit(
     rules: Annotated[
         str, typer.Option(help="Rules, comma between; NAME:raw does without credit.preserve_mass. uniform is added.")
     ] = "random,entropy,local_chunk,global_anchor,coupled,coupled:raw",
-    task: Annotated[str, typer.Option(help="chain: sums worked out step by step by a model of 1.2 M parameters.")] = (
+    task: Annotated[str, typer.Option(help="chain: a model of 1.2 M parameters, minutes; constraints: SmolLM2.")] = (
         "chain"
     ),
     seeds: Annotated[int, typer.Option(help="Trainings of each rule.")] = 3,
-    steps: Annotated[int, typer.Option(help="Optimizer steps of each.")] = 120,
+    steps: Annotated[int | None, typer.Option(help="Optimizer steps of each; default: the task's own.")] = None,
     folder: Annotated[Path, typer.Option(help="Where arms are kept; run it again to go on where it stopped.")] = Path(
         "runs/bench-credit"
     ),
@@ -86,10 +86,11 @@ def credit(
 ) -> None:
     """Credit rules against `uniform` and their controls: same data, same seeds, same number of rollouts."""
     prepare_environment()
-    from launch.bench_credit import Budget, bench_credit
+    from launch.bench_credit import bench_credit
+    from launch.credit_tasks import budget_of
 
     with talking_on_stderr(as_json):
-        result = bench_credit(task, rules.split(","), seeds, folder=folder, budget=Budget(steps=steps))
+        result = bench_credit(task, rules.split(","), seeds, folder=folder, budget=budget_of(task, steps))
     if as_json:
         echo_json(result)
 

@@ -79,6 +79,6 @@ def draw(arms: Sequence[Arm], rules: Sequence[str], path: Path) -> None:
         mean = [fmean(scores) for scores in zip(*(arm.scores for arm in own), strict=True)]
         axes.plot(own[0].steps, mean, label=rule, linewidth=2.5 if rule == "uniform" else 1.2)
     axes.set_xlabel("optimizer step")
-    axes.set_ylabel("held-out accuracy")
+    axes.set_ylabel("held-out score")
     axes.legend()
     figure.savefig(path, dpi=120)

@@ -5,11 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-import launch.bench_credit
-from launch.bench_credit import Budget, arm_config, bench_credit, keep_budget
+import launch.credit_tasks
+from launch.bench_credit import arm_config, bench_credit, keep_budget
+from launch.credit_tasks import TASKS, Budget, budget_of
+from rl.settings import load_config
 from rl.warmup import chain_model, sign_tokenizer
 
-BUDGET = Budget(steps=2, num_problems=16, num_held_out=8, groups=2, num_generations=2)
+BUDGET = Budget(steps=2, num_problems=16, num_held_out=8, groups=2, num_generations=2, learning_rate=1e-3)
 
 
 @pytest.fixture
@@ -18,11 +20,11 @@ def untrained(tmp_path, monkeypatch):
     folder = tmp_path / "model"
     chain_model(seed=0).save_pretrained(folder)
     sign_tokenizer().save_pretrained(folder)
-    monkeypatch.setattr(launch.bench_credit, "warmed_model", lambda accuracy: folder)
+    monkeypatch.setattr(launch.credit_tasks, "warmed_model", lambda accuracy: folder)
 
 
 def test_arms_of_a_seed_differ_in_credit_alone(untrained, tmp_path):
-    uniform, raw = (arm_config(name, 1, BUDGET, tmp_path) for name in ("uniform", "coupled:raw"))
+    uniform, raw = (arm_config(TASKS["chain"], name, 1, BUDGET, tmp_path) for name in ("uniform", "coupled:raw"))
     differing = {key for key, value in uniform.model_dump().items() if raw.model_dump()[key] != value}
     assert differing == {"credit", "run"}
     assert (raw.credit.rule, raw.credit.preserve_mass) == ("coupled", False)
@@ -33,17 +35,31 @@ def test_an_unknown_rule_is_told_before_anything_is_trained(untrained, tmp_path)
         bench_credit("chain", ["couplet"], 2, folder=tmp_path, budget=BUDGET)
 
 
-@pytest.mark.parametrize(("task", "seeds", "told"), [("sums", 3, "unknown task 'sums'"), ("chain", 1, "at least 2")])
-def test_what_cannot_be_compared_is_told(task, seeds, told, tmp_path):
-    with pytest.raises(ValueError, match=told):
-        bench_credit(task, ["random"], seeds, folder=tmp_path, budget=BUDGET)
+def test_what_cannot_be_compared_is_told(tmp_path):
+    with pytest.raises(ValueError, match="unknown task 'sums'; there is chain, constraints"):
+        budget_of("sums", None)
+    with pytest.raises(ValueError, match="at least 2"):
+        bench_credit("chain", ["random"], 1, folder=tmp_path, budget=BUDGET)
+
+
+def test_an_arm_on_constraints_is_the_quickstart_with_another_rule(tmp_path):
+    budget = budget_of("constraints", None)
+    config = arm_config(TASKS["constraints"], "uniform", 2, budget, tmp_path)
+    recipe = load_config("quickstart")
+    assert (config.data, config.rewards, config.lora) == (recipe.data, recipe.rewards, recipe.lora)
+    changed = {"seed": 2, "save_steps": 36}
+    assert config.trainer == recipe.trainer.model_copy(update=changed)
+    assert config.credit.rule == "uniform"
+    assert budget_of("constraints", 3).steps == 3
 
 
 def test_arms_of_another_budget_are_not_mixed_in(tmp_path):
-    keep_budget(tmp_path, BUDGET)
-    keep_budget(tmp_path, BUDGET)
+    keep_budget(tmp_path, "chain", BUDGET)
+    keep_budget(tmp_path, "chain", BUDGET)
     with pytest.raises(ValueError, match="arms of another budget"):
-        keep_budget(tmp_path, replace(BUDGET, steps=3))
+        keep_budget(tmp_path, "chain", replace(BUDGET, steps=3))
+    with pytest.raises(ValueError, match="arms of another budget"):
+        keep_budget(tmp_path, "constraints", BUDGET)
 
 
 @pytest.mark.slow
