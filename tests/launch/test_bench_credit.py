@@ -74,5 +74,5 @@ def test_a_comparison_is_kept_and_gone_on_with(untrained, tmp_path, monkeypatch)
     def train_again(*args, **kwargs):
         raise AssertionError("an arm that is kept was trained again")
 
-    monkeypatch.setattr(launch.bench_credit, "build_trainer", train_again)
+    monkeypatch.setattr("launch.bench_credit.build_trainer", train_again)
     assert bench_credit("chain", ["random"], 2, folder=tmp_path / "bench", budget=BUDGET) == result
