@@ -2,6 +2,7 @@
 
 import dis
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,6 +61,11 @@ def train(
         typer.echo(config.model_dump_json(indent=2) if as_json else resolved_yaml(config).rstrip())
         return
     prepare_environment(config)
+    from launch.local_ranks import must_start_ranks, start_ranks
+
+    if must_start_ranks(config.distributed):
+        command = [sys.executable, "-m", "launch.cli", *sys.argv[1:]]
+        raise typer.Exit(start_ranks(command, config.distributed.processes))
     from rl.run import train as train_run
 
     with talking_on_stderr(as_json):
@@ -140,7 +146,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def tell(error: Exception) -> None:
     """Print an error as the user should read it."""
-    lines = str(error).splitlines()
+    rank = os.environ.get("RANK", "0")
+    if rank != "0" and not isinstance(error, RunFailure):
+        return  # the first rank makes the same mistake, and tells it
+    lines = f"rank {rank}: {error}".splitlines() if rank != "0" else str(error).splitlines()
     print("heed:", *lines, sep=" " if len(lines) == 1 else "\n  ", file=sys.stderr)
 
 

@@ -7,8 +7,9 @@ import torch
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.grpo_config import GRPOConfig
 
-from rl.config import Config
+from rl.config import Config, Distributed
 from rl.config.trainer import GRPO_ONLY
+from rl.ranks import deepspeed_config
 from rl.tracking import trainers_own_trackers
 
 Arguments = TypeVar("Arguments", GRPOConfig, DPOConfig)
@@ -50,7 +51,14 @@ def _common(config: Config, *, folder: Path, bf16: bool) -> dict[str, Any]:
         "remove_unused_columns": False,
         "disable_tqdm": True,
         "save_strategy": "steps",
+        **_ranks(config.distributed),
     }
+
+
+def _ranks(distributed: Distributed) -> dict[str, Any]:
+    backend = {} if torch.cuda.is_available() or distributed.processes == 1 else {"ddp_backend": "gloo"}
+    shared = deepspeed_config(distributed)
+    return backend if shared is None else {**backend, "deepspeed": shared}
 
 
 def _built(kind: type[Arguments], stated: dict[str, Any]) -> Arguments:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
 from peft import PeftModel
 from rich.console import Console
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback, TrainerCallback
@@ -52,11 +53,13 @@ def build_trainer(
     model = load_model(config.model.name, dtype=dtype)
     # PEFT looks for the base model's config at every save; a hub name would cost a request each time.
     model.name_or_path = model_path(config.model.name)
+    with PartialState().main_process_first():  # it copies files that the others then find
+        credit = build_credit(config, folder, tokenizer)
     shared = {
         "model": model,
         "processing_class": tokenizer,
         "peft_config": lora_config(config.lora),
-        "credit": build_credit(config, folder, tokenizer),
+        "credit": credit,
         "callbacks": callbacks,
     }
     build = _grpo_trainer if config.algorithm == "grpo" else _dpo_trainer
@@ -77,6 +80,7 @@ def _grpo_trainer(config: Config, folder: Path, problems: Any, *, bf16: bool, **
     arguments.reward_weights = weights
     balancing = Balancing(config.rewards) if len(rewards) > 1 else None
     ledger = Ledger(ledger_path(folder, arguments.process_index), num_generations=config.trainer.num_generations)
+    recorder = RolloutRecorder(Journal(folder / "rollouts.jsonl"), num_generations=config.trainer.num_generations)
     trainer = CreditGRPOTrainer(
         args=arguments,
         config=config,
@@ -84,7 +88,7 @@ def _grpo_trainer(config: Config, folder: Path, problems: Any, *, bf16: bool, **
         reward_funcs=rewards,
         rollouts=build_rollouts(config, shared["model"], tokenizer, ledger),
         watch=build_watch(config, tokenizer, problems),
-        recorder=RolloutRecorder(Journal(folder / "rollouts.jsonl"), num_generations=config.trainer.num_generations),
+        recorder=recorder if arguments.process_index == 0 else None,
         balancing=balancing,
         callbacks=[*callbacks, balancing] if balancing else callbacks,
         **shared,

@@ -128,7 +128,8 @@ def load_cut(checkpoint: Path, device: Any, *, rank: int = 0) -> Cut:
     state = json.loads((checkpoint / f"cut-{rank}.json").read_text())
     batches: list[dict[str, Tensor]] = [{} for _ in range(state["num_buffered"])]
     ratios: dict[int, Tensor] = {}
-    for key, tensor in load_file(checkpoint / f"cut-{rank}.safetensors", device=str(device)).items():
+    for key, tensor in load_file(checkpoint / f"cut-{rank}.safetensors").items():
+        tensor = tensor.to(device)  # of which safetensors knows fewer names than torch: not cpu:0
         index, _, name = key.partition("/")
         if index == "ratios":
             ratios[int(name)] = tensor

@@ -29,6 +29,8 @@ def contradictions(config: Config) -> Iterator[str]:
     yield from _rewards(config.rewards)
     yield from _balance(config)
     yield from _distributed(config.distributed)
+    if config.distributed.processes > 1:
+        yield from _alone(config)
     yield from _evaluation(config.evaluation, config.data)
 
 
@@ -178,6 +180,20 @@ def _distributed(distributed: Distributed) -> Iterator[str]:
         yield (
             f"distributed.processes={processes} cannot be shared evenly by distributed.nodes={nodes}; "
             f"set processes to {_either(_nearest_multiples(processes, nodes))}"
+        )
+    if distributed.offload and not distributed.zero:
+        yield "distributed.offload moves what DeepSpeed shares, but distributed.zero=0 shares nothing; set zero=2 or 3"
+
+
+def _alone(config: Config) -> Iterator[str]:
+    """What one process does by itself."""
+    processes = config.distributed.processes
+    if config.pairs.rounds:
+        yield f"pairs.rounds samples in one process, but distributed.processes={processes}; set rounds=0 or processes=1"
+    if config.credit.faithfulness.every:
+        yield (
+            f"credit.faithfulness.every={config.credit.faithfulness.every} decides in one process, and "
+            f"distributed.processes={processes} might decide differently; set every=0"
         )
 
 

@@ -27,4 +27,6 @@ class HeldOutCurve(TrainerCallback):
             return
         summary = self.score().summary()
         self.progress.held_out = summary["pass_rate"]
+        if not state.is_world_process_zero:
+            return
         self.metrics.append({"step": state.global_step, **{f"eval/{name}": summary[name] for name in LOGGED}})

@@ -7,6 +7,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl
 
 from rl.failures import RunFailure
+from rl.ranks import any_rank
 
 
 class InterruptCallback(TrainerCallback):
@@ -45,6 +46,8 @@ class InterruptCallback(TrainerCallback):
         raise RunFailure(f"the step was not done and saved within run.grace={self.grace:g} s of SIGTERM")
 
     def on_step_end(self, args: Any, state: Any, control: TrainerControl, **_: Any) -> None:
+        # a signal may reach the ranks at different steps; they stop at the same one
+        self.signal = any_rank(self.signal or 0) or None
         if self.interrupted:
             control.should_save = control.should_training_stop = True
 

@@ -29,7 +29,7 @@ from rl.measure import score
 from rl.own_code import keep_own_code, own_verifiers
 from rl.product import save_adapter
 from rl.progress import ProgressCallback
-from rl.ranks import check_ranks
+from rl.ranks import check_ranks, from_first, is_first, meet_ranks, whole
 from rl.report.run import read_run
 from rl.report.write import write_report
 from rl.rounds import train_in_rounds
@@ -46,22 +46,24 @@ def train(config: Config) -> Path:
     for what ends a run that had begun; SystemExit(0) when SIGTERM did, and the run is saved.
     """
     check_ranks(config.distributed, os.environ)
+    meet_ranks(config.distributed)
     with own_verifiers(config.rewards):
         return train_in_rounds(config, _train) if config.pairs.rounds else _train(config)
 
 
 def _train(config: Config) -> Path:
-    console = Console()
+    console = Console(quiet=not is_first())
     problems = load_training(config)
     folder, checkpoint = open_run(config)
     interrupt, progress = InterruptCallback(config.run.grace), ProgressCallback(console)
-    trackers = start_trackers(config, folder)
+    trackers = start_trackers(config, folder) if is_first() else []
     metrics = Journal(folder / "metrics.jsonl")
     callbacks = [MetricsCallback(metrics), interrupt, progress, *trackers]
-    if config.rewards.collapse_fall is not None:
+    if config.rewards.collapse_fall is not None and is_first():
         callbacks.append(CollapseWatch(config.rewards, metrics, console))
     with telling_the_way_on(folder), building(config, folder, problems, callbacks) as trainer:
-        keep_own_code(config.rewards, folder)
+        if is_first():
+            keep_own_code(config.rewards, folder)
         spans = partial(completion_spans, trainer.policy_tokenizer)
         for tracker in trackers:
             tracker.spans = spans
@@ -122,11 +124,12 @@ def score_base(config: Config, trainer: AdaptedTrainer, problems: Problems | Pai
     if not problems.held_out:
         return None
     kept = folder / "before.json"
-    if kept.exists():
+    if from_first(kept.exists()):
         return load_evaluation(kept)
     with trainer.policy.disable_adapter():
         before = score(config, trainer.policy, trainer.policy_tokenizer, problems.held_out)
-    write_json(kept, asdict(before))
+    if is_first():
+        write_json(kept, asdict(before))
     return before
 
 
@@ -147,18 +150,34 @@ def conclude(
     trackers: list[WandbCallback],
 ) -> None:
     """Score the adapter, write the product, the summary and the report, and show what came of it."""
+    after = before and score(config, trainer.policy, trainer.policy_tokenizer, problems.held_out)
+    with whole(trainer.policy):
+        if is_first():
+            summary = summarise(trainer, folder, before, after, console)
+            adapter = save_adapter(trainer.policy, folder, config, summary)
+            write_json(folder / "summary.json", summary)
+            for tracker in trackers:
+                tracker.finish(adapter, summary)
+            show_product(trainer, folder, adapter, console)
+    trainer.accelerator.wait_for_everyone()  # no rank is done before the product lies there
+
+
+def summarise(
+    trainer: AdaptedTrainer, folder: Path, before: Evaluation | None, after: Evaluation | None, console: Console
+) -> dict[str, Any]:
+    """What `summary.json` holds; the gain is shown, too."""
     summary: dict[str, Any] = {"steps": trainer.state.global_step, "train_seconds": train_seconds(folder)}
-    if before is not None:
-        after = score(config, trainer.policy, trainer.policy_tokenizer, problems.held_out)
+    if before is not None and after is not None:
         gain = paired_gain(before, after)
         write_json(folder / "after.json", asdict(after))
         summary |= {"before": before.summary(), "after": after.summary(), "gain": asdict(gain)}
         show_gain(console, before, after, gain)
         show_answers(console, before, after)
-    adapter = save_adapter(trainer.policy, folder, config, summary)
-    write_json(folder / "summary.json", summary)
-    for tracker in trackers:
-        tracker.finish(adapter, summary)
+    return summary
+
+
+def show_product(trainer: AdaptedTrainer, folder: Path, adapter: Path, console: Console) -> None:
+    """One completion by its credit, the report, and where the adapter lies."""
     if record := best_record(folder):
         show_credit(console, record, trainer.policy_tokenizer)
     spans = partial(completion_spans, trainer.policy_tokenizer)

@@ -12,6 +12,7 @@ from rl.atomic import write_json, write_text
 from rl.checkpoint import checkpoint_step, resume_point
 from rl.config import Config
 from rl.journal import Journal
+from rl.ranks import on_first
 from rl.rollouts.session import end_recorded_session
 from rl.settings import resolved_yaml
 
@@ -25,6 +26,10 @@ def open_run(config: Config) -> tuple[Path, Path | None]:
     Raises ValueError when a fresh run's folder is already used, when it cannot be written, or when `resume` names a
     folder without a complete checkpoint.
     """
+    return on_first(lambda: _open(config))
+
+
+def _open(config: Config) -> tuple[Path, Path | None]:
     if config.resume is not None:
         end_recorded_session(config.resume)
         checkpoint = resume_point(config.resume)

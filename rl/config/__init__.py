@@ -101,6 +101,8 @@ class Distributed(Section):
     zero: Literal[0, 1, 2, 3] = 0
     """DeepSpeed's ZeRO stage: what the ranks share instead of each keeping all of it. 1: optimizer states, 2: and
     gradients, 3: and weights."""
+    offload: bool = False
+    """Keep what `zero` shares in the CPU's memory."""
 
 
 class Evaluation(Section):

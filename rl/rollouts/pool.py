@@ -21,6 +21,7 @@ LOOPBACK = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_MODE": "token",  # as it starts by itself; another rank that joins has to say so
 }
 
 
@@ -112,11 +113,13 @@ def connect(settings: Settings, *, workers: int) -> Connection:
 
     Raises RunFailure when there is no cluster at the address.
     """
-    if settings.address is None:
+    # Ray takes 127.0.0.1 for another name of this machine, under which nobody listens here.
+    alone = settings.address is None or settings.address.startswith("127.")
+    if alone:
         os.environ.update({name: os.environ.get(name, value) for name, value in LOOPBACK.items()})
     import ray
 
-    if settings.address is None:
+    if alone:
         from ray._private import ray_constants
 
         ray_constants.ENABLE_RAY_CLUSTER = False  # whoever imported Ray before us did so without LOOPBACK

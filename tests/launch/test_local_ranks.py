@@ -1,0 +1,123 @@
+"""Local ranks: real processes that train together, and what becomes of them when one fails."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from launch.local_ranks import must_start_ranks, start_ranks
+from rl.config import Distributed
+from rl.journal import read_journal
+from rl.run import train
+from rl.settings import load_config
+from tests.rl.training import CTRL_C_IN_STEP, EVEN_SHARE
+
+STEPS = 4
+COMMON = [f"rewards.functions=[{EVEN_SHARE}]", f"trainer.max_steps={STEPS}", "data.held_out=2", "trainer.beta=0.04"]
+DEADLINE = 240
+
+
+def script(text: str) -> list[str]:
+    return [sys.executable, "-c", text]
+
+
+def test_each_rank_knows_its_place(tmp_path):
+    place = f"pathlib.Path(r'{tmp_path}', os.environ['RANK'])"
+    told = f"import os, pathlib; {place}.write_text(os.environ['WORLD_SIZE'] + os.environ['MASTER_ADDR'])"
+    assert start_ranks(script(told), 2) == 0
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"0": "2127.0.0.1", "1": "2127.0.0.1"}
+
+
+def test_a_rank_that_dies_ends_the_others_and_is_named(capfd):
+    text = (
+        "import os, signal, time\n"
+        "os.kill(os.getpid(), signal.SIGKILL) if os.environ['RANK'] == '1' else time.sleep(600)"
+    )
+    assert start_ranks(script(text), 3, patience=0.5) == -signal.SIGKILL
+    assert "rank 1 was killed by signal 9; ending rank 0, 2" in capfd.readouterr().err
+
+
+def test_ranks_on_several_nodes_are_started_there(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    assert not must_start_ranks(Distributed())
+    assert must_start_ranks(Distributed(processes=2))
+    with pytest.raises(ValueError, match="torchrun --nnodes=2 --nproc-per-node=8"):
+        must_start_ranks(Distributed(processes=16, nodes=2))
+    monkeypatch.setenv("WORLD_SIZE", "16")
+    assert not must_start_ranks(Distributed(processes=16, nodes=2))
+
+
+def run_together(folder: Path, *overrides: str, code: int = 0, environment: dict[str, str] | None = None) -> None:
+    """`heed train tiny` in a process of its own, which starts the ranks."""
+    settings = [f"run.folder={folder}", *COMMON, "distributed.processes=2", "trainer.per_device_train_batch_size=4"]
+    heed("tiny", *settings, *overrides, code=code, environment=environment)
+
+
+def heed(*arguments: str, code: int = 0, environment: dict[str, str] | None = None) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "launch.cli", "train", *arguments],
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr[-3000:]
+
+
+def adapter_of(run: Path) -> dict:
+    return load_file(run / "adapters" / "default" / "adapter_model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory) -> Path:
+    """One process with the same global batch."""
+    folder = tmp_path_factory.mktemp("alone") / "run"
+    return train(load_config("tiny", [f"run.folder={folder}", *COMMON, "trainer.per_device_train_batch_size=8"]))
+
+
+def assert_equal_trainings(run: Path, alone: Path) -> None:
+    lines = [[line for line in read_journal(one / "metrics.jsonl") if "loss" in line] for one in (run, alone)]
+    assert [line["step"] for line in lines[0]] == list(range(1, STEPS + 1))
+    for name in ("loss", "reward", "grad_norm", "kl"):
+        assert [line[name] for line in lines[0]] == pytest.approx([line[name] for line in lines[1]], abs=1e-4), name
+    ours, theirs = adapter_of(run), adapter_of(alone)
+    assert ours.keys() == theirs.keys()
+    assert max((ours[name] - theirs[name]).abs().max().item() for name in ours) < 1e-4
+    after = json.loads((run / "summary.json").read_text())["after"]
+    assert after == json.loads((alone / "summary.json").read_text())["after"]
+
+
+def test_two_ranks_on_one_pool_train_what_one_process_trains(alone, tmp_path):
+    run_together(tmp_path / "run", "rollouts.workers=2", "rollouts.cpus=0.1", "rollouts.object_store_mb=80")
+    assert_equal_trainings(tmp_path / "run", alone)
+    # 4 steps of one group a rank; every group has one place, and each sample is trained
+    places = []
+    for name in ("ledger.sqlite", "ledger-1.sqlite"):
+        rows = sqlite3.connect(tmp_path / "run" / name).execute("SELECT position, dispatched, trained FROM groups")
+        for place, dispatched, trained in rows:
+            assert dispatched == trained == 4
+            places.append(place)
+    assert sorted(places) == list(range(2 * STEPS))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("zero", [1, 2, 3])
+def test_zero_trains_what_one_process_trains(zero, alone, tmp_path):
+    run_together(tmp_path / "run", f"distributed.zero={zero}")
+    assert_equal_trainings(tmp_path / "run", alone)
+
+
+@pytest.mark.slow
+def test_two_ranks_stop_at_the_same_step_and_go_on(alone, tmp_path):
+    run = tmp_path / "run"
+    run_together(run, code=130, environment={CTRL_C_IN_STEP: "2"})
+    assert (run / "checkpoint-2" / "complete.json").is_file() and not (run / "adapters").exists()
+    heed(f"{run}/config.yaml", f"resume={run}")
+    assert_equal_trainings(run, alone)
