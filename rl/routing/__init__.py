@@ -1,0 +1,1 @@
+"""Routing: which LoRA adapters answer a prompt, and how much of each."""
