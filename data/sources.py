@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,3 +75,8 @@ def _hub_rows(name: str, split: str) -> Iterator[PlacedRow]:
         ) from error
     for number, row in enumerate(dataset, 1):
         yield f"{name}[{split}] row {number}", row
+
+
+def first_text(row: Any, columns: Sequence[str]) -> str | None:
+    """The first of the columns that holds a text; None if the row is no object or has none."""
+    return next((row[name] for name in columns if isinstance(row, dict) and isinstance(row.get(name), str)), None)

@@ -18,11 +18,11 @@ def load_or_resume(recipe: str, overrides: Sequence[str]) -> Config:
     folder = config.run.folder
     if folder is None:
         raise ValueError("--or-resume needs run.folder: without it every start takes a folder of its own")
-    if newest_checkpoint(folder) is not None:
+    started = (folder / "config.yaml").exists()
+    # the checkpoints of a run in rounds are those of its rounds
+    if newest_checkpoint(folder) is not None or (started and config.pairs.rounds):
         return load_config(str(folder / "config.yaml"), [f"resume={folder}"])
-    if config.pairs.rounds and (folder / "config.yaml").exists():  # its checkpoints are those of its rounds
-        return load_config(str(folder / "config.yaml"), [f"resume={folder}"])
-    if (folder / "config.yaml").exists():
+    if started:
         folder.rename(_free_name(folder))
     return config
 

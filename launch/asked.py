@@ -21,14 +21,12 @@ def asked(whom: str, model: str | None, *, max_tokens: int = 256) -> Ask:
 
 
 def _local(name: str, max_tokens: int) -> Ask:
-    from rl.models import load_model, load_tokenizer, resolve_dtype
-    from rl.rollouts.engine_hf import TransformersEngine
+    from launch.named_engine import named_engine
     from rl.rollouts.units import encode_prompt
     from rl.types import Unit
 
-    tokenizer: Any = load_tokenizer(name)
-    model = load_model(name, dtype=resolve_dtype("auto"))
-    engine = TransformersEngine(model, tokenizer, temperature=0.7, max_completion_length=max_tokens)
+    engine = named_engine(name, temperature=0.7, max_tokens=max_tokens)
+    tokenizer: Any = engine.tokenizer
     position = 0
 
     def ask(message: str) -> str:

@@ -7,7 +7,6 @@ from itertools import product
 from pathlib import Path
 from typing import Any, get_args
 
-import torch
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -16,10 +15,9 @@ from data.constraints import CATEGORIES, KINDS
 from data.expansion import leveled_problem
 from data.patterns import Pattern
 from data.problems import Problem
+from launch.named_engine import named_engine
 from rl.atomic import write_json
 from rl.evaluate import Answer, evaluate
-from rl.models import load_model, load_tokenizer, resolve_dtype
-from rl.rollouts.engine_hf import TransformersEngine
 
 LEVELS = (1, 2, 3, 4)
 
@@ -37,7 +35,7 @@ def bench_levels(
         given = f"{prompts}, {max_tokens} and {batch_size}"
         raise ValueError(f"prompts, max_tokens and batch_size must be at least 1, got {given}")
     cells = _kept(output, settings)
-    engine, tokenizer = _load(model, max_tokens)
+    engine = named_engine(model, temperature=0.0, max_tokens=max_tokens)
     done = {_place(cell) for cell in cells}
     wanted = [cell for cell in product(LEVELS, get_args(Pattern)) if cell not in done]
     with Progress(console=Console(stderr=True), transient=True) as bar:
@@ -45,7 +43,9 @@ def bench_levels(
         for level, pattern in wanted:
             answers: list[Answer] = []
             for batch in _batches(level, pattern, prompts=prompts, seed=seed, size=batch_size):
-                answers += evaluate(engine, tokenizer, batch, samples=1, batch_size=batch_size, seed=seed).answers
+                answers += evaluate(
+                    engine, engine.tokenizer, batch, samples=1, batch_size=batch_size, seed=seed
+                ).answers
                 bar.advance(task, len(batch))
             cells.append({"level": level, "pattern": pattern, **figures(answers)})
             if output is not None:
@@ -107,11 +107,3 @@ def _kept(output: Path | None, settings: dict[str, Any]) -> list[dict[str, Any]]
     if {name: known.get(name) for name in settings} != settings:
         raise ValueError(f"{output} holds another bench; name a file of its own, or remove it")
     return known["cells"]
-
-
-def _load(name: str, max_tokens: int) -> tuple[TransformersEngine, Any]:
-    model: Any = load_model(name, dtype=resolve_dtype("auto"))
-    if torch.cuda.is_available():
-        model.cuda()
-    tokenizer = load_tokenizer(name)
-    return TransformersEngine(model, tokenizer, temperature=0.0, max_completion_length=max_tokens), tokenizer

@@ -1,11 +1,12 @@
 """`heed probe calibrate`: which of a model's heads look nearby, look far, copy, or only sink."""
 
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
+from transformers import PreTrainedTokenizerBase
 
 from attention_probes.heads import (
     HeadRoles,
@@ -16,15 +17,46 @@ from attention_probes.heads import (
     sink_columns,
     sink_strengths,
 )
-from attention_probes.listen import ProbePlan, listen
+from attention_probes.listen import ProbePlan
 from attention_probes.plan import middle_layers
+from attention_probes.tape import HeadReadings
 from data.needles import needle_test
-from launch.own_answers import own_answers
+from launch.own_answers import OwnAnswers, own_answers, read_answers
 from launch.retrieval_heads import find_retrieval_heads
 from rl.models import load_model, load_tokenizer
 
 NUM_COLUMNS = 5
 """Sink columns that are told."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeadTally:
+    """What the batches read so far say of each head."""
+
+    spans: HeadScoreFitter
+    sinks: HeadScoreFitter
+    columns: Counter[tuple[int, int]]
+    """Heads that sink at (place behind the padding, token)."""
+
+    @classmethod
+    def of(cls, layers: tuple[int, ...]) -> "HeadTally":
+        return cls(spans=HeadScoreFitter(layers), sinks=HeadScoreFitter(layers), columns=Counter())
+
+    def add(self, heads: HeadReadings, batch: OwnAnswers, *, ignore_first: bool) -> None:
+        """Spans count by the tokens that the model wrote, sinks by text."""
+        distance = heads.distance
+        if ignore_first:
+            distance = distance_beyond_first(distance, heads.first_mass, batch.real)
+        self.spans.update(head_spans(distance, batch.written), weight=int(batch.written.sum()))
+        self.sinks.update(sink_strengths(heads.received, batch.real), weight=len(batch.ids))
+        self.columns.update(count_sinks(batch.ids, batch.real, sink_columns(heads.received, batch.real)))
+
+    def most_common_sinks(self, tokenizer: PreTrainedTokenizerBase) -> list[dict[str, Any]]:
+        """The columns that most heads sink at, with their share of all."""
+        return [
+            {"place": place, "token": tokenizer.decode([token]), "share": round(count / self.columns.total(), 4)}
+            for (place, token), count in self.columns.most_common(NUM_COLUMNS)
+        ]
 
 
 def calibrate_heads(
@@ -48,30 +80,20 @@ def calibrate_heads(
     """
     tokenizer, policy = load_tokenizer(model), load_model(model)
     chosen = layers or middle_layers(policy.config.get_text_config().num_hidden_layers)
-    spans, sinks, columns = HeadScoreFitter(chosen), HeadScoreFitter(chosen), Counter[tuple[int, int]]()
+    tally = HeadTally.of(chosen)
     for batch in own_answers(policy, tokenizer, num_prompts=num_prompts, max_new_tokens=max_new_tokens, seed=seed):
-        with torch.no_grad(), listen(policy, ProbePlan(layers=chosen, per_head=True)) as tape:
-            policy(input_ids=batch.ids, attention_mask=batch.real.long(), logits_to_keep=1, use_cache=False)
-        heads = tape.read().heads
+        heads = read_answers(policy, batch, ProbePlan(layers=chosen, per_head=True)).heads
         assert heads is not None
-        distance = (
-            distance_beyond_first(heads.distance, heads.first_mass, batch.real) if ignore_first else heads.distance
-        )
-        spans.update(head_spans(distance, batch.written), weight=int(batch.written.sum()))
-        sinks.update(sink_strengths(heads.received, batch.real), weight=len(batch.ids))
-        columns.update(count_sinks(batch.ids, batch.real, sink_columns(heads.received, batch.real)))
-    roles = spans.roles(share)
+        tally.add(heads, batch, ignore_first=ignore_first)
+    roles = tally.spans.roles(share)
     out.parent.mkdir(parents=True, exist_ok=True)
     roles.save(out)
     retrieval = find_retrieval_heads(policy, tokenizer, (needle_test(seed, index) for index in range(num_needles)))
     return {
         "model": model,
-        **_roles_summary(roles, spans, None if against is None else HeadRoles.load(against)),
-        "sink_heads": sinks.above(),
-        "sink_columns": [
-            {"place": place, "token": tokenizer.decode([token]), "share": round(count / columns.total(), 4)}
-            for (place, token), count in columns.most_common(NUM_COLUMNS)
-        ],
+        **_roles_summary(roles, tally.spans, None if against is None else HeadRoles.load(against)),
+        "sink_heads": tally.sinks.above(),
+        "sink_columns": tally.most_common_sinks(tokenizer),
         "retrieval_heads": [
             {"layer": at, "head": head, "score": score} for (at, head), score in retrieval.scores.items()
         ],

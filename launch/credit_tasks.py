@@ -1,7 +1,7 @@
 """The tasks of `heed bench credit`: what every arm of a comparison is given, and how it is scored."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import data.arithmetic
@@ -58,8 +58,8 @@ class Chain:
 
     start: float = 0.4
     """Share of the chains that the model gets right that all arms start from."""
-    budget: Budget = field(
-        default=Budget(steps=120, num_problems=2048, num_held_out=256, groups=8, num_generations=8, learning_rate=3e-4)
+    budget: Budget = Budget(
+        steps=120, num_problems=2048, num_held_out=256, groups=8, num_generations=8, learning_rate=3e-4
     )
 
     def tree(self, seed: int, budget: Budget) -> dict[str, Any]:
@@ -92,8 +92,8 @@ class Constraints:
     """The quickstart's constraint prompts on SmolLM2, for a quarter of an hour an arm on two cores."""
 
     recipe: str = "quickstart"
-    budget: Budget = field(
-        default=Budget(steps=36, num_problems=512, num_held_out=160, groups=4, num_generations=8, learning_rate=1e-3)
+    budget: Budget = Budget(
+        steps=36, num_problems=512, num_held_out=160, groups=4, num_generations=8, learning_rate=1e-3
     )
 
     def tree(self, seed: int, budget: Budget) -> dict[str, Any]:

@@ -166,18 +166,11 @@ def _samples(source: Path, sampling: Sampling | None) -> Iterable[tuple[Problem,
 
 
 def _sampled(problems: Sequence[Problem], sampling: Sampling) -> Iterable[tuple[Problem, Sequence[str]]]:
-    from rl.models import load_model, load_tokenizer, resolve_dtype
+    from launch.named_engine import named_engine
     from rl.pairs import sampled
-    from rl.rollouts.engine_hf import TransformersEngine
 
-    tokenizer = load_tokenizer(sampling.model)
-    engine = TransformersEngine(
-        load_model(sampling.model, dtype=resolve_dtype("auto")),
-        tokenizer,
-        temperature=sampling.temperature,
-        max_completion_length=sampling.max_tokens,
-    )
-    answers = sampled(engine, tokenizer, problems, samples=sampling.samples, seed=sampling.seed)
+    engine = named_engine(sampling.model, temperature=sampling.temperature, max_tokens=sampling.max_tokens)
+    answers = sampled(engine, engine.tokenizer, problems, samples=sampling.samples, seed=sampling.seed)
     return track(answers, "sampling", total=len(problems), console=Console(stderr=True), transient=True)
 
 

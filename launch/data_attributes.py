@@ -12,7 +12,7 @@ from data.attribute_prompts import SIZES, attribute_problem, reconstruction_prob
 from data.attributes import hard_attributes
 from data.problems import Problem, to_row, user_text
 from data.report import count
-from data.sources import read_rows
+from data.sources import first_text, read_rows
 from data.writing import write_rows
 
 COLUMNS = ("text", "completion", "response", "reference")
@@ -48,7 +48,7 @@ def attributes_command(
 
 
 def _text(place: str, row: Any) -> str:
-    found = next((row[name] for name in COLUMNS if isinstance(row, dict) and isinstance(row.get(name), str)), None)
+    found = first_text(row, COLUMNS)
     if found is None:
         raise ValueError(f"{place}: expected a text in one of the columns {', '.join(COLUMNS)}; got {row!r:.100}")
     return found

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from data.kitab import BookReport, judge_books, query_from_row
 from data.report import ANSWER_COLUMNS
-from data.sources import read_rows
+from data.sources import first_text, read_rows
 
 SHARES = ("satisfied", "unsatisfied", "irrelevant", "completeness", "all_correct")
 
@@ -32,7 +32,7 @@ def kitab_command(file: Path) -> dict[str, Any]:
 def _report(place: str, row: Any) -> BookReport:
     if not isinstance(row, dict):
         raise ValueError(f"{place}: expected an object with KITAB's columns, got {row!r:.100}")
-    answer = next((row[name] for name in ANSWER_COLUMNS if isinstance(row.get(name), str)), None)
+    answer = first_text(row, ANSWER_COLUMNS)
     if answer is None:
         raise ValueError(f"{place}: expected an answer in the column {' or '.join(ANSWER_COLUMNS)}")
     try:

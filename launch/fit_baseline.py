@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from attention_probes.heads import HeadRoles
-from attention_probes.listen import ProbePlan, Readings, listen
+from attention_probes.listen import ProbePlan, Readings
 from attention_probes.null_baseline import NullBaseline, NullBaselineFitter
-from launch.own_answers import OwnAnswers, own_answers
+from launch.own_answers import OwnAnswers, own_answers, read_answers
 from rl.models import load_model, load_tokenizer
 
 EVERY_FOURTH = 4
@@ -43,10 +43,10 @@ def fit_baseline(
         raise ValueError(f"got --num-prompts {num_prompts}; a fit and texts to test it on need at least 25")
     if not as_written:
         batches = [shuffled(batch, seed=seed) for batch in batches]
+    held_out, fitted = batches[::EVERY_FOURTH], [one for at, one in enumerate(batches) if at % EVERY_FOURTH]
     fitter = NullBaselineFitter(plan)
-    for index, batch in enumerate(batches):
-        if index % EVERY_FOURTH:
-            fitter.update(_read(policy, batch, plan))
+    for batch in fitted:
+        fitter.update(read_answers(policy, batch, plan))
     baseline = fitter.baseline()
     out.parent.mkdir(parents=True, exist_ok=True)
     baseline.save(out)
@@ -54,8 +54,8 @@ def fit_baseline(
         "model": model,
         "layers": baseline.layers,
         "texts": "as written" if as_written else "shuffled",
-        "fitted_tokens": sum(int(batch.real.sum()) for index, batch in enumerate(batches) if index % EVERY_FOURTH),
-        "held_out": _judge(baseline, [_read(policy, batch, plan) for batch in batches[::EVERY_FOURTH]]),
+        "fitted_tokens": sum(int(batch.real.sum()) for batch in fitted),
+        "held_out": _judge(baseline, [read_answers(policy, batch, plan) for batch in held_out]),
     }
 
 
@@ -67,12 +67,6 @@ def shuffled(batch: OwnAnswers, *, seed: int) -> OwnAnswers:
         places = real.nonzero().flatten()[1:]
         row[places] = row[places[torch.randperm(len(places), generator=generator)]]
     return OwnAnswers(ids=ids, real=batch.real, written=batch.written)
-
-
-def _read(policy: Any, batch: OwnAnswers, plan: ProbePlan) -> Readings:
-    with torch.no_grad(), listen(policy, plan) as tape:
-        policy(input_ids=batch.ids, attention_mask=batch.real.long(), logits_to_keep=1, use_cache=False)
-    return tape.read()
 
 
 def _judge(baseline: NullBaseline, held_out: list[Readings]) -> dict[str, dict[str, float]]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
+from attention_probes.listen import ProbePlan, Readings, listen
 from data.expansion import instruction_problem
 
 BATCH = 8
@@ -52,3 +53,10 @@ def _answered(policy: Any, tokenizer: PreTrainedTokenizerBase, messages: list[An
     ended = (answer == tokenizer.eos_token_id).long().cumsum(dim=1) - (answer == tokenizer.eos_token_id).long()
     real = torch.cat([prompts["attention_mask"].bool(), ended == 0], dim=1)
     return OwnAnswers(ids=ids, real=real, written=real & (torch.arange(ids.shape[1]) >= length))
+
+
+def read_answers(policy: Any, answers: OwnAnswers, plan: ProbePlan) -> Readings:
+    """What the plan's probe hears of the batch, prompts included."""
+    with torch.no_grad(), listen(policy, plan) as tape:
+        policy(input_ids=answers.ids, attention_mask=answers.real.long(), logits_to_keep=1, use_cache=False)
+    return tape.read()

@@ -1,7 +1,10 @@
-"""Atomic writes: a file is there whole or not at all."""
+"""Atomic writes: a file or a folder is there whole or not at all."""
 
 import json
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,3 +22,14 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+@contextmanager
+def whole_folder(final: Path) -> Iterator[Path]:
+    """A temporary name beside `final` to fill in the block; then it takes the place of what was there."""
+    temporary = final.with_name(f".{final.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    yield temporary
+    if final.exists():
+        shutil.rmtree(final)
+    temporary.rename(final)

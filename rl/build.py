@@ -29,7 +29,7 @@ from rl.models import load_model, load_tokenizer, model_path, resolve_dtype
 from rl.own import kept_copy, load_function
 from rl.record import RolloutRecorder
 from rl.rollouts.correction import Correction
-from rl.rollouts.engine_hf import TransformersEngine
+from rl.rollouts.engine_hf import engine_of
 from rl.rollouts.ledger import Ledger, ledger_path
 from rl.rollouts.local import InProcess
 from rl.rollouts.remote import hire_workers
@@ -127,13 +127,7 @@ def build_watch(config: Config, tokenizer: PreTrainedTokenizerBase, problems: Se
     score = verdict_score(tokenizer, problems if settings.resample else ())
 
     def ask(policy: PeftModel) -> LivePolicy:
-        engine = TransformersEngine(
-            policy,
-            tokenizer,
-            temperature=trainer.temperature,
-            max_completion_length=trainer.max_completion_length,
-            threads=config.rollouts.threads,
-        )
+        engine = engine_of(config, policy, tokenizer)
         assert isinstance(tokenizer.pad_token_id, int)
         return LivePolicy(policy, engine, pad=tokenizer.pad_token_id, score=score, seed=trainer.seed)
 
@@ -145,13 +139,7 @@ def build_rollouts(
 ) -> Rollouts:
     """Rollouts of the live model, in this process or by workers; PEFT changes its layers in place."""
     settings = config.rollouts
-    engine = TransformersEngine(
-        model,
-        tokenizer,
-        temperature=config.trainer.temperature,
-        max_completion_length=config.trainer.max_completion_length,
-        threads=settings.threads,
-    )
+    engine = engine_of(config, model, tokenizer)
     return Rollouts(
         InProcess(engine) if settings.workers == 0 else hire_workers(config, engine, ledger),
         tokenizer,

@@ -19,7 +19,7 @@ from rl.evaluate import Evaluation, evaluate, paired_gain
 from rl.look import show_answers, show_gain, show_rates
 from rl.models import load_model, load_tokenizer, resolve_dtype
 from rl.own_code import own_verifiers
-from rl.rollouts.engine_hf import TransformersEngine
+from rl.rollouts.engine_hf import engine_of
 from rl.settings import load_run_config
 
 
@@ -31,15 +31,8 @@ def score(
 ) -> Evaluation:
     """The policy's answers to the problems, sampled as `config.evaluation` says."""
     settings = config.evaluation
-    engine = TransformersEngine(
-        policy,
-        tokenizer,
-        temperature=settings.temperature,
-        max_completion_length=config.trainer.max_completion_length,
-        threads=config.rollouts.threads,
-    )
     return evaluate(
-        engine,
+        engine_of(config, policy, tokenizer, temperature=settings.temperature),
         tokenizer,
         problems,
         samples=settings.samples,

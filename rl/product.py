@@ -1,14 +1,12 @@
 """The product: the trained adapter in PEFT's layout, with a card that says what it is and how well it does."""
 
 import json
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
 from peft import PeftModel
 
-from rl.atomic import write_text
+from rl.atomic import whole_folder, write_text
 from rl.config import Config
 from rl.models import is_builtin
 from rl.settings import resolved_yaml
@@ -22,14 +20,10 @@ WIDENED = (
 def save_adapter(model: PeftModel, folder: Path, config: Config, summary: dict[str, Any]) -> Path:
     """Write `adapters/default/`, whole or not at all; an older one is replaced."""
     final = folder / "adapters" / "default"
-    temporary = final.with_name(f".default.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
     model.peft_config["default"].base_model_name_or_path = config.model.name
-    model.save_pretrained(str(temporary), save_embedding_layers=False)
-    write_text(temporary / "README.md", model_card(config, summary))
-    if final.exists():
-        shutil.rmtree(final)
-    temporary.rename(final)
+    with whole_folder(final) as temporary:
+        model.save_pretrained(str(temporary), save_embedding_layers=False)
+        write_text(temporary / "README.md", model_card(config, summary))
     return final
 
 

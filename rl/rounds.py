@@ -14,7 +14,7 @@ from rich.progress import track
 from data.preferences import pair_row, preference_pairs
 from data.problems import Problem, to_row
 from data.writing import write_rows
-from rl.atomic import write_json
+from rl.atomic import whole_folder, write_json
 from rl.checkpoint import newest_checkpoint
 from rl.config import Config
 from rl.datasets import load_problems
@@ -22,7 +22,7 @@ from rl.evaluate import load_evaluation, paired_gain
 from rl.look import show_gain
 from rl.models import load_model, load_tokenizer, resolve_dtype
 from rl.pairs import sampled
-from rl.rollouts.engine_hf import TransformersEngine
+from rl.rollouts.engine_hf import engine_of
 from rl.run_folder import found_run
 from rl.settings import parse_config
 
@@ -69,13 +69,8 @@ def write_pairs(config: Config, problems: Sequence[Problem], adapter: Path | Non
     """Answer the problems as the policy before this round, judge and pair. Raises ValueError when nothing pairs."""
     settings, tokenizer = config.pairs, load_tokenizer(config.model.name)
     model: Any = load_model(config.model.name, dtype=resolve_dtype(config.model.dtype))
-    engine = TransformersEngine(
-        model if adapter is None else PeftModel.from_pretrained(model, str(adapter)),
-        tokenizer,
-        temperature=config.trainer.temperature,
-        max_completion_length=config.trainer.max_completion_length,
-        threads=config.rollouts.threads,
-    )
+    policy = model if adapter is None else PeftModel.from_pretrained(model, str(adapter))
+    engine = engine_of(config, policy, tokenizer)
     answers = sampled(engine, tokenizer, problems, samples=settings.samples, seed=config.trainer.seed + number)
     shown = track(answers, "sampling", total=len(problems), console=Console(stderr=True), transient=True)
     pairs = preference_pairs(
@@ -126,7 +121,8 @@ def conclude(folder: Path, rounds: int, console: Console) -> None:
         console.print("Held-out constraints satisfied after each round:")
         console.print("  " + " -> ".join(f"{one:.3f}" for one in rates(summaries)))
         show_gain(console, before, after, gain)
-    keep_adapter(places[-1] / "adapters" / "default", folder / "adapters" / "default")
+    with whole_folder(folder / "adapters" / "default") as temporary:
+        shutil.copytree(places[-1] / "adapters" / "default", temporary)
     write_json(folder / "summary.json", summary)
     console.print(f"\nAdapter: {folder / 'adapters' / 'default'}\nVerify it with: heed export {places[-1]}")
 
@@ -134,12 +130,3 @@ def conclude(folder: Path, rounds: int, console: Console) -> None:
 def rates(summaries: Sequence[dict[str, Any]]) -> list[float]:
     """The base model's pass rate, and that after each round."""
     return [summaries[0]["before"]["pass_rate"], *(one["after"]["pass_rate"] for one in summaries)]
-
-
-def keep_adapter(made: Path, final: Path) -> None:
-    """Copy an adapter, whole or not at all."""
-    temporary = final.with_name(f".{final.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    shutil.copytree(made, temporary)
-    shutil.rmtree(final, ignore_errors=True)
-    temporary.rename(final)

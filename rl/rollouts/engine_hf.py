@@ -15,6 +15,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from rl.config import Config
 from rl.rollouts.sampling import SeededSampler, row_uniforms
 from rl.threads import torch_threads
 from rl.types import Sample, Unit
@@ -117,6 +118,23 @@ def evaluating(model: nn.Module):
         yield
     finally:
         model.train(was_training)
+
+
+def engine_of(
+    config: Config,
+    model: PreTrainedModel | PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    temperature: float | None = None,
+) -> TransformersEngine:
+    """A run's engine on a model; at the training's temperature, unless another is given."""
+    return TransformersEngine(
+        model,
+        tokenizer,
+        temperature=config.trainer.temperature if temperature is None else temperature,
+        max_completion_length=config.trainer.max_completion_length,
+        threads=config.rollouts.threads,
+    )
 
 
 @contextmanager
