@@ -1,7 +1,7 @@
 """`heed bench`: what a feature costs or brings, and what a model can do, measured."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -106,12 +106,46 @@ def rollouts(
 ) -> None:
     """A step of plain TRL, of ours with a worker, and with the next batch sampled while the learner works."""
     prepare_environment()
-    from launch.bench_rollouts import bench_rollouts
+    from launch.bench_steps import bench_steps
 
     with talking_on_stderr(as_json):
-        rows = bench_rollouts(model, completions=completions, length=length, steps=steps, rounds=rounds)
+        rows = bench_steps(model, completions=completions, length=length, steps=steps, rounds=rounds)
+    _echo_rows(rows, as_json)
+
+
+@app.command()
+def rules(
+    rules: Annotated[str, typer.Option(help="Credit rules, comma between; ratios are to the first.")] = (
+        "uniform,coupled"
+    ),
+    model: Annotated[str, typer.Option(help="A model's name.")] = "smollm2-135m-instruct",
+    completions: Annotated[int, typer.Option(help="Completions a step.")] = 16,
+    length: Annotated[int, typer.Option(help="Longest completion, in tokens.")] = 48,
+    steps: Annotated[int, typer.Option(help="Measured steps of each training.")] = 5,
+    rounds: Annotated[int, typer.Option(help="Trainings of each rule, in turn.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """A step with each credit rule, on the same completions."""
+    prepare_environment()
+    from launch.bench_steps import bench_steps, rule_modes
+
+    modes = rule_modes(rules.split(","))
+    with talking_on_stderr(as_json):
+        rows = bench_steps(
+            model,
+            completions=completions,
+            length=length,
+            steps=steps,
+            rounds=rounds,
+            modes=modes,
+            baselines=list(modes)[:1],
+        )
+    _echo_rows(rows, as_json)
+
+
+def _echo_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         echo_json(rows)
         return
     for row in rows:
-        typer.echo("  ".join(f"{name} {value}" for name, value in row.items()))
+        typer.echo("  ".join(f"{name} {value}" for name, value in row.items() if value is not None))

@@ -1,9 +1,9 @@
-"""What rollouts cost: our synchronous step beside plain TRL's, and what is saved by sampling ahead."""
+"""What a step costs: ours beside plain TRL's, with the next batch sampled ahead, and with each credit rule."""
 
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,20 @@ from rl.scoring import reward_functions
 from rl.settings import parse_config
 from rl.threads import torch_threads
 
-MODES: dict[str, dict[str, Any] | None] = {
+Modes = Mapping[str, dict[str, Any] | None]
+"""Name -> groups of settings; None is TRL's own trainer with its own generation."""
+
+ROLLOUTS: Modes = {
     "plain TRL": None,
-    "synchronous": {"workers": 1},
-    "one group a unit": {"workers": 1, "groups_per_unit": 1},
-    "overlapped": {"workers": 1, "max_staleness": 1},
+    "synchronous": {"rollouts": {"workers": 1}},
+    "one group a unit": {"rollouts": {"workers": 1, "groups_per_unit": 1}},
+    "overlapped": {"rollouts": {"workers": 1, "max_staleness": 1}},
 }
-"""Settings of `rollouts`; None is TRL's own trainer with its own generation."""
+
+
+def rule_modes(rules: Sequence[str]) -> Modes:
+    """A mode a credit rule, all sampling in this process and hardly learning, so that all see the same completions."""
+    return {rule: {"credit": {"rule": rule}, "trainer": {"learning_rate": 1e-12}} for rule in rules}
 
 
 class StepClock(TrainerCallback):
@@ -42,35 +49,38 @@ class StepClock(TrainerCallback):
         return [end - start for start, end in zip(self.ends[warm_up:], self.ends[warm_up + 1 :], strict=False)]
 
 
-def bench_rollouts(
+def bench_steps(
     model: str = "smollm2-135m-instruct",
     *,
     completions: int = 16,
     length: int = 48,
     steps: int = 5,
     rounds: int = 3,
-    modes: Sequence[str] = tuple(MODES),
+    modes: Modes = ROLLOUTS,
+    baselines: Sequence[str] = ("plain TRL", "synchronous"),
 ) -> list[dict[str, Any]]:
     """One row a mode: median seconds a step over `rounds` that take turns, each of `steps` after two to warm up.
 
     One thread each for learner and worker. `waiting` is how long the learner waited for samples; `lag` how many steps
-    the samples' policy was behind. Ratios are to plain TRL, and to the synchronous mode.
+    the samples' policy was behind. Ratios are to the modes in `baselines`.
     """
     seconds: dict[str, list[float]] = {mode: [] for mode in modes}
     logged: dict[str, list[dict[str, float]]] = {mode: [] for mode in modes}
     with torch_threads(1):
         for number in range(rounds):
             for mode in list(modes)[:: (-1) ** number]:  # whatever drifts meanwhile favours no mode
-                config = bench_config(model, MODES[mode], completions=completions, length=length, steps=steps)
-                taken, log = _run(config, plain=MODES[mode] is None)
+                config = bench_config(model, modes[mode], completions=completions, length=length, steps=steps)
+                taken, log = _run(config, plain=modes[mode] is None)
                 seconds[mode] += taken
                 logged[mode] += log
-    return [_row(mode, seconds, logged[mode]) for mode in modes]
+    return [_row(mode, seconds, logged[mode], baselines) for mode in modes]
 
 
-def bench_config(model: str, rollouts: dict[str, Any] | None, *, completions: int, length: int, steps: int) -> Config:
+def bench_config(model: str, mode: dict[str, Any] | None, *, completions: int, length: int, steps: int) -> Config:
+    asked = mode or {}
     return parse_config(
         {
+            **asked,
             "model": {"name": model, "dtype": "float32"},
             "data": {"num_problems": 64, "held_out": 0},
             "trainer": {
@@ -79,8 +89,9 @@ def bench_config(model: str, rollouts: dict[str, Any] | None, *, completions: in
                 "num_generations": 8 if completions % 8 == 0 else completions,
                 "max_completion_length": length,
                 "save_steps": steps + 3,
+                **asked.get("trainer", {}),
             },
-            "rollouts": {"threads": 1, **(rollouts or {})},
+            "rollouts": {"threads": 1, **asked.get("rollouts", {})},
         }
     )
 
@@ -122,14 +133,16 @@ def _plain_trainer(config: Config, folder: Path, clock: StepClock) -> GRPOTraine
     return trainer
 
 
-def _row(mode: str, seconds: dict[str, list[float]], log: list[dict[str, float]]) -> dict[str, Any]:
+def _row(
+    mode: str, seconds: dict[str, list[float]], log: list[dict[str, float]], baselines: Sequence[str]
+) -> dict[str, Any]:
     own = statistics.median(seconds[mode])
     row: dict[str, Any] = {
         "mode": mode,
         "step_seconds": round(own, 4),
         "step_seconds_spread": [round(min(seconds[mode]), 4), round(max(seconds[mode]), 4)],
     }
-    for other in ("plain TRL", "synchronous"):
+    for other in baselines:
         row[f"ratio_to_{other}"] = round(own / statistics.median(seconds[other]), 4) if other in seconds else None
     for name, key in (
         ("waiting_seconds", "sync/wait_seconds"),
