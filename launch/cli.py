@@ -114,9 +114,40 @@ def report(
 
 
 @app.command()
-def export(run: Annotated[Path, typer.Argument(help="A run folder.")], as_json: AsJson = False) -> None:
+def route(
+    bundle: Annotated[Path, typer.Argument(help="A routed run's folder, or its bundle.")],
+    prompt: Annotated[str, typer.Option(help="What a user would ask.")],
+    task: Annotated[str, typer.Option(help="For a bundle that routes by task.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Print which adapters answer a prompt, and how much of each."""
+    prepare_environment()
+    from rl.routing.ask import route_command
+
+    with talking_on_stderr(as_json):
+        gates = route_command(bundle, prompt, task)
+    if as_json:
+        echo_json(gates)
+        return
+    for name, gate in gates.items():
+        typer.echo(f"{gate:.3f}  {name}")
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="A run folder; with --only or --merge also a bundle.")],
+    only: Annotated[str | None, typer.Option(help="Copy this adapter of a bundle to --output.")] = None,
+    merge: Annotated[str | None, typer.Option(help="Write base and this adapter as one model to --output.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The folder to write.")] = None,
+    as_json: AsJson = False,
+) -> None:
     """Prove that a run's adapter loads elsewhere and says what the trained model said."""
     prepare_environment()
+    if only is not None or merge is not None:
+        with talking_on_stderr(as_json):
+            place = _part_of(run, only, merge, output)
+        echo_json({"written": str(place)}) if as_json else typer.echo(f"Written: {place}")
+        return
     from rl.export import export_command, export_run
 
     if as_json:
@@ -125,6 +156,17 @@ def export(run: Annotated[Path, typer.Argument(help="A run folder.")], as_json: 
         echo_json(figures)
     else:
         export_command(run)
+
+
+def _part_of(bundle: Path, only: str | None, merge: str | None, output: Path | None) -> Path:
+    from rl.routing.bundle import take_out
+    from rl.routing.merge import merge_one
+
+    if output is None:
+        raise ValueError("--only and --merge write a folder; name it with --output")
+    if only is not None and merge is not None:
+        raise ValueError(f"--only {only} copies and --merge {merge} merges; give one of the two")
+    return take_out(bundle, only, output) if only is not None else merge_one(bundle, str(merge), output)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -34,6 +34,10 @@ from rl.rollouts.ledger import Ledger, ledger_path
 from rl.rollouts.local import InProcess
 from rl.rollouts.remote import hire_workers
 from rl.rollouts.rollout_func import Rollouts
+from rl.rollouts.units import prompts_of
+from rl.routing.fit import fit
+from rl.routing.route import Route, add_adapters
+from rl.routing.routers import task_labels
 from rl.scoring import reward_functions
 from rl.spans import decode
 
@@ -64,6 +68,8 @@ def build_trainer(
     }
     build = _grpo_trainer if config.algorithm == "grpo" else _dpo_trainer
     trainer = build(config, folder, training, bf16=dtype == torch.bfloat16, **shared)
+    if config.routing.adapters:
+        trainer.route_by(build_route(config, trainer.policy, tokenizer, training))
     if config.lora.start is not None:
         start_from(trainer.policy, config.lora.start, config.lora)
     trainer.remove_callback(PrinterCallback)  # the progress bar shows what it would print
@@ -99,6 +105,22 @@ def _grpo_trainer(config: Config, folder: Path, problems: Any, *, bf16: bool, **
 def _dpo_trainer(config: Config, folder: Path, pairs: Any, *, bf16: bool, **shared: Any) -> CreditDPOTrainer:
     arguments = dpo_arguments(config, folder=folder, bf16=bf16)
     return CreditDPOTrainer(args=arguments, train_dataset=as_preferences(pairs), pairs=pairs, **shared)
+
+
+def build_route(
+    config: Config,
+    policy: PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    training: Sequence[Problem] | Sequence[PreferencePair],
+) -> Route:
+    """The policy's adapters and a router that knows the training prompts."""
+    route = add_adapters(policy, config.lora, config.routing)
+    problems = [one.problem if isinstance(one, PreferencePair) else one for one in training]
+    tasks = [problem.task for problem in problems]
+    if route.router.needs_tasks:
+        task_labels(config.routing, tasks)  # said now rather than at the first such prompt
+    fit(route.router, policy, prompts_of(tokenizer, problems), tasks, seed=config.trainer.seed)
+    return route
 
 
 def build_credit(config: Config, folder: Path, tokenizer: PreTrainedTokenizerBase) -> CreditAssigner:

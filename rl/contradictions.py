@@ -10,6 +10,7 @@ from rl.config.rewards import Rewards, constraint_names, reward_names
 from rl.config.trainer import Trainer
 from rl.credit_contradictions import credit_contradictions
 from rl.dpo_contradictions import dpo_contradictions
+from rl.routing_contradictions import routing_contradictions
 
 
 def contradictions(config: Config) -> Iterator[str]:
@@ -25,6 +26,7 @@ def contradictions(config: Config) -> Iterator[str]:
     yield from _warmup(config.trainer)
     yield from credit_contradictions(config)
     yield from _lora(config.lora)
+    yield from routing_contradictions(config)
     yield from _data(config.data)
     yield from _rewards(config.rewards)
     yield from _balance(config)

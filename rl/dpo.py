@@ -14,6 +14,8 @@ from data.preferences import PreferencePair
 from rl.adapted import AdaptedTrainer
 from rl.credit.assigner import CreditAssigner
 from rl.credit.pairs import PAIR, PairEvidence, mixture_of, pair_spans, pair_view
+from rl.rollouts.units import prompts_of
+from rl.routing.features import pad
 
 # Axes: 2B rows, the chosen answers first; S tokens of prompt and answer; S - 1 log-probs, of the tokens but the first.
 
@@ -45,6 +47,7 @@ class CreditDPOTrainer(AdaptedTrainer, DPOTrainer):
     def __init__(self, *args: Any, credit: CreditAssigner, pairs: Sequence[PreferencePair], **kwargs: Any):
         super().__init__(*args, data_collator=self._collator(kwargs), **kwargs)
         self.credit = credit
+        self.pairs = pairs
         self.evidence = PairEvidence(self.policy_tokenizer, pairs) if credit.looks_at_evidence else None
         self._live: _Pass | None = None
         self._visit = (0, 0)
@@ -81,12 +84,25 @@ class CreditDPOTrainer(AdaptedTrainer, DPOTrainer):
     def _compute_loss(self, model, inputs, return_outputs):
         columns = {} if self.evidence is None else self.evidence.columns(inputs)
         step, spans = self.state.global_step, pair_spans(inputs, columns)
+        self._gate(inputs)
         try:
             with self.credit.listening(model, step=step, spans=spans) as tape:
                 self._live = _Pass(inputs={**inputs, **columns}, tape=tape)
                 return super()._compute_loss(model, _without_pair(inputs), return_outputs)
         finally:
             self._live = None
+
+    def _gate(self, inputs: dict[str, Any]) -> None:
+        """Route both answers of a pair by their prompt."""
+        if self.route is None:
+            return
+        problems = [self.pairs[index].problem for index in inputs[PAIR].tolist()]
+        prompts = prompts_of(self.policy_tokenizer, problems)
+        tasks = [problem.task for problem in problems]
+        gates = self.route.live(*pad(prompts), tasks).to(self.accelerator.device)
+        for name, value in self.route.figures(gates.detach(), tasks).items():
+            self._metrics["train" if self.policy.training else "eval"][name].append(value)
+        self.gate(torch.cat([gates, gates]))
 
     def _weights(self, live: _Pass, entropy: Tensor) -> Tensor:
         """(2B, S - 1) of mean 1, from what the policy's forward pass has just shown."""

@@ -13,7 +13,7 @@ from data.problems import Problem, request, user_text
 from rewards.guards import distinct_words, on_topic, own_words
 from rl.intervals import bootstrap_interval
 from rl.rollouts.local import Engine
-from rl.rollouts.units import encode_prompt
+from rl.rollouts.units import prompts_of
 from rl.scoring import verdicts_for
 from rl.types import Unit
 
@@ -98,7 +98,7 @@ def evaluate(
     scored = [problem for problem in problems if problem.constraints]
     if not scored:
         raise ValueError("evaluation needs problems with constraints; none of the held-out problems has any")
-    prompts = [encode_prompt(tokenizer, [dict(message) for message in problem.messages]) for problem in scored]
+    prompts = prompts_of(tokenizer, scored)
     # Alike lengths together: less padding, and the order does not depend on the policy.
     order = sorted(range(len(scored)), key=lambda index: (len(prompts[index]), index))
     answers: list[Answer] = []
@@ -106,7 +106,12 @@ def evaluate(
     for first in range(0, len(order), size):
         batch = order[first : first + size]
         unit = Unit(
-            position=first, prompts=tuple(prompts[i] for i in batch), num_generations=samples, version=0, seed=seed
+            position=first,
+            prompts=tuple(prompts[index] for index in batch),
+            num_generations=samples,
+            version=0,
+            seed=seed,
+            tasks=tuple(scored[index].task for index in batch),
         )
         texts = tokenizer.batch_decode(
             [list(sample.completion_ids) for sample in engine.sample(unit)], skip_special_tokens=True

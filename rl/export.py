@@ -8,14 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
+from peft import LoraConfig, PeftModel, get_peft_model, set_peft_model_state_dict
 from rich.console import Console
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from rl.checkpoint import resume_point
+from rl.config import Config
+from rl.lora import lora_config
 from rl.models import load_model, load_tokenizer, model_path
+from rl.routing.bundle import MIX, bundle_of, check_digests, read_description
+from rl.routing.files import load_adapters
+from rl.routing.route import Route, add_adapters
 from rl.settings import load_run_config
 
 TOLERANCE = 1e-5
@@ -30,20 +35,68 @@ def export_run(run: Path) -> dict[str, Any]:
     Both sides re-load base and adapter in float32. Returns the figures; raises ValueError, naming what is wrong, when
     the run has no adapter, a file is damaged, logits differ by more than 1e-5, or vLLM would refuse the adapter.
     """
-    adapter = run / "adapters" / "default"
     config = load_run_config(run)
+    if config.routing.adapters:
+        return export_bundle(run, config)
+    adapter = run / "adapters" / "default"
     check_files(adapter)
     rank = check_vllm(read_settings(adapter / "adapter_config.json"))
     ids = load_tokenizer(config.model.name)(PROBE_TEXT, return_tensors="pt")["input_ids"]
     trained = trained_logits(config.model.name, resume_point(run), ids)
     reloaded = fresh_logits(config.model.name, adapter, ids)
-    gap = (trained - reloaded).abs().max().item()
+    gap = largest_gap(trained, reloaded)
     if not gap <= TOLERANCE:
         raise ValueError(
             f"{adapter} does not reproduce the trained model: logits differ by {gap:.2e}, allowed {TOLERANCE:.0e}; "
             f"train again, or resume={run} to write the adapter anew"
         )
     return {"adapter": str(adapter), "max_logit_gap": gap, "vllm_max_lora_rank": rank}
+
+
+def export_bundle(run: Path, config: Config) -> dict[str, Any]:
+    """The same for each adapter of a bundle and its mix, and for the routed model as `heed` loads it elsewhere.
+
+    The trained side is the newest checkpoint under gates that open one adapter, the mean gates, and the router's own.
+    """
+    bundle = bundle_of(run)
+    description = read_description(bundle)
+    check_digests(bundle, description)
+    tokenizer = load_tokenizer(config.model.name)
+    ids = tokenizer(PROBE_TEXT, return_tensors="pt")["input_ids"]
+    trained = _trained_route(config, resume_point(run))
+    gates = {name: torch.eye(len(trained.names))[[index]] for index, name in enumerate(trained.names)}
+    gates[MIX] = torch.tensor([[description["mean_gates"][name] for name in trained.names]])
+    gaps, ranks = {}, []
+    for name, wanted in gates.items():
+        adapter = bundle / "adapters" / name
+        check_files(adapter)
+        ranks.append(check_vllm(read_settings(adapter / "adapter_config.json")))
+        gaps[name] = largest_gap(routed_logits(trained, wanted, ids), fresh_logits(config.model.name, adapter, ids))
+    routed = fresh_routed_logits(bundle, ids, trained.settings.adapters[0])
+    own = trained.gates(ids.tolist(), [trained.settings.adapters[0]])
+    gaps["routed"] = largest_gap(routed_logits(trained, own, ids), routed)
+    if wrong := {name: gap for name, gap in gaps.items() if not gap <= TOLERANCE}:
+        raise ValueError(f"{bundle} does not reproduce the trained model: logits differ by {wrong}; resume={run}")
+    return {"adapter": str(bundle), "max_logit_gap": max(gaps.values()), "gaps": gaps, "vllm_max_lora_rank": max(ranks)}
+
+
+def largest_gap(here: Tensor, there: Tensor) -> float:
+    return (here - there).abs().max().item()
+
+
+def _trained_route(config: Config, checkpoint: Path) -> Route:
+    model = get_peft_model(load_model(config.model.name, dtype=torch.float32), lora_config(config.lora))
+    assert isinstance(model, PeftModel)
+    route = add_adapters(model, config.lora, config.routing)
+    load_adapters(model, checkpoint)
+    model.eval()
+    return route
+
+
+@torch.no_grad()
+def routed_logits(route: Route, gates: Tensor, ids: Tensor) -> Tensor:
+    with route.applied(gates):
+        return route.policy(input_ids=ids).logits
 
 
 def check_files(adapter: Path) -> None:
@@ -102,14 +155,24 @@ def trained_logits(base: str, checkpoint: Path, ids: Tensor) -> Tensor:
 
 def fresh_logits(base: str, adapter: Path, ids: Tensor) -> Tensor:
     """Logits of the exported adapter in a process that knows transformers and PEFT only."""
+    script = Path(__file__).with_name("plain_peft.py")
+    return _elsewhere([str(script), model_path(base), str(adapter.resolve())], ids, what=f"plain PEFT: {adapter}")
+
+
+def fresh_routed_logits(bundle: Path, ids: Tensor, task: str) -> Tensor:
+    """Logits of a bundle that a fresh process loads and routes."""
+    return _elsewhere(["-m", "rl.routing.fresh", str(bundle.resolve()), task], ids, what=f"a fresh process: {bundle}")
+
+
+def _elsewhere(program: list[str], ids: Tensor, *, what: str) -> Tensor:
+    """What a fresh Python writes for `ids`; ValueError, with its last words, when it fails."""
     with tempfile.TemporaryDirectory() as scratch:
         tokens, logits = Path(scratch, "tokens.safetensors"), Path(scratch, "logits.safetensors")
         save_file({"ids": ids}, tokens)
-        script = Path(__file__).with_name("plain_peft.py")
-        command = [sys.executable, str(script), model_path(base), str(adapter.resolve()), str(tokens), str(logits)]
+        command = [sys.executable, *program, str(tokens), str(logits)]
         outcome = subprocess.run(command, cwd=scratch, capture_output=True, text=True)
         if outcome.returncode != 0:
-            raise ValueError(f"plain PEFT could not load {adapter}:\n{outcome.stderr.strip().splitlines()[-1]}")
+            raise ValueError(f"{what} could not be loaded:\n{outcome.stderr.strip().splitlines()[-1]}")
         return load_file(logits)["logits"]
 
 

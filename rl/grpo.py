@@ -1,6 +1,7 @@
 """GRPO with token credit: TRL's trainer, its methods wrapped whole."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from rl.durable import Durable
 from rl.record import RolloutRecorder
 from rl.rollouts.engine_hf import evaluating
 from rl.rollouts.rollout_func import Rollouts
+from rl.routing.route import Route, balance_term
 
 
 class CreditGRPOTrainer(Durable, AdaptedTrainer, GRPOTrainer):
@@ -49,6 +51,10 @@ class CreditGRPOTrainer(Durable, AdaptedTrainer, GRPOTrainer):
         self._live: dict[str, Any] | None = None
         self._tape = None
 
+    def route_by(self, route: Route) -> None:
+        super().route_by(route)
+        self.rollouts.sampler.route_by(route)
+
     def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list):
         rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
         if self.balancing is not None:
@@ -69,6 +75,9 @@ class CreditGRPOTrainer(Durable, AdaptedTrainer, GRPOTrainer):
 
     def _generate_and_score_completions(self, inputs):
         batch = super()._generate_and_score_completions(inputs)
+        if self.route is not None:
+            batch["gates"] = self._sampled_gates()
+            self._note(self.route.figures(batch["gates"], [str(row.get("task", "")) for row in inputs]))
         if self.credit.looks_at_evidence:
             completions, completion_ids, totals = self._scored
             batch |= evidence_columns(self.policy_tokenizer, inputs, completions, completion_ids, batch)
@@ -86,7 +95,8 @@ class CreditGRPOTrainer(Durable, AdaptedTrainer, GRPOTrainer):
         chunks = []
         for rows in torch.arange(len(ids)).split(self.args.per_device_train_batch_size):
             part = None if spans is None else spans[rows]
-            with evaluating(self.policy), self.credit.reader.listening(self.policy, spans=part) as tape:
+            routed = nullcontext() if self.route is None else self.route.applied(batch["gates"][rows])
+            with evaluating(self.policy), routed, self.credit.reader.listening(self.policy, spans=part) as tape:
                 assert tape is not None
                 super()._get_per_token_logps_and_entropies(self.policy, ids[rows], mask[rows], length)
                 chunks.append(as_columns(self.credit.reader.read(tape, length)))
@@ -95,11 +105,13 @@ class CreditGRPOTrainer(Durable, AdaptedTrainer, GRPOTrainer):
     def _compute_loss(self, model, inputs):
         step = self.state.global_step
         self._live = {**inputs}
+        term = self._gate(inputs)
         try:
             with self.credit.listening(model, step=step, spans=spans_of(inputs)) as self._tape:
                 loss = super()._compute_loss(model, self._live)
         finally:
             self._live = self._tape = None
+        loss = loss if term is None else loss + term
         # The last micro-batch of a step has its own say; what is found holds from the next step on.
         if self.watch is not None and self.watch.due(step) and self.accelerator.sync_gradients:
             finding = self.watch.judge(self.policy, step=step)
@@ -107,7 +119,41 @@ class CreditGRPOTrainer(Durable, AdaptedTrainer, GRPOTrainer):
             self._note(finding.figures())
         return loss
 
+    def _sampled_gates(self) -> Tensor:
+        """(B, N) that the latest rollouts were sampled with."""
+        assert self.route is not None
+        none = (0.0,) * len(self.route.names)
+        return torch.tensor([gates or none for gates in self.rollouts.gates], device=self.accelerator.device)
+
+    def _gate(self, inputs: Mapping[str, Any]) -> Tensor | None:
+        """Route the loss as its rows were sampled; a router that the loss trains decides anew, and is kept balanced."""
+        if self.route is None:
+            return None
+        settings = self.config.routing
+        if settings.frozen:
+            self.gate(inputs["gates"])
+            return None
+        gates = self.route.live(inputs["prompt_ids"], inputs["prompt_mask"].bool())
+        self._note({"routing/drift": (gates - inputs["gates"]).abs().mean().item()})
+        self.gate(gates)
+        return settings.balance * balance_term(gates) / self.current_gradient_accumulation_steps
+
+    def _scored_as_sampled(self, model: Any, ids: Tensor, mask: Tensor, keep: int, size: int | None, **kwargs: Any):
+        """TRL's log-probs outside the loss, in its own chunks, each routed as it was sampled."""
+        assert self.route is not None
+        gates, parts = self._sampled_gates(), []
+        for rows in torch.arange(len(ids)).split(size or len(ids)):
+            with self.route.applied(gates[rows]):
+                parts.append(super()._get_per_token_logps_and_entropies(model, ids[rows], mask[rows], keep, **kwargs))
+        logps, entropies, aux_losses = zip(*parts, strict=True)
+        whole = None if entropies[0] is None else torch.cat(entropies)
+        return torch.cat(logps), whole, None if aux_losses[0] is None else torch.stack(aux_losses).mean()
+
     def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any):
+        if self.route is not None and self._live is None:
+            model, ids, mask, keep, *size = args
+            size = kwargs.pop("batch_size", size[0] if size else None)
+            return self._scored_as_sampled(model, ids, mask, keep, size, **kwargs)
         logps, entropies, aux_loss = super()._get_per_token_logps_and_entropies(*args, **kwargs)
         if self._live is not None and entropies is not None:
             self._live["advantages"] = self._token_advantages(self._live, entropies)

@@ -20,6 +20,7 @@ from rl.look import show_answers, show_gain, show_rates
 from rl.models import load_model, load_tokenizer, resolve_dtype
 from rl.own_code import own_verifiers
 from rl.rollouts.engine_hf import engine_of
+from rl.routing.bundle import load_routed
 from rl.settings import load_run_config
 
 
@@ -85,6 +86,8 @@ def _load(config: Config) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
 
 def load_adapter(model: PreTrainedModel, run: Path) -> PeftModel:
     """The base model with the run's adapter on it. Raises ValueError when the run has none yet."""
+    if (run / "bundle").is_dir():
+        return load_routed(run, model).policy
     adapter = run / "adapters" / "default"
     if not (adapter / "adapter_config.json").is_file():
         raise ValueError(f"{run} has no adapters/default: the run has not finished; continue it with resume={run}")

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from transformers import TrainerCallback
 
+from data.preferences import PreferencePair
 from rl.adapted import AdaptedTrainer
 from rl.atomic import write_json
 from rl.build import build_trainer
@@ -27,12 +28,14 @@ from rl.journal import Journal, read_journal
 from rl.look import show_answers, show_credit, show_gain
 from rl.measure import score
 from rl.own_code import keep_own_code, own_verifiers
-from rl.product import save_adapter
+from rl.product import model_card, save_adapter
 from rl.progress import ProgressCallback
 from rl.ranks import check_ranks, from_first, is_first, meet_ranks, whole
 from rl.report.run import read_run
 from rl.report.write import write_report
+from rl.rollouts.units import prompts_of
 from rl.rounds import train_in_rounds
+from rl.routing.bundle import save_bundle
 from rl.run_folder import open_run
 from rl.spans import completion_spans
 from rl.tracking import MetricsCallback, start_trackers
@@ -154,12 +157,24 @@ def conclude(
     with whole(trainer.policy):
         if is_first():
             summary = summarise(trainer, folder, before, after, console)
-            adapter = save_adapter(trainer.policy, folder, config, summary)
+            adapter = save_product(trainer, problems, folder, config, summary)
             write_json(folder / "summary.json", summary)
             for tracker in trackers:
                 tracker.finish(adapter, summary)
             show_product(trainer, folder, adapter, console)
     trainer.accelerator.wait_for_everyone()  # no rank is done before the product lies there
+
+
+def save_product(
+    trainer: AdaptedTrainer, problems: Problems | Pairs, folder: Path, config: Config, summary: dict[str, Any]
+) -> Path:
+    """The adapter, or the bundle of several and their router."""
+    route = trainer.route
+    if route is None:
+        return save_adapter(trainer.policy, folder, config, summary)
+    asked = [one.problem if isinstance(one, PreferencePair) else one for one in problems.train]
+    gates = route.gates(prompts_of(trainer.policy_tokenizer, asked), [problem.task for problem in asked])
+    return save_bundle(route, folder, config, card=model_card(config, summary), gates=gates, trained_on=asked)
 
 
 def summarise(

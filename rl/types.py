@@ -20,6 +20,8 @@ class Unit:
     version: int
     """Optimizer steps the policy had made when the unit was dispatched."""
     seed: int
+    tasks: tuple[str, ...] = ()
+    """One a group, where the data says; a router may need them."""
 
     def __str__(self) -> str:
         last = self.position + len(self.prompts) - 1
@@ -42,3 +44,5 @@ class Sample:
     """T log-probs of the temperature-scaled, unfiltered distribution."""
     finish_reason: Literal["stop", "length"]
     version: int
+    gates: tuple[float, ...] = ()
+    """How much of each adapter answered; empty without routing."""

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from rl.config.credit import Credit, Probe
 from rl.config.pairs import Pairs
 from rl.config.rewards import Rewards
+from rl.config.routing import Routing
 from rl.config.section import FileName, Fraction, Positive, Seconds, Section, Seed, Weight
 from rl.config.trainer import GRPO_ONLY, Algorithm, Dpo, Trainer
 from rl.trl_fields import refusals
@@ -154,6 +155,7 @@ class Config(Section):
     dpo: Dpo = Dpo()
     pairs: Pairs = Pairs()
     lora: Lora = Lora()
+    routing: Routing = Routing()
     rollouts: Rollouts = Rollouts()
     distributed: Distributed = Distributed()
     evaluation: Evaluation = Evaluation()

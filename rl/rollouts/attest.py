@@ -10,6 +10,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from rl.failures import RunFailure
+from rl.routing.route import ROUTER
 
 PROBE_TEXT = "Name three fruits, in lower case and without commas."
 """What learner and workers score after each publish; any text would do, but it must never change."""
@@ -44,7 +45,7 @@ class Attestation:
 
 def adapter_state(model: nn.Module) -> dict[str, Tensor]:
     """The tensors that make the policy differ from its base: every LoRA weight, and the router's if there is one."""
-    return {name: tensor for name, tensor in model.state_dict().items() if "lora_" in name or ".router." in name}
+    return {name: tensor for name, tensor in model.state_dict().items() if "lora_" in name or ROUTER in name}
 
 
 def pack(state: Mapping[str, Tensor]) -> bytes:

@@ -1,7 +1,7 @@
 """The transformers engine: samples a unit with `generate`, prefilling each group's prompt once."""
 
 from collections.abc import Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from transformers import (
 
 from rl.config import Config
 from rl.rollouts.sampling import SeededSampler, row_uniforms
+from rl.routing.route import Route
 from rl.threads import torch_threads
 from rl.types import Sample, Unit
 
@@ -34,6 +35,7 @@ class TransformersEngine:
         temperature: float,
         max_completion_length: int,
         threads: int | None = None,
+        route: Route | None = None,
     ):
         # LoRA lives in the base model's own layers: that model is the policy.
         self.model: Any = model.get_base_model() if isinstance(model, PeftModel) else model
@@ -41,29 +43,40 @@ class TransformersEngine:
         self.temperature = temperature
         self.max_completion_length = max_completion_length
         self.threads = threads
+        self.route = route
 
     def sample(self, unit: Unit) -> list[Sample]:
         """One sample a row, groups in order, each group's samples in order."""
         sampler = SeededSampler(row_uniforms(unit, self.max_completion_length), temperature=self.temperature)
         with torch.no_grad(), evaluating(self.model), _whole_distribution(self.model), torch_threads(self.threads):
-            ids_BL, mask_BL, cache = self._prefill(unit)
-            sequences = self.model.generate(
-                input_ids=ids_BL,
-                attention_mask=mask_BL,
-                past_key_values=cache,
-                logits_processor=LogitsProcessorList([sampler]),
-                do_sample=False,
-                max_new_tokens=self.max_completion_length,
-                pad_token_id=self.tokenizer.pad_token_id,
-            )
-        return self._samples(unit, sequences[:, ids_BL.shape[1] :].tolist(), sampler.logprobs().tolist())
+            gates_PN = None if self.route is None else self.route.gates(unit.prompts, unit.tasks)
+            with self._routed(gates_PN):
+                ids_BL, mask_BL, cache = self._prefill(unit)
+            gates_BN = None if gates_PN is None else gates_PN.repeat_interleave(unit.num_generations, dim=0)
+            with self._routed(gates_BN):
+                sequences = self.model.generate(
+                    input_ids=ids_BL,
+                    attention_mask=mask_BL,
+                    past_key_values=cache,
+                    logits_processor=LogitsProcessorList([sampler]),
+                    do_sample=False,
+                    max_new_tokens=self.max_completion_length,
+                    pad_token_id=self.tokenizer.pad_token_id,
+                )
+        rows = sequences[:, ids_BL.shape[1] :].tolist()
+        return self._samples(unit, rows, sampler.logprobs().tolist(), [] if gates_BN is None else gates_BN.tolist())
 
     def score(self, token_ids: Sequence[int]) -> list[float]:
         """Log-probs, at temperature 1, of a text's tokens after the first."""
-        with torch.no_grad(), evaluating(self.model), torch_threads(self.threads):
+        # Every adapter alike where there are several: what is proved delivered is all of them.
+        even = nullcontext() if self.route is None else self.route.even(1)
+        with torch.no_grad(), evaluating(self.model), torch_threads(self.threads), even:
             ids_BL = torch.tensor([list(token_ids)], device=self.model.device)
             logprobs_LV = self.model(input_ids=ids_BL).logits[0, :-1].float().log_softmax(dim=-1)
             return logprobs_LV.gather(1, ids_BL[0, 1:, None]).squeeze(1).tolist()
+
+    def _routed(self, gates: Tensor | None) -> AbstractContextManager[None]:
+        return nullcontext() if self.route is None or gates is None else self.route.applied(gates)
 
     def _prefill(self, unit: Unit) -> tuple[Tensor, Tensor, DynamicCache]:
         """Padded prompts (B, L), their mask, and the cache of all but the last token, computed once a group."""
@@ -85,7 +98,9 @@ class TransformersEngine:
         repeat = unit.num_generations
         return ids_PL.repeat_interleave(repeat, dim=0), mask_PL.repeat_interleave(repeat, dim=0), cache
 
-    def _samples(self, unit: Unit, rows: list[list[int]], logprobs: list[list[float]]) -> list[Sample]:
+    def _samples(
+        self, unit: Unit, rows: list[list[int]], logprobs: list[list[float]], gates: list[list[float]]
+    ) -> list[Sample]:
         ends = self._end_ids()
         samples = []
         for index, (row, row_logprobs) in enumerate(zip(rows, logprobs, strict=True)):
@@ -98,6 +113,7 @@ class TransformersEngine:
                     logprobs=tuple(row_logprobs[:length]),
                     finish_reason="length" if stop is None else "stop",
                     version=unit.version,
+                    gates=tuple(gates[index]) if gates else (),
                 )
             )
         return samples
@@ -127,13 +143,15 @@ def engine_of(
     *,
     temperature: float | None = None,
 ) -> TransformersEngine:
-    """A run's engine on a model; at the training's temperature, unless another is given."""
+    """A run's engine on a model, routed if it has several adapters; at the training's temperature unless told other."""
+    route = Route(model, config.routing) if config.routing.adapters and isinstance(model, PeftModel) else None
     return TransformersEngine(
         model,
         tokenizer,
         temperature=config.trainer.temperature if temperature is None else temperature,
         max_completion_length=config.trainer.max_completion_length,
         threads=config.rollouts.threads,
+        route=route,
     )
 
 

@@ -3,7 +3,9 @@
 import time
 from collections.abc import Sequence
 
+from rl.rollouts.engine_hf import TransformersEngine
 from rl.rollouts.sampler import Dropped, Engine, Sampled
+from rl.routing.route import Route
 from rl.types import Unit
 
 
@@ -12,6 +14,10 @@ class InProcess:
 
     def __init__(self, engine: Engine):
         self.engine = engine
+
+    def route_by(self, route: Route) -> None:
+        assert isinstance(self.engine, TransformersEngine)
+        self.engine.route = route
 
     def publish(self, version: int) -> dict[str, float]:
         return {}

@@ -1,18 +1,20 @@
 """What a worker is made of: plain values that travel to another machine, and the engine built from them there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
 from peft import get_peft_model
 
 from rl.config import Lora
+from rl.config.routing import Routing
 from rl.lora import lora_config
 from rl.models import load_model, load_tokenizer, model_path, resolve_dtype
 from rl.rollouts.attest import adapter_state, unpack
 from rl.rollouts.engine_hf import TransformersEngine
 from rl.rollouts.engine_vllm import VllmEngine
 from rl.rollouts.worker import Worker, WorkerEngine
+from rl.routing.route import add_adapters
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +25,7 @@ class WorkerRecipe:
     model: str
     dtype: Literal["auto", "float32", "bfloat16"]
     lora: Lora
+    routing: Routing = field(default_factory=Routing)
     temperature: float
     max_completion_length: int
     threads: int
@@ -47,6 +50,7 @@ class WorkerRecipe:
         torch.set_num_threads(self.threads)
         model = load_model(self.model, dtype=resolve_dtype(self.dtype))
         adapted = get_peft_model(model, lora_config(self.lora))
+        route = add_adapters(adapted, self.lora, self.routing) if self.routing.adapters else None
         if torch.cuda.is_available():
             adapted.cuda()
         return AdoptingEngine(
@@ -55,6 +59,7 @@ class WorkerRecipe:
             temperature=self.temperature,
             max_completion_length=self.max_completion_length,
             threads=self.threads,
+            route=route,
         )
 
 

@@ -20,6 +20,7 @@ from rl.rollouts.recipe import WorkerRecipe
 from rl.rollouts.sampler import Dropped, Sampled
 from rl.rollouts.session import record_session
 from rl.rollouts.units import encode_prompt
+from rl.routing.route import Route
 from rl.types import Unit
 
 TOLERANCES = {torch.float32: 1e-4, torch.bfloat16: 0.1}
@@ -34,6 +35,9 @@ class ByWorkers:
     learner: TransformersEngine
     """On the live model."""
     probe_ids: tuple[int, ...]
+
+    def route_by(self, route: Route) -> None:
+        self.learner.route = route
 
     def publish(self, version: int) -> dict[str, float]:
         start = time.perf_counter()
@@ -86,6 +90,7 @@ def hire_workers(config: Config, learner: TransformersEngine, ledger: Ledger | N
         model=config.model.name,
         dtype=config.model.dtype,
         lora=config.lora,
+        routing=config.routing,
         temperature=config.trainer.temperature,
         max_completion_length=config.trainer.max_completion_length,
         threads=settings.threads or torch.get_num_threads(),

@@ -51,6 +51,8 @@ class Rollouts:
         self.positions: list[int] = []
         """Of the latest batch's rows, their groups' places in the data order."""
         self.versions: list[int] = []
+        self.gates: list[tuple[float, ...]] = []
+        """Of its rows, how much of each adapter answered; nothing of any for one that stands in."""
         self._published: int | None = None
         self._groups = 0
         self._dropped_groups = 0
@@ -93,6 +95,7 @@ class Rollouts:
             position=position,
             version=trainer.state.global_step,
             seed=self.seed,
+            tasks=() if self.order is None else [str(row.get("task", "")) for row in self.order.rows(batch)],
         )
         units, fresh = self.prefetch.add(batch, cut)
         if self.ledger is not None:
@@ -142,6 +145,7 @@ class Rollouts:
             samples += outcome.samples if whole else self._stand_ins(unit)
             self.positions += places if whole else [NO_POSITION] * len(places)
         self.versions = [sample.version for sample in samples]
+        self.gates = [sample.gates for sample in samples]
         answer: dict[str, list] = {
             "prompt_ids": [list(sample.prompt_ids) for sample in samples],
             "completion_ids": [list(sample.completion_ids) for sample in samples],

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from rl.routing.route import Route
 from rl.types import Sample, Unit
 
 
@@ -46,6 +47,10 @@ class Notes(Protocol):
 @runtime_checkable
 class Sampler(Protocol):
     """Where units become samples."""
+
+    def route_by(self, route: Route) -> None:
+        """Let the learner's own engine answer each prompt by the adapters that the route says."""
+        ...
 
     def publish(self, version: int) -> dict[str, float]:
         """Make the learner's present weights the version; return what is worth logging."""

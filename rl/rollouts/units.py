@@ -5,6 +5,7 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
+from data.problems import Problem
 from rl.types import Unit
 
 Prompt = str | list[dict[str, str]]
@@ -19,6 +20,11 @@ def encode_prompt(tokenizer: PreTrainedTokenizerBase, prompt: Prompt) -> tuple[i
     return tuple(token_ids)
 
 
+def prompts_of(tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem]) -> list[tuple[int, ...]]:
+    """Token ids of each problem's messages."""
+    return [encode_prompt(tokenizer, [dict(message) for message in problem.messages]) for problem in problems]
+
+
 def cut_units(
     prompts: Sequence[tuple[int, ...]],
     *,
@@ -27,10 +33,12 @@ def cut_units(
     position: int,
     version: int,
     seed: int,
+    tasks: Sequence[str] = (),
 ) -> list[Unit]:
     """Cut repeated prompts (B = groups x num_generations, each group adjacent) into units.
 
-    `position` is the first group's place in the data order. Raises ValueError when a group is split.
+    `position` is the first group's place in the data order; `tasks` has one a group, or none.
+    Raises ValueError when a group is split.
     """
     groups = [tuple(prompts[start : start + num_generations]) for start in range(0, len(prompts), num_generations)]
     if any(len(group) != num_generations or len(set(group)) != 1 for group in groups):
@@ -46,6 +54,7 @@ def cut_units(
             num_generations=num_generations,
             version=version,
             seed=seed,
+            tasks=tuple(tasks[first : first + size]),
         )
         for first in range(0, len(groups), size)
     ]

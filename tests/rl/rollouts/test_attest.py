@@ -99,8 +99,8 @@ def test_another_base_model_shows_in_the_log_probs():
 def test_the_router_travels_with_the_adapters():
     model = nn.Module()
     model.base = nn.Linear(2, 2)
-    model.get_submodule("base").router = nn.Linear(2, 1, bias=False)
-    assert list(adapter_state(model)) == ["base.router.weight"]
+    model.get_submodule("base").heed_router = nn.Linear(2, 1, bias=False)
+    assert list(adapter_state(model)) == ["base.heed_router.weight"]
 
 
 def test_all_zero_tensors_are_named():

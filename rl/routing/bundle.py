@@ -1,0 +1,170 @@
+"""The bundle: a routed policy as files that others serve: plain PEFT adapters, the router, where all came from."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from peft import PeftModel, get_peft_model, set_peft_model_state_dict
+from pydantic import ValidationError
+from safetensors.torch import load_file
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from data.problems import Problem
+from rl.atomic import whole_folder, write_json, write_text
+from rl.config import Config, Lora
+from rl.config.routing import Routing
+from rl.lora import lora_config
+from rl.routing.files import load_router, save_router
+from rl.routing.route import Route, add_adapters
+from rl.settings import resolved_yaml
+
+SCHEMA = 1
+MIX = "mix"
+"""The adapter that mixes all by their mean gates, for engines that know no routing."""
+DESCRIPTION = "routing.json"
+
+
+def save_bundle(
+    route: Route, folder: Path, config: Config, *, card: str, gates: Tensor, trained_on: Sequence[Problem]
+) -> Path:
+    """Write `folder/bundle`, whole or not at all.
+
+    `gates` (P, N) are those of the training prompts: their mean makes the mix, exact to the rounding of its weights.
+    """
+    final, mean = folder / "bundle", [round(value, 6) for value in gates.mean(dim=0).tolist()]
+    policy = route.policy
+    for settings in policy.peft_config.values():
+        settings.base_model_name_or_path = config.model.name
+    with whole_folder(final) as temporary:
+        for name in route.names:
+            save_one(policy, name, temporary / "adapters" / name)
+        policy.add_weighted_adapter(list(route.names), mean, MIX, combination_type="cat")
+        save_one(policy, MIX, temporary / "adapters" / MIX)
+        policy.delete_adapter(MIX)
+        save_router(policy, temporary)
+        shares = dict(zip(route.names, mean, strict=True))
+        write_json(temporary / DESCRIPTION, describe(temporary, config, shares, trained_on))
+        write_text(temporary / "README.md", card)
+    return final
+
+
+def save_one(policy: PeftModel, name: str, place: Path) -> None:
+    """One adapter in PEFT's layout, wherever PEFT itself would put it."""
+    policy.save_pretrained(str(place), selected_adapters=[name], save_embedding_layers=False)
+    if (inner := place / name).is_dir():
+        for file in inner.iterdir():
+            file.rename(place / file.name)
+        inner.rmdir()
+    (place / "README.md").unlink(missing_ok=True)  # PEFT's template: the bundle has a card of its own
+
+
+def describe(bundle: Path, config: Config, mean: dict[str, float], trained_on: Sequence[Problem]) -> dict[str, Any]:
+    """What `routing.json` holds; digests are SHA-256."""
+    data = "\n".join(sorted(f"{problem.problem_id} {json.dumps(problem.messages)}" for problem in trained_on))
+    return {
+        "schema": SCHEMA,
+        "base_model": config.model.name,
+        "adapters": {path.name: describe_adapter(path) for path in sorted((bundle / "adapters").iterdir())},
+        "lora": config.lora.model_dump(mode="json"),
+        "routing": config.routing.model_dump(mode="json"),
+        "mean_gates": mean,
+        "data_digest": hashlib.sha256(data.encode()).hexdigest(),
+        "config_digest": hashlib.sha256(resolved_yaml(config).encode()).hexdigest(),
+        "parents": [],
+    }
+
+
+def describe_adapter(folder: Path) -> dict[str, Any]:
+    settings = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    return {
+        "rank": settings["r"],
+        "alpha": settings["lora_alpha"],
+        "target_modules": sorted(settings["target_modules"]),
+        "digest": hashlib.sha256((folder / "adapter_model.safetensors").read_bytes()).hexdigest(),
+    }
+
+
+def bundle_of(path: Path) -> Path:
+    """The bundle itself, or that of a run folder. Raises ValueError when there is none."""
+    for folder in (path, path / "bundle"):
+        if (folder / DESCRIPTION).is_file():
+            return folder
+    raise ValueError(f"{path} is no bundle: it holds no {DESCRIPTION}; train with routing.adapters")
+
+
+def read_description(bundle: Path) -> dict[str, Any]:
+    """`routing.json`, with its settings checked. Raises ValueError for one that is damaged or of another schema."""
+    path = bundle / DESCRIPTION
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+        found = description["schema"]
+        if found == SCHEMA:
+            settings = {
+                "lora": Lora.model_validate_json(json.dumps(description["lora"])),
+                "routing": Routing.model_validate_json(json.dumps(description["routing"])),
+            }
+            return {**description, **settings}
+    except (ValueError, KeyError, ValidationError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    raise ValueError(f"{path} has schema {found}; this version of Heed reads {SCHEMA}")
+
+
+def load_routed(bundle: Path, model: PreTrainedModel) -> Route:
+    """The base model, which is changed, with a bundle's adapters and router: `route.gates`, `route.applied`.
+
+    Raises ValueError for a folder that is no bundle, or files that are not those that were written.
+    """
+    folder = bundle_of(bundle)
+    description = read_description(folder)
+    check_digests(folder, description)
+    policy = get_peft_model(model, lora_config(description["lora"]))
+    assert isinstance(policy, PeftModel)
+    route = add_adapters(policy, description["lora"], description["routing"])
+    for name in route.names:
+        weights = load_file(folder / "adapters" / name / "adapter_model.safetensors")
+        set_peft_model_state_dict(policy, weights, adapter_name=name)
+    load_router(policy, folder)
+    policy.eval()
+    return route
+
+
+def check_digests(folder: Path, description: dict[str, Any]) -> None:
+    """Raise ValueError unless each adapter is as it was written."""
+    for name, said in description["adapters"].items():
+        path = folder / "adapters" / name / "adapter_model.safetensors"
+        if not path.is_file():
+            raise ValueError(f"{folder} has no adapter {name}, which its {DESCRIPTION} names")
+        if hashlib.sha256(path.read_bytes()).hexdigest() != said["digest"]:
+            raise ValueError(f"{path} is not the file that {DESCRIPTION} describes; restore it")
+
+
+def take_out(bundle: Path, name: str, output: Path) -> Path:
+    """Copy one adapter out of a bundle, with a note of where it came from."""
+    folder = bundle_of(bundle)
+    description = read_description(folder)
+    check_name(description, name)
+    check_digests(folder, description)
+    with whole_folder(output) as temporary:
+        shutil.copytree(folder / "adapters" / name, temporary, dirs_exist_ok=True)
+        write_json(temporary / "lineage.json", lineage(description, name))
+    return output
+
+
+def lineage(description: dict[str, Any], name: str) -> dict[str, Any]:
+    """Where an adapter came from."""
+    return {
+        "adapter": name,
+        "base_model": description["base_model"],
+        "digest": description["adapters"][name]["digest"],
+        "data_digest": description["data_digest"],
+        "config_digest": description["config_digest"],
+    }
+
+
+def check_name(description: dict[str, Any], name: str) -> None:
+    if name not in description["adapters"]:
+        raise ValueError(f"the bundle has no adapter {name!r}; it has {', '.join(description['adapters'])}")

@@ -1,0 +1,96 @@
+"""Features: what a router sees of a prompt, from the frozen base alone, so that training an adapter moves none."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from peft import PeftModel
+from torch import Tensor, nn
+
+from attention_probes.listen import ProbePlan, listen
+
+# Axes: P prompts, L padded prompt tokens, D width of the model.
+
+HORIZON = (1, 64)
+"""Of the future tokens whose attention the probe's summary adds up."""
+
+
+class _Enough(Exception):
+    """Raised by a layer whose output is all that is wanted."""
+
+
+def pad(prompts: Sequence[Sequence[int]]) -> tuple[Int[Tensor, "P L"], Bool[Tensor, "P L"]]:
+    """Token ids, padded with 0 on the right, and which of them are real."""
+    longest = max(len(prompt) for prompt in prompts)
+    ids = torch.zeros(len(prompts), longest, dtype=torch.long)
+    mask = torch.zeros(len(prompts), longest, dtype=torch.bool)
+    for row, prompt in enumerate(prompts):
+        ids[row, : len(prompt)] = torch.tensor(prompt)
+        mask[row, : len(prompt)] = True
+    return ids, mask
+
+
+@torch.no_grad()
+def token_features(
+    policy: PeftModel, ids: Int[Tensor, "P L"], mask: Bool[Tensor, "P L"], *, layer: int
+) -> Float[Tensor, "P L D"]:
+    """The embeddings, or what the first `layer` layers of the base make of them, normalised a token."""
+    base: Any = policy.get_base_model()
+    embed = base.get_input_embeddings()
+    states = embed(ids) if layer == 0 else _hidden(policy, ids, mask, layer=layer)
+    return nn.functional.layer_norm(states.float(), states.shape[-1:])
+
+
+@torch.no_grad()
+def attended_features(policy: PeftModel, ids: Int[Tensor, "P L"], mask: Bool[Tensor, "P L"]) -> Float[Tensor, "P D"]:
+    """The token features averaged by how much the prompt's later tokens look back to each (arXiv 2510.13554, FAI).
+
+    The first token is left out: as a sink it would take most of it.
+    """
+    with policy.disable_adapter(), _evaluating(policy), listen(policy, ProbePlan(horizon=HORIZON)) as tape:
+        policy(input_ids=ids, attention_mask=mask.long(), logits_to_keep=1)
+        fai = tape.read().fai.clone()
+    fai[:, 0] = 0
+    shares = fai.nan_to_num().masked_fill(~mask, 0)
+    shares = shares / shares.sum(dim=1, keepdim=True).clamp(min=1e-12)
+    return (shares[..., None] * token_features(policy, ids, mask, layer=0)).sum(dim=1)
+
+
+def mean_features(features: Float[Tensor, "P L D"], mask: Bool[Tensor, "P L"]) -> Float[Tensor, "P D"]:
+    """The mean over a prompt's tokens."""
+    real = mask[..., None].to(features)
+    return (features * real).sum(dim=1) / real.sum(dim=1)
+
+
+def _hidden(policy: PeftModel, ids: Tensor, mask: Tensor, *, layer: int) -> Tensor:
+    base: Any = policy.get_base_model()
+    layers = base.get_decoder().layers
+    if layer > len(layers):
+        raise ValueError(f"routing.layer={layer}, but the model has {len(layers)} layers")
+    caught: list[Tensor] = []
+
+    def stop(module: nn.Module, inputs: object, output: Tensor | tuple) -> None:
+        caught.append(output if isinstance(output, Tensor) else output[0])
+        raise _Enough
+
+    handle = layers[layer - 1].register_forward_hook(stop)
+    try:
+        with policy.disable_adapter(), _evaluating(policy):
+            policy(input_ids=ids, attention_mask=mask.long(), use_cache=False)
+    except _Enough:
+        return caught[0]
+    finally:
+        handle.remove()
+    raise AssertionError("the hook always ends the pass")
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)

@@ -1,0 +1,111 @@
+"""The route: a policy's adapters and its router, from prompts to gated passes."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from peft import PeftModel
+from torch import Tensor
+
+from rl.config import Lora
+from rl.config.routing import Routing
+from rl.lora import lora_config
+from rl.routing.features import pad
+from rl.routing.gates import gated
+from rl.routing.routers import Router, build_router, task_labels
+
+ROUTER = "heed_router"
+"""The router's name inside the base model. Some models have a `router` of their own, for their experts."""
+
+# Axes: P prompts, L padded prompt tokens, B rows of a batch, N adapters.
+
+
+class Route:
+    """Says which adapters answer a prompt, and lets a pass be answered by them."""
+
+    def __init__(self, policy: PeftModel, settings: Routing):
+        self.policy = policy
+        self.settings = settings
+        self.names = settings.adapters
+
+    @property
+    def router(self) -> Router:
+        router = getattr(self.policy.get_base_model(), ROUTER)
+        assert isinstance(router, Router)
+        return router
+
+    def gates(self, prompts: Sequence[Sequence[int]], tasks: Sequence[str] = ()) -> Float[Tensor, "P N"]:
+        """The gates of prompts as the router stands, without a gradient."""
+        ids, mask = pad(prompts)
+        with torch.no_grad():
+            return self.live(ids, mask, tasks)
+
+    def live(
+        self, ids: Int[Tensor, "P L"], mask: Bool[Tensor, "P L"], tasks: Sequence[str] = ()
+    ) -> Float[Tensor, "P N"]:
+        """The same from padded ids, with the router's gradient."""
+        device = self.policy.device
+        return self.router.gates(self.policy, ids.to(device), mask.to(device), tasks)
+
+    def applied(self, gates: Float[Tensor, "B N"]) -> AbstractContextManager[None]:
+        """Within it, each row of a pass is answered by its gates."""
+        return gated(self.policy, self.names, gates)
+
+    def even(self, rows: int) -> AbstractContextManager[None]:
+        """Every adapter alike, as where a fixed text proves what was delivered."""
+        return self.applied(torch.full((rows, len(self.names)), 1 / len(self.names)))
+
+    def figures(self, gates: Float[Tensor, "B N"], tasks: Sequence[str]) -> dict[str, float]:
+        """Each adapter's load, the gates' entropy as a share of its largest, and how often the task's adapter leads."""
+        entropy = torch.special.entr(gates / gates.sum(dim=1, keepdim=True).clamp(min=1e-12)).sum(dim=1).mean()
+        figures = {
+            f"routing/load/{name}": load for name, load in zip(self.names, gates.mean(dim=0).tolist(), strict=True)
+        }
+        figures["routing/entropy"] = entropy.item() / max(1e-12, torch.tensor(float(len(self.names))).log().item())
+        known = [row for row, task in enumerate(tasks) if self.settings.adapter_of(task) is not None]
+        if known:
+            labels = task_labels(self.settings, [tasks[row] for row in known]).to(gates.device)
+            figures["routing/agreement"] = (gates[known].argmax(dim=1) == labels).float().mean().item()
+        return figures
+
+
+def add_adapters(policy: PeftModel, lora: Lora, settings: Routing) -> Route:
+    """Give a policy that has `default` the named adapters instead, and a fresh router.
+
+    TRL wants the policy with one adapter and names it `default`; a `default` among the names is that one.
+    """
+    for name in settings.adapters:
+        if name != "default":
+            policy.add_adapter(name, lora_config(ranked(lora, settings.ranks.get(name))))
+    if "default" not in settings.adapters:
+        policy.set_adapter(settings.adapters[0])
+        policy.delete_adapter("default")
+    # All active: whenever PEFT enables adapters again after a reference pass, it freezes those that are not.
+    tuner: Any = policy.base_model
+    tuner.set_adapter(list(settings.adapters))
+    base: Any = policy.get_base_model()
+    width = base.get_input_embeddings().weight.shape[1]
+    setattr(base, ROUTER, build_router(settings, width=width).to(policy.device))
+    return Route(policy, settings)
+
+
+def ranked(lora: Lora, rank: int | None) -> Lora:
+    """The settings at another rank, alpha in proportion, so that both learn at one pace."""
+    if rank is None or rank == lora.r:
+        return lora
+    return lora.model_copy(update={"r": rank, "alpha": max(1, round(lora.alpha * rank / lora.r))})
+
+
+def balance_term(gates: Float[Tensor, "B N"]) -> Tensor:
+    """N times the sum over adapters of load x mean gate: 1 when all are used alike (arXiv 2101.03961, equation 4)."""
+    adapters = gates.shape[1]
+    load = torch.nn.functional.one_hot(gates.argmax(dim=1), adapters).to(gates).mean(dim=0)
+    return adapters * (load * gates.mean(dim=0)).sum()
+
+
+def router_state(policy: PeftModel) -> Mapping[str, Tensor]:
+    """The router's tensors, by their names in it; none without a router."""
+    router = getattr(policy.get_base_model(), ROUTER, None)
+    return {} if router is None else router.state_dict()

@@ -1,0 +1,102 @@
+"""A routed run from its data to its bundle: loaded by plain PEFT, by Heed elsewhere, asked, merged, and damaged."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
+
+from data.problems import to_row
+from rl.config import Config
+from rl.datasets import load_problems
+from rl.export import export_run
+from rl.models import load_model, model_path
+from rl.routing.ask import route_command
+from rl.routing.bundle import MIX, bundle_of, load_routed, read_description, take_out
+from rl.routing.merge import merge_one
+from rl.run import train
+from tests.rl.training import tiny_config
+
+IDS = torch.tensor([[5, 6, 7, 8]])
+NAMES = ("left", "right")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of two adapters, routed by what it learned of two tasks."""
+    place = tmp_path_factory.mktemp("routed")
+    data = place / "problems.jsonl"
+    rows = [{**to_row(one), "task": NAMES[n % 2]} for n, one in enumerate(load_problems(tiny_config().data).train)]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return train(config_of(place, data))
+
+
+def config_of(place: Path, data: Path) -> Config:
+    return tiny_config(
+        data={"path": str(data), "held_out": 2},
+        routing={"adapters": list(NAMES), "ranks": {"right": 2}, "router": "attention", "fit_steps": 10, "top": None},
+        run={"folder": str(place / "run")},
+    )
+
+
+def test_every_adapter_and_the_routed_model_say_what_was_trained(run: Path) -> None:
+    figures = export_run(run)
+    assert set(figures["gaps"]) == {*NAMES, MIX, "routed"}
+    assert figures["max_logit_gap"] <= 1e-5
+
+
+def test_the_mix_is_the_mean_of_the_gates(run: Path) -> None:
+    bundle, model = bundle_of(run), load_model("tiny")
+    mean = read_description(bundle)["mean_gates"]
+    mixed = PeftModel.from_pretrained(load_model("tiny"), str(bundle / "adapters" / MIX))
+    route = load_routed(run, model)
+    with route.applied(torch.tensor([[mean[name] for name in NAMES]])):
+        torch.testing.assert_close(mixed(input_ids=IDS).logits, route.policy(input_ids=IDS).logits, atol=1e-5, rtol=0)
+
+
+def test_the_description_says_what_the_bundle_holds(run: Path) -> None:
+    description = read_description(bundle_of(run))
+    assert description["base_model"] == "tiny"
+    assert {name: one["rank"] for name, one in description["adapters"].items()} == {"left": 4, "right": 2, MIX: 6}
+    assert description["adapters"]["right"]["alpha"] == 4
+    assert sum(description["mean_gates"].values()) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_prompt_is_told_its_adapters(run: Path) -> None:
+    gates = route_command(run, "Write a poem about rain.")
+    assert set(gates) == set(NAMES)
+    assert sum(gates.values()) == pytest.approx(1, abs=1e-5)
+    assert list(gates.values()) == sorted(gates.values(), reverse=True)
+
+
+def test_one_adapter_is_taken_out_with_its_lineage(run: Path, tmp_path: Path) -> None:
+    place = take_out(run, "left", tmp_path / "left")
+    PeftModel.from_pretrained(load_model("tiny"), str(place))
+    assert json.loads((place / "lineage.json").read_text())["adapter"] == "left"
+    with pytest.raises(ValueError, match="no adapter 'up'; it has left, mix, right"):
+        take_out(run, "up", tmp_path / "up")
+
+
+def test_a_merged_model_needs_no_peft(run: Path, tmp_path: Path) -> None:
+    place = merge_one(run, "left", tmp_path / "merged")
+    merged = AutoModelForCausalLM.from_pretrained(str(place))
+    base = AutoModelForCausalLM.from_pretrained(model_path("tiny"))
+    adapted = PeftModel.from_pretrained(base, str(bundle_of(run) / "adapters" / "left"))
+    torch.testing.assert_close(merged(input_ids=IDS).logits, adapted(input_ids=IDS).logits, atol=1e-4, rtol=0)
+
+
+def test_what_is_no_bundle_or_was_changed_is_refused(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"is no bundle: it holds no routing\.json"):
+        bundle_of(tmp_path)
+    copy = tmp_path / "bundle"
+    shutil.copytree(bundle_of(run), copy)
+    weights = copy / "adapters" / "left" / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\0")
+    with pytest.raises(ValueError, match=r"is not the file that routing\.json describes"):
+        load_routed(copy, load_model("tiny"))
+    (copy / "routing.json").write_text('{"schema": 9}')
+    with pytest.raises(ValueError, match="has schema 9; this version of Heed reads 1"):
+        load_routed(copy, load_model("tiny"))

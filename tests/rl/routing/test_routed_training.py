@@ -1,0 +1,123 @@
+"""Routed training: neutral is plain LoRA, the loss meets the gates that sampled, workers agree, a resume is exact."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from data.problems import Problem
+from rl.build import build_trainer
+from rl.config import Config
+from rl.datasets import load_problems
+from rl.grpo import CreditGRPOTrainer
+from rl.routing.files import ROUTER_FILE
+from tests.rl.training import credit_trainer, outcome, tiny_config
+
+ADAPTERS = ["left", "right"]
+
+
+def problems() -> tuple[Problem, ...]:
+    """Eight problems whose tasks are the adapters' names, in turn."""
+    drawn = load_problems(tiny_config().data).train
+    return tuple(
+        Problem(problem_id=one.problem_id, messages=one.messages, constraints=one.constraints, task=ADAPTERS[index % 2])
+        for index, one in enumerate(drawn)
+    )
+
+
+def routed(folder: Path, config: Config) -> CreditGRPOTrainer:
+    trainer = build_trainer(config, folder, problems(), callbacks=[])
+    assert isinstance(trainer, CreditGRPOTrainer)
+    return trainer
+
+
+def routed_config(**sections: dict) -> Config:
+    return tiny_config(**{**sections, "routing": {"adapters": ADAPTERS, **sections.get("routing", {})}})
+
+
+def trained(trainer: CreditGRPOTrainer) -> CreditGRPOTrainer:
+    try:
+        trainer.train()
+    finally:
+        trainer.rollouts.close()
+    return trainer
+
+
+@pytest.mark.parametrize("iterations", [1, 2])
+def test_one_adapter_with_gate_one_trains_as_plain_lora_does(tmp_path: Path, iterations: int) -> None:
+    settings = {"trainer": {"num_iterations": iterations}}
+    plain = trained(credit_trainer(tiny_config(**settings), tmp_path / "plain"))
+    neutral = {"adapters": ["default"], "router": "fixed", "weights": {"default": 1.0}, "top": None}
+    gated = trained(credit_trainer(tiny_config(**settings, routing=neutral), tmp_path / "gated"))
+    assert outcome(gated) == outcome(plain)
+
+
+def test_each_adapter_learns_from_its_own_task_alone(tmp_path: Path) -> None:
+    only_left = tuple(problem for problem in problems() if problem.task == "left")
+    trainer = build_trainer(routed_config(), tmp_path, only_left, callbacks=[])
+    assert isinstance(trainer, CreditGRPOTrainer)
+    trained(trainer)
+    moved = {name: weight for name, weight in trainer.policy.named_parameters() if "lora_B" in name}
+    assert any(weight.any() for name, weight in moved.items() if ".left." in name)
+    assert not any(weight.any() for name, weight in moved.items() if ".right." in name)
+    assert "default" not in trainer.policy.peft_config
+
+
+def test_both_learn_also_with_a_reference_pass_between(tmp_path: Path) -> None:
+    trainer = trained(routed(tmp_path, routed_config(trainer={"beta": 0.04})))
+    for name in ADAPTERS:
+        weights = [weight for key, weight in trainer.policy.named_parameters() if f"lora_B.{name}." in key]
+        assert weights
+        assert all(weight.requires_grad for weight in weights)
+        assert any(weight.any() for weight in weights)
+
+
+@pytest.mark.parametrize("router", ["task", "attention", "kmeans", "probe"])
+def test_the_loss_meets_the_policy_that_sampled(tmp_path: Path, router: str) -> None:
+    trainer = routed(tmp_path, routed_config(routing={"router": router, "fit_steps": 20}))
+    trained(trainer)
+    logged = [line for line in trainer.state.log_history if "loss" in line]
+    # TRL compares the loss's log-probs with the sampler's; the same gates give the same numbers.
+    gaps = [line[name] for line in logged for name in line if name.startswith("sampling/sampling_logp_difference/max")]
+    assert all(gap < 1e-4 for gap in gaps)
+    assert all(0 <= line["routing/entropy"] <= 1 for line in logged)
+    assert all(line["routing/load/left"] + line["routing/load/right"] == pytest.approx(1, abs=1e-5) for line in logged)
+    if router == "task":
+        assert all(line["routing/agreement"] == 1 for line in logged)
+
+
+def test_a_router_trained_by_the_policy_moves(tmp_path: Path) -> None:
+    routing = {"router": "attention", "learn": "policy", "top": None, "heads": 2}
+    trainer = routed(tmp_path, routed_config(routing=routing))
+    assert trainer.route is not None
+    before = {name: tensor.clone() for name, tensor in trainer.route.router.state_dict().items()}
+    trained(trainer)
+    after = trainer.route.router.state_dict()
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+
+
+def test_a_worker_computes_the_learners_gates(tmp_path: Path) -> None:
+    routing = {"router": "attention", "fit_steps": 20}
+    alone = trained(routed(tmp_path / "alone", routed_config(routing=routing)))
+    config = routed_config(routing=routing, rollouts={"workers": 1, "threads": 1})
+    helped = trained(routed(tmp_path / "helped", config))
+    assert outcome(helped) == outcome(alone)
+
+
+@pytest.mark.parametrize("router", ["task", "attention"])
+def test_a_resumed_run_is_the_undisturbed_one(tmp_path: Path, router: str) -> None:
+    routing = {"router": router, "fit_steps": 5}
+    if router == "attention":
+        routing |= {"learn": "policy", "top": None}
+    config = routed_config(routing=routing, trainer={"save_steps": 2})
+    whole = trained(routed(tmp_path, config))
+    assert (tmp_path / "checkpoint-2" / ROUTER_FILE).is_file()
+    again = routed(tmp_path, config)
+    again.train(resume_from_checkpoint=str(tmp_path / "checkpoint-2"))
+    again.rollouts.close()
+    assert outcome(again).adapter == outcome(whole).adapter
+
+
+def test_an_unknown_task_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no adapter is meant for task 'instruction'"):
+        build_trainer(routed_config(), tmp_path, load_problems(tiny_config().data).train, callbacks=[])

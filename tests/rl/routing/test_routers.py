@@ -1,0 +1,153 @@
+"""Routers: scores become gates, tasks become labels, and what can be learned of prompts is learned."""
+
+import pytest
+import torch
+from peft import PeftModel, get_peft_model
+
+from rl.config import Lora
+from rl.config.routing import Routing
+from rl.lora import lora_config
+from rl.models import load_model
+from rl.routing.features import attended_features, pad, token_features
+from rl.routing.fit import assigned, fit
+from rl.routing.route import Route, add_adapters, balance_term
+from rl.routing.routers import chosen
+from rl.settings import parse_config
+
+NAMES = ("left", "right", "up")
+
+
+def route_of(**settings) -> Route:
+    torch.manual_seed(0)
+    policy = get_peft_model(load_model("tiny"), lora_config(Lora(r=2, alpha=4)))
+    assert isinstance(policy, PeftModel)
+    return add_adapters(policy, Lora(r=2, alpha=4), Routing(adapters=NAMES, **settings))
+
+
+def families(each: int = 24) -> tuple[list[list[int]], list[str]]:
+    """Prompts of three kinds: each draws most of its tokens from words of its own."""
+    draw = torch.Generator().manual_seed(0)
+    prompts, tasks = [], []
+    for index in range(3 * each):
+        own = 40 + 20 * (index % 3) + torch.randint(6, (6,), generator=draw)
+        shared = 10 + torch.randint(20, (3,), generator=draw)
+        prompts.append([1, *own.tolist(), *shared.tolist()])
+        tasks.append(NAMES[index % 3])
+    return prompts, tasks
+
+
+def test_the_best_scores_share_the_gates():
+    scores = torch.tensor([[0.0, 2.0, 1.0], [1.0, 1.0, 1.0]])
+    assert chosen(scores, 1).tolist() == [[0, 1, 0], [1, 0, 0]]
+    e = torch.e
+    torch.testing.assert_close(chosen(scores, 2)[0], torch.tensor([0, e / (1 + e), 1 / (1 + e)]))
+    torch.testing.assert_close(chosen(scores, None), scores.softmax(dim=-1))
+
+
+def test_the_balance_is_one_when_all_are_used_alike_and_the_number_of_adapters_when_one_is():
+    assert balance_term(torch.eye(3)).item() == pytest.approx(1)
+    assert balance_term(torch.tensor([[1.0, 0, 0]] * 3)).item() == pytest.approx(3)
+
+
+def test_centres_take_no_more_than_their_share():
+    likeness = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.7, 0.6], [0.1, 0.0]])
+    assert assigned(likeness, 2).tolist() == [0, 0, 1, 1]
+    assert assigned(likeness, 1).tolist() == [0, -1, 1, -1]
+
+
+def test_tasks_choose_their_adapters():
+    route = route_of(router="task", tasks={"shout": "up"})
+    assert route.gates([[1, 2], [3]], ["shout", "left"]).tolist() == [[0, 0, 1], [1, 0, 0]]
+    with pytest.raises(ValueError, match="no adapter is meant for task 'whisper'"):
+        route.gates([[1]], ["whisper"])
+    with pytest.raises(ValueError, match="1 prompts came with 0 tasks"):
+        route.gates([[1]])
+
+
+def test_fixed_gates_are_the_same_for_all():
+    route = route_of(router="fixed", weights={"left": 0.25, "up": 0.75}, top=None)
+    assert route.gates([[1, 2], [3]]).tolist() == [[0.25, 0, 0.75]] * 2
+
+
+@pytest.mark.parametrize(
+    "settings", [{"router": "attention"}, {"router": "attention", "layer": 1}, {"router": "probe"}]
+)
+def test_labels_are_learned_and_new_prompts_find_their_adapter(settings):
+    route, (prompts, tasks) = route_of(fit_steps=60, **settings), families()
+    fit(route.router, route.policy, prompts[:48], tasks[:48], seed=0)
+    figures = route.figures(route.gates(prompts[48:]), tasks[48:])
+    assert figures["routing/agreement"] > 0.9
+    assert figures["routing/entropy"] == 0  # top 1
+    assert not any(parameter.requires_grad for parameter in route.router.parameters())
+
+
+def test_centres_find_the_families_without_labels():
+    route, (prompts, tasks) = route_of(router="kmeans", fit_steps=40), families()
+    fit(route.router, route.policy, prompts[:48], ["unknown"] * 48, seed=0)
+    owners = route.gates(prompts[48:]).argmax(dim=1).tolist()
+    found = [{owner for owner, task in zip(owners, tasks[48:], strict=True) if task == name} for name in NAMES]
+    assert all(len(owner) == 1 for owner in found)
+    assert len(set.union(*found)) == 3
+
+
+def test_a_fit_repeats_and_does_not_depend_on_the_adapters():
+    prompts, tasks = families(8)
+    states = []
+    for trained in (False, True):
+        route = route_of(router="attention", fit_steps=5)
+        if trained:
+            for name, weight in route.policy.named_parameters():
+                if "lora_B" in name:
+                    torch.nn.init.normal_(weight)
+        torch.manual_seed(1)
+        torch.nn.init.zeros_(route.router.out.weight)  # pyright: ignore
+        fit(route.router, route.policy, prompts, tasks, seed=0)
+        states.append(route.router.state_dict())
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_padding_changes_no_feature():
+    route = route_of(router="probe")
+    short, long = [1, 40, 41, 42], [1, *range(50, 60)]
+    ids, mask = pad([short, long])
+    alone = pad([short])
+    torch.testing.assert_close(
+        attended_features(route.policy, ids, mask)[:1], attended_features(route.policy, *alone), atol=1e-5, rtol=0
+    )
+    deep = token_features(route.policy, ids, mask, layer=1)[:1, :4]
+    torch.testing.assert_close(deep, token_features(route.policy, *alone, layer=1), atol=1e-5, rtol=0)
+    with pytest.raises(ValueError, match=r"routing\.layer=3, but the model has 2 layers"):
+        token_features(route.policy, ids, mask, layer=3)
+
+
+@pytest.mark.parametrize(
+    ("routing", "said"),
+    [
+        ({"top": 2}, "none are named"),
+        ({"adapters": ["a", "a"]}, "names one twice"),
+        ({"adapters": ["a"], "ranks": {"b": 2}}, "routing.ranks names b"),
+        ({"adapters": ["a", "b"], "tasks": {"x": "c"}}, "routing.tasks names c"),
+        ({"adapters": ["a"], "top": 2}, "more than the 1 adapters"),
+        ({"adapters": ["a"], "router": "fixed"}, "needs the weights"),
+        ({"adapters": ["a"], "weights": {"a": 1.0}}, "no other router takes them"),
+        ({"adapters": ["a", "b"], "learn": "policy", "top": None}, "set router=attention"),
+        ({"adapters": ["a", "b"], "learn": "policy", "router": "attention"}, "gates that the loss can move"),
+    ],
+)
+def test_settings_that_disagree_are_named(routing, said):
+    with pytest.raises(ValueError, match=said):
+        parse_config({"routing": routing})
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        {"rollouts": {"workers": 1, "engine": "vllm"}},
+        {"distributed": {"processes": 2, "zero": 3}},
+        {"credit": {"rule": "coupled", "faithfulness": {"every": 2}}},
+        {"lora": {"start": "adapters/default"}},
+    ],
+)
+def test_what_knows_one_adapter_only_is_refused(elsewhere):
+    with pytest.raises(ValueError, match="routing"):
+        parse_config({"routing": {"adapters": ["a", "b"]}, **elsewhere})
