@@ -134,6 +134,28 @@ def route(
 
 
 @app.command()
+def gateway(
+    bundle: Annotated[Path, typer.Argument(help="A routed run's folder, or its bundle.")],
+    upstream: Annotated[str, typer.Option(help="An OpenAI-compatible server with the bundle's adapters loaded.")],
+    host: Annotated[str, typer.Option(help="Where to listen; loopback alone unless told other.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="On which port.")] = 8080,
+    time_limit: Annotated[float, typer.Option(help="Seconds for every wait for the upstream.")] = 600.0,
+) -> None:
+    """Route OpenAI-style requests: write the adapter that fits into `model`, and pass them on."""
+    prepare_environment()
+    try:
+        import uvicorn
+
+        from launch.gateway import gateway as application
+    except ModuleNotFoundError as error:
+        raise ValueError(f"heed gateway needs {error.name}; pip install 'heed[gateway]'") from error
+    from rl.routing.ask import RoutedPrompts
+
+    app = application(RoutedPrompts(bundle).gates, upstream=upstream, time_limit=time_limit)
+    uvicorn.run(app, host=host, port=port, log_level="warning")
+
+
+@app.command()
 def export(
     run: Annotated[Path, typer.Argument(help="A run folder; with --only or --merge also a bundle.")],
     only: Annotated[str | None, typer.Option(help="Copy this adapter of a bundle to --output.")] = None,

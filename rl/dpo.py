@@ -16,6 +16,7 @@ from rl.credit.assigner import CreditAssigner
 from rl.credit.pairs import PAIR, PairEvidence, mixture_of, pair_spans, pair_view
 from rl.rollouts.units import prompts_of
 from rl.routing.features import pad
+from rl.routing.route import balance_term
 
 # Axes: 2B rows, the chosen answers first; S tokens of prompt and answer; S - 1 log-probs, of the tokens but the first.
 
@@ -84,18 +85,21 @@ class CreditDPOTrainer(AdaptedTrainer, DPOTrainer):
     def _compute_loss(self, model, inputs, return_outputs):
         columns = {} if self.evidence is None else self.evidence.columns(inputs)
         step, spans = self.state.global_step, pair_spans(inputs, columns)
-        self._gate(inputs)
+        term = self._gate(inputs)
         try:
             with self.credit.listening(model, step=step, spans=spans) as tape:
                 self._live = _Pass(inputs={**inputs, **columns}, tape=tape)
-                return super()._compute_loss(model, _without_pair(inputs), return_outputs)
+                outcome = super()._compute_loss(model, _without_pair(inputs), return_outputs)
         finally:
             self._live = None
+        if term is None:
+            return outcome
+        return (outcome[0] + term, outcome[1]) if return_outputs else outcome + term
 
-    def _gate(self, inputs: dict[str, Any]) -> None:
-        """Route both answers of a pair by their prompt."""
+    def _gate(self, inputs: dict[str, Any]) -> Tensor | None:
+        """Route both answers of a pair by their prompt; a router that the loss trains is kept balanced by a term."""
         if self.route is None:
-            return
+            return None
         problems = [self.pairs[index].problem for index in inputs[PAIR].tolist()]
         prompts = prompts_of(self.policy_tokenizer, problems)
         tasks = [problem.task for problem in problems]
@@ -103,6 +107,8 @@ class CreditDPOTrainer(AdaptedTrainer, DPOTrainer):
         for name, value in self.route.figures(gates.detach(), tasks).items():
             self._metrics["train" if self.policy.training else "eval"][name].append(value)
         self.gate(torch.cat([gates, gates]))
+        settings = self.route.settings
+        return None if settings.frozen else settings.balance * balance_term(gates)
 
     def _weights(self, live: _Pass, entropy: Tensor) -> Tensor:
         """(2B, S - 1) of mean 1, from what the policy's forward pass has just shown."""

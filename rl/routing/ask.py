@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from rl.models import load_model, load_tokenizer
-from rl.rollouts.units import encode_prompt
+from rl.rollouts.units import Prompt, encode_prompt
 from rl.routing.bundle import bundle_of, load_routed, read_description
 
 
-class Dispatcher:
+class RoutedPrompts:
     """A bundle's router over texts; the base model is loaded once."""
 
     def __init__(self, bundle: Path):
@@ -15,12 +15,12 @@ class Dispatcher:
         self.tokenizer = load_tokenizer(base)
         self.route = load_routed(bundle, load_model(base))
 
-    def gates(self, messages: list[dict[str, str]], *, task: str = "") -> dict[str, float]:
+    def gates(self, prompt: Prompt, task: str = "") -> dict[str, float]:
         """Adapter -> gate, the largest first. Raises ValueError when the router needs a task and gets none it knows."""
-        gates = self.route.gates([encode_prompt(self.tokenizer, messages)], [task])[0].tolist()
+        gates = self.route.gates([encode_prompt(self.tokenizer, prompt)], [task])[0].tolist()
         return dict(sorted(zip(self.route.names, gates, strict=True), key=lambda pair: -pair[1]))
 
 
 def route_command(bundle: Path, prompt: str, task: str = "") -> dict[str, float]:
     """Body of `heed route`."""
-    return Dispatcher(bundle).gates([{"role": "user", "content": prompt}], task=task)
+    return RoutedPrompts(bundle).gates([{"role": "user", "content": prompt}], task)

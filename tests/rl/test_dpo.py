@@ -162,6 +162,26 @@ def test_a_run_is_resumed_to_the_same_bytes(pairs, tmp_path):
     assert outcome(again) == outcome(whole)
 
 
+def test_one_adapter_with_gate_one_is_plain_lora(pairs, tmp_path):
+    neutral = {"adapters": ["default"], "router": "fixed", "weights": {"default": 1.0}, "top": None}
+    routed = preferring_config(pairs, credit={"rule": "uniform"}, routing=neutral)
+    plain = preferring_config(pairs, credit={"rule": "uniform"})
+    assert trained(routed, tmp_path / "routed") == trained(plain, tmp_path / "plain")
+
+
+def test_a_routed_run_is_resumed_to_the_same_bytes(pairs, tmp_path):
+    routing = {"adapters": ["left", "right"], "router": "attention", "learn": "policy", "top": None}
+    config = preferring_config(pairs, credit={"rule": "random"}, routing=routing, trainer={"save_steps": 2})
+    whole = credit_dpo_trainer(config, tmp_path / "whole")
+    whole.train()
+    again = credit_dpo_trainer(config, tmp_path / "again")
+    again.train(resume_from_checkpoint=str(tmp_path / "whole" / "checkpoint-2"))
+    assert outcome(again) == outcome(whole)
+    moved = [name for name, weight in whole.policy.named_parameters() if "lora_B" in name and weight.any()]
+    assert any(".left." in name for name in moved)
+    assert any(".right." in name for name in moved)
+
+
 def test_pairs_in_an_adapter_out(pairs, tmp_path):
     config = preferring_config(pairs, credit={"rule": "constraint"}, run={"folder": str(tmp_path / "run")})
     with redirect_stdout(io.StringIO()) as printed:
