@@ -117,11 +117,11 @@ class Curve(TrainerCallback):
         self.scores.append(self.score())
 
 
-def comparison_table(comparisons: Sequence[Comparison], seeds: int) -> Table:
-    """One row a rule: how well it ends, how fast it gets there, and what is left against `uniform`."""
+def comparison_table(comparisons: Sequence[Comparison], seeds: int, *, base: str = "uniform") -> Table:
+    """One row an arm: how well it ends, how fast it gets there, and what is left against `base`."""
     table = Table(title=f"Held-out score, mean of {seeds} seeds, last checkpoint", title_justify="left")
-    for column in ("rule", "last", "mean over training", "last - uniform", "95 % interval, paired by seed"):
-        table.add_column(column, justify="left" if column == "rule" else "right")
+    for column in ("arm", "last", "mean over training", f"last - {base}", "95 % interval, paired by seed"):
+        table.add_column(column, justify="left" if column == "arm" else "right")
     for row in comparisons:
         interval = "" if row.low is None else f"[{row.low:+.3f}, {row.high:+.3f}]"
         difference = "" if row.difference is None else f"{row.difference:+.3f}"

@@ -96,6 +96,27 @@ def credit(
 
 
 @app.command()
+def routing(
+    arms: Annotated[str, typer.Option(help="Arms, comma between; single, one adapter, is added.")] = (
+        "oracle,attention,kmeans"
+    ),
+    seeds: Annotated[int, typer.Option(help="Trainings of each arm.")] = 3,
+    folder: Annotated[Path, typer.Option(help="Where arms are kept; run it again to go on where it stopped.")] = Path(
+        "runs/bench-routing"
+    ),
+    as_json: AsJson = False,
+) -> None:
+    """One adapter against four of a quarter of its rank, on four families of rules that pull apart."""
+    prepare_environment()
+    from launch.bench_routing import bench_routing
+
+    with talking_on_stderr(as_json):
+        result = bench_routing(arms.split(","), seeds, folder=folder)
+    if as_json:
+        echo_json(result)
+
+
+@app.command()
 def rollouts(
     model: Annotated[str, typer.Option(help="A model's name.")] = "smollm2-135m-instruct",
     completions: Annotated[int, typer.Option(help="Completions a step.")] = 16,

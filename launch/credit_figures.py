@@ -1,4 +1,4 @@
-"""Figures of a comparison of credit rules: last score, area, and the difference to `uniform` paired by seed."""
+"""Figures of a comparison of arms: last score, area, and the difference to one of them paired by seed."""
 
 import itertools
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class Arm:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
-    """One rule over all seeds; the last three are None for `uniform` itself."""
+    """One rule over all seeds; the last three are None for what it is compared with."""
 
     rule: str
     last: float
@@ -34,18 +34,18 @@ class Comparison:
     high: float | None = None
 
 
-def compare(arms: Sequence[Arm], rules: Sequence[str]) -> list[Comparison]:
-    """Each rule against `uniform`. Raises ValueError when a rule lacks a seed that `uniform` has."""
-    base = {arm.seed: arm for arm in arms if arm.rule == "uniform"}
-    return [_comparison(rule, {arm.seed: arm for arm in arms if arm.rule == rule}, base) for rule in rules]
+def compare(arms: Sequence[Arm], rules: Sequence[str], *, base: str = "uniform") -> list[Comparison]:
+    """Each rule against `base`. Raises ValueError when a rule lacks a seed that `base` has."""
+    of = {rule: {arm.seed: arm for arm in arms if arm.rule == rule} for rule in [base, *rules]}
+    return [_comparison(rule, of[rule], of[base], base) for rule in rules]
 
 
-def _comparison(rule: str, own: dict[int, Arm], base: dict[int, Arm]) -> Comparison:
+def _comparison(rule: str, own: dict[int, Arm], base: dict[int, Arm], base_name: str) -> Comparison:
     if own.keys() != base.keys():
-        raise ValueError(f"{rule} has seeds {sorted(own)}, uniform has {sorted(base)}; a pair needs both")
+        raise ValueError(f"{rule} has seeds {sorted(own)}, {base_name} has {sorted(base)}; a pair needs both")
     last = fmean(arm.scores[-1] for arm in own.values())
     area = fmean(area_under(arm) for arm in own.values())
-    if rule == "uniform":
+    if rule == base_name:
         return Comparison(rule=rule, last=last, area=area)
     difference, low, high = paired_interval([own[seed].scores[-1] - base[seed].scores[-1] for seed in own])
     return Comparison(rule=rule, last=last, area=area, difference=difference, low=low, high=high)
