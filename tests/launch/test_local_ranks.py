@@ -121,3 +121,18 @@ def test_two_ranks_stop_at_the_same_step_and_go_on(alone, tmp_path):
     assert (run / "checkpoint-2" / "complete.json").is_file() and not (run / "adapters").exists()
     heed(f"{run}/config.yaml", f"resume={run}")
     assert_equal_trainings(run, alone)
+
+
+@pytest.mark.slow
+def test_routed_ranks_train_what_one_process_trains(tmp_path):
+    routing = ["routing.adapters=[left,right]", "routing.router=kmeans", "routing.fit_steps=20"]
+    whole = [f"run.folder={tmp_path / 'alone'}", *COMMON, *routing, "trainer.per_device_train_batch_size=8"]
+    train(load_config("tiny", whole))
+    run_together(tmp_path / "run", *routing)
+    for name in ("left", "right"):
+        ours, theirs = (
+            load_file(tmp_path / run / "bundle" / "adapters" / name / "adapter_model.safetensors")
+            for run in ("run", "alone")
+        )
+        assert any(tensor.any() for key, tensor in ours.items() if "lora_B" in key), f"{name} answered nothing"
+        assert max((ours[key] - theirs[key]).abs().max().item() for key in ours) < 1e-4
