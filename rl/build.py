@@ -35,6 +35,7 @@ from rl.rollouts.local import InProcess
 from rl.rollouts.remote import hire_workers
 from rl.rollouts.rollout_func import Rollouts
 from rl.rollouts.units import prompts_of
+from rl.routing.bundle import start_from_bundle
 from rl.routing.fit import fit
 from rl.routing.route import Route, add_adapters
 from rl.routing.routers import task_labels
@@ -119,6 +120,8 @@ def build_route(
     tasks = [problem.task for problem in problems]
     if route.router.needs_tasks:
         task_labels(config.routing, tasks)  # said now rather than at the first such prompt
+    if config.routing.start is not None and start_from_bundle(route, config.routing.start, config.model.name):
+        return route
     fit(route.router, policy, prompts_of(tokenizer, problems), tasks, seed=config.trainer.seed)
     return route
 

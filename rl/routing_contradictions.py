@@ -59,6 +59,6 @@ def _elsewhere(config: Config) -> Iterator[str]:
             "routing.adapters names several; set every=0, or drop routing"
         )
     if config.lora.start is not None:
-        yield f"lora.start={config.lora.start} is one adapter, and routing.adapters names several; drop one of the two"
+        yield f"lora.start={config.lora.start} is one adapter, and routing.adapters names several; set routing.start"
     if config.pairs.rounds:
         yield f"pairs.rounds={config.pairs.rounds} trains one adapter round by round; set rounds=0, or drop routing"

@@ -1,5 +1,6 @@
 """Settings of `routing`: several LoRA adapters on one base, and what decides which of them answer a prompt."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -12,6 +13,9 @@ RouterKind = Literal["task", "fixed", "attention", "kmeans", "probe"]
 class Routing(Section):
     adapters: tuple[FileName, ...] = ()
     """Names of the adapters; none trains the one that is called `default`, without routing."""
+    start: Path | None = None
+    """A bundle to go on from: adapters that it has go on from theirs, others are fresh, which adds them; the router is
+    taken over where it decides among the same adapters, and fitted anew otherwise."""
     ranks: dict[str, Positive] = Field(default_factory=dict)
     """Adapter -> its rank where it is not `lora.r`; `lora.alpha` then grows or shrinks alike."""
     router: RouterKind = "task"

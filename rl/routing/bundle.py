@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from peft import PeftModel, get_peft_model, set_peft_model_state_dict
+from peft import PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from pydantic import ValidationError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -74,7 +74,7 @@ def describe(bundle: Path, config: Config, mean: dict[str, float], trained_on: S
         "mean_gates": mean,
         "data_digest": hashlib.sha256(data.encode()).hexdigest(),
         "config_digest": hashlib.sha256(resolved_yaml(config).encode()).hexdigest(),
-        "parents": [],
+        "parents": [] if config.routing.start is None else [parent(config.routing.start)],
     }
 
 
@@ -86,6 +86,46 @@ def describe_adapter(folder: Path) -> dict[str, Any]:
         "target_modules": sorted(settings["target_modules"]),
         "digest": hashlib.sha256((folder / "adapter_model.safetensors").read_bytes()).hexdigest(),
     }
+
+
+def parent(bundle: Path) -> dict[str, Any]:
+    """What a bundle's child says of it."""
+    description = read_description(bundle_of(bundle))
+    digests = {name: one["digest"] for name, one in description["adapters"].items()}
+    return {"adapters": digests, "config_digest": description["config_digest"]}
+
+
+def start_from_bundle(route: Route, bundle: Path, base: str) -> bool:
+    """Let the adapters that a bundle has go on from theirs; whether the router could be taken over as well.
+
+    Raises ValueError for a bundle of another base model, or an adapter of another rank or other modules.
+    """
+    folder = bundle_of(bundle)
+    description = read_description(folder)
+    check_digests(folder, description)
+    if description["base_model"] != base:
+        raise ValueError(f"routing.start={bundle} is for {description['base_model']}, and model.name={base}; name that")
+    for name in set(route.names) & set(description["adapters"]):
+        _take_up(route, name, folder, bundle)
+    theirs: Routing = description["routing"]
+    same = {"adapters", "router", "layer", "heads"}
+    if any(getattr(theirs, key) != getattr(route.settings, key) for key in same):
+        return False
+    load_router(route.policy, folder)
+    route.router.requires_grad_(not route.settings.frozen)
+    return True
+
+
+def _take_up(route: Route, name: str, folder: Path, bundle: Path) -> None:
+    weights = load_file(folder / "adapters" / name / "adapter_model.safetensors")
+    ours = get_peft_model_state_dict(route.policy, adapter_name=name)
+    shapes = {key: tuple(tensor.shape) for key, tensor in weights.items()}
+    if shapes != {key: tuple(tensor.shape) for key, tensor in ours.items()}:
+        raise ValueError(
+            f"routing.start={bundle}: its adapter {name} has another rank or other modules than lora and routing.ranks "
+            "say; set them alike"
+        )
+    set_peft_model_state_dict(route.policy, weights, adapter_name=name)
 
 
 def bundle_of(path: Path) -> Path:

@@ -14,9 +14,9 @@ from rl.rollouts.session import session_processes
 @contextmanager
 def one_ray() -> Iterator[Connection]:
     """Ray, started by this process; whoever is given the connection does not end it."""
-    import ray
-
     connection = connect(Settings(workers=20, cpus=0.1, object_store_mb=80), workers=20)
+    import ray  # not before: it reads at import how callers prove who they are
+
     try:
         yield replace(connection, ours=False)
     finally:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from rl.config.routing import Routing
 from rl.journal import read_journal
 from rl.rollouts.ledger import Ledger, Totals
 from rl.rollouts.session import FILE, session_processes
@@ -155,6 +156,15 @@ def test_six_dead_workers_change_no_bit(ray_is_here, tmp_path):
     lines = [line for line in trainer.state.log_history if "loss" in line]
     assert sum(line["sync/restarted_workers"] for line in lines) == 6
     assert trainer.rollouts.ledger.totals() == Totals(dispatched=48, trained=48, dropped=0)
+
+
+@pytest.mark.slow
+def test_a_dead_worker_changes_no_bit_under_routing(ray_is_here, tmp_path):
+    routing = Routing(adapters=("left", "right"), router="attention", learn="policy", top=None)
+    expected, _ = trained(small_config(0).model_copy(update={"routing": routing}), tmp_path / "undisturbed")
+    disturbed, trainer = trained(small_config(1).model_copy(update={"routing": routing}), tmp_path / "killed", {2: 0})
+    assert disturbed == expected
+    assert sum(line.get("sync/restarted_workers", 0) for line in trainer.state.log_history) == 1
 
 
 @pytest.mark.slow

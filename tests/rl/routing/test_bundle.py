@@ -6,18 +6,22 @@ from pathlib import Path
 
 import pytest
 import torch
-from peft import PeftModel
+from peft import PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from data.problems import to_row
+from rl.build import build_route
 from rl.config import Config
-from rl.datasets import load_problems
+from rl.datasets import load_problems, load_training
 from rl.export import export_run
-from rl.models import load_model, model_path
+from rl.lora import lora_config
+from rl.models import load_model, load_tokenizer, model_path
 from rl.routing.ask import route_command
-from rl.routing.bundle import MIX, bundle_of, load_routed, read_description, take_out
+from rl.routing.bundle import MIX, bundle_of, load_routed, read_description, save_bundle, start_from_bundle, take_out
 from rl.routing.merge import merge_one
+from rl.routing.route import add_adapters
 from rl.run import train
+from rl.settings import load_run_config
 from tests.rl.training import tiny_config
 
 IDS = torch.tensor([[5, 6, 7, 8]])
@@ -86,6 +90,34 @@ def test_a_merged_model_needs_no_peft(run: Path, tmp_path: Path) -> None:
     base = AutoModelForCausalLM.from_pretrained(model_path("tiny"))
     adapted = PeftModel.from_pretrained(base, str(bundle_of(run) / "adapters" / "left"))
     torch.testing.assert_close(merged(input_ids=IDS).logits, adapted(input_ids=IDS).logits, atol=1e-4, rtol=0)
+
+
+def test_a_bundle_is_gone_on_from_and_gets_another_adapter(run: Path, tmp_path: Path) -> None:
+    saved = load_run_config(run)
+    routing = saved.routing.model_copy(update={"adapters": (*NAMES, "up"), "start": run})
+    config = saved.model_copy(update={"routing": routing, "run": saved.run.model_copy(update={"folder": tmp_path})})
+    policy = get_peft_model(load_model("tiny"), lora_config(config.lora))
+    assert isinstance(policy, PeftModel)
+    asked = load_training(config).train
+    route = build_route(config, policy, load_tokenizer("tiny"), asked)
+    before = load_routed(run, load_model("tiny"))
+    with route.applied(torch.tensor([[1.0, 0, 0]])), before.applied(torch.tensor([[1.0, 0]])):
+        assert torch.equal(route.policy.eval()(input_ids=IDS).logits, before.policy(input_ids=IDS).logits)
+    child = save_bundle(route, tmp_path, config, card="", gates=torch.eye(3), trained_on=())
+    digest = read_description(bundle_of(run))["adapters"]["left"]["digest"]
+    assert read_description(child)["parents"][0]["adapters"]["left"] == digest
+    assert set(read_description(child)["adapters"]) == {*NAMES, "up", MIX}
+
+
+def test_another_base_or_rank_is_named(run: Path) -> None:
+    saved = load_run_config(run)
+    for change, said in (({"ranks": {"right": 3}}, "its adapter right has another rank"), ({}, "is for tiny")):
+        routing = saved.routing.model_copy(update={**change, "start": run})
+        policy = get_peft_model(load_model("tiny"), lora_config(saved.lora))
+        assert isinstance(policy, PeftModel)
+        route = add_adapters(policy, saved.lora, routing)
+        with pytest.raises(ValueError, match=said):
+            start_from_bundle(route, run, "tiny" if change else "other")
 
 
 def test_what_is_no_bundle_or_was_changed_is_refused(run: Path, tmp_path: Path) -> None:
