@@ -4,7 +4,6 @@ import os
 import re
 import statistics
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -21,6 +20,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig
 
 from attention_probes.listen import listen
 from attention_probes.plan import middle_layers
+from launch.stopwatch import seconds_of
 
 SMOLLM2_SHAPE = LlamaConfig(
     vocab_size=49152,
@@ -67,7 +67,7 @@ def _row(model: Any, length: int, rounds: int, batch_size: int) -> dict[str, Any
     # Forwards, then backwards: whatever drifts while the rounds go on favours no mode.
     modes = [[mode for mode in runs if mode != "eager" or number < EAGER_ROUNDS] for number in range(rounds)]
     orders = [order[:: (-1) ** number] for number, order in enumerate(modes)]
-    seconds = [{mode: _seconds(runs[mode]) for mode in order} for order in orders]
+    seconds = [{mode: seconds_of(runs[mode]) for mode in order} for order in orders]
     row: dict[str, Any] = {"sequence_length": length}
     for mode in ("on", "eager"):
         ratios = [once[mode] / once["off"] for once in seconds if mode in once]
@@ -111,19 +111,6 @@ def _keeping_maps(model: Any) -> Iterator[list[Tensor]]:
         model.set_attn_implementation(implementation)
         for handle in handles:
             handle.remove()
-
-
-def _seconds(run: Callable[[], None]) -> float:
-    """CPU time of this process, which other work on the machine disturbs least; on CUDA the clock's."""
-    if not torch.cuda.is_available():
-        start = time.process_time()
-        run()
-        return time.process_time() - start
-    torch.cuda.synchronize()
-    start = time.perf_counter()
-    run()
-    torch.cuda.synchronize()
-    return time.perf_counter() - start
 
 
 def _peak_bytes(run: Callable[[], None]) -> int:

@@ -22,12 +22,7 @@ def probes(
     prepare_environment()
     from launch.bench_probes import bench_probes
 
-    rows = bench_probes(tuple(length or (512, 1024, 2048, 4096)), rounds=rounds)
-    if as_json:
-        echo_json(rows)
-        return
-    for row in rows:
-        typer.echo("  ".join(f"{name} {value}" for name, value in row.items()))
+    _echo_rows(bench_probes(tuple(length or (512, 1024, 2048, 4096)), rounds=rounds), as_json)
 
 
 @app.command()
@@ -114,6 +109,20 @@ def routing(
         result = bench_routing(arms.split(","), seeds, folder=folder)
     if as_json:
         echo_json(result)
+
+
+@app.command()
+def gates(
+    batch_size: Annotated[int, typer.Option(help="Samples in a batch.")] = 8,
+    length: Annotated[int, typer.Option(help="Tokens of each.")] = 128,
+    rounds: Annotated[int, typer.Option(help="Measurements of each form, in turn.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Forward and backward with four gated adapters, beside one plain adapter."""
+    prepare_environment()
+    from launch.bench_gates import bench_gates
+
+    _echo_rows(bench_gates(batch_size=batch_size, length=length, rounds=rounds), as_json)
 
 
 @app.command()

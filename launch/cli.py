@@ -1,12 +1,10 @@
 """The command line: parses a verb, hands over to its body, and turns the user's mistakes into one sentence."""
 
-import dis
 import json
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Annotated
 
 import typer
@@ -14,11 +12,11 @@ import typer
 from launch import bench_verbs, cluster_verbs, data_verbs, probe_verbs, start_verbs
 from launch.environment import prepare_environment
 from launch.output import AsJson, echo_json, talking_on_stderr
+from launch.told import told_to_the_user
 from rl.failures import RunFailure
 
 # Bodies are imported by the verb that needs them: torch and TRL take seconds, and `--help` needs neither.
 
-PACKAGES = frozenset({"attention_probes", "data", "launch", "rewards", "rl"})
 INTERRUPTED = 130
 """Exit code of a run that was stopped, as a shell reports Ctrl-C."""
 
@@ -63,10 +61,13 @@ def train(
     prepare_environment(config)
     from launch.local_ranks import must_start_ranks, start_ranks
 
-    if must_start_ranks(config.distributed):
+    if not must_start_ranks(config.distributed):
+        from rl.run import train as train_run
+    elif config.distributed.on_ray:
+        from launch.ray_train import train_on_ray as train_run
+    else:
         command = [sys.executable, "-m", "launch.cli", *sys.argv[1:]]
         raise typer.Exit(start_ranks(command, config.distributed.processes))
-    from rl.run import train as train_run
 
     with talking_on_stderr(as_json):
         folder = train_run(config)
@@ -215,25 +216,6 @@ def tell(error: Exception) -> None:
         return  # the first rank makes the same mistake, and tells it
     lines = f"rank {rank}: {error}".splitlines() if rank != "0" else str(error).splitlines()
     print("heed:", *lines, sep=" " if len(lines) == 1 else "\n  ", file=sys.stderr)
-
-
-def told_to_the_user(error: OSError | ValueError) -> bool:
-    """Whether an error tells the user something, rather than us that there is a bug.
-
-    The operating system's errors do (a missing file, a full disk), and so does a `raise` statement of our own code. A
-    ValueError out of a library, or out of any other statement of ours, is a bug and keeps its traceback.
-    """
-    return isinstance(error, OSError) or _raised_by_us(error.__traceback__)
-
-
-def _raised_by_us(trace: TracebackType | None) -> bool:
-    if trace is None:
-        return False
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    frame = trace.tb_frame
-    is_raise = dis.opname[frame.f_code.co_code[trace.tb_lasti]] == "RAISE_VARARGS"
-    return is_raise and frame.f_globals["__name__"].partition(".")[0] in PACKAGES
 
 
 if __name__ == "__main__":

@@ -16,20 +16,8 @@ LOOK = 0.2
 
 
 def must_start_ranks(distributed: Distributed) -> bool:
-    """Whether this process has to start the ranks, because nobody (torchrun, say) has said who is who.
-
-    Raises ValueError when they belong on several nodes, which no process can start.
-    """
-    if distributed.processes == 1 or "WORLD_SIZE" in os.environ:
-        return False
-    if distributed.nodes > 1:
-        each = distributed.processes // distributed.nodes
-        raise ValueError(
-            f"distributed.nodes={distributed.nodes}: start it on every node, as in `torchrun "
-            f"--nnodes={distributed.nodes} --nproc-per-node={each} --rdzv-backend=c10d "
-            "--rdzv-endpoint=HOST:29500 -m launch.cli train RECIPE`"
-        )
-    return True
+    """Whether this process has to start the ranks, because nobody (torchrun, say) has said who is who."""
+    return (distributed.processes > 1 or distributed.on_ray) and "WORLD_SIZE" not in os.environ
 
 
 def start_ranks(command: Sequence[str], processes: int, *, patience: float = PATIENCE) -> int:

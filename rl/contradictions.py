@@ -185,6 +185,14 @@ def _distributed(distributed: Distributed) -> Iterator[str]:
         )
     if distributed.offload and not distributed.zero:
         yield "distributed.offload moves what DeepSpeed shares, but distributed.zero=0 shares nothing; set zero=2 or 3"
+    if distributed.launcher == "local" and nodes > 1:
+        yield (
+            f"distributed.launcher=local starts ranks on one machine, but distributed.nodes={nodes}; set launcher=ray, "
+            f"or run `torchrun --nnodes={nodes} --nproc-per-node={processes // nodes} --rdzv-backend=c10d "
+            "--rdzv-endpoint=HOST:29500 -m launch.cli train RECIPE` with launcher=null on every node"
+        )
+    if distributed.restarts and not distributed.on_ray:
+        yield f"distributed.restarts={distributed.restarts} is Ray's to do; set launcher=ray, or restarts=0"
 
 
 def _alone(config: Config) -> Iterator[str]:

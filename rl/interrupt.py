@@ -1,22 +1,26 @@
-"""Interruption: the first Ctrl-C or SIGTERM finishes the step and saves; the second stops at once."""
+"""Interruption: the first Ctrl-C, SIGTERM or stop file finishes the step and saves; a second signal stops at once."""
 
 import signal
+import threading
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl
 
 from rl.failures import RunFailure
-from rl.ranks import any_rank
+from rl.ranks import any_rank, is_first
+from rl.stop_file import take_stop
 
 
 class InterruptCallback(TrainerCallback):
-    """Turns signals into a save at the end of the current step.
+    """Turns signals, and a file `stop` in the run folder, into a save at the end of the current step.
 
     A machine that is taken away (SIGTERM) waits no longer than `grace` seconds: a step that hangs is given up then.
     """
 
-    def __init__(self, grace: float = 120.0) -> None:
+    def __init__(self, folder: Path, grace: float = 120.0) -> None:
+        self.folder = folder
         self.grace = grace
         self.signal: int | None = None
         self._previous: dict[int, Any] = {}
@@ -30,6 +34,8 @@ class InterruptCallback(TrainerCallback):
         return self.signal == signal.SIGTERM
 
     def on_train_begin(self, args: Any, state: Any, control: TrainerControl, **_: Any) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return  # Ray Train's ranks: signals reach the process that started them, which writes the file
         for number in (signal.SIGINT, signal.SIGTERM):
             self._previous[number] = signal.signal(number, self._note)
 
@@ -46,6 +52,8 @@ class InterruptCallback(TrainerCallback):
         raise RunFailure(f"the step was not done and saved within run.grace={self.grace:g} s of SIGTERM")
 
     def on_step_end(self, args: Any, state: Any, control: TrainerControl, **_: Any) -> None:
+        if is_first() and not self.interrupted:
+            self.signal = take_stop(self.folder)
         # a signal may reach the ranks at different steps; they stop at the same one
         self.signal = any_rank(self.signal or 0) or None
         if self.interrupted:

@@ -58,7 +58,7 @@ def _train(config: Config) -> Path:
     console = Console(quiet=not is_first())
     problems = load_training(config)
     folder, checkpoint = open_run(config)
-    interrupt, progress = InterruptCallback(config.run.grace), ProgressCallback(console)
+    interrupt, progress = InterruptCallback(folder, config.run.grace), ProgressCallback(console)
     trackers = start_trackers(config, folder) if is_first() else []
     metrics = Journal(folder / "metrics.jsonl")
     callbacks = [MetricsCallback(metrics), interrupt, progress, *trackers]

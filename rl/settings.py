@@ -18,6 +18,11 @@ RECIPES = Path(__file__).resolve().parents[1] / "launch" / "recipes"
 
 RESUMABLE = frozenset(
     {
+        "distributed.cpus",
+        "distributed.gpus",
+        "distributed.launcher",
+        "distributed.nodes",
+        "distributed.restarts",
         "resume",
         "rollouts.address",
         "rollouts.cpus",

@@ -9,6 +9,8 @@ os.environ.update(
     TOKENIZERS_PARALLELISM="false",
     TRL_EXPERIMENTAL_SILENCE="1",
     RAY_USAGE_STATS_ENABLED="0",
+    RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0",  # the loopback interface only, and callers that prove who they are,
+    RAY_AUTH_MODE="token",  # as when Heed starts Ray
     WANDB_MODE="offline",
 )
 

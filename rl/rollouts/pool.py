@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -51,6 +52,15 @@ class Connection:
     address: str
     ours: bool
     """Whether this process made the connection, and must end it."""
+    started: bool = False
+    """Whether this process started the Ray that it met."""
+
+    def close(self) -> None:
+        """Leave the cluster; a Ray that was started for this run ends."""
+        if self.ours:
+            import ray
+
+            ray.shutdown()
 
 
 class RayCrew:
@@ -97,9 +107,7 @@ class RayCrew:
         self._ray.kill(worker)
 
     def close(self) -> None:
-        """Leave the cluster; a Ray that was started for this run ends."""
-        if self._connection.ours:
-            self._ray.shutdown()
+        self._connection.close()
 
 
 def _in_short(error: BaseException) -> str:
@@ -108,33 +116,37 @@ def _in_short(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[-1] if 'creation task' in lines[0] else lines[0]}"
 
 
-def connect(settings: Settings, *, workers: int) -> Connection:
-    """Join the cluster at `settings.address`, or start Ray on this machine alone, with room for so many workers.
+def connect(settings: Settings, *, cpus: float) -> Connection:
+    """Join the cluster at `settings.address`, else at RAY_ADDRESS, or start Ray on this machine, with so many CPUs.
 
     Raises RunFailure when there is no cluster at the address.
     """
+    address = settings.address or os.environ.get("RAY_ADDRESS")
     # Ray takes 127.0.0.1 for another name of this machine, under which nobody listens here.
-    alone = settings.address is None or settings.address.startswith("127.")
-    if alone:
-        os.environ.update({name: os.environ.get(name, value) for name, value in LOOPBACK.items()})
+    if address is None or address.startswith("127."):
+        _stay_alone()
     import ray
 
-    if alone:
-        from ray._private import ray_constants
-
-        ray_constants.ENABLE_RAY_CLUSTER = False  # whoever imported Ray before us did so without LOOPBACK
     ours = not ray.is_initialized()
-    if ours and settings.address is None:
+    if ours and address is None:
         # Ray only counts CPUs, and a worker for whom none is left would wait for ever.
-        _start(
-            settings,
-            num_cpus=math.ceil(workers * settings.cpus) or 1,
-            object_store_memory=settings.object_store_mb * 2**20,
-        )
+        sizes = {"num_cpus": math.ceil(cpus) or 1, "object_store_memory": settings.object_store_mb * 2**20}
+        _start(settings, **sizes)
     elif ours:
-        _join(str(settings.address))
+        _join(str(address))
     context = ray.get_runtime_context()
-    return Connection(session=context.get_session_name(), address=context.gcs_address, ours=ours)
+    session, started = context.get_session_name(), ours and address is None
+    return Connection(session=session, address=context.gcs_address, ours=ours, started=started)
+
+
+def _stay_alone() -> None:
+    """Let Ray listen on the loopback interface only; a process that Ray itself started is where it is."""
+    if "ray" in sys.modules and sys.modules["ray"].is_initialized():
+        return
+    os.environ.update({name: os.environ.get(name, value) for name, value in LOOPBACK.items()})
+    from ray._private import ray_constants
+
+    ray_constants.ENABLE_RAY_CLUSTER = False  # whoever imported Ray before us did so without LOOPBACK
 
 
 def _start(settings: Settings, **sizes: Any) -> None:
@@ -182,5 +194,6 @@ def _join(address: str) -> None:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError) as error:
         raise RunFailure(
-            f"rollouts.address={address}: no Ray cluster answers there ({error}); null starts one on this machine"
+            f"rollouts.address={address}: no Ray cluster answers there ({error}); without it and RAY_ADDRESS a run "
+            "starts one on this machine"
         ) from error

@@ -80,7 +80,7 @@ def hire_workers(config: Config, learner: TransformersEngine, ledger: Ledger | N
     share = -(-config.rollouts.workers // ranks.num_processes)
     settings = config.rollouts.model_copy(update={"workers": share})
     connection = meet(settings, ranks)
-    if ledger is not None and connection.ours and settings.address is None:
+    if ledger is not None and connection.started:
         record_session(ledger.path.parent, connection.session)
     probe_ids = encode_prompt(learner.tokenizer, PROBE_TEXT)
     if settings.engine == "vllm":
@@ -108,9 +108,9 @@ def hire_workers(config: Config, learner: TransformersEngine, ledger: Ledger | N
 
 def meet(settings: Rollouts, ranks: PartialState) -> Connection:
     """Rank 0 starts or joins the cluster and tells the others where it is: never one cluster a rank."""
-    workers = settings.workers * ranks.num_processes
-    connection = connect(settings, workers=workers) if ranks.is_main_process else None
+    cpus = settings.workers * ranks.num_processes * settings.cpus
+    connection = connect(settings, cpus=cpus) if ranks.is_main_process else None
     (address,) = broadcast_object_list([connection and connection.address])
     if connection is None:
-        return connect(settings.model_copy(update={"address": address}), workers=workers)
+        return connect(settings.model_copy(update={"address": address}), cpus=cpus)
     return connection

@@ -22,11 +22,17 @@ def record_session(folder: Path, session: str) -> None:
 
 
 def end_recorded_session(folder: Path) -> int:
-    """End what is left of the session that a run in `folder` started; return how many processes that were."""
+    """End what is left of the session that a run in `folder` started; return how many processes that were.
+
+    A rank that Ray started finds the session that it lives in, and leaves it alone.
+    """
     recorded = folder / FILE
     if not recorded.exists():
         return 0
-    ended = end_session(recorded.read_text().strip())
+    session = recorded.read_text().strip()
+    if _belongs(psutil.Process(), _pattern(session)):
+        return 0
+    ended = end_session(session)
     recorded.unlink()
     if ended:
         log.warning("ended %d Ray processes that the killed run had left behind", ended)
@@ -66,7 +72,11 @@ def session_processes(session: str) -> Iterator[psutil.Process]:
     """This user's processes of a session, known by its name in their command line or in the path of an open log."""
     if not session.startswith("session_"):
         raise ValueError(f"{session!r} is no name of a Ray session: they begin with session_")
-    return _processes(re.compile(re.escape(session) + r"(/|$)"))
+    return _processes(_pattern(session))
+
+
+def _pattern(session: str) -> re.Pattern[str]:
+    return re.compile(re.escape(session) + r"(/|$)")
 
 
 def _processes(session: re.Pattern[str]) -> Iterator[psutil.Process]:

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from launch.cli import main, told_to_the_user
+from launch.cli import main
+from launch.told import told_to_the_user
 from rl.config import Config
 
 

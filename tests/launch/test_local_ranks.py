@@ -1,26 +1,18 @@
 """Local ranks: real processes that train together, and what becomes of them when one fails."""
 
-import json
-import os
 import signal
 import sqlite3
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
 
 from launch.local_ranks import must_start_ranks, start_ranks
 from rl.config import Distributed
-from rl.journal import read_journal
 from rl.run import train
 from rl.settings import load_config
-from tests.rl.training import CTRL_C_IN_STEP, EVEN_SHARE
-
-STEPS = 4
-COMMON = [f"rewards.functions=[{EVEN_SHARE}]", f"trainer.max_steps={STEPS}", "data.held_out=2", "trainer.beta=0.04"]
-DEADLINE = 240
+from tests.launch.together import COMMON, STEPS, assert_equal_trainings, heed, run_together
+from tests.rl.training import CTRL_C_IN_STEP
 
 
 def script(text: str) -> list[str]:
@@ -43,55 +35,14 @@ def test_a_rank_that_dies_ends_the_others_and_is_named(capfd):
     assert "rank 1 was killed by signal 9; ending rank 0, 2" in capfd.readouterr().err
 
 
-def test_ranks_on_several_nodes_are_started_there(monkeypatch):
+def test_ranks_are_started_unless_somebody_has(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     assert not must_start_ranks(Distributed())
     assert must_start_ranks(Distributed(processes=2))
-    with pytest.raises(ValueError, match="torchrun --nnodes=2 --nproc-per-node=8"):
-        must_start_ranks(Distributed(processes=16, nodes=2))
+    assert must_start_ranks(Distributed(launcher="ray"))
+    assert must_start_ranks(Distributed(processes=16, nodes=2))
     monkeypatch.setenv("WORLD_SIZE", "16")
     assert not must_start_ranks(Distributed(processes=16, nodes=2))
-
-
-def run_together(folder: Path, *overrides: str, code: int = 0, environment: dict[str, str] | None = None) -> None:
-    """`heed train tiny` in a process of its own, which starts the ranks."""
-    settings = [f"run.folder={folder}", *COMMON, "distributed.processes=2", "trainer.per_device_train_batch_size=4"]
-    heed("tiny", *settings, *overrides, code=code, environment=environment)
-
-
-def heed(*arguments: str, code: int = 0, environment: dict[str, str] | None = None) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "launch.cli", "train", *arguments],
-        env={**os.environ, **(environment or {})},
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE,
-        check=False,
-    )
-    assert done.returncode == code, done.stderr[-3000:]
-
-
-def adapter_of(run: Path) -> dict:
-    return load_file(run / "adapters" / "default" / "adapter_model.safetensors")
-
-
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory) -> Path:
-    """One process with the same global batch."""
-    folder = tmp_path_factory.mktemp("alone") / "run"
-    return train(load_config("tiny", [f"run.folder={folder}", *COMMON, "trainer.per_device_train_batch_size=8"]))
-
-
-def assert_equal_trainings(run: Path, alone: Path) -> None:
-    lines = [[line for line in read_journal(one / "metrics.jsonl") if "loss" in line] for one in (run, alone)]
-    assert [line["step"] for line in lines[0]] == list(range(1, STEPS + 1))
-    for name in ("loss", "reward", "grad_norm", "kl"):
-        assert [line[name] for line in lines[0]] == pytest.approx([line[name] for line in lines[1]], abs=1e-4), name
-    ours, theirs = adapter_of(run), adapter_of(alone)
-    assert ours.keys() == theirs.keys()
-    assert max((ours[name] - theirs[name]).abs().max().item() for name in ours) < 1e-4
-    after = json.loads((run / "summary.json").read_text())["after"]
-    assert after == json.loads((alone / "summary.json").read_text())["after"]
 
 
 def test_two_ranks_on_one_pool_train_what_one_process_trains(alone, tmp_path):

@@ -14,7 +14,7 @@ from rl.rollouts.session import session_processes
 @contextmanager
 def one_ray() -> Iterator[Connection]:
     """Ray, started by this process; whoever is given the connection does not end it."""
-    connection = connect(Settings(workers=20, cpus=0.1, object_store_mb=80), workers=20)
+    connection = connect(Settings(workers=20, cpus=0.1, object_store_mb=80), cpus=2.0)
     import ray  # not before: it reads at import how callers prove who they are
 
     try:

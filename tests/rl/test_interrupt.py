@@ -2,17 +2,19 @@
 
 import os
 import signal
+import threading
 
 import pytest
 from transformers import TrainerControl
 
 from rl.failures import RunFailure
 from rl.interrupt import InterruptCallback
+from rl.stop_file import STOP, ask_to_stop, take_stop
 
 
 @pytest.fixture
-def callback():
-    callback = InterruptCallback()
+def callback(tmp_path):
+    callback = InterruptCallback(tmp_path)
     callback.on_train_begin(None, None, TrainerControl())
     yield callback
     callback.restore()
@@ -42,9 +44,9 @@ def test_a_second_signal_stops_at_once(callback):
         os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_signals_are_given_back():
+def test_signals_are_given_back(tmp_path):
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    callback = InterruptCallback()
+    callback = InterruptCallback(tmp_path)
     callback.on_train_begin(None, None, TrainerControl())
     assert signal.getsignal(signal.SIGINT) == callback._note
     callback.on_train_end(None, None, TrainerControl())
@@ -70,3 +72,25 @@ def test_ctrl_c_is_no_preemption(callback):
     assert callback.interrupted
     assert not callback.preempted
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_file_stops_as_a_signal_does_once(callback, number):
+    ask_to_stop(callback.folder, number)
+    assert after_a_step(callback) == (True, True)
+    assert callback.signal == number
+    assert take_stop(callback.folder) is None
+
+
+def test_a_touched_stop_file_is_a_ctrl_c(tmp_path):
+    (tmp_path / STOP).touch()
+    assert take_stop(tmp_path) == signal.SIGINT
+
+
+def test_outside_the_main_thread_there_are_no_signals_to_take(tmp_path):
+    before = signal.getsignal(signal.SIGTERM)
+    callback = InterruptCallback(tmp_path)
+    begin = threading.Thread(target=callback.on_train_begin, args=(None, None, TrainerControl()))
+    begin.start()
+    begin.join()
+    assert signal.getsignal(signal.SIGTERM) == before

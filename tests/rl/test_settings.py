@@ -212,7 +212,8 @@ def test_a_resume_that_changes_the_experiment_is_refused(tmp_path: Path):
         # the recipe states learning_rate, so it too asks for another value than the run's
         "trainer.learning_rate: the run has 0.0001, now 0.001 is asked for",
         "trl: the run has {}, now {'delta': 2.0} is asked for",
-        "A resumed run may change only rollouts.address, rollouts.cpus, rollouts.gpus, rollouts.max_dropped, "
+        "A resumed run may change only distributed.cpus, distributed.gpus, distributed.launcher, distributed.nodes, "
+        "distributed.restarts, rollouts.address, rollouts.cpus, rollouts.gpus, rollouts.max_dropped, "
         "rollouts.object_store_mb, rollouts.resources, rollouts.start_limit, rollouts.time_limit, rollouts.tries, "
         "rollouts.workers, run.grace, tracking.project, tracking.report_to, trainer.max_steps, trainer.save_steps, "
         f"trainer.save_total_limit; `heed train {run}/config.yaml resume={run}` keeps its settings",

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,17 @@ from rl.settings import load_config, parse_config
 
 EVEN_SHARE = f"{__file__}:even_share"
 CTRL_C_IN_STEP = "HEED_TEST_CTRL_C_IN_STEP"
+HOLD_STEP_3 = "HEED_TEST_HOLD_STEP_3"
+"""A file that step 3 waits for."""
 
 
 def even_share(completion_ids: list[list[int]], trainer_state: TrainerState, **columns: Any) -> list[float]:
     """A reward that differs within every group, although a random model follows no constraint.
 
-    The environment may ask for a Ctrl-C in the middle of a step.
+    The environment may ask for a Ctrl-C in the middle of a step, or for one that waits.
     """
+    while trainer_state.global_step == 2 and HOLD_STEP_3 in os.environ and not Path(os.environ[HOLD_STEP_3]).exists():
+        time.sleep(0.05)
     if os.environ.get(CTRL_C_IN_STEP) == str(trainer_state.global_step + 1):
         os.kill(os.getpid(), signal.SIGINT)
     return [sum(token % 2 == 0 for token in ids) / len(ids) for ids in completion_ids]

@@ -53,7 +53,7 @@ class DirectCrew:
 
 @pytest.fixture(autouse=True)
 def no_ray(monkeypatch):
-    monkeypatch.setattr(remote, "connect", lambda settings, workers: Connection(session="", address="", ours=False))
+    monkeypatch.setattr(remote, "connect", lambda settings, cpus: Connection(session="", address="", ours=False))
     monkeypatch.setattr(remote, "RayCrew", DirectCrew)
 
 

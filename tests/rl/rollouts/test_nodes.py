@@ -8,7 +8,7 @@ import pytest
 from rl.config import Rollouts as Settings
 from rl.rollouts.attest import attest, pack
 from rl.rollouts.dispatch import Dispatcher
-from rl.rollouts.pool import LOOPBACK, RayCrew, connect, patience
+from rl.rollouts.pool import RayCrew, connect, patience
 from rl.rollouts.sampler import Sampled
 from rl.types import Unit
 from tests.rl.rollouts.toy import NODE, ToyRecipe, toy_adapter
@@ -36,9 +36,7 @@ def first_mark(marks: Path) -> str:
     return found[0].read_text()
 
 
-def test_a_lost_node_s_units_are_sampled_on_another(tmp_path, monkeypatch):
-    for name, value in LOOPBACK.items():
-        monkeypatch.setenv(name, value)
+def test_a_lost_node_s_units_are_sampled_on_another(tmp_path):
     import ray
     from ray.cluster_utils import Cluster
 
@@ -61,7 +59,7 @@ def test_a_lost_node_s_units_are_sampled_on_another(tmp_path, monkeypatch):
             time_limit=3600.0,
             start_limit=DEADLINE,
         )
-        connection = connect(settings, workers=2)
+        connection = connect(settings, cpus=2.0)
         recipe = ToyRecipe(marks=tmp_path, mischief="hang", positions=(0, 2, 4, 6))
         dispatcher = Dispatcher(RayCrew(recipe, settings, connection), settings, tolerance=1e-4)
         state = toy_adapter(1.0)

@@ -122,7 +122,7 @@ def test_no_cluster_at_the_address_is_told(monkeypatch):
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "init", refuse)
     with pytest.raises(RunFailure, match=r"address=10.0.0.1:6379: no Ray cluster answers there \(nobody home\)"):
-        connect(Settings(workers=1, address="10.0.0.1:6379"), workers=1)
+        connect(Settings(workers=1, address="10.0.0.1:6379"), cpus=1.0)
 
 
 def refuse(**_: Any) -> None:

@@ -75,3 +75,13 @@ def test_a_start_that_fails_leaves_no_process_behind():
         _ = 1 / 0
     child.wait(timeout=60.0)
     assert not psutil.pid_exists(child.pid)
+
+
+def test_a_process_of_the_session_leaves_it_alone(named, tmp_path, monkeypatch):
+    log = tmp_path / SESSION / "logs" / "rank.log"
+    log.parent.mkdir(parents=True)
+    record_session(tmp_path, SESSION)
+    with log.open("w"):  # as a rank that Ray started has
+        assert end_recorded_session(tmp_path) == 0
+    assert named.poll() is None
+    assert end_recorded_session(tmp_path) == 1

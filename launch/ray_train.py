@@ -1,0 +1,229 @@
+"""Ray Train: the ranks of a run placed over a cluster's nodes, and started again when one is lost."""
+
+import os
+import shutil
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from launch.again import load_or_resume
+from launch.environment import prepare_environment
+from launch.told import told_to_the_user
+from rl.config import Config
+from rl.failures import RunFailure
+from rl.rollouts.pool import connect
+from rl.rollouts.session import end_recorded_session, record_session
+from rl.run_folder import next_folder
+from rl.settings import parse_config
+from rl.stop_file import STOP, ask_to_stop
+
+LOOK = 0.2
+"""Seconds between looks at what the first rank printed, and at whether all are done."""
+RANK_LOG = "rank-{}.log"
+"""In the run folder: what a rank printed; the first one's is printed here, too."""
+SCRATCH = "ray-train"
+"""In the run folder, while the ranks run: Ray Train makes sure there that all nodes see the folder."""
+AS_WE_LIKE_IT = {
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # ranks stay where relative paths mean something
+    "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",  # print prints
+}
+"""Read by Ray Train when it starts."""
+
+
+class Mistake(ValueError):
+    """What a rank found that the user can mend."""
+
+
+class Lost(RunFailure):
+    """A rank ended without saying why, or its node did."""
+
+
+def train_on_ray(config: Config) -> Path:
+    """Train with `distributed.processes` ranks on Ray, wherever it has room for them, and return the run folder.
+
+    Raises what `rl.run.train` raises; RunFailure, too, once ranks were lost more than `distributed.restarts` times.
+    """
+    config = _placed(config)
+    folder = config.resume or config.run.folder
+    assert folder is not None
+    end_recorded_session(folder)
+    (folder / STOP).unlink(missing_ok=True)
+    ranks, rollouts = config.distributed, config.rollouts
+    cpus = ranks.processes * ranks.cpus + rollouts.workers * rollouts.cpus
+    connection = connect(rollouts, cpus=cpus)
+    try:
+        with _passing_on(folder, config.run.grace) as received:
+            for restart in range(1, ranks.restarts + 2):
+                if connection.started:
+                    record_session(folder, connection.session)
+                try:
+                    _run_ranks(config, folder)
+                    break
+                except Lost as error:
+                    if restart > ranks.restarts or received:
+                        raise
+                    print(f"{error}\nStarting again: restart {restart} of {ranks.restarts}", flush=True)
+                    config = _again(config, folder)
+    finally:
+        connection.close()
+    if signal.SIGTERM in received and not (folder / "summary.json").exists():
+        raise SystemExit(0)  # saved, and whoever took the machine away did nothing wrong
+    return folder
+
+
+def _placed(config: Config) -> Config:
+    """The config with a folder that every rank knows, from wherever it starts."""
+    if config.resume is not None:
+        return config.model_copy(update={"resume": config.resume.absolute()})
+    folder = (config.run.folder or next_folder(config.run.name)).absolute()
+    return config.model_copy(update={"run": config.run.model_copy(update={"folder": folder})})
+
+
+def _again(config: Config, folder: Path) -> Config:
+    saved = folder / "config.yaml"
+    return load_or_resume(str(saved), [f"run.folder={folder}"]) if saved.exists() else config
+
+
+@contextmanager
+def _passing_on(folder: Path, grace: float) -> Iterator[set[int]]:
+    """Signals to this process stop the ranks, which save; yields those that came. A second one stops at once."""
+    received: set[int] = set()
+
+    def note(number: int, _: object) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.add(number)
+        print("\nFinishing this step, then saving. Press Ctrl-C again to stop at once, without saving.", flush=True)
+        ask_to_stop(folder, number)
+        if number == signal.SIGTERM:
+            signal.signal(signal.SIGALRM, give_up)
+            signal.setitimer(signal.ITIMER_REAL, grace)
+
+    def give_up(number: int, _: object) -> None:
+        raise RunFailure(f"the step was not done and saved within run.grace={grace:g} s of SIGTERM")
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield received
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _run_ranks(config: Config, folder: Path) -> None:
+    """Start all ranks and wait for them. Raises the first rank's mistake, or Lost."""
+    from ray.train import TrainingFailedError
+
+    trainer, outcome = _trainer(config, folder), []
+
+    def fit() -> None:
+        try:
+            trainer.fit()
+        except BaseException as error:  # raised again below, in the thread that can act on it
+            outcome.append(error)
+
+    # Ray's own handler of Ctrl-C, which saves nothing, is set in main threads only.
+    fitting = threading.Thread(target=fit, name="heed-ranks", daemon=True)
+    fitting.start()
+    told = 0
+    while fitting.is_alive():
+        time.sleep(LOOK)
+        told += _print_from(folder / RANK_LOG.format(0), told)
+    shutil.rmtree(folder / SCRATCH, ignore_errors=True)  # another node may still hold a file in it
+    if outcome:
+        raise _cause(outcome[0]) if isinstance(outcome[0], TrainingFailedError) else outcome[0]
+
+
+def _print_from(log: Path, place: int) -> int:
+    """Print what the file holds from there on; return how many bytes that were, whole lines only."""
+    if not log.exists():
+        return 0
+    with log.open("rb") as file:
+        file.seek(place)
+        lines = file.read().rpartition(b"\n")
+    print(lines[0].decode(errors="replace"), end=lines[1].decode(), flush=True)
+    return len(lines[0]) + len(lines[1])
+
+
+def _trainer(config: Config, folder: Path) -> Any:
+    import ray
+
+    os.environ.update(AS_WE_LIKE_IT, RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S=str(config.rollouts.start_limit))
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchConfig, TorchTrainer
+
+    ranks = config.distributed
+    gpus = ranks.gpus or (1.0 if ray.cluster_resources().get("GPU") else 0.0)
+    return TorchTrainer(
+        _rank,
+        train_loop_config={
+            "settings": config.model_dump(mode="json"),
+            "here": str(Path.cwd()),
+            "log": str(folder / RANK_LOG),
+        },
+        torch_config=TorchConfig(backend="nccl" if gpus else "gloo"),
+        scaling_config=ScalingConfig(
+            num_workers=ranks.processes,
+            use_gpu=bool(gpus),
+            resources_per_worker={"CPU": ranks.cpus, **({"GPU": gpus} if gpus else {})},
+            placement_strategy="SPREAD" if ranks.nodes > 1 else "PACK",
+        ),
+        run_config=RunConfig(
+            name=SCRATCH,
+            storage_path=str(folder),
+            failure_config=FailureConfig(max_failures=0, controller_failure_limit=0, max_preemption_failures=0),
+        ),
+    )
+
+
+def _rank(job: dict[str, Any]) -> None:
+    """One rank, in a process that Ray started; Ray Train has said who is who."""
+    os.chdir(job["here"])
+    config = parse_config(job["settings"])
+    prepare_environment(config)
+    with (
+        open(job["log"].format(os.environ["RANK"]), "a", buffering=1) as log,
+        redirect_stdout(log),
+        redirect_stderr(log),
+    ):
+        try:
+            _train(config)
+        except (Mistake, RunFailure):
+            raise  # told by whoever started us
+        except Exception:
+            traceback.print_exc()
+            raise
+
+
+def _train(config: Config) -> None:
+    from rl.run import train
+
+    try:
+        train(config)
+    except SystemExit as ended:
+        if ended.code:
+            raise Mistake(f"a rank ended with exit code {ended.code}") from ended
+    except (OSError, ValueError) as error:
+        if not told_to_the_user(error):
+            raise
+        raise Mistake(str(error)) from error
+
+
+def _cause(error: Exception) -> Exception:
+    """What a rank said, the most telling first; Lost for all that nobody foresaw."""
+    failures: dict[int, Exception] = getattr(error, "worker_failures", {})
+    said = [getattr(failure, "_base_exc", failure) for _, failure in sorted(failures.items())]
+    for kind in (Mistake, RunFailure):
+        for cause in said:
+            if isinstance(cause, kind):
+                return ValueError(str(cause)) if kind is Mistake else cause
+    told = "; ".join(
+        f"rank {rank}: {str(failure).splitlines()[-1].strip()}" for rank, failure in sorted(failures.items())
+    )
+    return Lost(f"ranks were lost: {told or error}")

@@ -1,0 +1,19 @@
+"""The stopwatch of benchmarks that run in this process."""
+
+import time
+from collections.abc import Callable
+
+import torch
+
+
+def seconds_of(run: Callable[[], None]) -> float:
+    """CPU time of this process, which other work on the machine disturbs least; on CUDA the clock's."""
+    if not torch.cuda.is_available():
+        start = time.process_time()
+        run()
+        return time.process_time() - start
+    torch.cuda.synchronize()
+    start = time.perf_counter()
+    run()
+    torch.cuda.synchronize()
+    return time.perf_counter() - start

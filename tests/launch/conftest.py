@@ -1,0 +1,16 @@
+"""What the tests of several ranks share: the same training by one process."""
+
+from pathlib import Path
+
+import pytest
+
+from rl.run import train
+from rl.settings import load_config
+from tests.launch.together import COMMON
+
+
+@pytest.fixture(scope="session")
+def alone(tmp_path_factory) -> Path:
+    """One process with the same global batch."""
+    folder = tmp_path_factory.mktemp("alone") / "run"
+    return train(load_config("tiny", [f"run.folder={folder}", *COMMON, "trainer.per_device_train_batch_size=8"]))
