@@ -1,18 +1,22 @@
 """Gates: how much of each named LoRA adapter every sample of a batch gets.
 
 PEFT adds scaling[name] * B A x for each active adapter. A gate multiplies that scaling, one value a sample, so that the
-gradient reaches whatever made the gates.
+gradient reaches whatever made the gates. Several adapters are computed as one of all their ranks together, with the
+gates between A and B: what that costs grows with the ranks, not with the number of adapters.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
+import torch
 from jaxtyping import Float
 from peft import PeftModel
 from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
-# Axes: B samples in the batch, N adapters.
+# Axes: B samples in the batch, N adapters, T tokens, D inputs and E outputs of a layer.
 
 
 @contextmanager
@@ -20,10 +24,11 @@ def gated(model: PeftModel, names: Sequence[str], gates: Float[Tensor, "B N"]) -
     """Within it, sample b of every forward pass gets the sum over n of gates[b, n] times adapter names[n].
 
     Passes under `model.disable_adapter()` stay those of the base. With gradient checkpointing the backward pass belongs
-    inside too: it runs the layers again. Active adapters and scalings are as before afterwards, also after an error.
+    inside too: it runs the layers again. Layers and active adapters are as before afterwards, also after an error.
 
     Raises ValueError for adapters that the model lacks, for a name given twice, for gates of another shape, for merged
-    adapters, for DoRA and for reentrant gradient checkpointing; and, in the forward pass, for a batch of other than B.
+    adapters, for adapters of embeddings and convolutions, for DoRA, for LoRA biases, for dropouts that differ and for
+    reentrant gradient checkpointing; and, in the forward pass, for a batch of other than B.
     """
     _check_names(model, names)
     if gates.ndim != 2 or gates.shape[1] != len(names):
@@ -31,11 +36,11 @@ def gated(model: PeftModel, names: Sequence[str], gates: Float[Tensor, "B N"]) -
     _refuse_reentrant_checkpointing(model)
     layers = _lora_layers(model)
     for module, layer in layers:
-        _check_layer(module, layer)
+        _check_layer(module, layer, names)
     with ExitStack() as undo:
         undo.enter_context(_active(model, names))
         for _, layer in layers:
-            undo.enter_context(_scaled(layer, names, gates))
+            undo.enter_context(_mixing(layer, names, gates))
         yield
 
 
@@ -52,13 +57,20 @@ def _check_names(model: PeftModel, names: Sequence[str]) -> None:
         raise ValueError(f"adapters {list(names)}: gates need at least one, and each once")
 
 
-def _check_layer(module: str, layer: LoraLayer) -> None:
+def _check_layer(module: str, layer: LoraLayer, names: Sequence[str]) -> None:
     if getattr(layer, "merged", False):
         raise ValueError(f"{module} has merged adapters, which no gate reaches: call unmerge_adapter() first")
     if layer.lora_variant:
         raise ValueError(
             f"{module} is a LoRA variant (such as DoRA), whose output is not linear in a gate: use plain LoRA"
         )
+    if layer.lora_embedding_A or not all(isinstance(one, nn.Linear) for one in layer.lora_A.values()):
+        raise ValueError(f"{module} is no linear layer, and gates mix those alone: leave it out of target_modules")
+    if any(layer.lora_bias.values()):
+        raise ValueError(f"{module} has adapters with a bias, which gates leave out: set lora_bias=False")
+    dropouts = {getattr(layer.lora_dropout[name], "p", 0.0) for name in _here(layer, names)}
+    if len(dropouts) > 1:
+        raise ValueError(f"{module} has adapters with dropouts {sorted(dropouts)}, which share their input: set one")
 
 
 def _refuse_reentrant_checkpointing(model: nn.Module) -> None:
@@ -90,35 +102,62 @@ def _active(model: PeftModel, names: Sequence[str]) -> Iterator[None]:
 
 
 @contextmanager
-def _scaled(layer: LoraLayer, names: Sequence[str], gates: Float[Tensor, "B N"]) -> Iterator[None]:
-    """One layer's scalings times the gates; a layer that an adapter does not target has no scaling of that name."""
-    before = dict(layer.scaling)
-    for index, name in enumerate(names):
-        if name in before:
-            layer.scaling[name] = _like_weights(layer, name, before[name] * gates[:, index]).view(-1, 1, 1)
-    assert isinstance(layer, nn.Module)  # LoraLayer is a mixin
-    check = layer.register_forward_pre_hook(_batch_check(gates.shape[0]))
+def _mixing(layer: LoraLayer, names: Sequence[str], gates: Float[Tensor, "B N"]) -> Iterator[None]:
+    """One layer's forward pass with the gates; one that none of the adapters targets stays as it is."""
+    here = _here(layer, names)
+    if not here:
+        yield
+        return
+    module, plain = _linear(layer), layer.__dict__.get("forward")
+    own = gates[:, [names.index(name) for name in here]]
+    module.forward = _gated_forward(layer, here, own, module.forward)
     try:
         yield
     finally:
-        check.remove()
-        layer.scaling.clear()
-        layer.scaling.update(before)
+        del module.forward
+        if plain is not None:  # somebody else's, such as accelerate's
+            module.forward = plain
 
 
-def _like_weights(layer: LoraLayer, name: str, scaling_B: Tensor) -> Tensor:
-    weight = layer.lora_B[name].weight
-    assert isinstance(weight, Tensor)
-    return scaling_B.to(device=weight.device, dtype=weight.dtype)
+def _here(layer: LoraLayer, names: Sequence[str]) -> list[str]:
+    return [name for name in names if name in layer.lora_A]
 
 
-def _batch_check(samples: int):
-    def check(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+def _linear(layer: LoraLayer) -> Any:
+    """The layer as a module, which its mixin's type does not say."""
+    return layer
+
+
+def _weights(side: Any, names: Sequence[str]) -> list[Tensor]:
+    return [side[name].weight for name in names]
+
+
+def _gated_forward(layer: LoraLayer, names: Sequence[str], gates: Float[Tensor, "B N"], plain: Callable) -> Callable:
+    def forward(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         # Any other shape would broadcast silently.
-        shape = tuple(inputs[0].shape)
-        if len(shape) != 3 or shape[0] != samples:
+        if x.ndim != 3 or x.shape[0] != gates.shape[0]:
             raise ValueError(
-                f"a layer got inputs of shape {shape}; gates of {samples} samples need ({samples}, tokens, width)"
+                f"a layer got inputs of shape {tuple(x.shape)}; gates of {gates.shape[0]} samples need "
+                f"({gates.shape[0]}, tokens, width)"
             )
+        if layer.disable_adapters:
+            return plain(x, *args, **kwargs)
+        result = _linear(layer).base_layer(x, *args, **kwargs)
+        return (result + _mixture(layer, names, gates, x)).to(result.dtype)
 
-    return check
+    return forward
+
+
+def _mixture(
+    layer: LoraLayer, names: Sequence[str], gates: Float[Tensor, "B N"], x: Float[Tensor, "B T D"]
+) -> Float[Tensor, "B T E"]:
+    """The sum over n of gates[b, n] * scaling[n] * B_n A_n x, in one pair of products."""
+    weights_A, weights_B = (_weights(side, names) for side in (layer.lora_A, layer.lora_B))
+    scaled = gates * gates.new_tensor([layer.scaling[name] for name in names])
+    scaled = scaled.to(device=x.device, dtype=weights_A[0].dtype)
+    x = layer.lora_dropout[names[0]](layer._cast_input_dtype(x, weights_A[0].dtype))
+    if len(names) == 1:  # PEFT's own order of operations, so that its bits are the same
+        return linear(linear(x, weights_A[0]), weights_B[0]) * scaled[:, :, None]
+    ranks = torch.tensor([weight.shape[0] for weight in weights_A], device=x.device)
+    columns = scaled.repeat_interleave(ranks, dim=1, output_size=sum(weight.shape[0] for weight in weights_A))
+    return linear(linear(x, torch.cat(weights_A)) * columns[:, None], torch.cat(weights_B, dim=1))

@@ -147,3 +147,16 @@ def test_merged_adapters_and_dora_are_refused(policy: PeftModel) -> None:
     dora = get_peft_model(load_model("tiny", dtype=torch.float32), adapter(use_dora=True))
     with pytest.raises(ValueError, match="DoRA"), gated(dora, ["default"], torch.ones(1, 1)):
         pass
+
+
+def test_what_gates_cannot_mix_is_refused(policy: PeftModel) -> None:
+    policy.add_adapter("wet", LoraConfig(r=2, target_modules="all-linear", lora_dropout=0.5))
+    with pytest.raises(ValueError, match=r"dropouts \[0.0, 0.5\]"), gated(policy, ["default", "wet"], torch.ones(3, 2)):
+        pass
+    biased = LoraConfig(r=2, target_modules="all-linear", lora_bias=True, init_lora_weights=False)
+    policy.add_adapter("biased", biased)
+    with pytest.raises(ValueError, match="lora_bias=False"), gated(policy, ["biased"], torch.ones(3, 1)):
+        pass
+    words = get_peft_model(load_model("tiny", dtype=torch.float32), LoraConfig(r=2, target_modules=["embed_tokens"]))
+    with pytest.raises(ValueError, match="no linear layer"), gated(words, ["default"], torch.ones(3, 1)):
+        pass
