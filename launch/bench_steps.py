@@ -148,6 +148,7 @@ def _row(
         ("waiting_seconds", "sync/wait_seconds"),
         ("sampling_seconds", "sync/sampling_seconds"),
         ("publish_seconds", "sync/publish_seconds"),
+        ("handover_seconds", "sync/handover_seconds"),
         ("adapter_bytes", "sync/bytes"),
         ("lag", "sync/staleness_mean"),
     ):

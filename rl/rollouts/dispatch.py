@@ -43,6 +43,8 @@ class _Slot:
     failures: int = 0
     """Since it last finished something."""
     idle_since: float = 0.0
+    handed_out: float = 0.0
+    """When it was given its unit."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -51,6 +53,8 @@ class Figures:
 
     gap: float = 0.0
     idle_seconds: float = 0.0
+    handover_seconds: float = 0.0
+    """The longest that a unit's worker needed beside sampling: to get it, and the adapter with a new version."""
     reissued: int = 0
     restarted: int = 0
 
@@ -182,7 +186,7 @@ class Dispatcher:
                 unit = self._state.queue.popleft()
                 now = self.clock()
                 self.figures.idle_seconds += now - slot.idle_since
-                slot.unit, slot.deadline = unit, now + self.settings.time_limit
+                slot.unit, slot.handed_out, slot.deadline = unit, now, now + self.settings.time_limit
                 slot.job = self.crew.sample(slot.worker, unit, self._state.published[unit.version].parcel)
 
     def _finish(self, slot: _Slot) -> None:
@@ -191,6 +195,8 @@ class Dispatcher:
             self._failed(slot, result.cause, replace=result.fatal or slot.unit is None)
             return
         if slot.unit is not None and result is not None:
+            beside = self.clock() - slot.handed_out - result.seconds
+            self.figures.handover_seconds = max(self.figures.handover_seconds, beside)
             self._keep(slot.name, slot.unit, result)
         slot.unit, slot.job, slot.failures, slot.idle_since = None, None, 0, self.clock()
 

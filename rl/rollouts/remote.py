@@ -63,6 +63,7 @@ class ByWorkers:
         return {
             "sync/probe_gap": figures.gap,
             "sync/worker_idle_seconds": figures.idle_seconds,
+            "sync/handover_seconds": figures.handover_seconds,
             "sync/reissued_units": float(figures.reissued),
             "sync/restarted_workers": float(figures.restarted),
         }

@@ -215,3 +215,22 @@ def test_a_gap_within_the_tolerance_is_reported():
     assert dispatcher.read_figures().gap == pytest.approx(5e-5)
     assert dispatcher.read_figures().gap == 0.0
     dispatcher.close()
+
+
+class SlowCrew(FakeCrew):
+    """Whatever a unit comes to takes 3 s, of which the reply says that 0.1 were sampling."""
+
+    def result(self, job: Job) -> Any:
+        self.now += 3.0 if isinstance(job.comes_to, Reply) else 0.0
+        return job.comes_to
+
+
+def test_what_handing_over_took_is_told_once():
+    crew = SlowCrew()
+    dispatcher = Dispatcher(crew, Settings(workers=1), tolerance=1e-4, clock=lambda: crew.now)
+    dispatcher.publish(b"", attested(0))
+    dispatcher.submit([make_unit(0)])
+    dispatcher.collect([make_unit(0)])
+    assert dispatcher.read_figures().handover_seconds == pytest.approx(2.9)
+    assert dispatcher.read_figures().handover_seconds == 0.0
+    dispatcher.close()

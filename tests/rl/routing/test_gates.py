@@ -149,6 +149,7 @@ def test_merged_adapters_and_dora_are_refused(policy: PeftModel) -> None:
         pass
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of PEFT, about merging such adapters
 def test_what_gates_cannot_mix_is_refused(policy: PeftModel) -> None:
     policy.add_adapter("wet", LoraConfig(r=2, target_modules="all-linear", lora_dropout=0.5))
     with pytest.raises(ValueError, match=r"dropouts \[0.0, 0.5\]"), gated(policy, ["default", "wet"], torch.ones(3, 2)):
