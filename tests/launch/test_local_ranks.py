@@ -3,6 +3,7 @@
 import signal
 import sqlite3
 import sys
+from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
@@ -10,8 +11,9 @@ from safetensors.torch import load_file
 from launch.local_ranks import must_start_ranks, start_ranks
 from rl.config import Distributed
 from rl.run import train
-from rl.settings import load_config
+from rl.settings import load_config, resolved_yaml
 from tests.launch.together import COMMON, STEPS, assert_equal_trainings, heed, run_together
+from tests.rl.preferring import preferring_config, write_pairs
 from tests.rl.training import CTRL_C_IN_STEP
 
 
@@ -80,10 +82,29 @@ def test_routed_ranks_train_what_one_process_trains(tmp_path):
     whole = [f"run.folder={tmp_path / 'alone'}", *COMMON, *routing, "trainer.per_device_train_batch_size=8"]
     train(load_config("tiny", whole))
     run_together(tmp_path / "run", *routing)
+    assert_equal_bundles(tmp_path / "run", tmp_path / "alone")
+
+
+@pytest.mark.slow
+def test_routed_ranks_prefer_what_one_process_prefers(tmp_path):
+    pairs = write_pairs(tmp_path)
+    routing = {"adapters": ["left", "right"], "router": "kmeans", "fit_steps": 20}
+    # six pairs, two a step
+    steps = {"gradient_accumulation_steps": 1, "per_device_train_batch_size": 2}
+    train(preferring_config(pairs, routing=routing, trainer=steps, run={"folder": str(tmp_path / "alone")}))
+    each = {**steps, "per_device_train_batch_size": 1}
+    shared = preferring_config(
+        pairs, routing=routing, trainer=each, distributed={"processes": 2}, run={"folder": str(tmp_path / "run")}
+    )
+    (tmp_path / "shared.yaml").write_text(resolved_yaml(shared))
+    heed(str(tmp_path / "shared.yaml"))
+    assert_equal_bundles(tmp_path / "run", tmp_path / "alone")
+
+
+def assert_equal_bundles(run: Path, alone: Path) -> None:
     for name in ("left", "right"):
         ours, theirs = (
-            load_file(tmp_path / run / "bundle" / "adapters" / name / "adapter_model.safetensors")
-            for run in ("run", "alone")
+            load_file(one / "bundle" / "adapters" / name / "adapter_model.safetensors") for one in (run, alone)
         )
         assert any(tensor.any() for key, tensor in ours.items() if "lora_B" in key), f"{name} answered nothing"
         assert max((ours[key] - theirs[key]).abs().max().item() for key in ours) < 1e-4
