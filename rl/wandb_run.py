@@ -11,9 +11,11 @@ from rich.console import Console
 from transformers import TrainerCallback
 from transformers.integrations.integration_utils import rewrite_logs
 
+from attention_probes.heads import HeadRoles
 from rl.atomic import write_json
 from rl.background import Background
 from rl.config import Config
+from rl.head_map import head_map_html
 from rl.heat_map import credit_html
 from rl.journal import read_journal
 from rl.wandb_mode import wandb_mode
@@ -90,6 +92,8 @@ class WandbCallback(TrainerCallback):
         )
         self._run.define_metric(STEP)
         self._run.define_metric("*", step_metric=STEP, step_sync=True)
+        if self.config.probe.roles is not None:
+            self._run.log({"head_roles": wandb.Html(head_map_html(HeadRoles.load(self.config.probe.roles)))})
 
     def _environment(self) -> dict[str, Any]:
         path = self.folder / "environment.json"

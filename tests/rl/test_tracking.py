@@ -7,8 +7,10 @@ import pytest
 import wandb
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
+from attention_probes.heads import HeadRoles
 from rl import wandb_run
 from rl.config import Config, Tracking
+from rl.config.credit import Probe
 from rl.journal import Journal, read_journal
 from rl.tracking import MetricsCallback, start_trackers, trainers_own_trackers
 from rl.wandb_run import WandbCallback, run_id, verdict_words
@@ -39,7 +41,9 @@ def record(step: int) -> dict[str, Any]:
 
 def watch(folder: Path, *, steps: range, told: list[str], adapter: Path | None = None) -> None:
     """What a trainer and the end of a run call."""
-    callback = WandbCallback(Config(tracking=Tracking(project="trial")), folder, warn=told.append)
+    HeadRoles(local_heads=((1, 0),), global_heads=((2, 3),)).save(folder / "roles.json")
+    config = Config(tracking=Tracking(project="trial"), probe=Probe(roles=folder / "roles.json"))
+    callback = WandbCallback(config, folder, warn=told.append)
     callback.spans = lambda ids: [(0, 2), (2, 4)]
     state = TrainerState(global_step=steps.start - 1)
     callback.on_train_begin(None, state, None)
@@ -107,6 +111,9 @@ def test_an_offline_run_is_read_back_and_a_resume_continues_it(tmp_path, monkeyp
     assert {"train/credit/gini"} <= logged[0].keys()
     tables = [line for run in (first, second) for line in run.history if "rollouts" in line or "rollouts/_type" in line]
     assert len(tables) == 2
+    maps = list(tmp_path.rglob("head_roles*.html"))
+    assert all("layer 2, head 3: global" in path.read_text() for path in maps)
+    assert len(maps) == 2, "each start shows the map"
     assert second.artifacts[f"adapter-{second.run_id}"].keys() == {"adapter_config.json"}
     (heat,) = (
         file for path, file in second.artifacts[f"run-{second.run_id}-rollouts"].items() if path.endswith("html")
