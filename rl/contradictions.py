@@ -193,6 +193,8 @@ def _distributed(distributed: Distributed) -> Iterator[str]:
         )
     if distributed.restarts and not distributed.on_ray:
         yield f"distributed.restarts={distributed.restarts} is Ray's to do; set launcher=ray, or restarts=0"
+    if distributed.gpus is not None and not distributed.on_ray:
+        yield f"distributed.gpus={distributed.gpus} is what Ray reserves for a rank; set launcher=ray, or gpus=null"
 
 
 def _alone(config: Config) -> Iterator[str]:

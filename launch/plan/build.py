@@ -97,9 +97,10 @@ def chosen_dtype(config: Config, device: Device) -> str:
 
 
 def memory_budget(config: Config, device: Device) -> int:
-    """Bytes for one process: a GPU belongs to one rank, a machine's memory to all that run on it."""
-    per_node = config.distributed.processes // config.distributed.nodes
-    return int(HEADROOM * device.memory / (1 if device.is_gpu else per_node))
+    """Bytes for one process: a rank has its share of a GPU, and shares a machine's memory with all that run on it."""
+    ranks = config.distributed
+    share = (ranks.gpus or 1.0) if device.is_gpu else ranks.nodes / ranks.processes
+    return int(HEADROOM * device.memory * share)
 
 
 def shape_mistakes(config: Config, shape: Shape, lengths: PromptLengths) -> Iterator[str]:

@@ -145,6 +145,20 @@ def test_one_generation_cannot_be_compared():
             {"evaluation": {"every": 5}, "data": {"held_out": 0}},
             "evaluation.every=5 has nothing to score with data.held_out=0; set data.held_out, or every=0",
         ),
+        (
+            {"distributed": {"processes": 4, "nodes": 2, "launcher": "local"}},
+            "distributed.launcher=local starts ranks on one machine, but distributed.nodes=2; set launcher=ray, or run "
+            "`torchrun --nnodes=2 --nproc-per-node=2 --rdzv-backend=c10d --rdzv-endpoint=HOST:29500 -m launch.cli train "
+            "RECIPE` with launcher=null on every node",
+        ),
+        (
+            {"distributed": {"processes": 2, "restarts": 1}},
+            "distributed.restarts=1 is Ray's to do; set launcher=ray, or restarts=0",
+        ),
+        (
+            {"distributed": {"processes": 2, "gpus": 0.75}},
+            "distributed.gpus=0.75 is what Ray reserves for a rank; set launcher=ray, or gpus=null",
+        ),
     ],
 )
 def test_contradictions_name_both_keys_and_the_fix(sections: dict[str, object], sentence: str):

@@ -42,6 +42,15 @@ def parts(config: Config, phase: str, **changes) -> dict[str, int]:
     return {found.name: found.parts for found in phases(config, setting(**changes))}[phase]
 
 
+def test_a_rank_has_its_share_of_a_gpu_or_of_the_machine():
+    def budget(device: Device, **distributed) -> float:
+        return make_plan(tiny_config(distributed=distributed), device).budget / GIB
+
+    assert budget(GPU) == pytest.approx(72.0)
+    assert budget(GPU, processes=2, launcher="ray", gpus=0.6) == pytest.approx(43.2)
+    assert budget(CPU, processes=4, nodes=2) == pytest.approx(3.6)
+
+
 def test_every_batch_size_by_hand():
     config = tiny_config(
         trainer={
