@@ -148,8 +148,8 @@ def test_one_generation_cannot_be_compared():
         (
             {"distributed": {"processes": 4, "nodes": 2, "launcher": "local"}},
             "distributed.launcher=local starts ranks on one machine, but distributed.nodes=2; set launcher=ray, or run "
-            "`torchrun --nnodes=2 --nproc-per-node=2 --rdzv-backend=c10d --rdzv-endpoint=HOST:29500 -m launch.cli train "
-            "RECIPE` with launcher=null on every node",
+            "`torchrun --nnodes=2 --nproc-per-node=2 --rdzv-backend=c10d --rdzv-endpoint=HOST:29500 -m launch.cli "
+            "train RECIPE` with launcher=null on every node",
         ),
         (
             {"distributed": {"processes": 2, "restarts": 1}},
