@@ -5,21 +5,18 @@ import shutil
 import signal
 import threading
 import time
-import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from launch.again import load_or_resume
-from launch.environment import prepare_environment
-from launch.told import told_to_the_user
+from launch.ray_rank import Lost, cause_of, train_rank
 from rl.config import Config
 from rl.failures import RunFailure
 from rl.rollouts.pool import connect
 from rl.rollouts.session import end_recorded_session, record_session
 from rl.run_folder import next_folder
-from rl.settings import parse_config
 from rl.stop_file import STOP, ask_to_stop
 
 LOOK = 0.2
@@ -33,14 +30,6 @@ AS_WE_LIKE_IT = {
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",  # print prints
 }
 """Read by Ray Train when it starts."""
-
-
-class Mistake(ValueError):
-    """What a rank found that the user can mend."""
-
-
-class Lost(RunFailure):
-    """A rank ended without saying why, or its node did."""
 
 
 def train_on_ray(config: Config) -> Path:
@@ -121,6 +110,8 @@ def _run_ranks(config: Config, folder: Path) -> None:
     from ray.train import TrainingFailedError
 
     trainer, outcome = _trainer(config, folder), []
+    log = folder / RANK_LOG.format(0)
+    told = log.stat().st_size if log.exists() else 0  # by an earlier start
 
     def fit() -> None:
         try:
@@ -131,13 +122,12 @@ def _run_ranks(config: Config, folder: Path) -> None:
     # Ray's own handler of Ctrl-C, which saves nothing, is set in main threads only.
     fitting = threading.Thread(target=fit, name="heed-ranks", daemon=True)
     fitting.start()
-    told = 0
     while fitting.is_alive():
         time.sleep(LOOK)
-        told += _print_from(folder / RANK_LOG.format(0), told)
+        told += _print_from(log, told)
     shutil.rmtree(folder / SCRATCH, ignore_errors=True)  # another node may still hold a file in it
     if outcome:
-        raise _cause(outcome[0]) if isinstance(outcome[0], TrainingFailedError) else outcome[0]
+        raise cause_of(outcome[0]) if isinstance(outcome[0], TrainingFailedError) else outcome[0]
 
 
 def _print_from(log: Path, place: int) -> int:
@@ -161,7 +151,7 @@ def _trainer(config: Config, folder: Path) -> Any:
     ranks = config.distributed
     gpus = ranks.gpus or (1.0 if ray.cluster_resources().get("GPU") else 0.0)
     return TorchTrainer(
-        _rank,
+        train_rank,
         train_loop_config={
             "settings": config.model_dump(mode="json"),
             "here": str(Path.cwd()),
@@ -180,50 +170,3 @@ def _trainer(config: Config, folder: Path) -> Any:
             failure_config=FailureConfig(max_failures=0, controller_failure_limit=0, max_preemption_failures=0),
         ),
     )
-
-
-def _rank(job: dict[str, Any]) -> None:
-    """One rank, in a process that Ray started; Ray Train has said who is who."""
-    os.chdir(job["here"])
-    config = parse_config(job["settings"])
-    prepare_environment(config)
-    with (
-        open(job["log"].format(os.environ["RANK"]), "a", buffering=1) as log,
-        redirect_stdout(log),
-        redirect_stderr(log),
-    ):
-        try:
-            _train(config)
-        except (Mistake, RunFailure):
-            raise  # told by whoever started us
-        except Exception:
-            traceback.print_exc()
-            raise
-
-
-def _train(config: Config) -> None:
-    from rl.run import train
-
-    try:
-        train(config)
-    except SystemExit as ended:
-        if ended.code:
-            raise Mistake(f"a rank ended with exit code {ended.code}") from ended
-    except (OSError, ValueError) as error:
-        if not told_to_the_user(error):
-            raise
-        raise Mistake(str(error)) from error
-
-
-def _cause(error: Exception) -> Exception:
-    """What a rank said, the most telling first; Lost for all that nobody foresaw."""
-    failures: dict[int, Exception] = getattr(error, "worker_failures", {})
-    said = [getattr(failure, "_base_exc", failure) for _, failure in sorted(failures.items())]
-    for kind in (Mistake, RunFailure):
-        for cause in said:
-            if isinstance(cause, kind):
-                return ValueError(str(cause)) if kind is Mistake else cause
-    told = "; ".join(
-        f"rank {rank}: {str(failure).splitlines()[-1].strip()}" for rank, failure in sorted(failures.items())
-    )
-    return Lost(f"ranks were lost: {told or error}")

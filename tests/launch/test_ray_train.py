@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from launch.ray_train import Lost, Mistake, _cause
+from launch.ray_rank import Lost, Mistake, cause_of
 from rl.failures import RunFailure
 from rl.rollouts.pool import patience
 from rl.rollouts.session import FILE, session_processes
@@ -35,7 +35,7 @@ class Failed(Exception):
 
 
 def failed(*failures: Exception) -> Exception:
-    return _cause(Failed(*(failure if isinstance(failure, Lost) else Told(failure) for failure in failures)))
+    return cause_of(Failed(*(failure if isinstance(failure, Lost) else Told(failure) for failure in failures)))
 
 
 def test_the_rank_that_knows_why_is_heard():
