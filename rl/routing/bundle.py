@@ -19,12 +19,11 @@ from rl.config import Config, Lora
 from rl.config.routing import Routing
 from rl.lora import lora_config
 from rl.routing.files import load_router, save_router
+from rl.routing.mix import MIX, mixed
 from rl.routing.route import Route, add_adapters
 from rl.settings import resolved_yaml
 
 SCHEMA = 1
-MIX = "mix"
-"""The adapter that mixes all by their mean gates, for engines that know no routing."""
 DESCRIPTION = "routing.json"
 
 
@@ -42,11 +41,10 @@ def save_bundle(
     with whole_folder(final) as temporary:
         for name in route.names:
             save_one(policy, name, temporary / "adapters" / name)
-        policy.add_weighted_adapter(list(route.names), mean, MIX, combination_type="cat")
-        save_one(policy, MIX, temporary / "adapters" / MIX)
-        policy.delete_adapter(MIX)
-        save_router(policy, temporary)
         shares = dict(zip(route.names, mean, strict=True))
+        with mixed(policy, shares):
+            save_one(policy, MIX, temporary / "adapters" / MIX)
+        save_router(policy, temporary)
         write_json(temporary / DESCRIPTION, describe(temporary, config, shares, trained_on))
         write_text(temporary / "README.md", card)
     return final

@@ -17,8 +17,9 @@ from rl.export import export_run
 from rl.lora import lora_config
 from rl.models import load_model, load_tokenizer, model_path
 from rl.routing.ask import route_command
-from rl.routing.bundle import MIX, bundle_of, load_routed, read_description, save_bundle, start_from_bundle, take_out
+from rl.routing.bundle import bundle_of, load_routed, read_description, save_bundle, start_from_bundle, take_out
 from rl.routing.merge import merge_one
+from rl.routing.mix import MIX
 from rl.routing.route import add_adapters
 from rl.run import train
 from rl.settings import load_run_config
