@@ -2,22 +2,20 @@
 
 import os
 import shutil
-import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from launch.again import load_or_resume
 from launch.ray_rank import Lost, cause_of, train_rank
 from rl.config import Config
-from rl.failures import RunFailure
 from rl.rollouts.pool import connect
 from rl.rollouts.session import end_recorded_session, record_session
 from rl.run_folder import next_folder
 from rl.stop_file import STOP, ask_to_stop
+from rl.stopping import Stopping
 
 LOOK = 0.2
 """Seconds between looks at what the first rank printed, and at whether all are done."""
@@ -45,22 +43,24 @@ def train_on_ray(config: Config) -> Path:
     ranks, rollouts = config.distributed, config.rollouts
     cpus = ranks.processes * ranks.cpus + rollouts.workers * rollouts.cpus
     connection = connect(rollouts, cpus=cpus)
+    stopping = Stopping(config.run.grace, pass_on=partial(ask_to_stop, folder))
     try:
-        with _passing_on(folder, config.run.grace) as received:
-            for restart in range(1, ranks.restarts + 2):
-                if connection.started:
-                    record_session(folder, connection.session)
-                try:
-                    _run_ranks(config, folder)
-                    break
-                except Lost as error:
-                    if restart > ranks.restarts or received:
-                        raise
-                    print(f"{error}\nStarting again: restart {restart} of {ranks.restarts}", flush=True)
-                    config = _again(config, folder)
+        stopping.take()
+        for restart in range(1, ranks.restarts + 2):
+            if connection.started:
+                record_session(folder, connection.session)
+            try:
+                _run_ranks(config, folder)
+                break
+            except Lost as error:
+                if restart > ranks.restarts or stopping.interrupted:
+                    raise
+                print(f"{error}\nStarting again: restart {restart} of {ranks.restarts}", flush=True)
+                config = _again(config, folder)
     finally:
+        stopping.restore()
         connection.close()
-    if signal.SIGTERM in received and not (folder / "summary.json").exists():
+    if stopping.preempted and not (folder / "summary.json").exists():
         raise SystemExit(0)  # saved, and whoever took the machine away did nothing wrong
     return folder
 
@@ -76,33 +76,6 @@ def _placed(config: Config) -> Config:
 def _again(config: Config, folder: Path) -> Config:
     saved = folder / "config.yaml"
     return load_or_resume(str(saved), [f"run.folder={folder}"]) if saved.exists() else config
-
-
-@contextmanager
-def _passing_on(folder: Path, grace: float) -> Iterator[set[int]]:
-    """Signals to this process stop the ranks, which save; yields those that came. A second one stops at once."""
-    received: set[int] = set()
-
-    def note(number: int, _: object) -> None:
-        if received:
-            raise KeyboardInterrupt
-        received.add(number)
-        print("\nFinishing this step, then saving. Press Ctrl-C again to stop at once, without saving.", flush=True)
-        ask_to_stop(folder, number)
-        if number == signal.SIGTERM:
-            signal.signal(signal.SIGALRM, give_up)
-            signal.setitimer(signal.ITIMER_REAL, grace)
-
-    def give_up(number: int, _: object) -> None:
-        raise RunFailure(f"the step was not done and saved within run.grace={grace:g} s of SIGTERM")
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield received
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _run_ranks(config: Config, folder: Path) -> None:
