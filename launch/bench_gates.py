@@ -46,14 +46,13 @@ def _policy(config: LlamaConfig, adapters: int, rank: int) -> PeftModel:
     assert isinstance(policy, PeftModel)
     for number in range(1, adapters):
         policy.add_adapter(str(number), lora)
-    for name, weight in policy.named_parameters():
-        weight.requires_grad_("lora_" in name)
+    tuner: Any = policy.base_model
+    tuner.set_adapter(list(policy.peft_config))  # all of them trained
     return policy
 
 
 def _pass(model: PeftModel, ids: torch.Tensor, gates: torch.Tensor | None) -> None:
-    names = [str(number) for number in range(len(model.peft_config))]
-    with nullcontext() if gates is None else gated(model, names, gates):
+    with nullcontext() if gates is None else gated(model, list(model.peft_config), gates):
         model(input_ids=ids, labels=ids, use_cache=False).loss.backward()
     model.zero_grad(set_to_none=True)
 

@@ -34,14 +34,13 @@ def save_bundle(
 
     `gates` (P, N) are those of the training prompts: their mean makes the mix, exact to the rounding of its weights.
     """
-    final, mean = folder / "bundle", [round(value, 6) for value in gates.mean(dim=0).tolist()]
-    policy = route.policy
+    final, policy = folder / "bundle", route.policy
+    shares = {name: round(value, 6) for name, value in zip(route.names, gates.mean(dim=0).tolist(), strict=True)}
     for settings in policy.peft_config.values():
         settings.base_model_name_or_path = config.model.name
     with whole_folder(final) as temporary:
         for name in route.names:
             save_one(policy, name, temporary / "adapters" / name)
-        shares = dict(zip(route.names, mean, strict=True))
         with mixed(policy, shares):
             save_one(policy, MIX, temporary / "adapters" / MIX)
         save_router(policy, temporary)

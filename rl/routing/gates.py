@@ -102,62 +102,60 @@ def _active(model: PeftModel, names: Sequence[str]) -> Iterator[None]:
 
 
 @contextmanager
-def _mixing(layer: LoraLayer, names: Sequence[str], gates: Float[Tensor, "B N"]) -> Iterator[None]:
+def _mixing(layer: Any, names: Sequence[str], gates: Float[Tensor, "B N"]) -> Iterator[None]:
     """One layer's forward pass with the gates; one that none of the adapters targets stays as it is."""
     here = _here(layer, names)
     if not here:
         yield
         return
-    module, plain = _linear(layer), layer.__dict__.get("forward")
-    own = gates[:, [names.index(name) for name in here]]
-    module.forward = _gated_forward(layer, here, own, module.forward)
+    plain = layer.__dict__.get("forward")
+    layer.forward = _gated_forward(layer, here, gates[:, [names.index(name) for name in here]], layer.forward)
     try:
         yield
     finally:
-        del module.forward
+        del layer.forward
         if plain is not None:  # somebody else's, such as accelerate's
-            module.forward = plain
+            layer.forward = plain
 
 
 def _here(layer: LoraLayer, names: Sequence[str]) -> list[str]:
     return [name for name in names if name in layer.lora_A]
 
 
-def _linear(layer: LoraLayer) -> Any:
-    """The layer as a module, which its mixin's type does not say."""
-    return layer
+def _gated_forward(layer: Any, names: Sequence[str], gates: Float[Tensor, "B N"], plain: Callable) -> Callable:
+    samples, columns = gates.shape[0], _columns(layer, names, gates)
 
-
-def _weights(side: Any, names: Sequence[str]) -> list[Tensor]:
-    return [side[name].weight for name in names]
-
-
-def _gated_forward(layer: LoraLayer, names: Sequence[str], gates: Float[Tensor, "B N"], plain: Callable) -> Callable:
     def forward(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         # Any other shape would broadcast silently.
-        if x.ndim != 3 or x.shape[0] != gates.shape[0]:
+        if x.ndim != 3 or x.shape[0] != samples:
             raise ValueError(
-                f"a layer got inputs of shape {tuple(x.shape)}; gates of {gates.shape[0]} samples need "
-                f"({gates.shape[0]}, tokens, width)"
+                f"a layer got inputs of shape {tuple(x.shape)}; gates of {samples} samples need "
+                f"({samples}, tokens, width)"
             )
         if layer.disable_adapters:
             return plain(x, *args, **kwargs)
-        result = _linear(layer).base_layer(x, *args, **kwargs)
-        return (result + _mixture(layer, names, gates, x)).to(result.dtype)
+        result = layer.base_layer(x, *args, **kwargs)
+        return (result + _mixture(layer, names, columns, x)).to(result.dtype)
 
     return forward
 
 
+def _columns(layer: Any, names: Sequence[str], gates: Float[Tensor, "B N"]) -> Float[Tensor, "B 1 R"]:
+    """gates[b, n] * scaling[n], once for each of adapter n's ranks, R in all; of one adapter it is the same for all."""
+    weights = [layer.lora_A[name].weight for name in names]
+    scaled = torch.stack([layer.scaling[name] * gates[:, index] for index, name in enumerate(names)], dim=1)
+    if len(names) > 1:
+        ranks = [weight.shape[0] for weight in weights]
+        scaled = scaled[:, [index for index, rank in enumerate(ranks) for _ in range(rank)]]
+    return scaled.to(device=weights[0].device, dtype=weights[0].dtype)[:, None]
+
+
 def _mixture(
-    layer: LoraLayer, names: Sequence[str], gates: Float[Tensor, "B N"], x: Float[Tensor, "B T D"]
+    layer: Any, names: Sequence[str], columns: Float[Tensor, "B 1 R"], x: Float[Tensor, "B T D"]
 ) -> Float[Tensor, "B T E"]:
     """The sum over n of gates[b, n] * scaling[n] * B_n A_n x, in one pair of products."""
-    weights_A, weights_B = (_weights(side, names) for side in (layer.lora_A, layer.lora_B))
-    scaled = gates * gates.new_tensor([layer.scaling[name] for name in names])
-    scaled = scaled.to(device=x.device, dtype=weights_A[0].dtype)
+    weights_A, weights_B = ([side[name].weight for name in names] for side in (layer.lora_A, layer.lora_B))
     x = layer.lora_dropout[names[0]](layer._cast_input_dtype(x, weights_A[0].dtype))
     if len(names) == 1:  # PEFT's own order of operations, so that its bits are the same
-        return linear(linear(x, weights_A[0]), weights_B[0]) * scaled[:, :, None]
-    ranks = torch.tensor([weight.shape[0] for weight in weights_A], device=x.device)
-    columns = scaled.repeat_interleave(ranks, dim=1, output_size=sum(weight.shape[0] for weight in weights_A))
-    return linear(linear(x, torch.cat(weights_A)) * columns[:, None], torch.cat(weights_B, dim=1))
+        return linear(linear(x, weights_A[0]), weights_B[0]) * columns
+    return linear(linear(x, torch.cat(weights_A)) * columns, torch.cat(weights_B, dim=1))

@@ -3,19 +3,11 @@
 from transformers import LlamaConfig
 
 from launch.bench_gates import FORMS, bench_gates
-
-TINY = LlamaConfig(
-    vocab_size=64,
-    hidden_size=16,
-    intermediate_size=32,
-    num_hidden_layers=2,
-    num_attention_heads=2,
-    num_key_value_heads=1,
-)
+from rl.tiny_shape import TINY_SHAPE
 
 
 def test_every_form_has_a_row_and_the_first_is_the_measure():
-    rows = bench_gates(TINY, batch_size=4, length=8, rounds=3)
+    rows = bench_gates(LlamaConfig(**TINY_SHAPE), batch_size=4, length=8, rounds=3)
     assert [row["adapters"] for row in rows] == list(FORMS)
     assert rows[0]["time_ratio"] == 1.0
     assert rows[0]["time_ratio_spread"] == [1.0, 1.0]
