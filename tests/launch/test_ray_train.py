@@ -11,10 +11,10 @@ import pytest
 
 from launch.ray_rank import Lost, Mistake, cause_of
 from rl.failures import RunFailure
-from rl.rollouts.pool import patience
 from rl.rollouts.session import FILE, session_processes
 from rl.stop_file import STOP
 from tests.launch.together import DEADLINE, HEED_TRAIN, TWO_RANKS, assert_equal_trainings, heed
+from tests.rl.emulated_cluster import emulated_cluster
 from tests.rl.training import HOLD_STEP_3
 
 SMALL = ["rollouts.workers=2", "rollouts.cpus=0.1", "rollouts.object_store_mb=80", "distributed.cpus=0.5"]
@@ -103,17 +103,8 @@ def test_sigterm_saves_the_ranks_and_the_run_goes_on(alone, tmp_path):
 def two_nodes(monkeypatch, tmp_path) -> Iterator:
     """A head without CPUs, and two nodes that each have room for the whole run."""
     monkeypatch.setenv(HOLD_STEP_3, str(tmp_path / "go"))
-    from ray.cluster_utils import Cluster
-
-    with patience(DEADLINE):
-        notice_soon = {"health_check_period_ms": 500, "health_check_failure_threshold": 3}
-        cluster = Cluster(
-            initialize_head=True,
-            head_node_args={"num_cpus": 0, "include_dashboard": False, "_system_config": notice_soon},
-        )
-        nodes = [cluster.add_node(num_cpus=2) for _ in range(2)]
-    yield cluster, nodes
-    cluster.shutdown()
+    with emulated_cluster(DEADLINE) as cluster:
+        yield cluster, [cluster.add_node(num_cpus=2) for _ in range(2)]
 
 
 @pytest.mark.slow

@@ -8,9 +8,10 @@ import pytest
 from rl.config import Rollouts as Settings
 from rl.rollouts.attest import attest, pack
 from rl.rollouts.dispatch import Dispatcher
-from rl.rollouts.pool import RayCrew, connect, patience
+from rl.rollouts.pool import RayCrew, connect
 from rl.rollouts.sampler import Sampled
 from rl.types import Unit
+from tests.rl.emulated_cluster import emulated_cluster
 from tests.rl.rollouts.toy import NODE, ToyRecipe, toy_adapter
 
 pytestmark = [
@@ -18,12 +19,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # Ray leaves sockets to the garbage collector
 ]
 
-# Ray's default notices a dead node after some 20 s.
-NOTICE_SOON = {
-    "health_check_initial_delay_ms": 0,
-    "health_check_period_ms": 500,
-    "health_check_failure_threshold": 3,
-}
 DEADLINE = 240.0
 
 
@@ -37,20 +32,12 @@ def first_mark(marks: Path) -> str:
 
 
 def test_a_lost_node_s_units_are_sampled_on_another(tmp_path):
-    import ray
-    from ray.cluster_utils import Cluster
-
-    with patience(DEADLINE):
-        cluster = Cluster(
-            initialize_head=True,
-            head_node_args={"num_cpus": 0, "include_dashboard": False, "_system_config": NOTICE_SOON},
-        )
+    with emulated_cluster(DEADLINE) as cluster:
         # both workers fit on either node: what the lost one sampled, the other can
         nodes = {
             name: cluster.add_node(num_cpus=2, resources={"rollout": 2}, env_vars={NODE: name})
             for name in ("one", "two")
         }
-    try:
         settings = Settings(
             workers=2,
             cpus=1.0,
@@ -75,6 +62,3 @@ def test_a_lost_node_s_units_are_sampled_on_another(tmp_path):
         assert time.monotonic() - started < DEADLINE
         assert dispatcher.read_figures().reissued >= 1
         dispatcher.close()
-    finally:
-        ray.shutdown()
-        cluster.shutdown()

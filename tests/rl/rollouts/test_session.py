@@ -77,7 +77,7 @@ def test_a_start_that_fails_leaves_no_process_behind():
     assert not psutil.pid_exists(child.pid)
 
 
-def test_a_process_of_the_session_leaves_it_alone(named, tmp_path, monkeypatch):
+def test_a_process_of_the_session_leaves_it_alone(named, tmp_path):
     log = tmp_path / SESSION / "logs" / "rank.log"
     log.parent.mkdir(parents=True)
     record_session(tmp_path, SESSION)
