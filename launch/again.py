@@ -12,19 +12,31 @@ def load_or_resume(recipe: str, overrides: Sequence[str]) -> Config:
 
     A folder whose run never got that far is moved aside. Raises ValueError when the recipe names no folder.
     """
-    from rl.checkpoint import newest_checkpoint
-
     config = load_config(recipe, overrides)
     folder = config.run.folder
     if folder is None:
         raise ValueError("--or-resume needs run.folder: without it every start takes a folder of its own")
+    if _goes_on(config, folder):
+        return load_config(str(folder / "config.yaml"), [f"resume={folder}"])
+    return config
+
+
+def started_again(config: Config, folder: Path) -> Config:
+    """The config that goes on where ranks were lost; what a resume had changed stays changed."""
+    return config.model_copy(update={"resume": folder}) if _goes_on(config, folder) else config
+
+
+def _goes_on(config: Config, folder: Path) -> bool:
+    """Whether the run in the folder can be resumed; one that cannot is moved aside."""
+    from rl.checkpoint import newest_checkpoint
+
     started = (folder / "config.yaml").exists()
     # the checkpoints of a run in rounds are those of its rounds
     if newest_checkpoint(folder) is not None or (started and config.pairs.rounds):
-        return load_config(str(folder / "config.yaml"), [f"resume={folder}"])
+        return True
     if started:
         folder.rename(_free_name(folder))
-    return config
+    return False
 
 
 def _free_name(folder: Path) -> Path:

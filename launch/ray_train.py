@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from launch.again import load_or_resume
+from launch.again import started_again
 from launch.ray_rank import Lost, cause_of, train_rank
 from rl.config import Config
 from rl.rollouts.pool import connect
@@ -56,7 +56,7 @@ def train_on_ray(config: Config) -> Path:
                 if restart > ranks.restarts or stopping.interrupted:
                     raise
                 print(f"{error}\nStarting again: restart {restart} of {ranks.restarts}", flush=True)
-                config = _again(config, folder)
+                config = started_again(config, folder)
     finally:
         stopping.restore()
         connection.close()
@@ -71,11 +71,6 @@ def _placed(config: Config) -> Config:
         return config.model_copy(update={"resume": config.resume.absolute()})
     folder = (config.run.folder or next_folder(config.run.name)).absolute()
     return config.model_copy(update={"run": config.run.model_copy(update={"folder": folder})})
-
-
-def _again(config: Config, folder: Path) -> Config:
-    saved = folder / "config.yaml"
-    return load_or_resume(str(saved), [f"run.folder={folder}"]) if saved.exists() else config
 
 
 def _run_ranks(config: Config, folder: Path) -> None:

@@ -70,6 +70,15 @@ def on_first(function: Callable[[], Value]) -> Value:
     return outcome  # pyright: ignore[reportReturnType]
 
 
+def leave_first_last(leave: Callable[[], None]) -> None:
+    """Leave what the first rank may host, the others before it. All ranks must come."""
+    if not is_first():
+        leave()
+    PartialState().wait_for_everyone()
+    if is_first():
+        leave()
+
+
 def any_rank(number: int) -> int:
     """The largest of the ranks' numbers."""
     state = PartialState()

@@ -30,7 +30,7 @@ from rl.measure import score
 from rl.own_code import keep_own_code, own_verifiers
 from rl.product import model_card, save_adapter
 from rl.progress import ProgressCallback
-from rl.ranks import check_ranks, from_first, is_first, meet_ranks, whole
+from rl.ranks import check_ranks, from_first, is_first, leave_first_last, meet_ranks, whole
 from rl.report.run import read_run
 from rl.report.write import write_report
 from rl.rollouts.units import prompts_of
@@ -82,10 +82,10 @@ def _train(config: Config) -> Path:
             for tracker in trackers:
                 tracker.finish()
             console.print(f"Saved. Continue with: {resume_command(folder)}")
-            if interrupt.preempted:
-                raise SystemExit(0)  # whoever took the machine away did nothing wrong, and neither did the run
-            return folder
-        conclude(config, trainer, problems, folder, before, console, trackers)
+        else:
+            conclude(config, trainer, problems, folder, before, console, trackers)
+    if interrupt.preempted:
+        raise SystemExit(0)  # whoever took the machine away did nothing wrong, and neither did the run
     return folder
 
 
@@ -95,11 +95,15 @@ def building(
 ) -> Iterator[AdaptedTrainer]:
     """The trainer and its workers, if it has any, who are sent home whatever happens."""
     trainer = build_trainer(config, folder, problems.train, callbacks)
+    close = trainer.rollouts.close if isinstance(trainer, CreditGRPOTrainer) else None  # preferences need no rollouts
     try:
         yield trainer
-    finally:
-        if isinstance(trainer, CreditGRPOTrainer):  # preferences need no rollouts
-            trainer.rollouts.close()
+    except BaseException:  # the other ranks may never come
+        if close is not None:
+            close()
+        raise
+    if close is not None:
+        leave_first_last(close)
 
 
 @contextmanager

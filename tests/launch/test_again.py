@@ -2,7 +2,7 @@
 
 import pytest
 
-from launch.again import load_or_resume
+from launch.again import load_or_resume, started_again
 from rl.atomic import write_text
 from rl.checkpoint import mark_complete
 from rl.settings import load_config, resolved_yaml
@@ -24,6 +24,26 @@ def test_a_complete_checkpoint_is_gone_on_from(tmp_path):
     write_text(folder / "checkpoint-2" / "optimizer.pt", "state")
     mark_complete(folder / "checkpoint-2")
     assert load_or_resume("tiny", [f"run.folder={folder}"]).resume == folder
+
+
+def test_what_a_resume_changed_stays_changed(tmp_path):
+    folder = tmp_path / "run"
+    start(folder)
+    write_text(folder / "checkpoint-2" / "optimizer.pt", "state")
+    mark_complete(folder / "checkpoint-2")
+    resumed = load_config(str(folder / "config.yaml"), [f"resume={folder}", "trainer.max_steps=9"])
+    assert started_again(resumed, folder) == resumed
+
+
+def test_lost_ranks_go_on_from_a_checkpoint_or_start_afresh(tmp_path):
+    folder = tmp_path / "run"
+    fresh = load_config("tiny", [f"run.folder={folder}"])
+    start(folder)
+    assert started_again(fresh, folder) == fresh and not folder.exists()
+    start(folder)
+    write_text(folder / "checkpoint-2" / "optimizer.pt", "state")
+    mark_complete(folder / "checkpoint-2")
+    assert started_again(fresh, folder).resume == folder
 
 
 def test_a_run_without_a_checkpoint_is_moved_aside(tmp_path):

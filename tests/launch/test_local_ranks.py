@@ -37,6 +37,24 @@ def test_a_rank_that_dies_ends_the_others_and_is_named(capfd):
     assert "rank 1 was killed by signal 9; ending rank 0, 2" in capfd.readouterr().err
 
 
+def test_the_first_rank_leaves_last(tmp_path):
+    # others find Ray where the first has started it: a rank that was still there when it ended died, with code 1
+    text = (
+        "import os, time\n"
+        "from pathlib import Path\n"
+        "from rl.config import Distributed\n"
+        "from rl.ranks import is_first, leave_first_last, meet_ranks\n"
+        "def leave():\n"
+        "    is_first() or time.sleep(0.5)\n"  # only a first rank that does not wait would notice
+        f"    Path(r'{tmp_path}/left').open('a').write(os.environ['RANK'])\n"
+        "meet_ranks(Distributed(processes=3))\n"
+        "leave_first_last(leave)\n"
+    )
+    assert start_ranks(script(text), 3) == 0
+    left = (tmp_path / "left").read_text()
+    assert sorted(left) == ["0", "1", "2"] and left[-1] == "0"
+
+
 def test_ranks_are_started_unless_somebody_has(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     assert not must_start_ranks(Distributed())
