@@ -93,6 +93,11 @@ class Rhythm:
         place = self.introducer.clamp(min=0)
         return torch.zeros_like(place).scatter_reduce(1, place, self.dominated.long(), reduce="amax").bool()
 
+    def places(self, *, row: int = 0, after: int = 0) -> dict[str, tuple[int, ...]]:
+        """Name of a mark -> the indices of a row's tokens that have it, counted from `after`."""
+        marked = {"preplan": self.preplan, "anchors": self.anchors, "dominated": self.dominated}
+        return {name: tuple((tokens[row].nonzero().flatten() + after).tolist()) for name, tokens in marked.items()}
+
     def coupling(self, mask: Bool[Tensor, "B T"], *, reach: int) -> tuple[float, float]:
         """Share of anchors, and of all tokens, with a preplan token among the `reach` tokens before; NaN for none.
 

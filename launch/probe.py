@@ -15,7 +15,7 @@ from attention_probes.constraint_attention import Looks, constraint_attention, l
 from attention_probes.heads import HeadRoles, head_spans
 from attention_probes.listen import ProbePlan, Readings, listen
 from attention_probes.page import ConstraintCurve, ProbePage, TokenReading, null_for_nan, render_page
-from attention_probes.rhythm import Rhythm, find_rhythm
+from attention_probes.rhythm import find_rhythm
 from launch.probed_text import ProbedText, probed_text
 from rl.atomic import write_json, write_text
 from rl.config.credit import Credit, Probe
@@ -122,18 +122,13 @@ def _page(model: str, text: ProbedText, plan: ProbePlan, readings: Readings, spa
             TokenReading(name=name, meaning=MEANINGS[name], values=tuple(reading.tolist()))
             for name, reading in values.items()
         ),
-        marks=_marks(rhythm, start),
+        marks=rhythm.places(after=start),
         layers=readings.layers,
         constraints=_curves(text, attention.relative[:, 0, 0].nanmean(dim=0)[start:], looks(attention, written)),
         head_spans=tuple(tuple(row) for row in head_spans(readings.heads.distance, written).tolist()),
         local_heads=() if plan.roles is None else plan.roles.local_heads,
         global_heads=() if plan.roles is None else plan.roles.global_heads,
     )
-
-
-def _marks(rhythm: Rhythm, start: int) -> dict[str, tuple[int, ...]]:
-    marked = {"preplan": rhythm.preplan, "anchors": rhythm.anchors, "dominated": rhythm.dominated}
-    return {name: tuple((tokens[0].nonzero().flatten() + start).tolist()) for name, tokens in marked.items()}
 
 
 def _curves(text: ProbedText, relative_TC: Tensor, seen: Looks) -> tuple[ConstraintCurve, ...]:

@@ -78,9 +78,10 @@ class CreditGRPOTrainer(Durable, AdaptedTrainer, GRPOTrainer):
         if self.route is not None:
             batch["gates"] = self._sampled_gates()
             self._note(self.route.figures(batch["gates"], [str(row.get("task", "")) for row in inputs]))
-        if self.credit.looks_at_evidence:
-            completions, completion_ids, totals = self._scored
+        completions, completion_ids, totals = self._scored
+        if self.credit.listens_to_constraints:
             batch |= evidence_columns(self.policy_tokenizer, inputs, completions, completion_ids, batch)
+        if self.credit.looks_at_evidence:
             batch |= channel_column(batch, totals, weight=self.reward_weights[0].item(), config=self.config)
         if self.credit.listens and self.credit.source == "separate":
             batch |= self._read_separately(batch)
@@ -156,11 +157,11 @@ class CreditGRPOTrainer(Durable, AdaptedTrainer, GRPOTrainer):
             return self._scored_as_sampled(model, ids, mask, keep, size, **kwargs)
         logps, entropies, aux_loss = super()._get_per_token_logps_and_entropies(*args, **kwargs)
         if self._live is not None and entropies is not None:
-            self._live["advantages"] = self._token_advantages(self._live, entropies)
+            self._live["advantages"] = self._token_advantages(self._live, entropies, logps)
             self.correct(self._live, logps)
         return logps, entropies, aux_loss
 
-    def _token_advantages(self, live: dict[str, Any], entropies: Tensor) -> Tensor:
+    def _token_advantages(self, live: dict[str, Any], entropies: Tensor, logps: Tensor) -> Tensor:
         step, ids = self.state.global_step, live["completion_ids"]
         tape = self._tape
         heard = self.credit.reader.read(tape, ids.shape[1]) if tape is not None else from_columns(live)
@@ -168,7 +169,10 @@ class CreditGRPOTrainer(Durable, AdaptedTrainer, GRPOTrainer):
         given = self.credit.assign(view, channels_of(live), ids, step=step, micro_step=self._step)
         self._note(given.figures)
         if self.recorder is not None:
-            self.recorder.weigh(live["row"].tolist(), live["advantages"].tolist(), given.shares.tolist())
+            ratio = (logps.detach() - live["sampling_per_token_logps"]).exp()
+            read = {"weights": given.shares, "ratio": ratio, **view.by_token()}
+            attention = None if view.evidence is None else view.evidence.attention
+            self.recorder.see(live["row"].tolist(), live["advantages"].tolist(), read, attention)
         if self.watch is not None and self.watch.due(step):
             self.watch.gather(live["prompt_ids"], live["prompt_mask"], ids, view.mask, given.chosen)
         return given.advantages

@@ -57,7 +57,7 @@ def prompt_spans(
     if place < 0 or told[: len(prompt_ids)] != list(prompt_ids):
         raise ValueError(
             f"the prompt {content[:60]!r} cannot be found in its tokens: the chat template rewrites it, so attention "
-            "to its constraints cannot be read; set credit.rule to one that looks at no evidence"
+            "to its constraints cannot be read; set credit.rule to one that looks at no evidence, and probe.listen=auto"
         )
     first = place - (len(content) - len(content.lstrip()))
     return [(start - first, end - first) for start, end in offsets[: len(prompt_ids)]]

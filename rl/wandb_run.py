@@ -3,10 +3,13 @@
 import json
 import os
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from PIL.Image import Image
+from PIL.Image import open as open_image
 from rich.console import Console
 from transformers import TrainerCallback
 from transformers.integrations.integration_utils import rewrite_logs
@@ -19,6 +22,9 @@ from rl.head_map import head_map_html
 from rl.heat_map import credit_html
 from rl.journal import read_journal
 from rl.wandb_mode import wandb_mode
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 RUN_ID = "wandb.json"
 STEP = "train/global_step"
@@ -105,7 +111,16 @@ class WandbCallback(TrainerCallback):
     def _show_rollouts(self, after: int, until: int) -> None:
         records = [line for line in read_journal(self.folder / "rollouts.jsonl") if after < line["step"] <= until]
         if records:
-            self._run.log({"rollouts": rollout_table(records[-TABLE_ROWS:], self.spans), STEP: until})
+            table = rollout_table(records[-TABLE_ROWS:], self.spans)
+            self._run.log({"rollouts": table, **self._probe_figures(records[-1]), STEP: until})
+
+    def _probe_figures(self, record: dict[str, Any]) -> dict[str, Any]:
+        import wandb
+
+        from rl.probe_figures import probe_figures  # matplotlib takes a second
+
+        drawn = probe_figures(record, self.config.credit)
+        return {f"probe_figures/{name}": wandb.Image(as_image(figure)) for name, figure in drawn.items()}
 
     def _show_product(self, adapter: Path, summary: dict[str, Any]) -> None:
         import wandb
@@ -144,6 +159,13 @@ def rollout_table(records: Sequence[dict[str, Any]], spans: Spans | None) -> Any
         for record in records
     ]
     return wandb.Table(columns=[*columns, "credit"], data=rows)
+
+
+def as_image(figure: "Figure") -> Image:
+    """The figure's pixels; wandb itself would draw it by pyplot, which keeps what it draws."""
+    file = BytesIO()
+    figure.savefig(file, format="png")
+    return open_image(file)
 
 
 def verdict_words(verdicts: Sequence[dict[str, Any]]) -> str:

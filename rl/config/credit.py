@@ -77,7 +77,7 @@ class Credit(Section):
 
 class Probe(Section):
     listen: Literal["auto", "always"] = "auto"
-    """`auto` reads attention only when the credit rule needs it."""
+    """`auto` reads what the credit rule needs; `always` the rhythm and the attention to each constraint as well."""
     layers: Annotated[tuple[int, ...], Field(min_length=1)] | None = None
     """Layers to read; null takes those of `roles`, or five evenly spaced ones of the middle third."""
     roles: Path | None = None

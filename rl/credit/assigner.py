@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from attention_probes.listen import Tape
@@ -50,7 +50,8 @@ class CreditAssigner:
         self.every, self.source = probe.every, probe.source
         self.looks_at_evidence = credit.rule in EVIDENCE_RULES
         self.needs_readings = credit.rule in READING_RULES or own_rule is not None
-        self.listens = probe.listen == "always" or self.needs_readings or self.looks_at_evidence
+        self.listens_to_constraints = probe.listen == "always" or self.looks_at_evidence
+        self.listens = self.listens_to_constraints or self.needs_readings
         self.reader = Reader(probe, readings=credit.readings, all_heads=credit.rule == "all_heads")
         self.concentration = Concentration(q=credit.q, piece=piece)
         self.trusted = True
@@ -95,6 +96,8 @@ class CreditAssigner:
         for name, reading in (("probe/fai", view.fai), ("probe/waad", view.waad)):
             if reading is not None:
                 figures[f"{name}_mean"] = reading[view.mask].mean().item()
+        if view.evidence is not None and view.evidence.attention is not None:
+            figures |= constraint_figures(view.evidence.attention, view.mask)
         return figures | ({} if self.trusted else {"credit/untrusted": 1.0})
 
     def _generator(self, step: int, micro_step: int) -> torch.Generator:
@@ -119,3 +122,13 @@ def row_shares(weights: Float[Tensor, "B C T"], advantages: Float[Tensor, "B T"]
     if weights.shape[1] == 1:
         return weights[:, 0]
     return keep_promises(advantages.abs(), view.mask, floor=0.0, preserve_mass=True)[:, 0]
+
+
+def constraint_figures(attention: Float[Tensor, "B C T"], mask: Bool[Tensor, "B T"]) -> dict[str, float]:
+    """Mean attention of the real tokens to the constraints that some of them looked at; nothing where there is none."""
+    real = attention * mask[:, None]
+    stated = real.any(dim=2)
+    if not bool(stated.any()):
+        return {}
+    means = real.sum(dim=2) / mask.sum(dim=1, keepdim=True).clamp(min=1)
+    return {"probe/constraint_attention_mean": means[stated].mean().item()}

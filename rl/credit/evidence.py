@@ -102,7 +102,7 @@ def text_start(written: str, text: str) -> int:
     if place < 0:
         raise ValueError(
             f"the answer {text[:60]!r} is not what its tokens spell ({written[:60]!r}), so evidence cannot be placed "
-            "in it; set credit.rule to one that looks at no evidence"
+            "in it; set credit.rule to one that looks at no evidence, and probe.listen=auto"
         )
     return place - (len(text) - len(text.lstrip()))
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
 # Axes: B completions of a micro-batch, C constraints (as many as the prompt with most has), T completion tokens.
@@ -30,3 +30,8 @@ class View:
     fai: Float[Tensor, "B T"] | None = None
     waad: Float[Tensor, "B T"] | None = None
     evidence: Evidence | None = None
+
+    def by_token(self) -> dict[str, Shaped[Tensor, "B T"]]:
+        """What is known of each token, by name."""
+        known = {"mask": self.mask, "entropy": self.entropy, "fai": self.fai, "waad": self.waad}
+        return {name: values for name, values in known.items() if values is not None}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from itertools import groupby
+from statistics import fmean
 from typing import Any
 
 Spans = Callable[[Sequence[int]], list[tuple[int, int]]]
@@ -9,10 +10,13 @@ Spans = Callable[[Sequence[int]], list[tuple[int, int]]]
 
 MAX_STEPS = 100
 MAX_TOKENS = 160_000
-"""What is shown of one run: some 4 MB."""
+"""What is shown of one run: some 10 MB."""
+DIGITS = 3
+"""Significant ones of a reading."""
 
 NOT_READINGS = frozenset({"completion_ids", "verdicts"})
 NAMES = {"weights": "credit"}
+ATTENTION = "attention to"
 
 
 def shown_groups(records: Sequence[dict[str, Any]], spans: Spans) -> list[dict[str, Any]]:
@@ -43,10 +47,15 @@ def evenly(items: Sequence[Any], count: int) -> list[Any]:
 def readings(record: dict[str, Any]) -> dict[str, list[float]]:
     """Name -> one value a token, of whatever the record holds of its tokens."""
     length = len(record["completion_ids"])
-    return {
-        NAMES.get(name, name): [round(float(value), 3) for value in values]
+    of_tokens = {
+        NAMES.get(name, name): values
         for name, values in record.items()
         if name not in NOT_READINGS and isinstance(values, list) and len(values) == length
+    }
+    to_constraints = {f"{ATTENTION} {one['id']}": one["attention"] for one in record["verdicts"] if "attention" in one}
+    return {
+        name: [float(f"{value:.{DIGITS}g}") for value in values]
+        for name, values in (of_tokens | to_constraints).items()
     }
 
 
@@ -66,8 +75,14 @@ def _group(members: list[dict[str, Any]], spans: Spans) -> dict[str, Any]:
 
 def _member(record: dict[str, Any], spans: Spans) -> dict[str, Any]:
     return {
-        **{name: record[name] for name in ("which", "reward", "advantage", "completion", "verdicts")},
+        **{name: record[name] for name in ("which", "reward", "advantage", "completion")},
+        "verdicts": [_verdict(verdict) for verdict in record["verdicts"]],
         "ids": record["completion_ids"],
         "spans": spans(record["completion_ids"]),
         "readings": readings(record),
     }
+
+
+def _verdict(verdict: dict[str, Any]) -> dict[str, Any]:
+    """The verdict, its attention averaged over the tokens."""
+    return verdict | ({"attention": fmean(verdict["attention"])} if "attention" in verdict else {})

@@ -10,6 +10,7 @@ from torch import Tensor
 from rl.config import Config
 from rl.credit.catalogue import EVIDENCE_RULES, RULES
 from rl.grpo import CreditGRPOTrainer
+from rl.journal import read_journal
 from tests.rl.training import credit_trainer, outcome, tiny_config
 
 HALF = f"{__file__}:first_half"
@@ -38,8 +39,8 @@ class Watching(CreditGRPOTrainer):
         self.seen = [*getattr(self, "seen", []), inputs]
         return loss
 
-    def _token_advantages(self, live, entropies):
-        given = super()._token_advantages(live, entropies)
+    def _token_advantages(self, live, *read):
+        given = super()._token_advantages(live, *read)
         self.given = [*getattr(self, "given", []), (live, given)]
         return given
 
@@ -72,6 +73,22 @@ def test_channels_sum_to_trl_s_own_advantage(rule, tmp_path):
 def test_without_channels_a_batch_carries_none(tmp_path):
     trainer = watched(constrained_config(credit={"rule": "global_anchor"}, trainer={"max_steps": 1}), tmp_path)
     assert not any(name.startswith(("channel", "evidence", "constraint")) for name in trainer.seen[0])
+
+
+def test_what_was_read_of_a_completion_is_recorded(tmp_path):
+    config = constrained_config(probe={"listen": "always", "horizon": [1, 8]}, trainer={"max_steps": 1})
+    trainer = watched(config, tmp_path)
+    assert not any("channel_advantages" in batch for batch in trainer.seen), "uniform credit splits no advantage"
+    recorded = read_journal(tmp_path / "rollouts.jsonl")
+    for line in recorded:
+        for name in ("weights", "mask", "entropy", "ratio", "fai", "waad"):
+            assert len(line[name]) == len(line["completion_ids"]), name
+        assert line["ratio"] == pytest.approx([1.0] * len(line["ratio"]), abs=1e-3), "the policy itself sampled"
+        assert set(line["mask"]) == set(line["weights"]) == {1.0}
+    attention = [verdict["attention"] for line in recorded for verdict in line["verdicts"]]
+    assert attention and all(min(curve) > 0.0 for curve in attention)
+    (step,) = [line for line in trainer.state.log_history if "loss" in line]
+    assert step["probe/constraint_attention_mean"] > 0.0
 
 
 @pytest.mark.slow

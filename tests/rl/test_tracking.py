@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import wandb
+from PIL import Image
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from attention_probes.heads import HeadRoles
@@ -33,9 +34,12 @@ def record(step: int) -> dict[str, Any]:
         "completion": "wide",
         "completion_ids": [7, 8],
         "weights": [0.5, 1.5],
+        "mask": [1.0, 1.0],
+        "fai": [0.1, 0.0],
+        "waad": [1.0, 2.0],
         "reward": 1.0,
         "advantage": 0.5,
-        "verdicts": [{"id": "punctuation:no_comma", "satisfied": True, "margin": 0.0}],
+        "verdicts": [{"id": "punctuation:no_comma", "satisfied": True, "margin": 0.0, "attention": [2.0, 0.5]}],
     }
 
 
@@ -114,6 +118,12 @@ def test_an_offline_run_is_read_back_and_a_resume_continues_it(tmp_path, monkeyp
     maps = list(tmp_path.rglob("head_roles*.html"))
     assert all("layer 2, head 3: global" in path.read_text() for path in maps)
     assert len(maps) == 2, "each start shows the map"
+    for name in ("rhythm", "constraints"):
+        drawn = sorted(tmp_path.rglob(f"probe_figures/{name}_*.png"))
+        assert len(drawn) == 2, "each save shows the newest completion's"
+        for path in drawn:
+            with Image.open(path) as image:
+                assert image.width > 500
     assert second.artifacts[f"adapter-{second.run_id}"].keys() == {"adapter_config.json"}
     (heat,) = (
         file for path, file in second.artifacts[f"run-{second.run_id}-rollouts"].items() if path.endswith("html")

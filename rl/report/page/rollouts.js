@@ -1,16 +1,22 @@
 // Rollouts: a group's best and worst side by side, tokens coloured by a reading, evidence on request.
-const AROUND_ONE = new Set(["credit", "ratio"]);
+const ATTENTION = "attention to ";
+const isAroundOne = reading => ["credit", "ratio"].includes(reading) || reading.startsWith(ATTENTION);
 const MEANINGS = {
   credit: "share of the completion's advantage: 1 is an equal share",
   ratio: "policy over sampler probability: 1 is unchanged",
   entropy: "how undecided the policy was, in nats",
   mask: "1 where the token is trained",
+  fai: "future attention influence: how much later tokens look back to it",
+  waad: "windowed average attention distance, in tokens: how far back it looks",
 };
+const meaningOf = reading => reading.startsWith(ATTENTION)
+  ? "what the token pays to the words that state the rule, over what it pays to the rest of the prompt"
+  : MEANINGS[reading] ?? "as recorded";
 const state = {reading: null, steps: []};
 
 function colourOf(reading, value, highest) {
   if (value === null || value === undefined) return "";
-  if (!AROUND_ONE.has(reading)) return mixed("--high", 0.75 * Math.min(Math.max(value / (highest || 1), 0), 1));
+  if (!isAroundOne(reading)) return mixed("--high", 0.75 * Math.min(Math.max(value / (highest || 1), 0), 1));
   const share = Math.min(Math.abs(value - 1) / Math.max(highest - 1, 0.05), 1);
   return mixed(value >= 1 ? "--high" : "--low", 0.72 * share);
 }
@@ -154,8 +160,8 @@ function showStep() {
 function showLegend() {
   const legend = place("legend"), reading = state.reading;
   legend.replaceChildren();
-  legend.append(`${reading}: ${MEANINGS[reading] ?? "as recorded"}. `);
-  const around = AROUND_ONE.has(reading);
+  legend.append(`${reading}: ${meaningOf(reading)}. `);
+  const around = isAroundOne(reading);
   legend.append(around ? "less" : "0");
   const stops = around ? [mixed("--low", 0.72), "transparent", mixed("--high", 0.72)] : ["transparent", mixed("--high", 0.75)];
   make(legend, "span", null, {class: "scale", style: `background:linear-gradient(90deg,${stops.join(",")})`});

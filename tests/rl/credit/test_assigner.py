@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, tensor
 
 from rl.config.credit import Credit, Probe
-from rl.credit.assigner import Assigned, CreditAssigner
+from rl.credit.assigner import Assigned, CreditAssigner, constraint_figures
 from rl.credit.rules import Amplifier
 from rl.credit.view import Evidence, View
 from rl.models import load_model
@@ -163,3 +163,11 @@ def test_of_several_channels_the_shares_are_the_sizes_of_the_token_advantages():
     given = assign(make_assigner(rule="constraint"), view, tensor([[2.0, -1.0]]))
     assert given.advantages.tolist() == [[0.0, 2.0]]
     assert given.shares.tolist() == [[0.0, 2.0]]
+
+
+def test_attention_to_constraints_is_averaged_over_real_tokens_of_those_that_are_stated():
+    # row 0 has two real tokens and pays 1 and 3 to its first rule, nothing to the place of a second; row 1 pays 5
+    attention = tensor([[[1.0, 3.0, 9.0], [0.0, 0.0, 0.0]], [[5.0, 5.0, 5.0], [0.0, 0.0, 0.0]]])
+    mask = tensor([[True, True, False], [True, True, True]])
+    assert constraint_figures(attention, mask) == {"probe/constraint_attention_mean": 3.5}
+    assert constraint_figures(attention * 0, mask) == {}

@@ -15,6 +15,18 @@ def test_every_list_with_one_value_a_token_is_a_reading():
     assert readings(record) == {"credit": [0.5, 1.5, 1.0], "entropy": [0.1, 0.2, 0.3], "mask": [1.0, 1.0, 0.0]}
 
 
+def test_attention_is_a_reading_and_its_mean_stands_with_the_verdict():
+    verdict = {**make_record()["verdicts"][0], "attention": [0.5, 1.0, 3.0]}
+    (group,) = shown_groups([make_record(verdicts=[verdict])], letter_spans)
+    (member,) = group["members"]
+    assert member["readings"]["attention to punctuation:no_comma"] == [0.5, 1.0, 3.0]
+    assert member["verdicts"] == [{**verdict, "attention": 1.5}]
+
+
+def test_small_readings_keep_their_digits():
+    assert readings(make_record(fai=[0.0012345, 0.0, 12.345]))["fai"] == [0.00123, 0.0, 12.3]
+
+
 def test_best_and_worst_of_a_group_stand_together():
     records = [
         make_record(which="best"),

@@ -76,7 +76,9 @@ def test_an_unfinished_run_has_a_report(tmp_path):
 
 def test_a_thousand_steps_of_long_completions_stay_small(tmp_path):
     tokens = 256
-    record = make_record(completion="x" * tokens, completion_ids=[48_000] * tokens, weights=[1.2345] * tokens)
+    read = {name: [1.2345] * tokens for name in ("weights", "mask", "entropy", "ratio", "fai", "waad")}
+    verdict = {**make_record()["verdicts"][0], "attention": [1.2345] * tokens}
+    record = make_record(completion="x" * tokens, completion_ids=[48_000] * tokens, **read, verdicts=[verdict])
     rollouts = [{**record, "step": step, "problem_id": f"p{group}"} for step in range(1, 1001) for group in range(4)]
     figures = {f"figure/{number}": 0.123456789 * number for number in range(80)}
     metrics = [{"step": step, **figures, "reward": step % 7 / 7} for step in range(1, 1001)]
