@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from attention_probes.page import ConstraintCurve, ProbePage
@@ -9,20 +10,37 @@ from attention_probes.page import ConstraintCurve, ProbePage
 # Figures are made without pyplot, which would keep each of them alive and want a display.
 
 
+MARKERS = {"preplan": {"marker": "o", "markersize": 8, "fillstyle": "none"}, "anchors": {"marker": "."}}
+"""A token that is both shows both."""
+NAMED_TOKENS = 80
+"""As many still stand side by side."""
+
+
 def rhythm_figure(page: ProbePage) -> Figure:
-    """Every reading of the completion, one below the other, with the marked tokens."""
+    """Every reading of the completion, one below the other, with the marked tokens; the axis names them, if few."""
     figure = Figure(figsize=(10, 2.2 * len(page.readings)), layout="constrained")
     panels = figure.subplots(len(page.readings), 1, sharex=True, squeeze=False)[:, 0]
     places = range(page.num_prompt_tokens, len(page.tokens))
     for panel, reading in zip(panels, page.readings, strict=True):
         panel.bar(places, reading.values[page.num_prompt_tokens :], width=1.0, color="0.7")
-        for (name, marked), colour in zip(page.marks.items(), ("tab:blue", "tab:orange"), strict=False):
-            panel.plot(marked, [reading.values[place] for place in marked], ".", color=colour, label=name)
+        for (name, style), colour in zip(MARKERS.items(), ("tab:blue", "tab:orange"), strict=True):
+            marked = page.marks[name]
+            heights = [reading.values[place] for place in marked]
+            panel.plot(marked, heights, linestyle="none", color=colour, label=name, **style)
         panel.set_ylabel(reading.name)
     panels[0].legend(loc="upper right")
-    panels[-1].set_xlabel("token")
-    figure.suptitle(page.title)
+    if len(places) <= NAMED_TOKENS:
+        _name_tokens(panels[-1], {place: page.tokens[place] for place in places})
+    else:
+        panels[-1].set_xlabel("token")
+    figure.suptitle(page.title, parse_math=False)
     return figure
+
+
+def _name_tokens(panel: Axes, tokens: dict[int, str]) -> None:
+    # Fonts lack most of the world's characters, and a pair of dollars would be read as a formula.
+    labels = [ascii(token)[1:-1] for token in tokens.values()]
+    panel.set_xticks(list(tokens), labels, rotation=90, fontsize=8, fontfamily="monospace", parse_math=False)
 
 
 def constraint_figure(constraints: Sequence[ConstraintCurve]) -> Figure:

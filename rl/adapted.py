@@ -1,6 +1,7 @@
 """The adapted trainer: what both of TRL's trainers need around a LoRA adapter, its policy and checkpoints."""
 
 import json
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from rl.checkpoint import checkpoint_step, mark_complete, remove_old, saving
 from rl.credit.assigner import CreditAssigner
 from rl.routing.files import load_adapters, save_router
 from rl.routing.route import Route
+from rl.spans import Span, completion_spans
 
 CREDIT_STATE = "credit.json"
 
@@ -43,6 +45,10 @@ class AdaptedTrainer(Trainer):
     def policy_tokenizer(self) -> PreTrainedTokenizerBase:
         assert isinstance(self.processing_class, PreTrainedTokenizerBase)
         return self.processing_class
+
+    def completion_spans(self, completion_ids: Sequence[int]) -> list[Span]:
+        """Where each token of a completion stands in its text."""
+        return completion_spans(self.policy_tokenizer, completion_ids)
 
     def route_by(self, route: Route) -> None:
         """Train several adapters, each row those that its gates open."""

@@ -104,7 +104,8 @@ class Durable(Base):
             raise RunFailure(
                 f"{ledger.path} was lost or changed: {checkpoint.name} was cut at {cut.totals}, it has {totals}"
             )
-        log.warning("%s: %d samples that were trained after it are taken back", checkpoint.name, undone)
+        if undone:
+            log.warning("%s: %d samples that were trained after it are taken back", checkpoint.name, undone)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         ledger = self.rollouts.ledger

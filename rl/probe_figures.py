@@ -1,5 +1,6 @@
 """Probe figures: what was read of one recorded completion, drawn for trackers that store images."""
 
+from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
@@ -15,24 +16,24 @@ READINGS = {"weights": "credit", "fai": "FAI", "waad": "WAAD"}
 """In a record -> in the figure."""
 
 
-def probe_figures(record: dict[str, Any], credit: Credit) -> dict[str, Figure]:
-    """`rhythm` and `constraints` of a recorded completion; what was not read is left out.
+def probe_figures(record: dict[str, Any], spans: Sequence[tuple[int, int]], credit: Credit) -> dict[str, Figure]:
+    """`rhythm` and `constraints` of a recorded completion, whose tokens lie at `spans`; what was not read is left out.
 
     Anchors and preplan tokens are marked as the rules of `credit` have them.
     """
     drawn = {}
     if "fai" in record:
-        drawn["rhythm"] = rhythm_figure(_page(record, credit))
+        drawn["rhythm"] = rhythm_figure(_page(record, spans, credit))
     if curves := [_curve(verdict) for verdict in record["verdicts"] if "attention" in verdict]:
         drawn["constraints"] = constraint_figure(curves)
     return drawn
 
 
-def _page(record: dict[str, Any], credit: Credit) -> ProbePage:
+def _page(record: dict[str, Any], spans: Sequence[tuple[int, int]], credit: Credit) -> ProbePage:
     readings = [TokenReading(name=name, meaning="", values=tuple(record[key])) for key, name in READINGS.items()]
     return ProbePage(
         title=f"step {record['step']}, {record['problem_id']}: {record['which']} of its group",
-        tokens=tuple(str(token) for token in record["completion_ids"]),
+        tokens=tuple(record["completion"][start:stop] for start, stop in spans),
         num_prompt_tokens=0,
         readings=tuple(readings),
         marks=_marks(record, credit),

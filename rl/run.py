@@ -37,7 +37,6 @@ from rl.rollouts.units import prompts_of
 from rl.rounds import train_in_rounds
 from rl.routing.bundle import save_bundle
 from rl.run_folder import open_run
-from rl.spans import completion_spans
 from rl.tracking import MetricsCallback, start_trackers
 from rl.wandb_run import WandbCallback
 
@@ -67,9 +66,8 @@ def _train(config: Config) -> Path:
     with telling_the_way_on(folder), building(config, folder, problems, callbacks) as trainer:
         if is_first():
             keep_own_code(config.rewards, folder)
-        spans = partial(completion_spans, trainer.policy_tokenizer)
         for tracker in trackers:
-            tracker.spans = spans
+            tracker.spans = trainer.completion_spans
         before = score_base(config, trainer, problems, folder)
         progress.held_out = before and before.summary()["pass_rate"]
         if config.evaluation.every:
@@ -199,8 +197,7 @@ def show_product(trainer: AdaptedTrainer, folder: Path, adapter: Path, console: 
     """One completion by its credit, the report, and where the adapter lies."""
     if record := best_record(folder):
         show_credit(console, record, trainer.policy_tokenizer)
-    spans = partial(completion_spans, trainer.policy_tokenizer)
-    page = write_report([read_run(folder)], [spans], folder / "report.html")
+    page = write_report([read_run(folder)], [trainer.completion_spans], folder / "report.html")
     console.print(f"\nReport: {page}\nAdapter: {adapter}\nVerify it with: heed export {folder}")
 
 

@@ -112,14 +112,18 @@ class WandbCallback(TrainerCallback):
         records = [line for line in read_journal(self.folder / "rollouts.jsonl") if after < line["step"] <= until]
         if records:
             table = rollout_table(records[-TABLE_ROWS:], self.spans)
-            self._run.log({"rollouts": table, **self._probe_figures(records[-1]), STEP: until})
+            self._run.log({"rollouts": table, **self._probe_figures(records), STEP: until})
 
-    def _probe_figures(self, record: dict[str, Any]) -> dict[str, Any]:
+    def _probe_figures(self, records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Of the newest completion that was no worse than its group."""
         import wandb
 
         from rl.probe_figures import probe_figures  # matplotlib takes a second
 
-        drawn = probe_figures(record, self.config.credit)
+        shown = next((record for record in reversed(records) if record["which"] != "worst"), None)
+        if shown is None or self.spans is None:
+            return {}
+        drawn = probe_figures(shown, self.spans(shown["completion_ids"]), self.config.credit)
         return {f"probe_figures/{name}": wandb.Image(as_image(figure)) for name, figure in drawn.items()}
 
     def _show_product(self, adapter: Path, summary: dict[str, Any]) -> None:

@@ -16,7 +16,8 @@ DIGITS = 3
 
 NOT_READINGS = frozenset({"completion_ids", "verdicts"})
 NAMES = {"weights": "credit"}
-ATTENTION = "attention to"
+ATTENTION = "attention to rule {}"
+"""The constraint's place in the prompt: their names would be other ones in every group."""
 
 
 def shown_groups(records: Sequence[dict[str, Any]], spans: Spans) -> list[dict[str, Any]]:
@@ -52,7 +53,11 @@ def readings(record: dict[str, Any]) -> dict[str, list[float]]:
         for name, values in record.items()
         if name not in NOT_READINGS and isinstance(values, list) and len(values) == length
     }
-    to_constraints = {f"{ATTENTION} {one['id']}": one["attention"] for one in record["verdicts"] if "attention" in one}
+    to_constraints = {
+        ATTENTION.format(place): verdict["attention"]
+        for place, verdict in enumerate(record["verdicts"], start=1)
+        if "attention" in verdict
+    }
     return {
         name: [float(f"{value:.{DIGITS}g}") for value in values]
         for name, values in (of_tokens | to_constraints).items()

@@ -63,6 +63,15 @@ def test_figures_show_what_the_page_shows():
     assert [(text.get_text(), text.get_position()) for text in heads.texts] == [("l", (0, 0)), ("g", (1, 1))]
 
 
+def test_tokens_are_named_where_they_have_room_and_drawn_whatever_they_say(tmp_path):
+    few = rhythm_figure(make_page(tokens=("Say", " hi", "$x_$\n", "\u6771")))
+    assert [label.get_text() for label in few.axes[0].get_xticklabels()] == ["$x_$\\n", "\\u6771"]
+    few.savefig(tmp_path / "few.png")
+    many = TokenReading(name="FAI", meaning="", values=(0.5,) * 100)
+    crowd = rhythm_figure(make_page(tokens=("$",) * 100, readings=(many,)))
+    assert crowd.axes[0].get_xlabel() == "token"
+
+
 def test_figures_can_be_drawn(tmp_path):
     page = make_page()
     for number, figure in enumerate((rhythm_figure(page), constraint_figure(()), head_figure(page))):

@@ -79,9 +79,9 @@ def test_two_ranks_on_one_pool_train_what_one_process_trains(alone, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("zero", [1, 2, 3])
-def test_zero_trains_what_one_process_trains(zero, alone, tmp_path):
-    run_together(tmp_path / "run", f"distributed.zero={zero}")
+@pytest.mark.parametrize(("zero", "offload"), [(1, False), (2, False), (3, False), (3, True)])
+def test_zero_trains_what_one_process_trains(zero, offload, alone, tmp_path):
+    run_together(tmp_path / "run", f"distributed.zero={zero}", f"distributed.offload={str(offload).lower()}")
     assert_equal_trainings(tmp_path / "run", alone)
 
 

@@ -1,5 +1,5 @@
 // Rollouts: a group's best and worst side by side, tokens coloured by a reading, evidence on request.
-const ATTENTION = "attention to ";
+const ATTENTION = "attention to rule ";
 const isAroundOne = reading => ["credit", "ratio"].includes(reading) || reading.startsWith(ATTENTION);
 const MEANINGS = {
   credit: "share of the completion's advantage: 1 is an equal share",

@@ -19,7 +19,7 @@ def test_attention_is_a_reading_and_its_mean_stands_with_the_verdict():
     verdict = {**make_record()["verdicts"][0], "attention": [0.5, 1.0, 3.0]}
     (group,) = shown_groups([make_record(verdicts=[verdict])], letter_spans)
     (member,) = group["members"]
-    assert member["readings"]["attention to punctuation:no_comma"] == [0.5, 1.0, 3.0]
+    assert member["readings"]["attention to rule 1"] == [0.5, 1.0, 3.0]
     assert member["verdicts"] == [{**verdict, "attention": 1.5}]
 
 
