@@ -13,7 +13,7 @@ from attention_probes.listen import Tape
 from data.preferences import PreferencePair
 from rl.adapted import AdaptedTrainer
 from rl.credit.assigner import CreditAssigner
-from rl.credit.pairs import PAIR, PairEvidence, mixture_of, pair_spans, pair_view
+from rl.credit.pairs import PAIR, PairEvidence, pair_spans, pair_view
 from rl.rollouts.units import prompts_of
 from rl.routing.features import pad
 from rl.routing.route import balance_term
@@ -49,7 +49,9 @@ class CreditDPOTrainer(AdaptedTrainer, DPOTrainer):
         super().__init__(*args, data_collator=self._collator(kwargs), **kwargs)
         self.credit = credit
         self.pairs = pairs
-        self.evidence = PairEvidence(self.policy_tokenizer, pairs) if credit.looks_at_evidence else None
+        heard = credit.listens_to_constraints and any(pair.problem.constraints for pair in pairs)
+        known = heard or credit.looks_at_evidence
+        self.evidence = PairEvidence(self.policy_tokenizer, pairs) if known else None
         self._live: _Pass | None = None
         self._visit = (0, 0)
         self._weigh_log_probs()
@@ -117,10 +119,16 @@ class CreditDPOTrainer(AdaptedTrainer, DPOTrainer):
         ids = live.inputs["input_ids"][:, 1:]
         heard = None if live.tape is None else self.credit.reader.read(live.tape, ids.shape[1])
         view = pair_view(live.inputs, entropy, heard)
-        given = self.credit.assign(view, mixture_of(live.inputs), ids, step=step, micro_step=self._visit[1])
+        given = self.credit.assign(view, self._mixture(live.inputs), ids, step=step, micro_step=self._visit[1])
         for name, value in given.figures.items():
             self._metrics["train" if self.policy.training else "eval"][name].append(value)
         return given.advantages
+
+    def _mixture(self, inputs: dict[str, Any]) -> Tensor:
+        """(2B, channels): how much each channel of weights counts; one channel where constraints have none."""
+        if self.evidence is not None and self.credit.looks_at_evidence:
+            return self.evidence.mixture(inputs)
+        return torch.ones_like(inputs["input_ids"][:, :1], dtype=torch.float32)
 
 
 def _without_pair(inputs: dict[str, Any]) -> dict[str, Any]:

@@ -31,19 +31,14 @@ class PairEvidence:
         self._known: dict[tuple[int, bool], tuple[list[list[bool]], list[list[bool]]]] = {}
 
     def columns(self, batch: Batch) -> dict[str, Tensor]:
-        """`evidence_tokens` (2B, C, S-1), `evidence_passages` (2B, C, S), `constraint_failed` (2B, C), `mixture`.
-
-        `mixture` (2B, 1 + C) says how much each channel counts: those of the constraints on which the two answers
-        differ count alike, or channel 0 alone where none differs.
-        """
+        """`evidence_tokens` (2B, C, S-1), `evidence_passages` (2B, C, S), `constraint_failed` (2B, C)."""
         indices = batch[PAIR].tolist()
         rows = [(index, True) for index in indices] + [(index, False) for index in indices]
-        num_constraints = max(1, *(len(self.pairs[index].problem.constraints) for index in indices))
+        num_constraints = self._num_constraints(indices)
         length = batch["input_ids"].shape[1]
         tokens = torch.zeros(len(rows), num_constraints, length, dtype=torch.bool)
         passages = torch.zeros_like(tokens)
         failed = torch.zeros(len(rows), num_constraints, dtype=torch.bool)
-        mixture = torch.zeros(len(rows), 1 + num_constraints)
         for row, (index, chosen) in enumerate(rows):
             pair = self.pairs[index]
             prompt, answer = _split(batch, row)
@@ -53,16 +48,28 @@ class PairEvidence:
                 end = len(prompt) + len(answer)
                 tokens[row, place, len(prompt) : end] = torch.tensor(shown[place][: len(answer)])
                 failed[row, place] = verdict.satisfied is False
-            differing = _differing(pair)
-            mixture[row, [1 + place for place in differing] or [0]] = 1.0 / max(1, len(differing))
         device = batch["input_ids"].device
         found = {
             "evidence_tokens": tokens[:, :, 1:],
             "evidence_passages": passages,
             "constraint_failed": failed,
-            "mixture": mixture,
         }
         return {name: value.to(device) for name, value in found.items()}
+
+    def mixture(self, batch: Batch) -> Tensor:
+        """(2B, 1 + C): how much each channel counts; rows sum to 1.
+
+        Those of the constraints on which the two answers differ count alike, or channel 0 alone where none differs.
+        """
+        indices = batch[PAIR].tolist()
+        mixture = torch.zeros(len(indices), 1 + self._num_constraints(indices))
+        for row, index in enumerate(indices):
+            differing = _differing(self.pairs[index])
+            mixture[row, [1 + place for place in differing] or [0]] = 1.0 / max(1, len(differing))
+        return torch.cat([mixture, mixture]).to(batch["input_ids"].device)
+
+    def _num_constraints(self, indices: Sequence[int]) -> int:
+        return max(1, *(len(self.pairs[index].problem.constraints) for index in indices))
 
     def _masks(
         self, index: int, chosen: bool, prompt: tuple[int, ...], answer: tuple[int, ...]
@@ -91,11 +98,6 @@ def pair_spans(batch: Batch, columns: Batch) -> Tensor | None:
         return None
     prompt = batch["attention_mask"].bool() & ~batch["completion_mask"].bool()
     return listening_spans(columns["evidence_passages"], prompt, 0)
-
-
-def mixture_of(batch: Batch) -> Tensor:
-    """(2B, channels): how much each channel of weights counts; rows sum to 1."""
-    return batch["mixture"] if "mixture" in batch else torch.ones_like(batch["input_ids"][:, :1], dtype=torch.float32)
 
 
 def pair_view(batch: Batch, entropy: Tensor, heard: Heard | None) -> View:

@@ -47,6 +47,13 @@ def test_uniform_credit_is_plain_dpo(pairs, tmp_path):
     assert trained(preferring_config(pairs, probe={"listen": "always"}), tmp_path / "listening") == plain
 
 
+def test_whoever_always_listens_hears_the_constraints(pairs, tmp_path):
+    trainer = credit_dpo_trainer(preferring_config(pairs, probe={"listen": "always"}), tmp_path)
+    trainer.train()
+    steps = [line for line in trainer.state.log_history if "loss" in line]
+    assert steps and all(line["probe/constraint_attention_mean"] > 0.0 for line in steps)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("loss_type", get_args(DpoLoss))
 def test_uniform_credit_is_plain_under_every_loss(loss_type, pairs, tmp_path):
