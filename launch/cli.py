@@ -98,17 +98,19 @@ def evaluate(
 
 @app.command()
 def report(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
-    other: Annotated[Path | None, typer.Argument(help="A second run folder, to see both beside each other.")] = None,
-    output: Annotated[Path | None, typer.Option(help="The file; default: report.html in the run folder.")] = None,
+    runs: Annotated[list[Path], typer.Argument(help="Run folders; those that differ in seeds only are shown as one.")],
+    output: Annotated[Path | None, typer.Option(help="The file; default: report.html in the first run folder.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make one HTML file of a run: curves, verdicts with their evidence, tokens coloured by credit."""
+    """Make one HTML file of a run, or of two beside each other, with one or several seeds each.
+
+    It shows curves, verdicts with their evidence, tokens by what was read of them, and who is better by how much.
+    """
     prepare_environment()
     from rl.report.write import report_command
 
     with talking_on_stderr(as_json):
-        page = report_command(run, other, output)
+        page = report_command(runs, output)
         typer.echo(f"Report: {page} ({page.stat().st_size / 1e6:.1f} MB)")
     if as_json:
         echo_json({"report": str(page), "bytes": page.stat().st_size})

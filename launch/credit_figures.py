@@ -4,10 +4,9 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 
-STUDENT_975 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145)
-"""97.5 % quantiles of Student's t for 1, 2, ... degrees of freedom; beyond them the last is used, which is wider."""
+from rl.intervals import student_interval
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,8 +46,8 @@ def _comparison(rule: str, own: dict[int, Arm], base: dict[int, Arm], base_name:
     area = fmean(area_under(arm) for arm in own.values())
     if rule == base_name:
         return Comparison(rule=rule, last=last, area=area)
-    difference, low, high = paired_interval([own[seed].scores[-1] - base[seed].scores[-1] for seed in own])
-    return Comparison(rule=rule, last=last, area=area, difference=difference, low=low, high=high)
+    paired = student_interval([own[seed].scores[-1] - base[seed].scores[-1] for seed in own])
+    return Comparison(rule=rule, last=last, area=area, difference=paired.mean, low=paired.low, high=paired.high)
 
 
 def area_under(arm: Arm) -> float:
@@ -56,15 +55,6 @@ def area_under(arm: Arm) -> float:
     points = list(zip(arm.steps, arm.scores, strict=True))
     areas = [(end - start) * (low + high) / 2 for (start, low), (end, high) in itertools.pairwise(points)]
     return sum(areas) / (arm.steps[-1] - arm.steps[0])
-
-
-def paired_interval(differences: Sequence[float]) -> tuple[float, float, float]:
-    """(mean, low, high): Student's 95 % interval. Raises ValueError for fewer than two."""
-    if len(differences) < 2:
-        raise ValueError(f"an interval needs at least 2 paired differences, got {len(differences)}")
-    quantile = STUDENT_975[min(len(differences) - 1, len(STUDENT_975)) - 1]
-    half = quantile * stdev(differences) / len(differences) ** 0.5
-    return fmean(differences), fmean(differences) - half, fmean(differences) + half
 
 
 def draw(arms: Sequence[Arm], rules: Sequence[str], path: Path) -> None:

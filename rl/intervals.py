@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean, stdev
 
 import numpy as np
+
+STUDENT_975 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145)
+"""97.5 % quantiles of Student's t for 1, 2, ... degrees of freedom; beyond them the last is used, which is wider."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Interval:
-    """A mean with its 95 % bootstrap interval."""
+    """A mean with its 95 % interval."""
 
     mean: float
     low: float
@@ -23,3 +27,12 @@ def bootstrap_interval(values: Sequence[float], *, seed: int = 0, resamples: int
     draws = np.random.default_rng(seed).choice(sample, size=(resamples, len(sample))).mean(axis=1)
     low, high = np.quantile(draws, [0.025, 0.975])
     return Interval(mean=float(sample.mean()), low=float(low), high=float(high))
+
+
+def student_interval(values: Sequence[float]) -> Interval:
+    """Student's, for a few values such as one a seed. Raises ValueError for fewer than two."""
+    if len(values) < 2:
+        raise ValueError(f"an interval needs at least 2 values, got {len(values)}")
+    quantile = STUDENT_975[min(len(values) - 1, len(STUDENT_975)) - 1]
+    half, mean = quantile * stdev(values) / len(values) ** 0.5, fmean(values)
+    return Interval(mean=mean, low=mean - half, high=mean + half)

@@ -31,6 +31,7 @@ from rl.own_code import keep_own_code, own_verifiers
 from rl.product import model_card, save_adapter
 from rl.progress import ProgressCallback
 from rl.ranks import check_ranks, from_first, is_first, leave_first_last, meet_ranks, whole
+from rl.report.arm import Arm
 from rl.report.run import read_run
 from rl.report.write import write_report
 from rl.rollouts.units import prompts_of
@@ -197,7 +198,7 @@ def show_product(trainer: AdaptedTrainer, folder: Path, adapter: Path, console: 
     """One completion by its credit, the report, and where the adapter lies."""
     if record := best_record(folder):
         show_credit(console, record, trainer.policy_tokenizer)
-    page = write_report([read_run(folder)], [trainer.completion_spans], folder / "report.html")
+    page = write_report([Arm(runs=(read_run(folder),))], [trainer.completion_spans], folder / "report.html")
     console.print(f"\nReport: {page}\nAdapter: {adapter}\nVerify it with: heed export {folder}")
 
 

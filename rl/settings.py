@@ -149,7 +149,7 @@ def _on_one_line(error: Exception) -> str:
 
 
 def _refuse_changes(saved: Config, resumed: Config, *, run: str) -> None:
-    before, after = dict(_flat(saved)), dict(_flat(resumed))
+    before, after = dict(flat(saved)), dict(flat(resumed))
     changed = [key for key in before if before[key] != after[key] and key not in RESUMABLE]
     if changed:
         lines = [f"{key}: the run has {before[key]!r}, now {after[key]!r} is asked for" for key in changed]
@@ -160,7 +160,8 @@ def _refuse_changes(saved: Config, resumed: Config, *, run: str) -> None:
         raise ValueError("\n".join(lines))
 
 
-def _flat(config: Config) -> Iterator[tuple[str, object]]:
+def flat(config: Config) -> Iterator[tuple[str, object]]:
+    """(dotted key, value) of every setting; what stands inside a section's setting stays together."""
     for name, section in config.model_dump(mode="json").items():
         if isinstance(section, dict) and name != "trl":
             yield from ((f"{name}.{key}", value) for key, value in section.items())

@@ -40,7 +40,7 @@ HEADINGS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Curve:
-    """One figure over the steps; where steps were merged, their mean and their range."""
+    """One figure over the steps; where steps or runs were merged, their mean and their range."""
 
     name: str
     steps: tuple[float, ...]
@@ -69,13 +69,17 @@ def curves(metrics: Iterable[dict[str, Any]]) -> list[Curve]:
 
 
 def thin(name: str, points: Sequence[tuple[int, float]], *, limit: int = MAX_POINTS) -> Curve:
-    """At most `limit` points: neighbours are merged into their mean, and their range is kept."""
-    size = math.ceil(len(points) / limit)
-    merged = [points[first : first + size] for first in range(0, len(points), size)]
-    values = [[value for _, value in some] for some in merged]
+    """At most `limit` points: a step's values, one a run, and neighbours are merged into their mean and range."""
+    by_step: dict[int, list[float]] = defaultdict(list)
+    for step, value in points:
+        by_step[step].append(value)
+    size = math.ceil(len(by_step) / limit)
+    steps = sorted(by_step)
+    merged = [steps[first : first + size] for first in range(0, len(steps), size)]
+    values = [[value for step in some for value in by_step[step]] for some in merged]
     return Curve(
         name=name,
-        steps=tuple(sum(step for step, _ in some) / len(some) for some in merged),
+        steps=tuple(sum(some) / len(some) for some in merged),
         values=tuple(sum(some) / len(some) for some in values),
         low=tuple(min(some) for some in values),
         high=tuple(max(some) for some in values),

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from rl.report.arm import Arm
 from rl.report.curves import series
 from rl.report.run import RecordedRun
 
@@ -20,7 +21,23 @@ class Finding:
 
 def findings(run: RecordedRun) -> list[Finding]:
     """What the run's own figures say about it, warnings first."""
-    found = [*_state(run), *_gain(run), *_answers(run), *_training(run.metrics)]
+    return _by_level([*_state(run), *_gain(run), *_answers(run), *_training(run.metrics)])
+
+
+def arm_findings(arm: Arm) -> list[Finding]:
+    """The findings of all its runs, each with its seed where there are several."""
+    if len(arm.runs) == 1:
+        return findings(arm.first)
+    return _by_level(
+        [
+            Finding(level=one.level, text=f"Seed {run.config.trainer.seed}: {one.text}")
+            for run in arm.runs
+            for one in findings(run)
+        ]
+    )
+
+
+def _by_level(found: list[Finding]) -> list[Finding]:
     return sorted(found, key=lambda finding: ("warn", "note", "good").index(finding.level))
 
 

@@ -14,32 +14,37 @@ from markupsafe import Markup
 
 from rl.atomic import write_text
 from rl.models import load_tokenizer
+from rl.report.account import account
 from rl.report.answers import column_names, shown_answers
+from rl.report.arm import Arm, arms_of, difference
 from rl.report.curves import Curve, curves, heading, kind_tables
-from rl.report.findings import findings
+from rl.report.findings import arm_findings
 from rl.report.rollouts import Spans, shown_groups
 from rl.report.run import RecordedRun, read_run
+from rl.settings import flat
 from rl.spans import completion_spans
 
 
-def report_command(run: Path, other: Path | None = None, output: Path | None = None) -> Path:
-    """Body of `heed report`: read one or two run folders, write the page and return where it lies.
+def report_command(folders: Sequence[Path], output: Path | None = None) -> Path:
+    """Body of `heed report`: read the run folders, write the page and return where it lies.
 
-    Raises FileNotFoundError for a folder that holds no run, ValueError when its model's tokenizer cannot be loaded.
+    Runs that differ in their seeds only are one arm. Raises FileNotFoundError for a folder that holds no run, and
+    ValueError for more than two arms, a seed given twice, and a model whose tokenizer cannot be loaded.
     """
-    runs = [read_run(folder) for folder in (run, other) if folder is not None]
-    spans = [partial(completion_spans, load_tokenizer(recorded.config.model.name)) for recorded in runs]
-    name = "report.html" if other is None else f"report-beside-{runs[1].name}.html"
-    return write_report(runs, spans, output or run / name)
+    arms = arms_of([read_run(folder) for folder in folders])
+    spans = [partial(completion_spans, load_tokenizer(arm.first.config.model.name)) for arm in arms]
+    others = [arm.first.name for arm in arms[1:]] or [run.name for run in arms[0].runs[1:2]]
+    name = "-beside-".join(["report", *others])
+    return write_report(arms, spans, output or folders[0] / f"{name}.html")
 
 
-def write_report(runs: Sequence[RecordedRun], spans: Sequence[Spans], path: Path) -> Path:
-    """Write the page about the runs; `spans` places each run's tokens in its texts."""
-    write_text(path, render(list(runs), list(spans)))
+def write_report(arms: Sequence[Arm], spans: Sequence[Spans], path: Path) -> Path:
+    """Write the page about one or two arms; `spans` places each one's tokens in its texts."""
+    write_text(path, render(list(arms), list(spans)))
     return path
 
 
-def render(runs: list[RecordedRun], spans: list[Spans]) -> str:
+def render(arms: list[Arm], spans: list[Spans]) -> str:
     """The page as HTML: one file, its data, styles and scripts inside."""
     environment = Environment(
         loader=PackageLoader("rl.report", "page"),
@@ -49,33 +54,38 @@ def render(runs: list[RecordedRun], spans: list[Spans]) -> str:
         lstrip_blocks=True,
     )
     environment.filters["signed"] = "{:+.3f}".format
+    runs = [run for arm in arms for run in arm.runs]
     return environment.get_template("report.html.j2").render(
+        arms=arms,
         runs=runs,
-        findings=[findings(run) for run in runs],
+        difference=difference(*arms) if len(arms) == 2 else None,
+        findings=[arm_findings(arm) for arm in arms],
+        accounts=[account(arm.metrics) if len(arm.runs) == 1 else "" for arm in arms],
         settings=setting_rows(runs),
-        answer_columns=column_names(runs),
-        data=as_json(page_data(runs, spans)),
+        data=as_json(page_data(arms, spans)),
         file=lambda name: Markup(files("rl.report").joinpath("page", name).read_text(encoding="utf-8")),
     )
 
 
-def page_data(runs: list[RecordedRun], spans: list[Spans]) -> dict[str, Any]:
+def page_data(arms: list[Arm], spans: list[Spans]) -> dict[str, Any]:
     """What the page's scripts draw."""
+    firsts = [arm.first for arm in arms]
     return {
-        "runs": [_run_data(run, place) for run, place in zip(runs, spans, strict=True)],
-        "answers": {"columns": column_names(runs), "rows": shown_answers(runs)},
+        "arms": [_arm_data(arm, place) for arm, place in zip(arms, spans, strict=True)],
+        "answers": {"columns": column_names(firsts), "rows": shown_answers(firsts)},
     }
 
 
-def _run_data(run: RecordedRun, spans: Spans) -> dict[str, Any]:
+def _arm_data(arm: Arm, spans: Spans) -> dict[str, Any]:
+    held_out = arm.held_out()
     return {
-        "name": run.name,
-        "steps": run.last_step,
-        "curves": [_curve_data(curve) for curve in curves(run.metrics)],
-        "kinds": {figure: [asdict(row) for row in rows] for figure, rows in kind_tables(run.metrics).items()},
-        "groups": shown_groups(run.rollouts, spans),
-        "recorded_steps": len({record["step"] for record in run.rollouts}),
-        "held_out": run.summary,
+        "name": arm.name,
+        "steps": arm.last_step,
+        "curves": [_curve_data(curve) for curve in curves(arm.metrics)],
+        "kinds": {figure: [asdict(row) for row in rows] for figure, rows in kind_tables(arm.metrics).items()},
+        "groups": shown_groups(arm.first.rollouts, spans),
+        "recorded_steps": len({record["step"] for record in arm.first.rollouts}),
+        "held_out": None if held_out is None else held_out.kinds,
     }
 
 
@@ -86,18 +96,10 @@ def _curve_data(curve: Curve) -> dict[str, Any]:
 
 def setting_rows(runs: list[RecordedRun]) -> list[tuple[str, list[str], bool]]:
     """Every setting: its dotted key, its value in each run, and whether the runs differ in it."""
-    columns = [dict(_flat(run.config.model_dump(mode="json"))) for run in runs]
+    columns = [dict(flat(run.config)) for run in runs]
     keys = list(dict.fromkeys(key for column in columns for key in column))
     rows = [(key, [json.dumps(column.get(key)) for column in columns]) for key in keys]
     return [(key, values, len(set(values)) > 1) for key, values in rows]
-
-
-def _flat(tree: dict[str, Any], prefix: str = ""):
-    for name, value in tree.items():
-        if isinstance(value, dict) and value:
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
 
 
 def as_json(value: Any) -> Markup:

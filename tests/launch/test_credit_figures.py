@@ -2,7 +2,7 @@
 
 import pytest
 
-from launch.credit_figures import Arm, area_under, compare, draw, paired_interval
+from launch.credit_figures import Arm, area_under, compare, draw
 
 
 def arm(rule: str, seed: int, *scores: float) -> Arm:
@@ -12,17 +12,6 @@ def arm(rule: str, seed: int, *scores: float) -> Arm:
 def test_the_area_is_the_mean_height_of_the_curve():
     # trapezoids over 10 steps each: (0 + 1) / 2 and (1 + 0.5) / 2, mean 0.625
     assert area_under(arm("uniform", 0, 0.0, 1.0, 0.5)) == pytest.approx(0.625)
-
-
-def test_an_interval_is_student_s():
-    # 0.1, 0.2, 0.3: mean 0.2, deviation 0.1, so 0.2 -+ 4.303 x 0.1 / sqrt(3)
-    mean, low, high = paired_interval([0.1, 0.2, 0.3])
-    assert (mean, low, high) == pytest.approx((0.2, 0.2 - 0.24843, 0.2 + 0.24843), abs=1e-4)
-
-
-def test_one_difference_has_no_interval():
-    with pytest.raises(ValueError, match="at least 2 paired differences, got 1"):
-        paired_interval([0.1])
 
 
 ARMS = [

@@ -1,4 +1,4 @@
-// Small multiples: every figure over the steps, both runs in one frame, one cursor for all.
+// Small multiples: every figure over the steps, both arms in one frame, one cursor for all.
 const FRAME = {width: 360, height: 132, left: 42, right: 352, top: 8, bottom: 112};
 const charts = [];
 
@@ -23,15 +23,15 @@ function drawChart(chart) {
   }
   make(svg, "text", short(firstStep), {x: FRAME.left, y: FRAME.bottom + 14});
   make(svg, "text", `step ${short(lastStep)}`, {x: FRAME.right, y: FRAME.bottom + 14, "text-anchor": "end"});
-  for (const {run, curve} of lines) {
+  for (const {arm, curve} of lines) {
     const at = (step, value) => `${x(step).toFixed(1)} ${y(value).toFixed(1)}`;
     if (curve.low.some((value, index) => value !== curve.high[index])) {
       const there = curve.steps.map((step, index) => at(step, curve.high[index]));
       const back = curve.steps.map((step, index) => at(step, curve.low[index])).reverse();
-      make(svg, "path", null, {class: `band-${run}`, d: `M${there.concat(back).join("L")}Z`});
+      make(svg, "path", null, {class: `band-${arm}`, d: `M${there.concat(back).join("L")}Z`});
     }
     const values = smooth ? smoothed(curve.values) : curve.values;
-    make(svg, "path", null, {class: `curve curve-${run}`, d: "M" + curve.steps.map((step, index) => at(step, values[index])).join("L")});
+    make(svg, "path", null, {class: `curve curve-${arm}`, d: "M" + curve.steps.map((step, index) => at(step, values[index])).join("L")});
   }
   chart.cursor = make(svg, "line", null, {class: "cursor", y1: FRAME.top, y2: FRAME.bottom, visibility: "hidden"});
   Object.assign(chart, {x, firstStep, lastStep});
@@ -61,8 +61,8 @@ function addChart(parent, name, lines) {
   const title = make(card, "div", null, {class: "name"});
   make(title, "span", name);
   const now = make(title, "span", "", {class: "now"});
-  const told = lines.map(({run, curve}) =>
-    `${data.runs[run].name} from ${short(curve.values[0])} to ${short(curve.values.at(-1))}`).join("; ");
+  const told = lines.map(({arm, curve}) =>
+    `${data.arms[arm].name} from ${short(curve.values[0])} to ${short(curve.values.at(-1))}`).join("; ");
   const svg = make(card, "svg", null, {viewBox: `0 0 ${FRAME.width} ${FRAME.height}`, role: "img", "aria-label": `${name}: ${told}`});
   const chart = {svg, lines, now};
   charts.push(chart);
@@ -77,9 +77,9 @@ function addChart(parent, name, lines) {
 
 function showCurves() {
   const named = new Map();
-  data.runs.forEach((run, index) => run.curves.forEach(curve => {
+  data.arms.forEach((arm, index) => arm.curves.forEach(curve => {
     if (!named.has(curve.name)) named.set(curve.name, {heading: curve.heading, order: curve.order, lines: []});
-    named.get(curve.name).lines.push({run: index, curve});
+    named.get(curve.name).lines.push({arm: index, curve});
   }));
   const constants = [];
   const headings = new Map();
@@ -99,4 +99,4 @@ function showCurves() {
   pointAt(null);
 }
 
-if (!removeWhenEmpty("curves", data.runs.every(run => !run.curves.length))) showCurves();
+if (!removeWhenEmpty("curves", data.arms.every(arm => !arm.curves.length))) showCurves();

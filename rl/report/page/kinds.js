@@ -1,7 +1,7 @@
 // Kinds of constraints: before and after by kind, and pass rates over the training as a heat table.
 function showForest(holder, summary) {
-  const kinds = Object.keys(summary.after.kinds).filter(kind => summary.before.kinds[kind]);
-  const rate = (side, kind) => summary[side].kinds[kind].satisfied / summary[side].kinds[kind].of;
+  const kinds = Object.keys(summary.after).filter(kind => summary.before[kind]);
+  const rate = (side, kind) => summary[side][kind].satisfied / summary[side][kind].of;
   kinds.sort((a, b) => (rate("after", b) - rate("before", b)) - (rate("after", a) - rate("before", a)));
   const row = 19, left = 250, right = 610, height = row * kinds.length + 24;
   const x = share => left + (right - left) * share;
@@ -17,7 +17,7 @@ function showForest(holder, summary) {
     make(svg, "line", null, {class: "link", x1: x(before), x2: x(after), y1: y, y2: y});
     make(svg, "circle", null, {class: "dot-before", cx: x(before), cy: y, r: 4});
     make(svg, "circle", null, {class: "dot-after", cx: x(after), cy: y, r: 4.5});
-    make(svg, "text", `of ${summary.after.kinds[kind].of}`, {x: right + 16, y: y + 4});
+    make(svg, "text", `of ${summary.after[kind].of}`, {x: right + 16, y: y + 4});
   });
   make(holder, "p", "○ before   ● after, by kind of constraint, the largest gain first", {class: "legend"});
 }
@@ -30,7 +30,7 @@ function showKindTable(parent, caption, rows) {
     const line = make(table, "tr");
     make(line, "th", kind, {scope: "row", title: kind});
     for (const cell of cells) {
-      const shown = cell === null ? {class: "empty"} : {title: `${kind}: ${short(cell)}`, style: `background:${mixed("--run-0", 0.06 + 0.94 * Math.max(cell, 0) / highest)}`};
+      const shown = cell === null ? {class: "empty"} : {title: `${kind}: ${short(cell)}`, style: `background:${mixed("--arm-0", 0.06 + 0.94 * Math.max(cell, 0) / highest)}`};
       make(line, "td", null, shown);
     }
     make(line, "td", short(mean), {class: "mean", title: "mean over the training"});
@@ -38,12 +38,12 @@ function showKindTable(parent, caption, rows) {
 }
 
 function showKinds() {
-  for (const run of data.runs)
-    for (const [figure, rows] of Object.entries(run.kinds)) {
+  for (const arm of data.arms)
+    for (const [figure, rows] of Object.entries(arm.kinds)) {
       const name = figure.replaceAll("_", " ");
-      showKindTable(place("kind-tables"), data.runs.length > 1 ? `${run.name}: ${name}` : name, rows);
+      showKindTable(place("kind-tables"), data.arms.length > 1 ? `${arm.name}: ${name}` : name, rows);
     }
 }
 
-for (const holder of document.querySelectorAll(".forest")) showForest(holder, data.runs[holder.dataset.run].held_out);
-if (!removeWhenEmpty("kinds", data.runs.every(run => !Object.keys(run.kinds).length))) showKinds();
+for (const holder of document.querySelectorAll(".forest")) showForest(holder, data.arms[holder.dataset.arm].held_out);
+if (!removeWhenEmpty("kinds", data.arms.every(arm => !Object.keys(arm.kinds).length))) showKinds();

@@ -143,15 +143,15 @@ function wanted(group) {
 
 function showStep() {
   const step = state.steps[place("step").value];
-  const total = Math.max(...data.runs.map(run => run.recorded_steps));
+  const total = Math.max(...data.arms.map(arm => arm.recorded_steps));
   place("step-shown").textContent = `${step} (${state.steps.length} of ${total} shown)`;
   const holder = place("groups");
   holder.replaceChildren();
-  const columns = data.runs.length > 1 ? make(holder, "div", null, {class: "pair"}) : holder;
-  data.runs.forEach((run, index) => {
-    const column = data.runs.length > 1 ? make(columns, "div") : columns;
-    if (data.runs.length > 1) make(column, "h3", run.name, {class: `run-${index}`});
-    const groups = run.groups.filter(group => group.step === step && wanted(group));
+  const columns = data.arms.length > 1 ? make(holder, "div", null, {class: "pair"}) : holder;
+  data.arms.forEach((arm, index) => {
+    const column = data.arms.length > 1 ? make(columns, "div") : columns;
+    if (data.arms.length > 1) make(column, "h3", arm.name, {class: `arm-${index}`});
+    const groups = arm.groups.filter(group => group.step === step && wanted(group));
     groups.forEach(group => showGroup(column, group));
     if (!groups.length) make(column, "p", "Nothing recorded at this step fits.", {class: "help"});
   });
@@ -169,7 +169,7 @@ function showLegend() {
 }
 
 function showRollouts() {
-  const groups = data.runs.flatMap(run => run.groups);
+  const groups = data.arms.flatMap(arm => arm.groups);
   state.steps = [...new Set(groups.map(group => group.step))].sort((a, b) => a - b);
   const members = groups.flatMap(group => group.members);
   const names = [...new Set(members.flatMap(member => Object.keys(member.readings)))];
@@ -185,4 +185,4 @@ function showRollouts() {
   showStep();
 }
 
-if (!removeWhenEmpty("rollouts", data.runs.every(run => !run.groups.length))) showRollouts();
+if (!removeWhenEmpty("rollouts", data.arms.every(arm => !arm.groups.length))) showRollouts();

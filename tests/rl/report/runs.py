@@ -69,10 +69,12 @@ def make_summary(**gain: float) -> dict[str, Any]:
     }
 
 
-def make_folder(folder: Path, *, metrics: list[dict], rollouts: list[dict] = (), summary: dict | None = None) -> Path:
+def make_folder(
+    folder: Path, *, metrics: list[dict], rollouts: list[dict] = (), summary: dict | None = None, **settings: Any
+) -> Path:
     """A run folder with these journals, and without answers."""
     folder.mkdir(parents=True)
-    write_text(folder / "config.yaml", resolved_yaml(tiny_config()))
+    write_text(folder / "config.yaml", resolved_yaml(tiny_config(**settings)))
     Journal(folder / "metrics.jsonl").append(*metrics)
     Journal(folder / "rollouts.jsonl").append(*rollouts)
     if summary is not None:

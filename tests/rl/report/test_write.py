@@ -6,21 +6,22 @@ import shutil
 import pytest
 
 from rl.atomic import write_json
+from rl.report.arm import Arm, arms_of
 from rl.report.run import read_run
 from rl.report.write import compact, render, report_command, setting_rows
 from tests.rl.report.runs import letter_spans, make_answer, make_folder, make_record, make_summary, page_data
 
 
 def test_the_page_asks_no_network(finished_run):
-    page = report_command(finished_run.folder).read_text(encoding="utf-8")
+    page = report_command([finished_run.folder]).read_text(encoding="utf-8")
     assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
     assert "src=" not in page and "@import" not in page and "<link" not in page
 
 
 def test_a_real_run_is_shown_whole(finished_run):
-    page = report_command(finished_run.folder).read_text(encoding="utf-8")
+    page = report_command([finished_run.folder]).read_text(encoding="utf-8")
     data = page_data(page)
-    (run,) = data["runs"]
+    (run,) = data["arms"]
     assert run["steps"] == 4
     assert {"reward", "credit/gini", "probe/fai_mean"} <= {curve["name"] for curve in run["curves"]}
     assert sorted({group["step"] for group in run["groups"]}) == [1, 2, 3, 4]
@@ -42,9 +43,9 @@ def test_the_end_of_a_training_writes_it(finished_run):
 def test_text_cannot_leave_its_place(tmp_path):
     sly = "</script><script>alert(1)</script>"
     run = read_run(make_folder(tmp_path / "run", metrics=[], rollouts=[make_record(completion=sly, prompt=sly)]))
-    page = render([run], [letter_spans])
+    page = render([Arm(runs=(run,))], [letter_spans])
     assert "alert(1)</script>" not in page
-    assert page_data(page)["runs"][0]["groups"][0]["prompt"] == sly
+    assert page_data(page)["arms"][0]["groups"][0]["prompt"] == sly
 
 
 def test_two_runs_stand_beside_each_other(finished_run, tmp_path):
@@ -52,7 +53,7 @@ def test_two_runs_stand_beside_each_other(finished_run, tmp_path):
     shutil.copytree(finished_run.folder, other)
     config = (other / "config.yaml").read_text(encoding="utf-8").replace("rule: global_anchor", "rule: uniform")
     (other / "config.yaml").write_text(config, encoding="utf-8")
-    page = report_command(finished_run.folder, other)
+    page = report_command([finished_run.folder, other])
     assert page == finished_run.folder / "report-beside-other.html"
     assert page_data(page.read_text(encoding="utf-8"))["answers"]["columns"] == ["base model", "tiny", "other"]
     differing = [row for row in setting_rows([read_run(finished_run.folder), read_run(other)]) if row[2]]
@@ -63,13 +64,13 @@ def test_only_problems_that_all_answered_are_compared(tmp_path):
     folder = make_folder(tmp_path / "run", metrics=[], summary=make_summary())
     write_json(folder / "before.json", {"answers": [make_answer(), make_answer(problem_id="sky")]})
     write_json(folder / "after.json", {"answers": [make_answer(satisfied=[["punctuation:no_comma", False]])]})
-    (row,) = page_data(render([read_run(folder)], [letter_spans]))["answers"]["rows"]
+    (row,) = page_data(render(arms_of([read_run(folder)]), [letter_spans]))["answers"]["rows"]
     assert [answer["rate"] for answer in row["answers"]] == [1.0, 0.0]
 
 
 def test_an_unfinished_run_has_a_report(tmp_path):
     run = read_run(make_folder(tmp_path / "run", metrics=[{"step": 1, "reward": 0.5}]))
-    page = render([run], [letter_spans])
+    page = render([Arm(runs=(run,))], [letter_spans])
     assert "Not finished: step 1 of 4" in page
     assert "No held-out result yet" in page
 
@@ -82,15 +83,16 @@ def test_a_thousand_steps_of_long_completions_stay_small(tmp_path):
     rollouts = [{**record, "step": step, "problem_id": f"p{group}"} for step in range(1, 1001) for group in range(4)]
     figures = {f"figure/{number}": 0.123456789 * number for number in range(80)}
     metrics = [{"step": step, **figures, "reward": step % 7 / 7} for step in range(1, 1001)]
-    page = render([read_run(make_folder(tmp_path / "run", metrics=metrics, rollouts=rollouts))], [letter_spans])
+    run = read_run(make_folder(tmp_path / "run", metrics=metrics, rollouts=rollouts))
+    page = render([Arm(runs=(run,))], [letter_spans])
     assert len(page.encode()) < 20e6
-    shown = sorted({group["step"] for group in page_data(page)["runs"][0]["groups"]})
+    shown = sorted({group["step"] for group in page_data(page)["arms"][0]["groups"]})
     assert (shown[0], shown[-1]) == (1, 1000)
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="is no run folder: it has no config"):
-        report_command(tmp_path)
+        report_command([tmp_path])
 
 
 def test_numbers_are_short_and_finite():

@@ -1,0 +1,20 @@
+"""The account in one line."""
+
+from rl.report.account import account
+
+
+def test_the_last_count_and_the_staleness_of_all_steps():
+    steps = [
+        {"step": 1, "ledger/dispatched": 8, "ledger/trained": 8, "ledger/dropped": 0, "ledger/pending": 0},
+        {"step": 2, "sync/staleness_mean": 0.0, "sync/staleness_max": 0.0, "sync/restarted_workers": 1.0},
+        {"step": 3, "sync/staleness_mean": 1.0, "sync/staleness_max": 2.0, "sync/restarted_workers": 0.0},
+        {"step": 3, "ledger/dispatched": 1024, "ledger/trained": 1016, "ledger/dropped": 8, "ledger/pending": 0},
+    ]
+    assert account(steps) == (
+        "Of 1,024 samples 1,016 were trained, 8 dropped, 0 pending. "
+        "They were 0.5 steps stale on average, 2 at most. 1 restarted workers."
+    )
+
+
+def test_a_run_without_rollouts_has_none():
+    assert account([{"step": 1, "loss": 0.5}]) == ""
