@@ -27,6 +27,8 @@ def _staleness(figures: dict[str, list[float]]) -> list[str]:
         return []
     means = figures["sync/staleness_mean"]
     highest = max(figures["sync/staleness_max"])
+    if not highest:
+        return ["None was stale."]
     return [f"They were {sum(means) / len(means):.2g} steps stale on average, {highest:.0f} at most."]
 
 

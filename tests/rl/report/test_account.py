@@ -16,5 +16,9 @@ def test_the_last_count_and_the_staleness_of_all_steps():
     )
 
 
+def test_synchronous_samples_are_never_stale():
+    assert account([{"step": 1, "sync/staleness_mean": 0.0, "sync/staleness_max": 0.0}]) == "None was stale."
+
+
 def test_a_run_without_rollouts_has_none():
     assert account([{"step": 1, "loss": 0.5}]) == ""
