@@ -22,7 +22,7 @@ def probe_figures(record: dict[str, Any], spans: Sequence[tuple[int, int]], cred
     Anchors and preplan tokens are marked as the rules of `credit` have them.
     """
     drawn = {}
-    if "fai" in record:
+    if "fai" in record and any(record["mask"]):
         drawn["rhythm"] = rhythm_figure(_page(record, spans, credit))
     if curves := [_curve(verdict) for verdict in record["verdicts"] if "attention" in verdict]:
         drawn["constraints"] = constraint_figure(curves)

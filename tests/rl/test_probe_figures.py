@@ -29,4 +29,5 @@ def test_a_constraint_that_was_listened_to_has_a_curve():
 def test_what_was_not_read_is_left_out():
     assert probe_figures(make_record(), SPANS, Credit()) == {}
     assert probe_figures(make_record(**READ), SPANS, Credit()).keys() == {"rhythm"}
+    assert probe_figures(make_record(**{**READ, "mask": [0.0] * 3}), SPANS, Credit()) == {}, "nothing of it is trained"
     assert probe_figures(make_record(verdicts=[VERDICT]), SPANS, Credit()).keys() == {"constraints"}
