@@ -23,7 +23,10 @@ def load_or_resume(recipe: str, overrides: Sequence[str]) -> Config:
 
 def started_again(config: Config, folder: Path) -> Config:
     """The config that goes on where ranks were lost; what a resume had changed stays changed."""
-    return config.model_copy(update={"resume": folder}) if _goes_on(config, folder) else config
+    if _goes_on(config, folder):
+        return config.model_copy(update={"resume": folder})
+    afresh = config.run.model_copy(update={"folder": folder})
+    return config.model_copy(update={"resume": None, "run": afresh})
 
 
 def _goes_on(config: Config, folder: Path) -> bool:

@@ -74,9 +74,11 @@ def leave_first_last(leave: Callable[[], None]) -> None:
     """Leave what the first rank may host, the others before it. All ranks must come."""
     if not is_first():
         leave()
-    PartialState().wait_for_everyone()
-    if is_first():
-        leave()
+    try:
+        PartialState().wait_for_everyone()
+    finally:  # a rank that died keeps nobody here
+        if is_first():
+            leave()
 
 
 def any_rank(number: int) -> int:

@@ -1,5 +1,6 @@
 """The record: the best and the worst completion of each group, as JSON lines a person can read."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -42,8 +43,10 @@ class _Seen:
 
 def best_and_worst(rewards: Sequence[float]) -> tuple[int, int] | None:
     """Indices of the best and the worst completion, or None if all score the same."""
-    best, worst = max(rewards), min(rewards)
-    return None if best == worst else (rewards.index(best), rewards.index(worst))
+    scored = [reward for reward in rewards if not math.isnan(reward)]
+    if not scored or max(scored) == min(scored):
+        return None
+    return rewards.index(max(scored)), rewards.index(min(scored))
 
 
 def shown_rows(rewards: Sequence[float], num_generations: int) -> dict[int, str]:
@@ -87,7 +90,7 @@ class RolloutRecorder:
         The first visit counts.
         """
         batch = self._batch
-        if batch is None:  # a resumed buffer: its completions were recorded before the kill
+        if batch is None:  # a resumed buffer: what it had not recorded before the kill is not recorded
             return
         for place, row in enumerate(rows):
             if row in batch.shown and row not in batch.seen:

@@ -115,14 +115,15 @@ class WandbCallback(TrainerCallback):
             self._run.log({"rollouts": table, **self._probe_figures(records), STEP: until})
 
     def _probe_figures(self, records: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """Of the newest completion that was no worse than its group."""
+        """Of the newest completion that was listened to and no worse than its group."""
         import wandb
 
         from rl.probe_figures import probe_figures  # matplotlib takes a second
 
-        shown = next((record for record in reversed(records) if record["which"] != "worst"), None)
-        if shown is None or self.spans is None:
+        read = [one for one in records if one["which"] != "worst" and "fai" in one and any(one["mask"])]
+        if not read or self.spans is None:
             return {}
+        shown = read[-1]
         drawn = probe_figures(shown, self.spans(shown["completion_ids"]), self.config.credit)
         return {f"probe_figures/{name}": wandb.Image(as_image(figure)) for name, figure in drawn.items()}
 

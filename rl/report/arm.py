@@ -87,6 +87,8 @@ def arms_of(runs: Sequence[Run]) -> list[Arm]:
     if len(found) > 2:
         told = "; ".join(", ".join(run.name for run in alike) for alike in found.values())
         raise ValueError(f"a report compares two arms, runs that differ in more than seeds; these are {told}")
+    if len(runs) == 2 and _seeds(runs[0]) == _seeds(runs[1]) and len({run.folder.resolve() for run in runs}) == 2:
+        return [Arm(runs=(run,)) for run in runs]  # the same again, by other code or on another machine
     for alike in found.values():
         if len({_seeds(run) for run in alike}) < len(alike):
             told = ", ".join(f"{run.folder} (seed {run.config.trainer.seed})" for run in alike)

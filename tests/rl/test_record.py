@@ -1,5 +1,6 @@
 """The record: the best and the worst completion of each group, with what was seen of them."""
 
+import math
 from typing import Any
 
 import pytest
@@ -40,7 +41,14 @@ def see(recorder: RolloutRecorder, *rows: int, attention: torch.Tensor | None = 
 
 @pytest.mark.parametrize(
     ("rewards", "expected"),
-    [([0.1, 0.9, 0.5], (1, 0)), ([0.5, 0.5], None), ([1.0, 0.0, 1.0, 0.0], (0, 1)), ([0.2], None)],
+    [
+        ([0.1, 0.9, 0.5], (1, 0)),
+        ([0.5, 0.5], None),
+        ([1.0, 0.0, 1.0, 0.0], (0, 1)),
+        ([0.2], None),
+        ([math.nan, 1.0, 0.5], (1, 2)),
+        ([math.nan] * 2, None),
+    ],
 )
 def test_best_and_worst(rewards, expected):
     assert best_and_worst(rewards) == expected

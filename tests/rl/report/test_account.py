@@ -11,8 +11,8 @@ def test_the_last_count_and_the_staleness_of_all_steps():
         {"step": 3, "ledger/dispatched": 1024, "ledger/trained": 1016, "ledger/dropped": 8, "ledger/pending": 0},
     ]
     assert account(steps) == (
-        "Of 1,024 samples 1,016 were trained, 8 dropped, 0 pending. "
-        "They were 0.5 steps stale on average, 2 at most. 1 restarted workers."
+        "Of the first rank's 1,024 samples 1,016 were trained, 8 dropped, 0 pending. "
+        "They were 0.5 steps stale on average. Workers were started again."
     )
 
 

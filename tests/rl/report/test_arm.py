@@ -50,8 +50,14 @@ def test_three_arms_are_refused(make_run):
 
 
 def test_a_seed_twice_is_refused(make_run):
-    with pytest.raises(ValueError, match="the same seed twice"):
-        arms_of([make_run("one"), make_run("two")])
+    run = make_run("one")
+    for runs in ([run, run], [run, make_run("two"), make_run("three")]):
+        with pytest.raises(ValueError, match="the same seed twice"):
+            arms_of(runs)
+
+
+def test_the_same_run_by_other_code_is_compared(make_run):
+    assert [arm.name for arm in arms_of([make_run("one"), make_run("two")])] == ["one", "two"]
 
 
 def test_the_held_out_result_of_several_seeds(make_run):
