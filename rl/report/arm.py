@@ -11,8 +11,6 @@ from rl.intervals import Interval, student_interval
 from rl.report.run import RecordedRun
 from rl.settings import RESUMABLE, flat
 
-Run = RecordedRun
-
 SEEDS = frozenset({"trainer.seed", "data.seed"})
 INCIDENTAL = SEEDS | (RESUMABLE - {"trainer.max_steps"}) | {"run.name", "run.folder"}
 """Settings in which the runs of one arm may differ."""
@@ -22,10 +20,10 @@ INCIDENTAL = SEEDS | (RESUMABLE - {"trainer.max_steps"}) | {"run.name", "run.fol
 class Arm:
     """One run, or the same with several seeds; what only one run can show is the first one's."""
 
-    runs: tuple[Run, ...]
+    runs: tuple[RecordedRun, ...]
 
     @property
-    def first(self) -> Run:
+    def first(self) -> RecordedRun:
         return self.runs[0]
 
     @property
@@ -76,12 +74,12 @@ class HeldOut:
     """`before` and `after` -> kind -> how many were `satisfied` `of` how many, over all runs."""
 
 
-def arms_of(runs: Sequence[Run]) -> list[Arm]:
+def arms_of(runs: Sequence[RecordedRun]) -> list[Arm]:
     """The runs by what they were set to.
 
     Raises ValueError when that makes more than two arms, or an arm has a seed twice.
     """
-    found: dict[str, list[Run]] = {}
+    found: dict[str, list[RecordedRun]] = {}
     for run in runs:
         found.setdefault(_identity(run), []).append(run)
     if len(found) > 2:
@@ -122,12 +120,12 @@ def difference(first: Arm, second: Arm) -> Difference | None:
     return Difference(interval=interval, over=f"{gain.num_problems} problems of one seed, and other seeds may differ")
 
 
-def _identity(run: Run) -> str:
+def _identity(run: RecordedRun) -> str:
     settings = {key: value for key, value in flat(run.config) if key not in INCIDENTAL}
     return json.dumps(settings, sort_keys=True)
 
 
-def _seeds(run: Run) -> tuple[int, int]:
+def _seeds(run: RecordedRun) -> tuple[int, int]:
     return run.config.trainer.seed, run.config.data.seed
 
 
