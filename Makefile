@@ -35,7 +35,7 @@ test-slow: setup model  ## Run the tests, the slow ones too
 	$(BIN)/python -m pytest --slow
 
 model: setup  ## Fetch and convert the built-in model, once
-	$(BIN)/python -m rl.builtin
+	$(BIN)/python -m rl.models.builtin
 
 quickstart: setup model  ## Train, measure and export an adapter in minutes
 	run=runs/quickstart-$$(date +%Y%m%d-%H%M%S) && \

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from attention_probes.page import ConstraintCurve, ProbePage
+from attention_probes.html_page import ConstraintCurve, ProbePage
 
 # Figures are made without pyplot, which would keep each of them alive and want a display.
 

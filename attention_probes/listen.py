@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from attention_probes.kernel import call_keeping_lse
+from attention_probes.capture_lse import call_keeping_lse
 from attention_probes.layer import LayerAttention
 from attention_probes.plan import ProbePlan
 from attention_probes.tape import Readings, Tape

@@ -5,8 +5,8 @@ from random import Random
 
 from data.attributes import Attribute, hard_attributes
 from data.conflicts import conflict
-from data.patterns import write_prompt
 from data.problems import ConstraintSpec, Problem
+from data.prompt_templates import write_prompt
 
 SIZES = (3, 45)
 """Fewest and most attributes of a prompt (UltraGen, arXiv 2502.12375, asks for about 45)."""

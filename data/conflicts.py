@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from data import roles
+from data import answer_regions as regions
 
 Arguments = Mapping[str, Any]
 
@@ -113,43 +113,52 @@ def _few_sentences(sentences: Arguments, other: Arguments) -> bool:
 
 
 RULES = (
-    Rule(roles.CASES, roles.CASES, _always, "two rules about letter case, where one leaves nothing to the other"),
-    Rule(roles.ONE_CASE, roles.CASED_TEXT, _always, "a text whose letter case is given, yet another case is required"),
+    Rule(regions.CASES, regions.CASES, _always, "two rules about letter case, where one leaves nothing to the other"),
+    Rule(
+        regions.ONE_CASE, regions.CASED_TEXT, _always, "a text whose letter case is given, yet another case is required"
+    ),
     Rule(
         frozenset({"change_case:english_lowercase", "change_case:all_lowercase"}),
         frozenset({"detectable_content:postscript"}),
         _always,
         "small letters only, yet a marker in capitals",
     ),
-    Rule(roles.FIRST, roles.FIRST, _always, "two rules about what comes first"),
-    Rule(roles.FIRST, roles.HEADS, _always, "a heading and something else come first"),
-    Rule(roles.LAST, roles.LAST, _always, "two rules about what comes last"),
-    Rule(roles.END_MARK, roles.CLOSINGS, _ends_otherwise, "the last phrase has another mark"),
-    Rule(roles.END_MARK, roles.ENCLOSED, _always, "two rules about the last character"),
-    Rule(roles.LAST_WORDS, roles.BLOCKS, _always, "the running text comes last, yet other lines follow it"),
-    Rule(roles.SHAPES, roles.UNSHAPED, _always, "every line, sentence or word has a shape that the other part breaks"),
-    Rule(roles.CLOSED_SHAPES, roles.EXTRA_WORDS, _always, "no room for a word that is given"),
-    Rule(roles.EACH_SENTENCE, roles.BLOCKS, _always, "a rule about every sentence, yet lines that are none"),
-    Rule(roles.EACH_SENTENCE, roles.SENTENCE_SHAPES, _always, "two rules about every sentence"),
-    Rule(roles.GROWING, roles.EXTRA_WORDS, _always, "words that are given lengthen a sentence out of turn"),
-    Rule(roles.EACH_LINE, roles.LINES, _always, "a rule about lines, yet lines of their own"),
-    Rule(roles.PARAGRAPHS, roles.BLOCKS | roles.PARAGRAPHS, _always, "two rules about what parts the text"),
-    Rule(roles.PLAIN, roles.MARKDOWN | roles.DIVIDED, _always, "plain text, yet Markdown is required"),
-    Rule(roles.NO_LISTS, roles.LISTS, _always, "no list, yet a list is required"),
-    Rule(roles.ONLY_MARKS, roles.MARKED, _always, "a mark is required that is not allowed"),
-    Rule(roles.FEW_DIGITS, roles.DIGITS, _always, "digits are required that are not allowed"),
-    Rule(roles.FEW_DIGITS, roles.NAMED_WORDS, _has_digits, "digits are required that are not allowed"),
-    Rule(roles.HEADS, roles.HEADS, _always, "two rules about headings"),
-    Rule(roles.LISTS, roles.LISTS, _always, "two rules about lists"),
-    Rule(roles.JSON | roles.XML, roles.JSON | roles.XML | roles.TABLES, _always, "two structured answers"),
-    Rule(roles.FORBIDDEN_WORDS, roles.NAMED_WORDS, _forbids_forced, "a required word is forbidden"),
-    Rule(roles.EXCLUSIONS, roles.NAMED_WORDS, _excludes_forced, "a required letter or mark is excluded"),
-    Rule(roles.LETTER_COUNT, roles.NAMED_WORDS, _too_many_letters, "required words have the letter too often"),
-    Rule(roles.SENTENCES, roles.CLOSINGS, _one_sentence, "one sentence, yet the ending is a sentence of its own"),
-    Rule(roles.SENTENCES, roles.POSTSCRIPT, _few_sentences, "few sentences, yet a postscript is one or two of its own"),
-    Rule(roles.SENTENCES, roles.SENTENCES, _counts_apart, "no sentence count is in both ranges"),
-    Rule(roles.NUM_WORDS, roles.NUM_WORDS, _counts_apart, "no word count is in both ranges"),
-    Rule(roles.NUM_WORDS, roles.SENTENCES, _fewer_words_than_sentences, "more sentences than the words allow"),
-    Rule(roles.LISTS, roles.SENTENCES | roles.ENCLOSED, _always, "list items are no sentences"),
+    Rule(regions.FIRST, regions.FIRST, _always, "two rules about what comes first"),
+    Rule(regions.FIRST, regions.HEADS, _always, "a heading and something else come first"),
+    Rule(regions.LAST, regions.LAST, _always, "two rules about what comes last"),
+    Rule(regions.END_MARK, regions.CLOSINGS, _ends_otherwise, "the last phrase has another mark"),
+    Rule(regions.END_MARK, regions.ENCLOSED, _always, "two rules about the last character"),
+    Rule(regions.LAST_WORDS, regions.BLOCKS, _always, "the running text comes last, yet other lines follow it"),
+    Rule(
+        regions.SHAPES, regions.UNSHAPED, _always, "every line, sentence or word has a shape that the other part breaks"
+    ),
+    Rule(regions.CLOSED_SHAPES, regions.EXTRA_WORDS, _always, "no room for a word that is given"),
+    Rule(regions.EACH_SENTENCE, regions.BLOCKS, _always, "a rule about every sentence, yet lines that are none"),
+    Rule(regions.EACH_SENTENCE, regions.SENTENCE_SHAPES, _always, "two rules about every sentence"),
+    Rule(regions.GROWING, regions.EXTRA_WORDS, _always, "words that are given lengthen a sentence out of turn"),
+    Rule(regions.EACH_LINE, regions.LINES, _always, "a rule about lines, yet lines of their own"),
+    Rule(regions.PARAGRAPHS, regions.BLOCKS | regions.PARAGRAPHS, _always, "two rules about what parts the text"),
+    Rule(regions.PLAIN, regions.MARKDOWN | regions.DIVIDED, _always, "plain text, yet Markdown is required"),
+    Rule(regions.NO_LISTS, regions.LISTS, _always, "no list, yet a list is required"),
+    Rule(regions.ONLY_MARKS, regions.MARKED, _always, "a mark is required that is not allowed"),
+    Rule(regions.FEW_DIGITS, regions.DIGITS, _always, "digits are required that are not allowed"),
+    Rule(regions.FEW_DIGITS, regions.NAMED_WORDS, _has_digits, "digits are required that are not allowed"),
+    Rule(regions.HEADS, regions.HEADS, _always, "two rules about headings"),
+    Rule(regions.LISTS, regions.LISTS, _always, "two rules about lists"),
+    Rule(regions.JSON | regions.XML, regions.JSON | regions.XML | regions.TABLES, _always, "two structured answers"),
+    Rule(regions.FORBIDDEN_WORDS, regions.NAMED_WORDS, _forbids_forced, "a required word is forbidden"),
+    Rule(regions.EXCLUSIONS, regions.NAMED_WORDS, _excludes_forced, "a required letter or mark is excluded"),
+    Rule(regions.LETTER_COUNT, regions.NAMED_WORDS, _too_many_letters, "required words have the letter too often"),
+    Rule(regions.SENTENCES, regions.CLOSINGS, _one_sentence, "one sentence, yet the ending is a sentence of its own"),
+    Rule(
+        regions.SENTENCES,
+        regions.POSTSCRIPT,
+        _few_sentences,
+        "few sentences, yet a postscript is one or two of its own",
+    ),
+    Rule(regions.SENTENCES, regions.SENTENCES, _counts_apart, "no sentence count is in both ranges"),
+    Rule(regions.NUM_WORDS, regions.NUM_WORDS, _counts_apart, "no word count is in both ranges"),
+    Rule(regions.NUM_WORDS, regions.SENTENCES, _fewer_words_than_sentences, "more sentences than the words allow"),
+    Rule(regions.LISTS, regions.SENTENCES | regions.ENCLOSED, _always, "list items are no sentences"),
 )
 """Every rule holds in both directions."""

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from random import Random
 
-from data.composition import Drawn, categories, compose
 from data.conflicts import conflict
 from data.constraints import CATEGORIES, GENERAL_KINDS, SHORT_KINDS, find_kind
 from data.instructions import Instruction, Split, instructions
-from data.patterns import Pattern
 from data.problems import Problem
+from data.prompt_templates import Drawn, Pattern, categories, compose
 from data.witness import witness
 
 MAX_DRAWS = 1000

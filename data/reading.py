@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from data.foreign import adapt
 from data.problems import Problem, from_row
+from data.row_formats import adapt
 from data.sources import read_rows
 from rewards.verifiers import check_arguments, known_kinds
 

@@ -5,11 +5,11 @@ import warnings
 from typing import TYPE_CHECKING
 
 from launch.install import has_nvidia_driver
-from rl.builtin import builtin_path, is_builtin
-from rl.tiny_shape import TINY
+from rl.models.builtin import builtin_path, is_builtin
+from rl.models.tiny_shape import TINY
 
 if TYPE_CHECKING:  # `heed --help` need not wait for pydantic
-    from rl.config import Config
+    from rl.config.root import Config
 
 QUIET = {
     "TOKENIZERS_PARALLELISM": "false",  # it warns at every fork otherwise

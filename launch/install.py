@@ -36,7 +36,7 @@ def main() -> None:
     # Without dependencies: the lock names them all, and a resolver might bring a second build of torch.
     install("--no-deps", "--requirement", str(LOCK))
     install("--no-deps", "--editable", str(ROOT))
-    run([str(PYTHON), "-c", "import datasets, ray, wandb, rl.models; from trl import GRPOTrainer"])
+    run([str(PYTHON), "-c", "import datasets, ray, wandb, rl.models.load; from trl import GRPOTrainer"])
     READY.write_text(f"torch {torch_version(PYTHON)}\n")
 
 

@@ -12,35 +12,34 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallba
 
 from data.preferences import PreferencePair
 from data.problems import Problem
-from rl.arguments import dpo_arguments, grpo_arguments
-from rl.balancing import Balancing
-from rl.config import Config
+from rl.common.plugins import kept_copy, load_function
 from rl.config.credit import RULE_NAMES
-from rl.counterfactual import LivePolicy, verdict_score
+from rl.config.root import Config
 from rl.credit.assigner import CreditAssigner
-from rl.credit.watch import Watch
+from rl.credit.counterfactual import LivePolicy, verdict_score
+from rl.credit.faithfulness_monitor import Watch
 from rl.datasets import as_dataset, as_preferences
-from rl.dpo import CreditDPOTrainer
-from rl.fluency import base_log_probs
-from rl.grpo import CreditGRPOTrainer
-from rl.journal import Journal
-from rl.lora import lora_config, start_from
-from rl.models import load_model, load_tokenizer, model_path, resolve_dtype
-from rl.own import kept_copy, load_function
-from rl.record import RolloutRecorder
-from rl.rollouts.correction import Correction
+from rl.models.load import load_model, load_tokenizer, model_path, resolve_dtype
+from rl.models.logprobs import base_log_probs
+from rl.models.lora import lora_config, start_from
+from rl.models.tokenization import decode, prompts_of
 from rl.rollouts.engine_hf import engine_of
 from rl.rollouts.ledger import Ledger, ledger_path
 from rl.rollouts.local import InProcess
-from rl.rollouts.remote import hire_workers
+from rl.rollouts.off_policy import Correction
 from rl.rollouts.rollout_func import Rollouts
-from rl.rollouts.units import prompts_of
+from rl.rollouts.workers.sampler import hire_workers
 from rl.routing.bundle import start_from_bundle
 from rl.routing.fit import fit
 from rl.routing.route import Route, add_adapters
 from rl.routing.routers import task_labels
-from rl.scoring import reward_functions
-from rl.spans import decode
+from rl.runs.jsonl import Journal
+from rl.runs.rollout_recorder import RolloutRecorder
+from rl.scoring.balancing import Balancing
+from rl.scoring.reward_functions import reward_functions
+from rl.trainers.dpo import CreditDPOTrainer
+from rl.trainers.grpo import CreditGRPOTrainer
+from rl.trainers.trl_args import dpo_arguments, grpo_arguments
 
 
 def build_trainer(

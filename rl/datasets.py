@@ -11,7 +11,8 @@ from data.preferences import PreferencePair, pair_from_row, pair_row, plain_pair
 from data.problems import Problem, to_row, user_text
 from data.reading import read_problems
 from data.sources import read_rows
-from rl.config import Config, Data
+from rl.config.data import Data
+from rl.config.root import Config
 from rl.credit.pairs import PAIR
 
 

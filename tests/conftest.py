@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from rl.builtin import builtin_path
+from rl.models.builtin import builtin_path
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -12,7 +12,13 @@ HEAVY = ("torch", "transformers", "trl", "peft", "ray", "datasets", "deepspeed",
 
 @pytest.mark.parametrize(
     "modules",
-    ["rl.config, rl.settings", "rewards, rewards.verifiers", "data, data.expansion", "launch.cli", "rl.builtin"],
+    [
+        "rl.config.root, rl.config.load",
+        "rewards, rewards.verifiers",
+        "data, data.expansion",
+        "launch.cli.main",
+        "rl.models.builtin",
+    ],
 )
 def test_what_must_start_quickly_imports_no_heavy_library(modules):
     program = f"import sys, {modules}; print(*sorted(set({HEAVY}) & set(sys.modules)))"

@@ -10,8 +10,8 @@ from typing import Literal
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from launch.cluster.spec import ClusterSpec
-from rl.config import Config
-from rl.settings import resolved_yaml
+from rl.config.load import resolved_yaml
+from rl.config.root import Config
 
 Target = Literal["slurm", "kuberay", "ray-job"]
 
@@ -30,7 +30,7 @@ def render(target: Target, config: Config, spec: ClusterSpec) -> str:
     if target == "kuberay" and spec.image is None:
         raise ValueError("kuberay needs an image: set image in the spec (heed's Dockerfile builds one)")
     environment = Environment(
-        loader=PackageLoader("launch", "templates"),
+        loader=PackageLoader("launch.cluster", "templates"),
         autoescape=False,  # these are shell and YAML; every value goes through a filter of its language
         undefined=StrictUndefined,
         trim_blocks=True,

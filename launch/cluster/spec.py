@@ -7,7 +7,7 @@ from typing import Annotated
 import yaml
 from pydantic import AfterValidator, Field, ValidationError
 
-from rl.config.section import Positive, Section
+from rl.config.types import Positive, Section
 
 
 def _absolute_pair(text: str) -> str:

@@ -4,9 +4,9 @@ import os
 import socket
 
 from launch.doctor.check import Check
-from rl.builtin import BUILTIN, builtin_path
-from rl.cache import cache_root
-from rl.wandb_mode import wandb_mode
+from rl.common.cache import cache_root
+from rl.models.builtin import BUILTIN, builtin_path
+from rl.tracking.wandb_mode import wandb_mode
 
 WANDB = ("api.wandb.ai", 443)
 HUB = ("huggingface.co", 443)

@@ -61,10 +61,10 @@ def _all_reduce_failed(reason: str) -> Check:
 
 def try_rollout() -> Check:
     """The tiny model samples for two seconds, by the engine that a run uses."""
-    from rl.models import load_model, load_tokenizer
+    from rl.models.load import load_model, load_tokenizer
+    from rl.models.tokenization import encode_prompt
     from rl.rollouts.engine_hf import TransformersEngine
-    from rl.rollouts.units import encode_prompt
-    from rl.types import Unit
+    from rl.rollouts.types import Unit
 
     tokenizer = load_tokenizer("tiny")
     engine = TransformersEngine(load_model("tiny"), tokenizer, temperature=1.0, max_completion_length=16)

@@ -10,8 +10,8 @@ from launch.plan.prompts import PromptLengths, prompt_lengths
 from launch.plan.shape import Shape, shape_of
 from launch.plan.sizes import Batch, batches, epochs
 from launch.plan.unused import unused_settings
-from rl.config import Config
-from rl.settings import parse_config
+from rl.config.load import parse_config
+from rl.config.root import Config
 
 HEADROOM = 0.9
 """Share of a device that a plan may fill: allocators leave gaps."""

@@ -58,5 +58,5 @@ def machine_memory(limit: Path = CGROUP_LIMIT) -> int:
 
 
 def cpu_multiplies_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether this CPU multiplies bfloat16 itself, as `rl.models.cpu_has_bf16` asks torch."""
+    """Whether this CPU multiplies bfloat16 itself, as `rl.models.load.cpu_has_bf16` asks torch."""
     return cpuinfo.is_file() and bool(BF16_FLAGS & set(cpuinfo.read_text().split()))

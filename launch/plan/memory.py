@@ -7,7 +7,8 @@ alternate, so a device must hold the largest, never their sum.
 from dataclasses import dataclass
 
 from launch.plan.shape import Shape
-from rl.config import Config, Lora
+from rl.config.model import Lora
+from rl.config.root import Config
 
 WIDTH = {"float32": 4, "bfloat16": 2}
 VOCABULARY_TILE = 32_768

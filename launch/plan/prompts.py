@@ -11,7 +11,7 @@ from data.expansion import instruction_problem
 from data.problems import Problem
 from data.reading import read_problems
 from launch.plan.shape import model_folder
-from rl.config import Data
+from rl.config.data import Data
 
 LOOKED_AT = 64
 """Prompts whose lengths stand for all."""

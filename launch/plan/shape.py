@@ -8,8 +8,8 @@ from typing import Any
 
 from huggingface_hub import hf_hub_download, try_to_load_from_cache
 
-from rl.builtin import builtin_path, is_builtin
-from rl.tiny_shape import TINY, TINY_SHAPE
+from rl.models.builtin import builtin_path, is_builtin
+from rl.models.tiny_shape import TINY, TINY_SHAPE
 
 NEEDED = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
 

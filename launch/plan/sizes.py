@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from launch.plan.prompts import PromptLengths
-from rl.config import Config
+from rl.config.root import Config
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from rl.config import Config
+from rl.config.root import Config
 
 READ_ONLY_BY = {"credit.alpha": "coupled", "credit.reach": "coupled"}
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from rewards.arguments import Arguments, arguments_of, complaint
-from rewards.relations import whole_text
+from rewards.count_verdicts import whole_text
 from rewards.verdict import Verdict
+from rewards.verifier_args import Arguments, arguments_of, complaint
 from rewards.verifiers import (
     case,
     cells,

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from rewards.arguments import Count
+from rewards.count_verdicts import Relation, counted, every, whole_text
 from rewards.language import language_of
-from rewards.relations import Relation, counted, every, whole_text
 from rewards.text import sentence_spans, term_spans
 from rewards.tokens import token_spans
 from rewards.verdict import Span, Verdict
+from rewards.verifier_args import Count
 
 
 def characters_that(text: str, wrong: Callable[[str], bool]) -> list[Span]:

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Sequence
 
-from rewards.arguments import Character, Count
+from rewards.count_verdicts import Relation, every, every_count
 from rewards.markup import spans_of
-from rewards.relations import Relation, every, every_count
 from rewards.text import strip_span, term_spans
 from rewards.verdict import Span, Verdict
+from rewards.verifier_args import Character, Count
 from rewards.verifiers.part_length import words_in
 from rewards.verifiers.table import tables
 

@@ -1,9 +1,9 @@
 """Combination: several answers in one, the request repeated before the answer, nothing said twice."""
 
-from rewards.arguments import Ordinal, Phrase
-from rewards.relations import at_place, forbidden, whole_text
+from rewards.count_verdicts import at_place, forbidden, whole_text
 from rewards.text import TERM, first_span, sentence_spans, strip_span
 from rewards.verdict import Span, Verdict
+from rewards.verifier_args import Ordinal, Phrase
 
 ANSWER_DIVIDER = "******"
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Literal
 
-from rewards.arguments import Character, Count, Phrase
-from rewards.relations import Relation, counted, forbidden, required
+from rewards.count_verdicts import Relation, counted, forbidden, required
 from rewards.text import enclosed_spans
 from rewards.verdict import Span, Verdict
+from rewards.verifier_args import Character, Count, Phrase
 
 POSTSCRIPTS = {"P.P.S": r"p\.\s?p\.\s?s", "P.S.": r"p\.\s?s\."}
 NUMBER = re.compile(r"(?<![\w.,])[-+\u2212]?\d+(?:[.,]\d+)*(?![\w]|[.,]\d)")

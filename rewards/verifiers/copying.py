@@ -1,9 +1,9 @@
 """Copying: text that must be copied word for word, or must not be."""
 
-from rewards.arguments import Count, Ordinal, Phrase
-from rewards.relations import Relation, at_place, counted, forbidden
+from rewards.count_verdicts import Relation, at_place, counted, forbidden
 from rewards.text import line_spans, word_spans
 from rewards.verdict import NOT_APPLICABLE, Span, Verdict
+from rewards.verifier_args import Count, Ordinal, Phrase
 
 
 def exact_places(text: str, piece: str) -> list[Span]:

@@ -2,9 +2,9 @@
 
 import re
 
-from rewards.arguments import Count, Phrase
-from rewards.relations import counted, required
+from rewards.count_verdicts import counted, required
 from rewards.verdict import Span, Verdict
+from rewards.verifier_args import Count, Phrase
 
 BULLET_STAR = re.compile(r"^[^\S\n]*(\*[^*].*)$", re.MULTILINE)
 BULLET_DASH = re.compile(r"^[^\S\n]*(-.*)$", re.MULTILINE)

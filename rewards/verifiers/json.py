@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from rewards.arguments import Count, Phrases
+from rewards.count_verdicts import Relation, relation_margin, whole_text
 from rewards.markup import blocks_of, fenced_content
-from rewards.relations import Relation, relation_margin, whole_text
 from rewards.text import strip_span
 from rewards.verdict import Span, Verdict
+from rewards.verifier_args import Count, Phrases
 
 FENCES = ("```json", "```Json", "```JSON", "```")
 MOST_TRIES = 32

@@ -2,10 +2,10 @@
 
 import re
 
-from rewards.arguments import Character, Count, Phrase, Phrases
-from rewards.relations import Relation, counted, counted_in_range, forbidden, required
+from rewards.count_verdicts import Relation, counted, counted_in_range, forbidden, required
 from rewards.text import sentence_spans
 from rewards.verdict import Span, Verdict
+from rewards.verifier_args import Character, Count, Phrase, Phrases
 
 
 def occurrences(text: str, phrase: str) -> list[Span]:

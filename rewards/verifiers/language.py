@@ -4,11 +4,11 @@ import unicodedata
 from collections.abc import Callable
 from typing import Literal
 
-from rewards.arguments import Phrase
 from rewards.chinese import is_han, only_simplified, only_traditional
+from rewards.count_verdicts import whole_text
 from rewards.language import language_of
-from rewards.relations import whole_text
 from rewards.verdict import Verdict
+from rewards.verifier_args import Phrase
 
 Script = Literal[
     "Latin", "Greek", "Cyrillic", "Arabic", "Hebrew", "Devanagari", "Thai", "Hangul", "Hiragana", "Katakana", "Han"

@@ -2,10 +2,10 @@
 
 import re
 
-from rewards.arguments import Count, Ordinal, Phrase
-from rewards.relations import Relation, range_margin, relation_margin, whole_text
+from rewards.count_verdicts import Relation, range_margin, relation_margin, whole_text
 from rewards.text import WORD, line_spans, paragraph_spans, sentence_spans, word_spans
 from rewards.verdict import Verdict
+from rewards.verifier_args import Count, Ordinal, Phrase
 
 PARAGRAPH_DIVIDER = re.compile(r"\s?\*\*\*\s?")
 FIRST_WORD_ENDS = set(".,?!'\"")

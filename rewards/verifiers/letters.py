@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from rewards.arguments import Count, Letter, Letters, Ordinal
-from rewards.relations import Relation, counted, every, relation_margin
+from rewards.count_verdicts import Relation, counted, every, relation_margin
 from rewards.text import line_spans, sentence_spans, term_spans
 from rewards.verdict import Span, Verdict
+from rewards.verifier_args import Count, Letter, Letters, Ordinal
 
 
 def first_letter(text: str, span: Span) -> Span:

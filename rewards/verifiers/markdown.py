@@ -5,11 +5,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from rewards.arguments import Count, Phrase
+from rewards.count_verdicts import Relation, counted, forbidden, relation_margin, required
 from rewards.markup import blocks, blocks_of, spans_of
-from rewards.relations import Relation, counted, forbidden, relation_margin, required
 from rewards.text import LINE
 from rewards.verdict import Span, Verdict
+from rewards.verifier_args import Count, Phrase
 
 Levels = Annotated[list[Annotated[int, Field(ge=1, le=6)]], Field(min_length=1)]
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from rewards.arguments import Count
+from rewards.count_verdicts import Relation, every, every_count
 from rewards.markup import spans_of
-from rewards.relations import Relation, every, every_count
 from rewards.text import TERM, WORD, line_spans, paragraph_spans, sentence_spans, term_spans
 from rewards.verdict import Span, Verdict
+from rewards.verifier_args import Count
 
 
 def words_in(text: str, parts: Sequence[Span]) -> list[int]:

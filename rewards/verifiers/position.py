@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from rewards.arguments import Ordinal, Phrase
-from rewards.relations import at_place
+from rewards.count_verdicts import at_place
 from rewards.text import line_spans, paragraph_spans, sentence_spans, term_spans
 from rewards.verdict import Span, Verdict
+from rewards.verifier_args import Ordinal, Phrase
 from rewards.verifiers.keywords import first_occurrence
 
 

@@ -2,10 +2,10 @@
 
 import unicodedata
 
-from rewards.arguments import Character, Count
-from rewards.relations import Relation, at_place, counted, every, forbidden
+from rewards.count_verdicts import Relation, at_place, counted, every, forbidden
 from rewards.text import enclosed_spans, sentence_spans
 from rewards.verdict import Span, Verdict
+from rewards.verifier_args import Character, Count
 
 CLOSERS = "\"'*_)]}\u201d\u2019\u00bb"
 """Marks that may follow the mark that ends a sentence."""

@@ -1,9 +1,9 @@
 """Start and end: what a completion begins with, ends with, or is wrapped in."""
 
-from rewards.arguments import Phrase
-from rewards.relations import at_place, every, required
+from rewards.count_verdicts import at_place, every, required
 from rewards.text import first_span, line_spans, strip_span, term_spans
 from rewards.verdict import Span, Verdict
+from rewards.verifier_args import Phrase
 
 
 def starts_with(completion: str, *, phrase: Phrase) -> Verdict:

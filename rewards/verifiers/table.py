@@ -4,11 +4,11 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rewards.arguments import Count, Ordinal, Phrases
+from rewards.count_verdicts import Relation, every, every_count, required
 from rewards.markup import Block, blocks
-from rewards.relations import Relation, every, every_count, required
 from rewards.text import line_spans
 from rewards.verdict import NOT_APPLICABLE, Span, Verdict
+from rewards.verifier_args import Count, Ordinal, Phrases
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from xml.parsers import expat
 
-from rewards.arguments import Count, Phrases
+from rewards.count_verdicts import Relation, at_place, counted, every_count, required
 from rewards.markup import blocks_of, fenced_content
-from rewards.relations import Relation, at_place, counted, every_count, required
 from rewards.verdict import Span, Verdict
+from rewards.verifier_args import Count, Phrases
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from rl.config.section import Fraction, Function, Positive, Section
+from rl.config.types import Fraction, Function, Positive, Section
 
 Rule = Literal[
     "uniform",

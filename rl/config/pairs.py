@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from rl.config.section import Fraction, Positive, Section
+from rl.config.types import Fraction, Positive, Section
 
 
 class Pairs(Section):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from rl.config.section import Fraction, Function, KindId, Positive, Section, Weight
+from rl.config.types import Fraction, Function, KindId, Positive, Section, Weight
 
 Guard = Literal[
     "on_topic",
@@ -21,7 +21,7 @@ Guard = Literal[
 
 
 class Schedule(Section):
-    """How the weight of one reward goes on; the formulas are in `rewards.balance`."""
+    """How the weight of one reward goes on; the formulas are in `rewards/reward_weights.py`."""
 
     schedule: Literal["fixed", "rising", "decaying", "targeted"] = "fixed"
     """`rising` from 0 towards the weight, `decaying` from the weight towards 0; `targeted` up while the reward's mean

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from rl.config.section import FileName, Fraction, Positive, Section, Weight
+from rl.config.types import FileName, Fraction, Positive, Section, Weight
 
 RouterKind = Literal["task", "fixed", "attention", "kmeans", "probe"]
 

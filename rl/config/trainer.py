@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from rl.config.section import Fraction, Positive, Section, Seed, Weight
+from rl.config.types import Fraction, Positive, Section, Seed, Weight
 
 Algorithm = Literal["grpo", "dpo"]
 

@@ -7,12 +7,12 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from data.problems import from_row
-from rl.config import Config
+from rl.config.root import Config
 from rl.credit.channels import channel_advantages, constraint_scores
 from rl.credit.evidence import Judged, evidence_masks
 from rl.credit.reader import Heard, listening_spans
 from rl.credit.view import Evidence, View
-from rl.scoring import completion_text, verdicts_for
+from rl.scoring.reward_functions import completion_text, verdicts_for
 
 # Axes: B completions, C constraints, P prompt tokens, T completion tokens.
 

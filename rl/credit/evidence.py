@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerBase
 
 from data.problems import Problem
 from rewards.verdict import Verdict
-from rl.spans import Span, completion_spans, decode, prompt_spans, tokens_on
+from rl.models.tokenization import Span, completion_spans, decode, prompt_spans, tokens_on
 
 # Axes: B completions, C constraints (as many as the prompt with most has), P prompt tokens, T completion tokens.
 

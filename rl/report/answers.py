@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from rl.evaluate import Answer, Evaluation
+from rl.evaluation.evaluate import Answer, Evaluation
 from rl.report.rollouts import evenly
 from rl.report.run import RecordedRun
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from rl.evaluate import paired_gain
-from rl.intervals import Interval, student_interval
+from rl.common.intervals import Interval, student_interval
+from rl.config.load import RESUMABLE, flat
+from rl.evaluation.evaluate import paired_gain
 from rl.report.run import RecordedRun
-from rl.settings import RESUMABLE, flat
 
 SEEDS = frozenset({"trainer.seed", "data.seed"})
 INCIDENTAL = SEEDS | (RESUMABLE - {"trainer.max_steps"}) | {"run.name", "run.folder"}

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rl.config import Config
-from rl.evaluate import Evaluation, load_evaluation
-from rl.journal import read_journal
-from rl.settings import load_run_config
+from rl.config.load import load_run_config
+from rl.config.root import Config
+from rl.evaluation.evaluate import Evaluation, load_evaluation
+from rl.runs.jsonl import read_journal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

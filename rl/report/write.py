@@ -12,8 +12,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from rl.atomic import write_text
-from rl.models import load_tokenizer
+from rl.common.atomic import write_text
+from rl.config.load import flat
+from rl.models.load import load_tokenizer
+from rl.models.tokenization import completion_spans
 from rl.report.account import account
 from rl.report.answers import column_names, shown_answers
 from rl.report.arm import Arm, arms_of, difference
@@ -21,8 +23,6 @@ from rl.report.curves import Curve, curves, heading, kind_tables
 from rl.report.findings import arm_findings
 from rl.report.rollouts import Spans, shown_groups
 from rl.report.run import RecordedRun, read_run
-from rl.settings import flat
-from rl.spans import completion_spans
 
 
 def report_command(folders: Sequence[Path], output: Path | None = None) -> Path:

@@ -15,11 +15,11 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from rl.config import Config
-from rl.rollouts.sampling import SeededSampler, row_uniforms
+from rl.common.threads import torch_threads
+from rl.config.root import Config
+from rl.rollouts.seeded_sampling import SeededSampler, row_uniforms
+from rl.rollouts.types import Sample, Unit
 from rl.routing.route import Route
-from rl.threads import torch_threads
-from rl.types import Sample, Unit
 
 # Axes: P prompts of a unit, B = P x num_generations rows, L padded prompt tokens.
 

@@ -12,9 +12,9 @@ from peft import LoraConfig
 from safetensors.torch import load, load_file, save_file
 from torch import Tensor
 
-from rl.config import Lora
-from rl.failures import RunFailure
-from rl.types import Sample, Unit
+from rl.common.errors import RunFailure
+from rl.config.model import Lora
+from rl.rollouts.types import Sample, Unit
 
 # Written against vLLM 0.30: `LLM`, `SamplingParams` and `LoRARequest` as its documentation has them. TRL 1.16 admits
 # 0.22 to 0.31, where they are the same.

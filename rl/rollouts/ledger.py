@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from rl.failures import RunFailure
-from rl.types import Unit
+from rl.common.errors import RunFailure
+from rl.rollouts.types import Unit
 
 Event = Literal["planned", "dispatched", "reissued", "sampled", "rewarded", "trained", "dropped"]
 

@@ -4,9 +4,9 @@ import time
 from collections.abc import Sequence
 
 from rl.rollouts.engine_hf import TransformersEngine
-from rl.rollouts.sampler import Dropped, Engine, Sampled
+from rl.rollouts.interfaces import Dropped, Engine, Sampled
+from rl.rollouts.types import Unit
 from rl.routing.route import Route
-from rl.types import Unit
 
 
 class InProcess:

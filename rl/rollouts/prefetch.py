@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from rl.failures import RunFailure
-from rl.rollouts.sampler import Dropped, Sampled
-from rl.types import Sample, Unit
+from rl.common.errors import RunFailure
+from rl.rollouts.interfaces import Dropped, Sampled
+from rl.rollouts.types import Sample, Unit
 
 Kept = dict[str, Any]
 """One sampled unit as plain values: its position, version, worker and samples."""

@@ -6,14 +6,15 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from rl.failures import RunFailure
-from rl.rollouts.correction import Correction
+from rl.common.errors import RunFailure
+from rl.models.tokenization import encode_prompt
+from rl.rollouts.data_order import DataOrder
+from rl.rollouts.interfaces import Dropped, Sampled, Sampler
 from rl.rollouts.ledger import Ledger
-from rl.rollouts.order import DataOrder
+from rl.rollouts.off_policy import Correction
 from rl.rollouts.prefetch import Kept, Prefetch
-from rl.rollouts.sampler import Dropped, Sampled, Sampler
-from rl.rollouts.units import cut_units, encode_prompt
-from rl.types import Sample, Unit
+from rl.rollouts.types import Sample, Unit
+from rl.rollouts.units import cut_units
 
 NO_POSITION = -1
 """Of a row that stands in for a dropped group's."""

@@ -1,28 +1,8 @@
 """Units: a rank's prompts cut into whole groups, from the data order alone."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from transformers import PreTrainedTokenizerBase
-
-from data.problems import Problem
-from rl.types import Unit
-
-Prompt = str | list[dict[str, str]]
-
-
-def encode_prompt(tokenizer: PreTrainedTokenizerBase, prompt: Prompt) -> tuple[int, ...]:
-    """Token ids of a prompt; messages go through the chat template with the assistant's turn opened."""
-    if isinstance(prompt, str):
-        token_ids: Any = tokenizer(prompt)["input_ids"]
-    else:
-        token_ids = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=True, return_dict=False)
-    return tuple(token_ids)
-
-
-def prompts_of(tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem]) -> list[tuple[int, ...]]:
-    """Token ids of each problem's messages."""
-    return [encode_prompt(tokenizer, [dict(message) for message in problem.messages]) for problem in problems]
+from rl.rollouts.types import Unit
 
 
 def cut_units(

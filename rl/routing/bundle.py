@@ -14,14 +14,15 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from data.problems import Problem
-from rl.atomic import whole_folder, write_json, write_text
-from rl.config import Config, Lora
+from rl.common.atomic import whole_folder, write_json, write_text
+from rl.config.load import resolved_yaml
+from rl.config.model import Lora
+from rl.config.root import Config
 from rl.config.routing import Routing
-from rl.lora import lora_config
+from rl.models.lora import lora_config
 from rl.routing.files import load_router, save_router
 from rl.routing.mix import MIX, mixed
 from rl.routing.route import Route, add_adapters
-from rl.settings import resolved_yaml
 
 SCHEMA = 1
 DESCRIPTION = "routing.json"

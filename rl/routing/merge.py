@@ -4,8 +4,8 @@ from pathlib import Path
 
 from peft import PeftModel
 
-from rl.atomic import whole_folder, write_json
-from rl.models import load_model, load_tokenizer
+from rl.common.atomic import whole_folder, write_json
+from rl.models.load import load_model, load_tokenizer
 from rl.routing.bundle import bundle_of, check_digests, check_name, lineage, read_description
 
 

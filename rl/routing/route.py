@@ -9,9 +9,9 @@ from jaxtyping import Bool, Float, Int
 from peft import PeftModel
 from torch import Tensor
 
-from rl.config import Lora
+from rl.config.model import Lora
 from rl.config.routing import Routing
-from rl.lora import lora_config
+from rl.models.lora import lora_config
 from rl.routing.features import pad
 from rl.routing.gates import gated
 from rl.routing.routers import Router, build_router, task_labels

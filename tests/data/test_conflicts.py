@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data import roles
+from data import answer_regions as regions
 from data.conflicts import bounds, conflict
 from data.constraints import GENERAL_KINDS, KINDS, SHORT_KINDS
 from data.instructions import instructions
@@ -105,7 +105,7 @@ def test_every_kind_has_a_witness(kind):
 
 
 def test_the_roles_name_kinds_that_exist():
-    named = {kind for role in vars(roles).values() if isinstance(role, frozenset) for kind in role}
+    named = {kind for role in vars(regions).values() if isinstance(role, frozenset) for kind in role}
     assert named <= set(KINDS)
 
 

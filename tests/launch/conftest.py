@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from rl.run import train
-from rl.settings import load_config
-from tests.launch.together import COMMON
+from launch.recipes import load_recipe
+from rl.train import train
+from tests.launch.multi_rank import COMMON
 
 
 @pytest.fixture(scope="session")
 def alone(tmp_path_factory) -> Path:
     """One process with the same global batch."""
     folder = tmp_path_factory.mktemp("alone") / "run"
-    return train(load_config("tiny", [f"run.folder={folder}", *COMMON, "trainer.per_device_train_batch_size=8"]))
+    return train(load_recipe("tiny", [f"run.folder={folder}", *COMMON, "trainer.per_device_train_batch_size=8"]))

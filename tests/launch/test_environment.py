@@ -3,7 +3,9 @@
 import os
 
 from launch.environment import needs_no_hub, prepare_environment
-from rl.config import Config, Data, Model
+from rl.config.data import Data
+from rl.config.model import Model
+from rl.config.root import Config
 
 
 def test_what_the_user_set_is_kept(monkeypatch):

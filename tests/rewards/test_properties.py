@@ -5,7 +5,7 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rewards.relations import RELATIONS
+from rewards.count_verdicts import RELATIONS
 from rewards.verifiers import verify
 
 WORDS = st.sampled_from(["rain", "sea", "cloud", "sun", "river", "wind", "leaf", "stone"])

@@ -24,8 +24,8 @@ class FinishedRun:
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
     """`heed train tiny`, done. Tests copy the folder before they change it."""
-    from rl.run import train
-    from tests.rl.training import recipe_config
+    from rl.train import train
+    from tests.rl.grpo_fixtures import recipe_config
 
     folder = tmp_path_factory.mktemp("runs") / "tiny"
     with redirect_stdout(io.StringIO()) as printed:

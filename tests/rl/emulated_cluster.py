@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rl.rollouts.pool import patience
+from rl.rollouts.workers.ray_pool import patience
 
 # Ray's default notices a dead node after some 20 s.
 NOTICE_SOON = {

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from data.problems import from_row
-from rl.config import Data
+from rl.config.data import Data
 from rl.datasets import as_dataset, as_preferences, load_pairs, load_problems
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from launch.cluster.render import render
 from launch.cluster.spec import ClusterSpec
-from rl.settings import load_config
+from launch.recipes import load_recipe
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 PATIENCE = 600
@@ -51,7 +51,7 @@ def wait_for_an_agent(address: str) -> None:
 def test_a_submitted_job_trains(jobs_address, tmp_path):
     from ray.job_submission import JobSubmissionClient
 
-    config = load_config("tiny", ["trainer.max_steps=1", "data.held_out=0", "trainer.save_steps=1"])
+    config = load_recipe("tiny", ["trainer.max_steps=1", "data.held_out=0", "trainer.save_steps=1"])
     script = tmp_path / "job.sh"
     script.write_text(render("ray-job", config, ClusterSpec(checkout=str(CHECKOUT), runs=str(tmp_path / "runs"))))
     environment = {**os.environ, "RAY_API_SERVER_ADDRESS": jobs_address}

@@ -12,13 +12,14 @@ import jsonschema
 import pytest
 import yaml
 
-from launch.cli import main
+from launch.cli.main import main
 from launch.cluster.render import render
 from launch.cluster.spec import ClusterSpec, load_spec
 from launch.cluster.submit import submit
-from rl.settings import load_config, parse_config
+from launch.recipes import load_recipe
+from rl.config.load import parse_config
 
-CONFIG = load_config("tiny")
+CONFIG = load_recipe("tiny")
 SCHEMA = json.loads(Path(__file__).with_name("rayjob.schema.json").read_text(encoding="utf-8"))
 GPUS = ClusterSpec(
     name="trial",
@@ -185,7 +186,7 @@ def test_a_spec_is_read_and_its_mistakes_are_named(tmp_path):
 
 
 def test_the_spec_that_comes_with_heed_is_one():
-    (spec,) = Path("launch/clusters").glob("*.yaml")
+    (spec,) = Path("launch/cluster/specs").glob("*.yaml")
     assert load_spec(spec).nodes == 2
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from launch.cli import main
+from launch.cli.main import main
 from launch.doctor import trial
 from launch.doctor.trial import try_all_reduce, try_rollout
 

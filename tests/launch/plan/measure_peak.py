@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rl.config import Config
-from tests.rl.training import credit_trainer, tiny_config
+from rl.config.root import Config
+from tests.rl.grpo_fixtures import credit_trainer, tiny_config
 
 
 def note(name: str) -> int:

@@ -10,8 +10,10 @@ from launch.plan.shape import shape_of
 from launch.plan.show import plan_values, size
 from launch.plan.sizes import batches, epochs
 from launch.plan.unused import unused_settings
-from rl.config import Config, Data
-from rl.settings import load_config, parse_config, recipe_names
+from launch.recipes import load_recipe, recipe_names
+from rl.config.data import Data
+from rl.config.load import parse_config
+from rl.config.root import Config
 
 CPU = Device(name="CPU", memory=8 * GIB, is_gpu=False, has_bf16=False)
 GPU = Device(name="a GPU", memory=80 * GIB, is_gpu=True, has_bf16=True)
@@ -132,32 +134,32 @@ def test_what_does_not_fit_names_changes_that_do():
 
 
 def test_knobs_that_fit_come_first_and_none_is_offered_when_all_fits():
-    plan = make_plan(load_config("quickstart"), Device(name="CPU", memory=int(2.4e9), is_gpu=False, has_bf16=False))
+    plan = make_plan(load_recipe("quickstart"), Device(name="CPU", memory=int(2.4e9), is_gpu=False, has_bf16=False))
     fitting = [knob.fits for knob in plan.knobs]
     assert fitting[0] and fitting == sorted(fitting, reverse=True)
-    assert make_plan(load_config("quickstart"), CPU).knobs == []
+    assert make_plan(load_recipe("quickstart"), CPU).knobs == []
 
 
 def test_every_recipe_has_a_plan_without_mistakes():
-    configs = {name: load_config(name) for name in recipe_names()}
+    configs = {name: load_recipe(name) for name in recipe_names()}
     for name, config in configs.items():
         assert config.algorithm == "dpo" or make_plan(config, GPU).mistakes == [], name
 
 
 def test_what_the_plan_does_not_count_is_refused():
     with pytest.raises(ValueError, match="counts GRPO's phases; algorithm=dpo"):
-        make_plan(load_config("dpo"), GPU)
+        make_plan(load_recipe("dpo"), GPU)
 
 
 def test_a_prompt_and_a_completion_longer_than_the_model_was_made_for():
-    plan = make_plan(load_config("tiny", ["trainer.max_completion_length=2048"]), CPU)
+    plan = make_plan(load_recipe("tiny", ["trainer.max_completion_length=2048"]), CPU)
     (mistake,) = plan.mistakes
     assert mistake.startswith("trainer.max_completion_length=2048 after a prompt of ")
     assert "was made for 2048; lower it" in mistake
 
 
 def test_layers_to_listen_to_that_do_not_exist():
-    (mistake,) = make_plan(load_config("tiny", ["probe.layers=[1,2]"]), CPU).mistakes
+    (mistake,) = make_plan(load_recipe("tiny", ["probe.layers=[1,2]"]), CPU).mistakes
     assert mistake == "probe.layers: [2] do not exist; tiny has layers 0 to 1"
 
 
@@ -172,19 +174,19 @@ def test_layers_to_listen_to_that_do_not_exist():
     ],
 )
 def test_a_setting_that_nothing_reads_is_told(overrides, told):
-    found = unused_settings(load_config("tiny", overrides))
+    found = unused_settings(load_recipe("tiny", overrides))
     assert [sentence for sentence in found if sentence.startswith(told)], found
 
 
 def test_what_is_read_is_not_told():
     read = ["credit.rule=coupled", "credit.alpha=0.4", "rewards.guards=[length_floor]", "rewards.min_words=9"]
-    assert unused_settings(load_config("tiny", [*read, "distributed.processes=2", "distributed.zero=2"])) == []
+    assert unused_settings(load_recipe("tiny", [*read, "distributed.processes=2", "distributed.zero=2"])) == []
 
 
 def test_prompts_are_counted_with_the_models_own_template(smollm2_path):
     from rl.datasets import load_problems
-    from rl.models import load_tokenizer
-    from rl.rollouts.units import encode_prompt
+    from rl.models.load import load_tokenizer
+    from rl.models.tokenization import encode_prompt
 
     data = Data(num_problems=5, held_out=0)
     tokenizer = load_tokenizer(str(smollm2_path))
@@ -199,7 +201,7 @@ def test_without_a_tokenizer_lengths_are_estimated():
 
 
 def test_the_plan_is_plain_values():
-    values = plan_values(make_plan(load_config("tiny"), CPU))
+    values = plan_values(make_plan(load_recipe("tiny"), CPU))
     assert values["fits"] and values["errors"] == []
     assert values["peak"] == values["overhead"] + max(phase["total"] for phase in values["memory"].values())
     # the adapter in float32; two checkpoints with two Adam states each, and the product

@@ -13,9 +13,9 @@ from torch.autograd.graph import saved_tensors_hooks
 from launch.plan.memory import Setting, activation_bytes, phases
 from launch.plan.shape import shape_of
 from rl.build import lora_config
-from rl.tiny import tiny_model
+from rl.models.tiny import tiny_model
 from tests.launch.plan.measure_peak import step_config
-from tests.rl.training import tiny_config
+from tests.rl.grpo_fixtures import tiny_config
 
 ROWS, LENGTH = 2, 50
 MEASURE = Path(__file__).with_name("measure_peak.py")

@@ -7,9 +7,9 @@ import pytest
 
 from launch.plan.memory import num_trainable
 from launch.plan.shape import config_of, model_folder, parse_shape, shape_of
-from rl.builtin import BUILTIN
-from rl.config import Lora
-from rl.tiny_shape import TINY_SHAPE
+from rl.config.model import Lora
+from rl.models.builtin import BUILTIN
+from rl.models.tiny_shape import TINY_SHAPE
 
 QWEN = "Qwen/Qwen2.5-7B-Instruct"
 
@@ -28,8 +28,8 @@ def test_the_kept_shape_of_the_built_in_model_is_its_own(smollm2_path):
 
 
 def test_an_adapter_has_the_parameters_that_peft_gives_it():
-    from rl.lora import lora_config
-    from rl.tiny import tiny_model
+    from rl.models.lora import lora_config
+    from rl.models.tiny import tiny_model
 
     peft = pytest.importorskip("peft")
     for lora in (Lora(), Lora(r=4, target_modules=("q_proj", "down_proj"), layers=(1,))):
@@ -38,7 +38,7 @@ def test_an_adapter_has_the_parameters_that_peft_gives_it():
 
 
 def test_the_base_has_the_parameters_that_torch_counts():
-    from rl.tiny import tiny_model
+    from rl.models.tiny import tiny_model
 
     assert shape_of("tiny").num_parameters == sum(parameter.numel() for parameter in tiny_model().parameters())
 

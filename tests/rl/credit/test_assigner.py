@@ -10,7 +10,7 @@ from rl.config.credit import Credit, Probe
 from rl.credit.assigner import Assigned, CreditAssigner, constraint_figures
 from rl.credit.rules import Amplifier
 from rl.credit.view import Evidence, View
-from rl.models import load_model
+from rl.models.load import load_model
 
 # Two rows of a prompt of 5 and a completion of 7 tokens: the first is padded on the left, the second on the right.
 REAL = tensor([[0, 0] + [1] * 10, [1] * 9 + [0] * 3])

@@ -8,9 +8,9 @@ import torch
 from data.problems import ConstraintSpec, Problem
 from rewards.verdict import NOT_APPLICABLE, Verdict
 from rl.credit.evidence import Judged, covers, evidence_masks
-from rl.models import load_tokenizer
-from rl.rollouts.units import encode_prompt
-from rl.scoring import verdicts_for
+from rl.models.load import load_tokenizer
+from rl.models.tokenization import encode_prompt
+from rl.scoring.reward_functions import verdicts_for
 
 TOKENIZER = load_tokenizer("tiny")
 REQUEST = "Describe the rain. Use no commas."

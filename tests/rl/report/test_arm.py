@@ -2,12 +2,12 @@
 
 import pytest
 
-from rl.atomic import write_json
+from rl.common.atomic import write_json
 from rl.report.arm import Arm, arms_of, difference
 from rl.report.findings import arm_findings
 from rl.report.run import read_run
 from rl.report.write import render
-from tests.rl.report.runs import letter_spans, make_answer, make_folder, make_summary, page_data
+from tests.rl.report.run_fixtures import letter_spans, make_answer, make_folder, make_summary, page_data
 
 KEPT, BROKEN = (["punctuation:no_comma", True],), (["punctuation:no_comma", False],)
 

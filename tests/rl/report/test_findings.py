@@ -4,7 +4,7 @@ import pytest
 
 from rl.report.findings import findings
 from rl.report.run import read_run
-from tests.rl.report.runs import make_folder, make_summary
+from tests.rl.report.run_fixtures import make_folder, make_summary
 
 
 @pytest.fixture

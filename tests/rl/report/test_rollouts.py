@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from rl.report import rollouts
 from rl.report.rollouts import evenly, readings, shown_groups
-from tests.rl.report.runs import letter_spans, make_record
+from tests.rl.report.run_fixtures import letter_spans, make_record
 
 
 def test_every_list_with_one_value_a_token_is_a_reading():

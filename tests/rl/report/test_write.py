@@ -5,11 +5,11 @@ import shutil
 
 import pytest
 
-from rl.atomic import write_json
+from rl.common.atomic import write_json
 from rl.report.arm import Arm, arms_of
 from rl.report.run import read_run
 from rl.report.write import compact, render, report_command, setting_rows
-from tests.rl.report.runs import letter_spans, make_answer, make_folder, make_record, make_summary, page_data
+from tests.rl.report.run_fixtures import letter_spans, make_answer, make_folder, make_record, make_summary, page_data
 
 
 def test_the_page_asks_no_network(finished_run):

@@ -10,9 +10,9 @@ from peft import LoraConfig, get_peft_model
 from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedModel
 
-from rl.models import load_model, load_tokenizer
+from rl.models.load import load_model, load_tokenizer
 from rl.rollouts.engine_hf import TransformersEngine
-from rl.types import Sample, Unit
+from rl.rollouts.types import Sample, Unit
 
 # Prompts of different lengths, so that all but the longest are padded on the left.
 PROMPTS = ((17, 30, 200, 41, 99, 3), (88, 9), (301,))

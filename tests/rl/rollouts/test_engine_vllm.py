@@ -9,13 +9,13 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file
 
-from rl.config import Lora
-from rl.failures import RunFailure
-from rl.models import load_model
-from rl.rollouts.attest import adapter_state, attest, check, pack
+from rl.common.errors import RunFailure
+from rl.config.model import Lora
+from rl.models.load import load_model
 from rl.rollouts.engine_vllm import VllmEngine, import_vllm, row_seed, served_rank
-from rl.rollouts.worker import Worker
-from rl.types import Unit
+from rl.rollouts.types import Unit
+from rl.rollouts.workers.weight_sync import adapter_state, attest, check, pack
+from rl.rollouts.workers.worker import Worker
 
 EOS = 2
 

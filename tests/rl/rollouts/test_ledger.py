@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from rl.failures import RunFailure
+from rl.common.errors import RunFailure
 from rl.rollouts.ledger import Ledger, Totals
-from rl.types import Unit
+from rl.rollouts.types import Unit
 
 
 def unit(position: int, groups: int = 1) -> Unit:

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from rl.failures import RunFailure
+from rl.common.errors import RunFailure
+from rl.rollouts.interfaces import Dropped, Sampled
 from rl.rollouts.prefetch import Prefetch
-from rl.rollouts.sampler import Dropped, Sampled
-from rl.types import Sample, Unit
+from rl.rollouts.types import Sample, Unit
 
 
 def make_unit(position: int, version: int = 0) -> Unit:

@@ -4,13 +4,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from rl.failures import RunFailure
-from rl.models import load_model, load_tokenizer
+from rl.common.errors import RunFailure
+from rl.models.load import load_model, load_tokenizer
 from rl.rollouts.engine_hf import TransformersEngine
+from rl.rollouts.interfaces import Dropped
 from rl.rollouts.local import InProcess
 from rl.rollouts.rollout_func import Rollouts, first_position, generation_batch
-from rl.rollouts.sampler import Dropped
-from rl.types import Sample, Unit
+from rl.rollouts.types import Sample, Unit
 
 PROMPTS = ["Write about the rain.", "Explain why the sky is blue.", "Describe a garden."]
 

@@ -4,9 +4,10 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from rl.models import load_tokenizer
-from rl.rollouts.units import cut_units, encode_prompt
-from rl.types import Unit
+from rl.models.load import load_tokenizer
+from rl.models.tokenization import encode_prompt
+from rl.rollouts.types import Unit
+from rl.rollouts.units import cut_units
 
 
 def cut(

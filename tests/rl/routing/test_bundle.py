@@ -10,20 +10,20 @@ from peft import PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from data.problems import to_row
+from launch.serve.route import route_command
 from rl.build import build_route
-from rl.config import Config
+from rl.config.load import load_run_config
+from rl.config.root import Config
 from rl.datasets import load_problems, load_training
-from rl.export import export_run
-from rl.lora import lora_config
-from rl.models import load_model, load_tokenizer, model_path
-from rl.routing.ask import route_command
+from rl.export.verify import export_run
+from rl.models.load import load_model, load_tokenizer, model_path
+from rl.models.lora import lora_config
 from rl.routing.bundle import bundle_of, load_routed, read_description, save_bundle, start_from_bundle, take_out
 from rl.routing.merge import merge_one
 from rl.routing.mix import MIX
 from rl.routing.route import add_adapters
-from rl.run import train
-from rl.settings import load_run_config
-from tests.rl.training import tiny_config
+from rl.train import train
+from tests.rl.grpo_fixtures import tiny_config
 
 IDS = torch.tensor([[5, 6, 7, 8]])
 NAMES = ("left", "right")

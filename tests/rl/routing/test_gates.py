@@ -5,7 +5,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import Tensor
 
-from rl.models import load_model
+from rl.models.load import load_model
 from rl.routing.gates import gated
 
 NAMES = ["default", "upper", "lower"]

@@ -5,7 +5,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.lora import LoraLayer
 
-from rl.models import load_model
+from rl.models.load import load_model
 from rl.routing.mix import MIX, mixed
 
 SHARES = {"left": 0.7, "right": 0.3}

@@ -7,11 +7,11 @@ import torch
 
 from data.problems import Problem
 from rl.build import build_trainer
-from rl.config import Config
+from rl.config.root import Config
 from rl.datasets import load_problems
-from rl.grpo import CreditGRPOTrainer
 from rl.routing.files import ROUTER_FILE
-from tests.rl.training import credit_trainer, outcome, tiny_config
+from rl.trainers.grpo import CreditGRPOTrainer
+from tests.rl.grpo_fixtures import credit_trainer, outcome, tiny_config
 
 ADAPTERS = ["left", "right"]
 

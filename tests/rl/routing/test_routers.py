@@ -4,15 +4,15 @@ import pytest
 import torch
 from peft import PeftModel, get_peft_model
 
-from rl.config import Lora
+from rl.config.load import parse_config
+from rl.config.model import Lora
 from rl.config.routing import Routing
-from rl.lora import lora_config
-from rl.models import load_model
+from rl.models.load import load_model
+from rl.models.lora import lora_config
 from rl.routing.features import attended_features, pad, token_features
 from rl.routing.fit import assigned, fit
 from rl.routing.route import Route, add_adapters, balance_term
 from rl.routing.routers import chosen
-from rl.settings import parse_config
 
 NAMES = ("left", "right", "up")
 

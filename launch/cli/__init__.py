@@ -1,0 +1,1 @@
+"""The command line: parsing only; each command's body lives elsewhere."""

@@ -1,0 +1,1 @@
+"""Commands that make, check and read files of problems and pairs."""

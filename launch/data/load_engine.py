@@ -1,0 +1,16 @@
+"""Named engine: a model by its name, loaded and ready to sample, for verbs that have no run."""
+
+from typing import Any
+
+import torch
+
+from rl.models.load import load_model, load_tokenizer, resolve_dtype
+from rl.rollouts.engine_hf import TransformersEngine
+
+
+def named_engine(name: str, *, temperature: float, max_tokens: int) -> TransformersEngine:
+    """The engine of a hub name, a folder, `smollm2-135m-instruct` or `tiny`; on the GPU where there is one."""
+    model: Any = load_model(name, dtype=resolve_dtype("auto"))
+    if torch.cuda.is_available():
+        model.cuda()
+    return TransformersEngine(model, load_tokenizer(name), temperature=temperature, max_completion_length=max_tokens)

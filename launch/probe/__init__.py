@@ -1,0 +1,1 @@
+"""Commands that read a model's attention: one text, head roles, a baseline."""

@@ -1,0 +1,124 @@
+"""`heed probe calibrate`: which of a model's heads look nearby, look far, copy, or only sink."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from attention_probes.heads import (
+    HeadRoles,
+    HeadScoreFitter,
+    distance_beyond_first,
+    head_spans,
+    jaccard,
+    sink_columns,
+    sink_strengths,
+)
+from attention_probes.listen import ProbePlan
+from attention_probes.plan import middle_layers
+from attention_probes.tape import HeadReadings
+from data.needles import needle_test
+from launch.probe.calibration_texts import OwnAnswers, own_answers, read_answers
+from launch.probe.retrieval_heads import find_retrieval_heads
+from rl.models.load import load_model, load_tokenizer
+
+NUM_COLUMNS = 5
+"""Sink columns that are told."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeadTally:
+    """What the batches read so far say of each head."""
+
+    spans: HeadScoreFitter
+    sinks: HeadScoreFitter
+    columns: Counter[tuple[int, int]]
+    """Heads that sink at (place behind the padding, token)."""
+
+    @classmethod
+    def of(cls, layers: tuple[int, ...]) -> "HeadTally":
+        return cls(spans=HeadScoreFitter(layers), sinks=HeadScoreFitter(layers), columns=Counter())
+
+    def add(self, heads: HeadReadings, batch: OwnAnswers, *, ignore_first: bool) -> None:
+        """Spans count by the tokens that the model wrote, sinks by text."""
+        distance = heads.distance
+        if ignore_first:
+            distance = distance_beyond_first(distance, heads.first_mass, batch.real)
+        self.spans.update(head_spans(distance, batch.written), weight=int(batch.written.sum()))
+        self.sinks.update(sink_strengths(heads.received, batch.real), weight=len(batch.ids))
+        self.columns.update(count_sinks(batch.ids, batch.real, sink_columns(heads.received, batch.real)))
+
+    def most_common_sinks(self, tokenizer: PreTrainedTokenizerBase) -> list[dict[str, Any]]:
+        """The columns that most heads sink at, with their share of all."""
+        return [
+            {"place": place, "token": tokenizer.decode([token]), "share": round(count / self.columns.total(), 4)}
+            for (place, token), count in self.columns.most_common(NUM_COLUMNS)
+        ]
+
+
+def calibrate_heads(
+    model: str,
+    *,
+    out: Path,
+    layers: tuple[int, ...] | None = None,
+    share: float = 0.3,
+    num_prompts: int = 32,
+    max_new_tokens: int = 64,
+    num_needles: int = 16,
+    seed: int = 0,
+    ignore_first: bool = False,
+    against: Path | None = None,
+) -> dict[str, Any]:
+    """Let the model answer prompts of our own, fit head roles on its answers, and save them to `out`.
+
+    `ignore_first` ranks heads by what they look at besides the first token, which is most heads' sink.
+    Returns the roles, each head's span, the sink heads and columns, the retrieval heads of all layers by `num_needles`
+    needle tests, and with `against` (roles of an earlier checkpoint) the Jaccard overlap of each role.
+    """
+    tokenizer, policy = load_tokenizer(model), load_model(model)
+    chosen = layers or middle_layers(policy.config.get_text_config().num_hidden_layers)
+    tally = HeadTally.of(chosen)
+    for batch in own_answers(policy, tokenizer, num_prompts=num_prompts, max_new_tokens=max_new_tokens, seed=seed):
+        heads = read_answers(policy, batch, ProbePlan(layers=chosen, per_head=True)).heads
+        assert heads is not None
+        tally.add(heads, batch, ignore_first=ignore_first)
+    roles = tally.spans.roles(share)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    roles.save(out)
+    retrieval = find_retrieval_heads(policy, tokenizer, (needle_test(seed, index) for index in range(num_needles)))
+    return {
+        "model": model,
+        **_roles_summary(roles, tally.spans, None if against is None else HeadRoles.load(against)),
+        "sink_heads": tally.sinks.above(),
+        "sink_columns": tally.most_common_sinks(tokenizer),
+        "retrieval_heads": [
+            {"layer": at, "head": head, "score": score} for (at, head), score in retrieval.scores.items()
+        ],
+        "needle_recall": retrieval.recall,
+    }
+
+
+def count_sinks(ids: Tensor, real: Tensor, columns: Tensor) -> Counter[tuple[int, int]]:
+    """How many heads of how many texts have a sink at each (place behind the padding, token)."""
+    place_BS, count_BS = real.long().cumsum(dim=1) - 1, columns.sum(dim=(0, 2))
+    counts: Counter[tuple[int, int]] = Counter()
+    rows = (table.flatten().tolist() for table in (place_BS, ids, count_BS))
+    for place, token, count in zip(*rows, strict=True):
+        counts[place, token] += count
+    return +counts
+
+
+def _roles_summary(roles: HeadRoles, spans: HeadScoreFitter, earlier: HeadRoles | None) -> dict[str, Any]:
+    summary: dict[str, Any] = {
+        "layers": spans.layers,
+        "local_heads": roles.local_heads,
+        "global_heads": roles.global_heads,
+        "head_spans": spans.scores().tolist(),
+    }
+    if earlier is not None:
+        summary["local_jaccard"] = jaccard(roles.local_heads, earlier.local_heads)
+        summary["global_jaccard"] = jaccard(roles.global_heads, earlier.global_heads)
+    return summary

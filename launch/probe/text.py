@@ -1,0 +1,87 @@
+"""One prompt and one completion, tokenised as training would, with the tokens that state each constraint."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from rl.models.tokenization import completion_spans, decode, tokens_on
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProbedText:
+    """One prompt and completion as the model reads them."""
+
+    ids: tuple[int, ...]
+    pieces: tuple[str, ...]
+    """Text of each token."""
+    num_prompt_tokens: int
+    constraints: dict[str, tuple[bool, ...]]
+    """For each constraint, which tokens state it."""
+
+    def written(self) -> Tensor:
+        """(1, S): the completion."""
+        return (torch.arange(len(self.ids)) >= self.num_prompt_tokens)[None]
+
+
+def probed_text(
+    tokenizer: PreTrainedTokenizerBase,
+    policy: Any,
+    prompt: str,
+    completion: str | None,
+    constraints: Sequence[str],
+    max_new_tokens: int,
+) -> ProbedText:
+    """The prompt inside the chat template, and the completion behind it: given, or else generated greedily.
+
+    Raises ValueError for an empty completion and for a constraint that is no passage of the prompt.
+    """
+    templated = prompt
+    if tokenizer.chat_template is not None:
+        message = {"role": "user", "content": prompt}
+        templated = str(tokenizer.apply_chat_template([message], tokenize=False, add_generation_prompt=True))
+    encoding = tokenizer(templated, add_special_tokens=tokenizer.chat_template is None, return_offsets_mapping=True)
+    prompt_ids, offsets = encoding["input_ids"], [tuple(pair) for pair in encoding["offset_mapping"]]
+    if completion is None:
+        completion_ids = _generated(policy, tokenizer, prompt_ids, max_new_tokens)
+    else:
+        completion_ids = tokenizer(completion, add_special_tokens=False)["input_ids"]
+    if not completion_ids:
+        raise ValueError("the completion has no token to probe")
+    said, written = decode(tokenizer, completion_ids), completion_spans(tokenizer, completion_ids)
+    places = [(templated, span) for span in offsets] + [(said, span) for span in written]
+    return ProbedText(
+        ids=(*prompt_ids, *completion_ids),
+        pieces=tuple(source[start:stop] for source, (start, stop) in places),
+        num_prompt_tokens=len(prompt_ids),
+        constraints={
+            rule: (*tokens_on(offsets, [_place(rule, prompt, templated)]), *[False] * len(completion_ids))
+            for rule in constraints
+        },
+    )
+
+
+def _generated(
+    policy: Any, tokenizer: PreTrainedTokenizerBase, prompt_ids: list[int], max_new_tokens: int
+) -> list[int]:
+    ids = torch.tensor([prompt_ids])
+    with torch.no_grad():
+        sequence = policy.generate(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            do_sample=False,
+            max_new_tokens=max_new_tokens,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    return sequence[0, len(prompt_ids) :].tolist()
+
+
+def _place(rule: str, prompt: str, templated: str) -> tuple[int, int]:
+    """Where the rule stands in the templated prompt."""
+    if rule not in prompt:
+        raise ValueError(f"the constraint {rule!r} is not a passage of the prompt")
+    start = templated.index(rule, max(templated.find(prompt.strip()), 0))
+    return start, start + len(rule)

@@ -1,0 +1,67 @@
+"""A rank in a process that Ray started: what it trains, where it prints, and what it says when it cannot go on."""
+
+import os
+import traceback
+from contextlib import redirect_stderr, redirect_stdout
+from typing import Any
+
+from launch.environment import prepare_environment
+from launch.user_errors import told_to_the_user
+from rl.common.errors import RunFailure
+from rl.config.load import parse_config
+from rl.config.root import Config
+
+
+class Mistake(ValueError):
+    """What a rank found that the user can mend."""
+
+
+class Lost(RunFailure):
+    """A rank ended without saying why, or its node did."""
+
+
+def train_rank(job: dict[str, Any]) -> None:
+    """Train as one of the ranks; Ray Train has said who is who. Prints go to the job's `log`, of this rank's number."""
+    os.chdir(job["here"])
+    config = parse_config(job["settings"])
+    prepare_environment(config)
+    with (
+        open(job["log"].format(os.environ["RANK"]), "a", buffering=1) as log,
+        redirect_stdout(log),
+        redirect_stderr(log),
+    ):
+        try:
+            _train(config)
+        except (Mistake, RunFailure):
+            raise  # told by whoever started us
+        except Exception:
+            traceback.print_exc()
+            raise
+
+
+def _train(config: Config) -> None:
+    from rl.train import train
+
+    try:
+        train(config)
+    except SystemExit as ended:
+        if ended.code:
+            raise Mistake(f"a rank ended with exit code {ended.code}") from ended
+    except (OSError, ValueError) as error:
+        if not told_to_the_user(error):
+            raise
+        raise Mistake(str(error)) from error
+
+
+def cause_of(error: Exception) -> Exception:
+    """What a rank said of Ray Train's error, the most telling first; Lost for all that nobody foresaw."""
+    failures: dict[int, Exception] = getattr(error, "worker_failures", {})
+    said = [getattr(failure, "_base_exc", failure) for _, failure in sorted(failures.items())]
+    for kind in (Mistake, RunFailure):
+        for cause in said:
+            if isinstance(cause, kind):
+                return ValueError(str(cause)) if kind is Mistake else cause
+    told = "; ".join(
+        f"rank {rank}: {str(failure).splitlines()[-1].strip()}" for rank, failure in sorted(failures.items())
+    )
+    return Lost(f"ranks were lost: {told or error}")

@@ -1,0 +1,1 @@
+"""Serving: a gateway that sends each prompt to the adapter that fits it."""

@@ -1,0 +1,1 @@
+"""Checks: settings that are each allowed but contradict each other."""

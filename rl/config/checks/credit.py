@@ -1,0 +1,118 @@
+"""Contradictions of credit: settings of rule, probe and loss that are each allowed, but not together."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rl.config.credit import Credit, Probe
+
+if TYPE_CHECKING:  # the settings import these checks
+    from rl.config.root import Config
+
+BY_CONSTRAINT = ("constraint", "combined")
+CONTROLS_OF_A_BASE = ("shuffled", "all_heads")
+
+
+def credit_contradictions(config: "Config") -> Iterator[str]:
+    """One sentence for each."""
+    yield from _probe(config.probe)
+    yield from _readings(config.credit, config.probe)
+    yield from _faithfulness(config)
+    if config.credit.rule != "uniform":
+        yield from _nothing_moves(config.credit)
+    if config.algorithm == "grpo" and config.credit.rule != "uniform":
+        yield from _sequence_level(config)
+    if config.algorithm == "grpo" and config.credit.rule in BY_CONSTRAINT:
+        yield from _channels(config)
+
+
+def _probe(probe: Probe) -> Iterator[str]:
+    near, far = probe.horizon
+    if near >= far:
+        yield f"probe.horizon=[{near}, {far}] is empty: the first distance must be below the second, as in [10, 100]"
+
+
+def _readings(credit: Credit, probe: Probe) -> Iterator[str]:
+    if credit.readings == "residual" and probe.baseline is None:
+        yield "credit.readings=residual needs a null baseline to subtract; set probe.baseline, or readings=raw"
+    if credit.readings == "raw" and probe.baseline is not None:
+        yield f"probe.baseline={probe.baseline} is not used by credit.readings=raw; set readings=residual, or drop it"
+    if credit.rule == "all_heads" and probe.roles is None:
+        yield (
+            f"credit.rule=all_heads is credit.base={credit.base} itself while probe.roles is null: both then read all "
+            "heads; set probe.roles"
+        )
+
+
+def _faithfulness(config: "Config") -> Iterator[str]:
+    settings = config.credit.faithfulness
+    if settings.measure == "verdict" and not settings.resample:
+        yield (
+            "credit.faithfulness.measure=verdict needs completions that go on from replaced spans, but "
+            "credit.faithfulness.resample=false; set resample=true, or measure=logprob"
+        )
+    if not settings.every:
+        return
+    if config.algorithm == "dpo":
+        yield (
+            f"credit.faithfulness.every={settings.every} watches completions that the policy samples, and "
+            "algorithm=dpo samples none; set every=0"
+        )
+    if config.credit.rule == "uniform":
+        yield f"credit.faithfulness.every={settings.every} has nothing to watch under credit.rule=uniform; set every=0"
+
+
+def _sequence_level(config: "Config") -> Iterator[str]:
+    rule, trainer = config.credit.rule, config.trainer
+    for name, sequence_level in (("loss_type", "luspo"), ("importance_sampling_level", "sequence")):
+        if getattr(trainer, name) == sequence_level:
+            yield (
+                f"credit.rule={rule} weighs tokens, but trainer.{name}={sequence_level} treats a completion as "
+                f"one; set credit.rule=uniform, or another {name}"
+            )
+
+
+def _nothing_moves(credit: Credit) -> Iterator[str]:
+    if credit.floor == 1.0 and credit.preserve_mass:
+        yield (
+            f"credit.floor=1.0 with credit.preserve_mass=true makes every weight 1, so credit.rule={credit.rule} does "
+            "nothing; lower floor, or set credit.rule=uniform"
+        )
+
+
+def _channels(config: "Config") -> Iterator[str]:
+    rule = config.credit.rule
+    if not config.credit.preserve_mass:
+        yield (
+            f"credit.rule={rule} splits an advantage into channels that must sum to it, which "
+            "credit.preserve_mass=false would not; set preserve_mass=true"
+        )
+    if not config.rewards.satisfaction_weight:
+        yield (
+            f"credit.rule={rule} shares what constraints earn, and rewards.satisfaction_weight=0.0 pays nothing for "
+            "them; set satisfaction_weight=1.0, or another rule"
+        )
+    if config.rewards.satisfaction == "graded":
+        yield (
+            f"credit.rule={rule} shares what each constraint earns by being kept, and rewards.satisfaction=graded pays "
+            "near misses in part; set satisfaction to mean or count"
+        )
+    if config.rewards.separate:
+        yield (
+            f"credit.rule={rule} splits one reward for all constraints, and rewards.separate=true makes several, "
+            "weighed apart; set separate=false"
+        )
+    if config.trainer.scale_rewards == "batch":
+        yield (
+            f"credit.rule={rule} splits each group's advantages, but trainer.scale_rewards=batch divides them by a "
+            "figure of all ranks' completions; set scale_rewards to group or none"
+        )
+    if config.trl.get("multi_objective_aggregation") == "normalize_then_sum":
+        yield (
+            f"credit.rule={rule} needs a total reward that its constraints add up to, and "
+            "trl.multi_objective_aggregation=normalize_then_sum scales each reward by itself; drop that key"
+        )
+    if config.trl.get("off_policy_mask_threshold") is not None:
+        yield (
+            f"credit.rule={rule} gives tokens of one completion different signs, by which "
+            "trl.off_policy_mask_threshold drops whole completions; drop that key, or set another rule"
+        )

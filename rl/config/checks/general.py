@@ -1,0 +1,229 @@
+"""Contradictions: settings that are each allowed, but not together; every one names its keys and the fix."""
+
+from bisect import bisect
+from collections.abc import Iterator
+from math import gcd
+from typing import TYPE_CHECKING
+
+from rl.config.checks.credit import credit_contradictions
+from rl.config.checks.dpo import dpo_contradictions
+from rl.config.checks.routing import routing_contradictions
+from rl.config.data import Data
+from rl.config.distributed import Distributed
+from rl.config.model import Lora
+from rl.config.pairs import Pairs
+from rl.config.rewards import Rewards, constraint_names, reward_names
+from rl.config.run import Evaluation
+from rl.config.trainer import Trainer
+
+if TYPE_CHECKING:  # the settings import these checks
+    from rl.config.root import Config
+
+
+def contradictions(config: "Config") -> Iterator[str]:
+    """One sentence for each contradiction."""
+    if config.algorithm == "grpo":
+        yield from _groups(config.trainer)
+        yield from _clipping(config.trainer)
+        yield from _rollouts(config)
+        if config.pairs != Pairs():
+            yield "pairs makes pairs for algorithm=dpo; drop it, or set algorithm=dpo"
+    else:
+        yield from dpo_contradictions(config)
+    yield from _warmup(config.trainer)
+    yield from credit_contradictions(config)
+    yield from _lora(config.lora)
+    yield from routing_contradictions(config)
+    yield from _data(config.data)
+    yield from _rewards(config.rewards)
+    yield from _balance(config)
+    yield from _distributed(config.distributed)
+    if config.distributed.processes > 1:
+        yield from _alone(config)
+    yield from _evaluation(config.evaluation, config.data)
+
+
+def _lora(lora: Lora) -> Iterator[str]:
+    if lora.layers is not None and isinstance(lora.target_modules, str):
+        yield (
+            f"lora.layers needs the modules by name, and lora.target_modules is {lora.target_modules!r}; "
+            "list them, as in [q_proj, v_proj], or leave lora.layers null"
+        )
+
+
+def _groups(trainer: Trainer) -> Iterator[str]:
+    batch, group = trainer.batch_per_generation, trainer.num_generations
+    if batch % group == 0:
+        return
+    size = trainer.per_device_train_batch_size
+    steps = batch // size
+    steps_name = "gradient_accumulation_steps" if trainer.steps_per_generation is None else "steps_per_generation"
+    sizes = _nearest_multiples(size, group // gcd(group, steps))
+    groups = _nearest_divisors(batch, group)
+    yield (
+        f"trainer.per_device_train_batch_size={size} x trainer.{steps_name}={steps} is {batch} completions, not whole "
+        f"groups of trainer.num_generations={group}; set per_device_train_batch_size to {_either(sizes)}"
+        + (f", or num_generations to {_either(groups)}" if groups else "")
+    )
+
+
+def _nearest_multiples(value: int, step: int) -> list[int]:
+    below = value // step * step
+    return [multiple for multiple in (below, below + step) if multiple > 0]
+
+
+def _nearest_divisors(total: int, value: int) -> list[int]:
+    divisors = [number for number in range(2, total + 1) if total % number == 0]
+    place = bisect(divisors, value)
+    return divisors[max(place - 1, 0) : place + 1]
+
+
+def _either(numbers: list[int]) -> str:
+    return " or ".join(str(number) for number in numbers)
+
+
+def _clipping(trainer: Trainer) -> Iterator[str]:
+    if trainer.epsilon_high is not None and trainer.epsilon_high < trainer.epsilon:
+        yield (
+            f"trainer.epsilon_high={trainer.epsilon_high} is below trainer.epsilon={trainer.epsilon}; "
+            "raise epsilon_high, or leave it null to clip alike on both sides"
+        )
+    if trainer.loss_type == "vespo" and trainer.importance_sampling_level == "sequence":
+        yield (
+            "trainer.loss_type=vespo weighs sequences by itself, which trainer.importance_sampling_level=sequence "
+            "would do again; set importance_sampling_level=token"
+        )
+
+
+def _warmup(trainer: Trainer) -> Iterator[str]:
+    if trainer.warmup_steps and trainer.lr_scheduler_type == "constant":
+        yield (
+            f"trainer.warmup_steps={trainer.warmup_steps} is ignored by trainer.lr_scheduler_type=constant; "
+            "set lr_scheduler_type=constant_with_warmup, or warmup_steps=0"
+        )
+    if trainer.warmup_steps >= trainer.max_steps:
+        yield (
+            f"trainer.warmup_steps={trainer.warmup_steps} leaves no step of trainer.max_steps={trainer.max_steps} "
+            "at the full learning rate; lower warmup_steps or raise max_steps"
+        )
+
+
+def _data(data: Data) -> Iterator[str]:
+    if data.path is None and data.held_out_path is not None:
+        yield (
+            f"data.held_out_path={data.held_out_path} needs a data.path to train on; without one, all problems are "
+            "drawn from our own instructions: set data.path, or drop held_out_path"
+        )
+    if data.path is not None and data.kinds is not None:
+        yield (
+            f"data.kinds chooses among the problems we draw, but data.path={data.path} brings its own; "
+            "set one of the two to null"
+        )
+
+
+def _rewards(rewards: Rewards) -> Iterator[str]:
+    if not rewards.functions and not rewards.satisfaction_weight:
+        yield (
+            "rewards.satisfaction_weight is 0 and rewards.functions is empty: nothing is rewarded; "
+            "set rewards.satisfaction_weight=1.0"
+        )
+    ordinary, hopeless = rewards.fluency
+    if ordinary <= hopeless:
+        yield (
+            f"rewards.fluency=[{ordinary}, {hopeless}]: an ordinary answer must be likelier than a hopeless one, "
+            "as in [-3.5, -6.0]"
+        )
+
+
+def _balance(config: "Config") -> Iterator[str]:
+    rewards, names = config.rewards, reward_names(config.rewards)
+    if len(set(names)) < len(names):
+        yield f"rewards.functions: two rewards have one name, {', '.join(names)}; rename one of the functions"
+    if strangers := sorted(set(rewards.balance) - set(names)):
+        yield f"rewards.balance names {', '.join(strangers)}, but the rewards are {', '.join(names)}; name one of those"
+    if rewards.balance and len(names) == 1:
+        yield (
+            f"rewards.balance weighs {names[0]}, the only reward, which changes nothing; "
+            "set rewards.separate=true for one reward a category, or add one under rewards.functions"
+        )
+    if rewards.satisfaction_weight != 1.0 and set(rewards.balance) & set(constraint_names(rewards)):
+        yield (
+            f"rewards.satisfaction_weight={rewards.satisfaction_weight} and rewards.balance both weigh the "
+            "constraints; drop satisfaction_weight and state the weight under balance"
+        )
+    summed = config.trl.get("multi_objective_aggregation", "normalize_then_sum")
+    if rewards.balance and summed != "normalize_then_sum":
+        yield (
+            f"trl.multi_objective_aggregation={summed} adds rewards before they are standardised, which makes a weight "
+            "of rewards.balance mean something else; drop it, or balance"
+        )
+
+
+def _rollouts(config: "Config") -> Iterator[str]:
+    rollouts, trainer = config.rollouts, config.trainer
+    if rollouts.workers == 0:
+        for name in ("engine", "address", "max_staleness"):
+            value, default = getattr(rollouts, name), type(rollouts).model_fields[name].default
+            if value != default:
+                yield (
+                    f"rollouts.{name}={value} needs a worker, but rollouts.workers=0 generates in the trainer's own "
+                    f"process; set rollouts.workers=1, or leave {name} out"
+                )
+    ahead = trainer.steps_between_generations
+    if 0 < rollouts.max_staleness < ahead:
+        yield (
+            f"rollouts.max_staleness={rollouts.max_staleness} lets nothing be generated ahead: a generation batch "
+            f"lasts {ahead} optimizer steps (trainer.steps_per_generation x trainer.num_iterations); set max_staleness "
+            f"to 0 or to {ahead}"
+        )
+    if rollouts.max_staleness and rollouts.correction != "none" and trainer.loss_type == "luspo":
+        yield (
+            f"rollouts.correction={rollouts.correction} weighs tokens or sequences, which trainer.loss_type=luspo does "
+            "by itself; set correction=none, or another loss_type"
+        )
+
+
+def _distributed(distributed: Distributed) -> Iterator[str]:
+    processes, nodes = distributed.processes, distributed.nodes
+    if processes % nodes:
+        yield (
+            f"distributed.processes={processes} cannot be shared evenly by distributed.nodes={nodes}; "
+            f"set processes to {_either(_nearest_multiples(processes, nodes))}"
+        )
+    if distributed.offload and not distributed.zero:
+        yield "distributed.offload moves what DeepSpeed shares, but distributed.zero=0 shares nothing; set zero=2 or 3"
+    if distributed.launcher == "local" and nodes > 1:
+        yield (
+            f"distributed.launcher=local starts ranks on one machine, but distributed.nodes={nodes}; set launcher=ray, "
+            f"or run `torchrun --nnodes={nodes} --nproc-per-node={processes // nodes} --rdzv-backend=c10d "
+            "--rdzv-endpoint=HOST:29500 -m launch.cli train RECIPE` with launcher=null on every node"
+        )
+    if distributed.restarts and not distributed.on_ray:
+        yield f"distributed.restarts={distributed.restarts} is Ray's to do; set launcher=ray, or restarts=0"
+    if distributed.gpus is not None and not distributed.on_ray:
+        yield f"distributed.gpus={distributed.gpus} is what Ray reserves for a rank; set launcher=ray, or gpus=null"
+
+
+def _alone(config: "Config") -> Iterator[str]:
+    """What one process does by itself."""
+    processes = config.distributed.processes
+    if config.pairs.rounds:
+        yield f"pairs.rounds samples in one process, but distributed.processes={processes}; set rounds=0 or processes=1"
+    if config.credit.faithfulness.every:
+        yield (
+            f"credit.faithfulness.every={config.credit.faithfulness.every} decides in one process, and "
+            f"distributed.processes={processes} might decide differently; set every=0"
+        )
+
+
+def _evaluation(evaluation: Evaluation, data: Data) -> Iterator[str]:
+    if evaluation.samples > 1 and evaluation.temperature == 0.0:
+        yield (
+            f"evaluation.samples={evaluation.samples} at evaluation.temperature=0.0 are copies of one greedy answer; "
+            "set samples=1, or a temperature such as 1.0"
+        )
+    if evaluation.every and not data.held_out and data.held_out_path is None:
+        yield (
+            f"evaluation.every={evaluation.every} has nothing to score with data.held_out=0; "
+            "set data.held_out, or every=0"
+        )

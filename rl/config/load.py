@@ -1,0 +1,145 @@
+"""Settings of one run: a recipe, then dotted overrides, checked as a whole."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import ValidationError
+from yaml import YAMLError
+
+from rl.config.errors import complaints
+from rl.config.root import Config
+
+RESUMABLE = frozenset(
+    {
+        "distributed.cpus",
+        "distributed.gpus",
+        "distributed.launcher",
+        "distributed.nodes",
+        "distributed.restarts",
+        "resume",
+        "rollouts.address",
+        "rollouts.cpus",
+        "rollouts.gpus",
+        "rollouts.max_dropped",
+        "rollouts.object_store_mb",
+        "rollouts.resources",
+        "rollouts.start_limit",
+        "rollouts.time_limit",
+        "rollouts.tries",
+        "rollouts.workers",
+        "run.grace",
+        "trainer.max_steps",
+        "trainer.save_steps",
+        "trainer.save_total_limit",
+        "tracking.project",
+        "tracking.report_to",
+    }
+)
+"""What a resumed run may change: how long it lasts, who works for it and who watches."""
+
+Tree = dict[str, Any]
+
+
+def load_config(recipe: Path, overrides: Sequence[str] = ()) -> Config:
+    """The config of the YAML file `recipe` with `key.key=value` overrides.
+
+    With `resume=RUN` the run's own `config.yaml` is the base, and only the keys in `RESUMABLE` may differ from it.
+    Raises ValueError naming every wrong key, one a line; FileNotFoundError for a missing run.
+    """
+    asked = _merged(_read_yaml(recipe), _override_tree(overrides))
+    run = asked.get("resume")
+    if not isinstance(run, str):
+        return parse_config(asked)
+    saved = load_run_config(Path(run))
+    resumed = parse_config(_merged(saved.model_dump(mode="json"), asked))
+    _refuse_changes(saved, resumed, run=run)
+    return resumed
+
+
+def load_run_config(run: Path) -> Config:
+    """The config a run folder was started with. Raises FileNotFoundError when the folder has none."""
+    path = run / "config.yaml"
+    if not path.is_file():
+        raise FileNotFoundError(f"{run} is no run folder: it has no config.yaml")
+    try:
+        return parse_config(_read_yaml(path))
+    except ValueError as error:
+        raise ValueError(f"{path} does not fit this version of Heed:\n{error}") from error
+
+
+def parse_config(tree: Mapping[str, Any]) -> Config:
+    """Check a tree of plain values. Raises ValueError naming every wrong key, one a line."""
+    # Strict JSON takes a list for a tuple, but neither 3.0 for a whole number nor "yes" for true.
+    try:
+        return Config.model_validate_json(json.dumps(tree), strict=True)
+    except ValidationError as error:
+        raise ValueError("\n".join(complaints(error))) from None
+
+
+def resolved_yaml(config: Config) -> str:
+    """Every setting as YAML that loads back to an equal config."""
+    return OmegaConf.to_yaml(OmegaConf.create(config.model_dump(mode="json")))
+
+
+def _read_yaml(path: Path) -> Tree:
+    try:
+        return _plain(OmegaConf.create(path.read_text(encoding="utf-8") or "{}"))
+    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not a YAML file of settings: {_on_one_line(error)}") from error
+
+
+def _override_tree(overrides: Sequence[str]) -> Tree:
+    tree: Tree = {}
+    for override in overrides:
+        key, equals, _ = override.partition("=")
+        if not equals or not all(key.split(".")):
+            raise ValueError(f"override {override!r} should look like trainer.learning_rate=1e-5")
+        try:
+            tree = _merged(tree, _plain(OmegaConf.from_dotlist([override])))
+        except (YAMLError, OmegaConfBaseException) as error:
+            raise ValueError(f"override {override!r} has a value that is not YAML: {_on_one_line(error)}") from error
+    return tree
+
+
+def _plain(tree: DictConfig | ListConfig) -> Tree:
+    plain = OmegaConf.to_container(tree, resolve=False)
+    if not isinstance(plain, dict):
+        raise OmegaConfBaseException("expected groups of settings such as trainer:, got a list")
+    return {str(key): value for key, value in plain.items()}
+
+
+def _merged(base: Tree, change: Tree) -> Tree:
+    """`base` with the groups of `change` merged in and its other values replaced; neither is changed."""
+    return base | {
+        key: _merged(base[key], value) if isinstance(value, dict) and isinstance(base.get(key), dict) else value
+        for key, value in change.items()
+    }
+
+
+def _on_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _refuse_changes(saved: Config, resumed: Config, *, run: str) -> None:
+    before, after = dict(flat(saved)), dict(flat(resumed))
+    changed = [key for key in before if before[key] != after[key] and key not in RESUMABLE]
+    if changed:
+        lines = [f"{key}: the run has {before[key]!r}, now {after[key]!r} is asked for" for key in changed]
+        allowed = ", ".join(sorted(RESUMABLE - {"resume"}))
+        lines.append(
+            f"A resumed run may change only {allowed}; `heed train {run}/config.yaml resume={run}` keeps its settings"
+        )
+        raise ValueError("\n".join(lines))
+
+
+def flat(config: Config) -> Iterator[tuple[str, object]]:
+    """(dotted key, value) of every setting; what stands inside a section's setting stays together."""
+    for name, section in config.model_dump(mode="json").items():
+        if isinstance(section, dict) and name != "trl":
+            yield from ((f"{name}.{key}", value) for key, value in section.items())
+        else:
+            yield name, section

@@ -1,0 +1,163 @@
+"""Faithfulness: does it matter more to what follows if a heavy span is replaced, than if any other span is?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Protocol, runtime_checkable
+
+from rl.common.intervals import Interval, bootstrap_interval
+from rl.config.credit import Faithfulness
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Weighed:
+    """One completion, and the weight that a credit rule gave each of its tokens."""
+
+    prompt_ids: tuple[int, ...]
+    completion_ids: tuple[int, ...]
+    weights: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Variant:
+    """A completion with one span replaced."""
+
+    original: Weighed
+    completion_ids: tuple[int, ...]
+    end: int
+    """Where the replaced span ends."""
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """What the check asks of a policy."""
+
+    def answer_logprobs(self, rows: Sequence[tuple[Weighed, tuple[int, ...]]], answer: Sequence[int]) -> list[float]:
+        """Summed log-prob of the tokens from `answer[i]` on, in each completion given for its prompt."""
+        ...
+
+    def verdict_changes(self, variants: Sequence[Variant]) -> list[float | None]:
+        """How far the verdict falls when the policy goes on from each replaced span; None where there is none."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """Effect of replacing heavy spans less that of replacing random ones, mean over completions."""
+
+    logprob: Interval | None
+    """In nats of the answer's log-prob."""
+    verdict: Interval | None
+    """In units of the verdicts' score; None if nothing was resampled."""
+    num_completions: int
+    faithful: bool
+    """The interval of the measure that decides lies above the threshold."""
+
+    def figures(self) -> dict[str, float]:
+        """To be logged."""
+        figures = {
+            "credit/faithful": float(self.faithful),
+            "credit/faithfulness/completions": float(self.num_completions),
+        }
+        for name, interval in (("logprob", self.logprob), ("verdict", self.verdict)):
+            if interval is not None:
+                figures |= {
+                    f"credit/faithfulness/{name}": interval.mean,
+                    f"credit/faithfulness/{name}_low": interval.low,
+                }
+        return figures
+
+
+def check(policy: Policy, completions: Sequence[Weighed], settings: Faithfulness, *, seed: int) -> Finding:
+    """Replace spans of each completion, `settings.draws` times, and compare heavy spans with random ones.
+
+    Both spans have the same length and position decile and end before the answer, the last `answer_share` of the
+    completion. The new tokens are drawn from the other completions. Completions too short for it are left out.
+    """
+    rng = Random(f"faithfulness-{seed}")
+    pool = [token for row in completions for token in row.completion_ids]
+    trials: list[tuple[Variant, Variant]] = []
+    for row in completions:
+        for _ in range(settings.draws):
+            spans = draw_spans(row.weights, length=settings.span, stop=answer_start(row, settings), rng=rng)
+            if spans is not None:
+                heavy, other = (_replaced(row, start, settings.span, pool, rng) for start in spans)
+                trials.append((heavy, other))
+    measures: dict[str, Interval | None] = {"logprob": None, "verdict": None}
+    if trials:
+        measures["logprob"] = _interval(trials, _logprob_effects(policy, trials, settings), seed)
+    if trials and settings.resample:
+        falls = policy.verdict_changes([variant for trial in trials for variant in trial])
+        measures["verdict"] = _interval(trials, _differences(falls), seed)
+    decisive = measures[settings.measure]
+    return Finding(
+        logprob=measures["logprob"],
+        verdict=measures["verdict"],
+        num_completions=len({id(heavy.original) for heavy, _ in trials}),
+        faithful=decisive is not None and decisive.low > settings.threshold,
+    )
+
+
+def answer_start(row: Weighed, settings: Faithfulness) -> int:
+    """Where the answer begins: at least one token is left to it."""
+    length = len(row.completion_ids)
+    return length - max(1, round(settings.answer_share * length))
+
+
+def draw_spans(weights: Sequence[float], *, length: int, stop: int, rng: Random) -> tuple[int, int] | None:
+    """Starts of a heaviest span and of another one, both within the first `stop` tokens; None if there is no room.
+
+    Of equally heavy spans any is taken. The other does not overlap it, and lies in the same tenth of the completion, or
+    else in the nearest tenth that has room.
+    """
+    starts = range(max(0, stop - length + 1))
+    if not starts:
+        return None
+    totals = [sum(weights[start : start + length]) for start in starts]
+    heaviest = max(totals)
+    heavy = rng.choice([start for start in starts if totals[start] >= heaviest - 1e-9])
+    apart = [start for start in starts if abs(start - heavy) >= length]
+    if not apart:
+        return None
+
+    def distance(start: int) -> int:
+        return abs(start * 10 // len(weights) - heavy * 10 // len(weights))
+
+    nearest = min(distance(start) for start in apart)
+    return heavy, rng.choice([start for start in apart if distance(start) == nearest])
+
+
+def _replaced(row: Weighed, start: int, length: int, pool: Sequence[int], rng: Random) -> Variant:
+    ids, end = list(row.completion_ids), start + length
+    for place in range(start, end):
+        others = [token for token in rng.choices(pool, k=32) if token != ids[place]]
+        ids[place] = others[0] if others else ids[place]
+    return Variant(original=row, completion_ids=tuple(ids), end=end)
+
+
+def _logprob_effects(
+    policy: Policy, trials: Sequence[tuple[Variant, Variant]], settings: Faithfulness
+) -> list[float | None]:
+    """By how much more the answer's log-prob falls for the heavy span than for the other."""
+    variants = [variant for trial in trials for variant in trial]
+    rows = [(variant.original, variant.completion_ids) for variant in variants]
+    after = policy.answer_logprobs(rows, [answer_start(row, settings) for row, _ in rows])
+    # What is compared is the fall from the same original, which cancels.
+    return _differences([-value for value in after])
+
+
+def _differences(falls: Sequence[float | None]) -> list[float | None]:
+    pairs = zip(falls[::2], falls[1::2], strict=True)
+    return [None if heavy is None or other is None else heavy - other for heavy, other in pairs]
+
+
+def _interval(
+    trials: Sequence[tuple[Variant, Variant]], differences: Sequence[float | None], seed: int
+) -> Interval | None:
+    """Over completions, each by the mean of its draws: draws of one completion are no independent evidence."""
+    by_row: dict[int, list[float]] = {}
+    for (heavy, _), difference in zip(trials, differences, strict=True):
+        if difference is not None:
+            by_row.setdefault(id(heavy.original), []).append(difference)
+    means = [sum(values) / len(values) for values in by_row.values()]
+    return bootstrap_interval(means, seed=seed) if means else None

@@ -1,0 +1,1 @@
+"""Evaluation: a policy's answers to held-out problems, scored and shown."""

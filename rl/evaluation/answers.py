@@ -1,0 +1,59 @@
+"""Pairs: several answers to each prompt, recorded by a run or sampled from a model, for `data.preferences` to pair."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from data.problems import Problem
+from rl.config.load import load_run_config
+from rl.datasets import load_problems
+from rl.models.tokenization import encode_prompt
+from rl.rollouts.local import Engine
+from rl.rollouts.types import Unit
+from rl.runs.jsonl import read_journal
+
+Samples = tuple[Problem, list[str]]
+
+
+def recorded_samples(run: Path) -> list[Samples]:
+    """The answers that a run has recorded (the best and the worst of each group), by problem.
+
+    Raises ValueError when the run has recorded none, or its data no longer hold a problem.
+    """
+    records = read_journal(run / "rollouts.jsonl")
+    if not records:
+        raise ValueError(f"{run} has no rollouts.jsonl with answers; expected the folder of a run that has trained")
+    known = {problem.problem_id: problem for problem in load_problems(load_run_config(run).data).train}
+    answers: dict[str, list[str]] = {}
+    for record in records:
+        answers.setdefault(record["problem_id"], []).append(record["completion"])
+    if strangers := sorted(answers.keys() - known.keys()):
+        raise ValueError(f"{run / 'rollouts.jsonl'} has problems that the run's data does not hold: {strangers[:3]}")
+    return [(known[problem_id], texts) for problem_id, texts in answers.items()]
+
+
+def columns_samples(problems: Sequence[Problem]) -> list[Samples]:
+    """The answers that each problem brings in its column `completions`. Raises ValueError for one without."""
+    found = []
+    for problem in problems:
+        texts = problem.extras.get("completions")
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise ValueError(
+                f"problem {problem.problem_id!r} has no list of texts in the column 'completions'; name a --model to "
+                "sample some"
+            )
+        others = {name: value for name, value in problem.extras.items() if name != "completions"}
+        found.append((replace(problem, extras=others), texts))
+    return found
+
+
+def sampled(
+    engine: Engine, tokenizer: Any, problems: Sequence[Problem], *, samples: int, seed: int
+) -> Iterator[Samples]:
+    """`samples` answers to each problem, one problem at a time; they depend on the seed and its place in the list."""
+    for position, problem in enumerate(problems):
+        prompt = encode_prompt(tokenizer, [dict(message) for message in problem.messages])
+        unit = Unit(position=position, prompts=(prompt,), num_generations=samples, version=0, seed=seed)
+        ids = [list(sample.completion_ids) for sample in engine.sample(unit)]
+        yield problem, tokenizer.batch_decode(ids, skip_special_tokens=True)

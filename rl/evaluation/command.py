@@ -1,0 +1,95 @@
+"""Measuring: any model, or a run's adapter beside its base, on held-out problems."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel
+from rich.console import Console
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from data.problems import Problem
+from data.reading import read_problems
+from rl.common.atomic import write_json
+from rl.config.load import load_run_config
+from rl.config.model import Model
+from rl.config.root import Config
+from rl.datasets import load_training
+from rl.evaluation.console import show_answers, show_gain, show_rates
+from rl.evaluation.evaluate import Evaluation, evaluate, paired_gain
+from rl.models.load import load_model, load_tokenizer, resolve_dtype
+from rl.rollouts.engine_hf import engine_of
+from rl.routing.bundle import load_routed
+from rl.scoring.custom_verifiers import own_verifiers
+
+
+def score(
+    config: Config,
+    policy: PreTrainedModel | PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    problems: Sequence[Problem],
+) -> Evaluation:
+    """The policy's answers to the problems, sampled as `config.evaluation` says."""
+    settings = config.evaluation
+    return evaluate(
+        engine_of(config, policy, tokenizer, temperature=settings.temperature),
+        tokenizer,
+        problems,
+        samples=settings.samples,
+        batch_size=settings.batch_size,
+        seed=config.trainer.seed,
+    )
+
+
+def evaluate_command(target: str, data: str | None, output: Path | None = None) -> dict[str, Any]:
+    """Body of `heed eval`: score a run (base and adapter) or a model, show the figures and keep them where asked.
+
+    Without `data` a run is scored on its own held-out problems. Raises ValueError when a model comes without `data`,
+    or the run has no adapter.
+    """
+    is_run = Path(target, "config.yaml").is_file()
+    if not is_run and data is None:
+        raise ValueError(f"{target} is no run folder, so it has no held-out problems of its own; name some with --data")
+    config = load_run_config(Path(target)) if is_run else Config(model=Model(name=target))
+    with own_verifiers(config.rewards):
+        problems = load_training(config).held_out if data is None else tuple(read_problems(data))
+        figures = _compare_run(config, Path(target), problems) if is_run else _score_model(config, problems)
+    if output is not None:
+        write_json(output, figures)
+    return figures
+
+
+def _compare_run(config: Config, run: Path, problems: Sequence[Problem]) -> dict[str, Any]:
+    model, tokenizer = _load(config)
+    before = score(config, model, tokenizer, problems)
+    after = score(config, load_adapter(model, run), tokenizer, problems)
+    gain = paired_gain(before, after)
+    console = Console()
+    show_gain(console, before, after, gain)
+    show_answers(console, before, after)
+    return {"before": before.summary(), "after": after.summary(), "gain": asdict(gain)}
+
+
+def _score_model(config: Config, problems: Sequence[Problem]) -> dict[str, Any]:
+    evaluation = score(config, *_load(config), problems)
+    show_rates(Console(), evaluation)
+    return {"model": evaluation.summary()}
+
+
+def _load(config: Config) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    model: Any = load_model(config.model.name, dtype=resolve_dtype(config.model.dtype))
+    if torch.cuda.is_available():
+        model.cuda()
+    return model, load_tokenizer(config.model.name)
+
+
+def load_adapter(model: PreTrainedModel, run: Path) -> PeftModel:
+    """The base model with the run's adapter on it. Raises ValueError when the run has none yet."""
+    if (run / "bundle").is_dir():
+        return load_routed(run, model).policy
+    adapter = run / "adapters" / "default"
+    if not (adapter / "adapter_config.json").is_file():
+        raise ValueError(f"{run} has no adapters/default: the run has not finished; continue it with resume={run}")
+    return PeftModel.from_pretrained(model, str(adapter))

@@ -1,0 +1,160 @@
+"""Evaluation: held-out problems answered and verified, before and after, problem by problem."""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data.problems import Problem, request, user_text
+from rewards.guards import distinct_words, on_topic, own_words
+from rl.common.intervals import bootstrap_interval
+from rl.models.tokenization import prompts_of
+from rl.rollouts.local import Engine
+from rl.rollouts.types import Unit
+from rl.scoring.reward_functions import verdicts_for
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """One held-out completion and what its verifiers said."""
+
+    problem_id: str
+    prompt: str
+    completion: str
+    satisfied: tuple[tuple[str, bool], ...]
+    """(kind, satisfied) of each applicable constraint."""
+    num_words: int
+    distinct_share: float
+    on_topic: float
+    own_words: float
+    """1 for an answer that does more than say the prompt back."""
+
+    @property
+    def pass_rate(self) -> float | None:
+        """Share of the applicable constraints that hold; None if none applies (a rule about tables, say)."""
+        return sum(held for _, held in self.satisfied) / len(self.satisfied) if self.satisfied else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluation:
+    """All held-out answers of one policy."""
+
+    answers: tuple[Answer, ...]
+
+    def problem_ids(self) -> set[str]:
+        """What was answered."""
+        return {answer.problem_id for answer in self.answers}
+
+    def problem_rates(self) -> dict[str, float]:
+        """Problem id -> mean pass rate over those of its samples that a constraint applies to."""
+        rates: dict[str, list[float]] = defaultdict(list)
+        for answer in self.answers:
+            if answer.pass_rate is not None:
+                rates[answer.problem_id].append(answer.pass_rate)
+        return {problem_id: float(np.mean(values)) for problem_id, values in rates.items()}
+
+    def kind_rates(self) -> dict[str, tuple[int, int]]:
+        """Kind -> (satisfied, applicable)."""
+        counts: dict[str, list[bool]] = defaultdict(list)
+        for answer in self.answers:
+            for kind, held in answer.satisfied:
+                counts[kind].append(held)
+        return {kind: (sum(held), len(held)) for kind, held in sorted(counts.items())}
+
+    def summary(self) -> dict[str, Any]:
+        """The figures kept in `summary.json`."""
+        return {
+            "pass_rate": float(np.mean(list(self.problem_rates().values()))),
+            "all_satisfied": float(np.mean([answer.pass_rate == 1.0 for answer in self.answers if answer.satisfied])),
+            "mean_words": float(np.mean([answer.num_words for answer in self.answers])),
+            "distinct_share": float(np.mean([answer.distinct_share for answer in self.answers])),
+            "on_topic": float(np.mean([answer.on_topic for answer in self.answers])),
+            "own_words": float(np.mean([answer.own_words for answer in self.answers])),
+            "kinds": {kind: {"satisfied": held, "of": of} for kind, (held, of) in self.kind_rates().items()},
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gain:
+    """Mean paired difference in pass rate, with a 95 % bootstrap interval over problems."""
+
+    mean: float
+    low: float
+    high: float
+    num_problems: int
+
+
+def evaluate(
+    engine: Engine, tokenizer: Any, problems: Sequence[Problem], *, samples: int, batch_size: int, seed: int
+) -> Evaluation:
+    """Answer every problem `samples` times and verify the answers.
+
+    Problems without a constraint are left out: there is nothing to pass. Raises ValueError if none is left.
+    """
+    scored = [problem for problem in problems if problem.constraints]
+    if not scored:
+        raise ValueError("evaluation needs problems with constraints; none of the held-out problems has any")
+    prompts = prompts_of(tokenizer, scored)
+    # Alike lengths together: less padding, and the order does not depend on the policy.
+    order = sorted(range(len(scored)), key=lambda index: (len(prompts[index]), index))
+    answers: list[Answer] = []
+    size = max(1, batch_size // samples)
+    for first in range(0, len(order), size):
+        batch = order[first : first + size]
+        unit = Unit(
+            position=first,
+            prompts=tuple(prompts[index] for index in batch),
+            num_generations=samples,
+            version=0,
+            seed=seed,
+            tasks=tuple(scored[index].task for index in batch),
+        )
+        texts = tokenizer.batch_decode(
+            [list(sample.completion_ids) for sample in engine.sample(unit)], skip_special_tokens=True
+        )
+        owners = [scored[index] for index in batch for _ in range(samples)]
+        answers += [judge(problem, text) for problem, text in zip(owners, texts, strict=True)]
+    return Evaluation(answers=tuple(answers))
+
+
+def judge(problem: Problem, completion: str) -> Answer:
+    """Verify one completion of a problem."""
+    verdicts = zip(problem.constraints, verdicts_for(problem, completion), strict=True)
+    return Answer(
+        problem_id=problem.problem_id,
+        prompt=user_text(problem),
+        completion=completion,
+        satisfied=tuple((spec.id, verdict.satisfied) for spec, verdict in verdicts if verdict.satisfied is not None),
+        num_words=len(completion.split()),
+        distinct_share=distinct_words(completion),
+        on_topic=on_topic(completion, request=request(problem)),
+        own_words=own_words(completion, prompt=user_text(problem)),
+    )
+
+
+def paired_gain(before: Evaluation, after: Evaluation, *, seed: int = 0, resamples: int = 10_000) -> Gain:
+    """The gain in pass rate, over the problems that have one on both sides.
+
+    Raises ValueError when the two evaluations did not answer the same problems.
+    """
+    if before.problem_ids() != after.problem_ids():
+        raise ValueError("the two evaluations answered different problems; a paired comparison needs the same ones")
+    base, tuned = before.problem_rates(), after.problem_rates()
+    differences = [tuned[problem_id] - rate for problem_id, rate in base.items() if problem_id in tuned]
+    interval = bootstrap_interval(differences, seed=seed, resamples=resamples)
+    return Gain(mean=interval.mean, low=interval.low, high=interval.high, num_problems=len(differences))
+
+
+def load_evaluation(path: Path) -> Evaluation:
+    """An evaluation written as JSON, as `heed train` keeps it."""
+    answers = json.loads(path.read_text(encoding="utf-8"))["answers"]
+    return Evaluation(
+        answers=tuple(
+            Answer(**{**answer, "satisfied": tuple((kind, held) for kind, held in answer["satisfied"])})
+            for answer in answers
+        )
+    )

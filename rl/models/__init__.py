@@ -1,0 +1,1 @@
+"""Models and their tokenizers: loading, LoRA, the text of tokens, log-probs."""

@@ -1,0 +1,125 @@
+"""Models by name: from the hub, from a folder, built in, or `tiny`."""
+
+import difflib
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx2
+import torch
+import transformers
+from huggingface_hub import HfApi, try_to_load_from_cache
+from huggingface_hub.errors import HFValidationError
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from rl.common.cache import build_once
+from rl.models.builtin import BUILTIN, fetch, is_builtin
+from rl.models.tiny import tiny_model, tiny_tokenizer
+from rl.models.tiny_shape import TINY
+
+__all__ = ["cpu_has_bf16", "is_builtin", "load_model", "load_tokenizer", "model_path", "resolve_dtype"]
+
+
+def model_path(name: str) -> str:
+    """What transformers, vLLM or plain PEFT load `name` from: a folder, or the hub name unchanged.
+
+    The built-in model is fetched if it must be. Raises ValueError for a folder that holds no model.
+    """
+    if is_builtin(name):
+        return str(fetch())
+    if name == TINY:
+        # The versions are in the name because they decide which weights a seed gives.
+        return str(build_once(f"{TINY}-{transformers.__version__}-{torch.__version__}", _save_tiny))
+    if _is_folder(name):
+        return str(_checked_folder(Path(name).expanduser()))
+    return name
+
+
+def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
+    """The tokenizer of the model `name`, with a pad token (eos where its makers gave none)."""
+    tokenizer = tiny_tokenizer() if name == TINY else _load(AutoTokenizer, name)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(
+    name: str, *, dtype: torch.dtype = torch.float32, attn_implementation: str | None = None
+) -> PreTrainedModel:
+    """The causal language model `name`, in eval mode, on the CPU.
+
+    Its `name_or_path` is `name`: PEFT writes that into every adapter as the base model, and a cache path would not do.
+    """
+    if name == TINY:
+        model = tiny_model().eval()
+        torch.nn.Module.to(model, dtype)  # transformers wraps `to` in a decorator that hides its types
+        if attn_implementation is not None:
+            model.set_attn_implementation(attn_implementation)
+    else:
+        model = _load(AutoModelForCausalLM, name, dtype=dtype, attn_implementation=attn_implementation)
+    model.name_or_path = model.config._name_or_path = name
+    return model
+
+
+def resolve_dtype(setting: Literal["auto", "float32", "bfloat16"]) -> torch.dtype:
+    """`auto` is bfloat16 where the hardware multiplies it, else float32.
+
+    Emulated bfloat16 is no bargain: on an AVX2 machine it was several times slower than float32.
+    """
+    if setting != "auto":
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[setting]
+    on_gpu = torch.cuda.is_available()
+    has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False) if on_gpu else cpu_has_bf16()
+    return torch.bfloat16 if has_bf16 else torch.float32
+
+
+def cpu_has_bf16() -> bool:
+    """Whether this CPU multiplies bfloat16 itself (AVX512-BF16 or AMX)."""
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+
+
+def _save_tiny(folder: Path) -> None:
+    tiny_model().save_pretrained(folder)
+    tiny_tokenizer().save_pretrained(folder)
+
+
+def _is_folder(name: str) -> bool:
+    """A hub name is `name` or `owner/name`; what exists here or is spelt like a path is meant as a folder."""
+    return Path(name).expanduser().exists() or name.startswith((".", "~", os.sep)) or name.count("/") > 1
+
+
+def _checked_folder(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise ValueError(f"model {folder}: there is no such folder")
+    if not (folder / "config.json").is_file():
+        is_adapter = (folder / "adapter_config.json").is_file()
+        found = "a PEFT adapter: name its base model" if is_adapter else "no config.json"
+        raise ValueError(f"model {folder}: expected a folder written by save_pretrained, but it holds {found}")
+    return folder
+
+
+def _load(loader: Any, name: str, **options: Any) -> Any:
+    path = model_path(name)
+    try:
+        if path == name and not _is_folder(name):
+            _ask_the_hub(name)
+        return loader.from_pretrained(path, **options)
+    except (OSError, httpx2.HTTPError, HFValidationError) as error:
+        # transformers and the hub write several paragraphs; the first line says what happened.
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise ValueError(f"model {name} could not be loaded: {reason}. {_advice(name)}") from error
+
+
+def _ask_the_hub(name: str) -> None:
+    """Raise at once what `from_pretrained` would raise for a model not in the hub's cache after a minute of retries."""
+    if not isinstance(try_to_load_from_cache(name, "config.json"), str):
+        HfApi().model_info(name, timeout=10)
+
+
+def _advice(name: str) -> str:
+    if near := difflib.get_close_matches(name, [BUILTIN, TINY], n=1, cutoff=0.7):
+        return f"Did you mean the built-in {near[0]}?"
+    if _is_folder(name):
+        return "Expected a folder written by save_pretrained"
+    return f"Built in are {BUILTIN} and {TINY}; to fetch another, run `hf download {name}` with a network"

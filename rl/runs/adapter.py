@@ -1,0 +1,60 @@
+"""The product: the trained adapter in PEFT's layout, with a card that says what it is and how well it does."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from peft import PeftModel
+
+from rl.common.atomic import whole_folder, write_text
+from rl.config.root import Config
+from rl.models.load import is_builtin
+from rl.config.load import resolved_yaml
+
+WIDENED = (
+    "The base weights are 4-bit values (GGUF Q4_1, embedding Q8_0) widened to floating point: "
+    "its scores are not those that the model's authors published."
+)
+
+
+def save_adapter(model: PeftModel, folder: Path, config: Config, summary: dict[str, Any]) -> Path:
+    """Write `adapters/default/`, whole or not at all; an older one is replaced."""
+    final = folder / "adapters" / "default"
+    model.peft_config["default"].base_model_name_or_path = config.model.name
+    with whole_folder(final) as temporary:
+        model.save_pretrained(str(temporary), save_embedding_layers=False)
+        write_text(temporary / "README.md", model_card(config, summary))
+    return final
+
+
+def model_card(config: Config, summary: dict[str, Any]) -> str:
+    """The adapter's README: base model, data, rewards, settings, held-out result."""
+    name = config.model.name
+    front = [f"base_model: {name}", "library_name: peft", "pipeline_tag: text-generation"]
+    front.append(f"tags: [heed, lora, {config.algorithm}]")
+    source = config.data.path or (
+        f"Heed's instruction prompts, seed {config.data.seed}; "
+        "held-out problems share no base instruction with the training problems"
+    )
+    parts = [
+        "\n".join(["---", *front, "---", "", f"# LoRA adapter for {name}"]),
+        f"Trained by Heed with {config.algorithm.upper()}, credit rule `{config.credit.rule}`, "
+        f"{config.trainer.max_steps} optimizer steps.",
+        f"**Base model.** {name}. {WIDENED if is_builtin(name) else ''}".strip(),
+        f"**Data.** {source}.",
+        f"**Held-out result.** {held_out_sentence(summary)}",
+        f"## Settings\n\n```yaml\n{resolved_yaml(config)}```",
+        f"## Figures\n\n```json\n{json.dumps(summary, indent=2)}\n```",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def held_out_sentence(summary: dict[str, Any]) -> str:
+    """One sentence with the pass rates before and after, and the interval of the gain."""
+    if "gain" not in summary:
+        return "Not evaluated (data.held_out=0)."
+    before, after, gain = summary["before"]["pass_rate"], summary["after"]["pass_rate"], summary["gain"]
+    return (
+        f"{before:.3f} -> {after:.3f} of the constraints satisfied on {gain['num_problems']} held-out problems; "
+        f"gain {gain['mean']:+.3f}, 95 % interval [{gain['low']:+.3f}, {gain['high']:+.3f}] (paired bootstrap)."
+    )

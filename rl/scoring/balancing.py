@@ -1,0 +1,75 @@
+"""Balancing: the weights of the rewards follow their schedules, batch after batch, through every resume."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import TrainerCallback, TrainerState
+from transformers.trainer_callback import ExportableState
+
+from rewards.reward_weights import Decaying, Fixed, RewardBalancer, Rising, Targeted, advantage_correlations
+from rl.config.rewards import Rewards, Schedule, constraint_names, reward_names
+
+# Axes: B completions of all ranks, R rewards.
+
+
+class Balancing(TrainerCallback, ExportableState):
+    """Holds the weights of the rewards; transformers keeps them in every checkpoint, as it does a callback's state."""
+
+    def __init__(self, rewards: Rewards):
+        self.names = reward_names(rewards)
+        self._balancer = RewardBalancer({name: _schedule(rewards, name) for name in self.names})
+
+    def weigh(self, rewards_BR: Tensor, *, num_generations: int, progress: float) -> tuple[Tensor, dict[str, float]]:
+        """The weights (R,) for this batch, and what to log; the batch's means decide about the next one's."""
+        weights = [self._balancer.weights[name] for name in self.names]
+        scores = named_scores(self.names, rewards_BR)
+        means = {name: _mean(values) for name, values in scores.items()}
+        self._balancer.update(progress=progress, rates=means)
+        logged = {f"balance/{name}/weight": weight for name, weight in zip(self.names, weights, strict=True)}
+        return torch.tensor(weights), logged | correlations(scores, num_generations=num_generations)
+
+    def state(self) -> dict[str, Any]:
+        return {"args": {}, "attributes": {"weights": dict(self._balancer.weights)}}
+
+    def on_train_begin(self, args: Any, state: TrainerState, control: Any, **_: Any) -> None:
+        states: Any = state.stateful_callbacks  # by name, whatever transformers' annotation says
+        kept = states.get(type(self).__name__)
+        if state.global_step and kept:
+            self._balancer.weights = dict(kept["attributes"]["weights"])
+
+
+def named_scores(names: tuple[str, ...], rewards_BR: Tensor) -> dict[str, list[float | None]]:
+    """Each reward's scores; TRL writes NaN for one that did not apply."""
+    columns = rewards_BR.double().T.tolist()
+    return {
+        name: [None if score != score else score for score in column]
+        for name, column in zip(names, columns, strict=True)
+    }
+
+
+def correlations(scores: Mapping[str, list[float | None]], *, num_generations: int) -> dict[str, float]:
+    """Correlation between the advantages of each pair of rewards; negative = they pull against each other."""
+    found = advantage_correlations(scores, group_size=num_generations)
+    return {f"balance/{first}~{second}/correlation": value for (first, second), value in found.items()}
+
+
+def _mean(scores: list[float | None]) -> float | None:
+    known = [score for score in scores if score is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _schedule(rewards: Rewards, name: str) -> Fixed | Rising | Decaying | Targeted:
+    """The schedule asked for, or the reward's own weight for good."""
+    default = rewards.satisfaction_weight if name in constraint_names(rewards) else 1.0
+    asked = rewards.balance.get(name, Schedule(weight=default))
+    match asked.schedule:
+        case "rising":
+            return Rising(weight=asked.weight, speed=asked.speed)
+        case "decaying":
+            return Decaying(weight=asked.weight, speed=asked.speed)
+        case "targeted":
+            return Targeted(weight=asked.weight, target=asked.target, step=asked.step, maximum=asked.maximum)
+        case _:
+            return Fixed(weight=asked.weight)

@@ -1,0 +1,65 @@
+"""Own code: verifiers that the user brings, known while a run needs them, and kept in its folder."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from rewards.sandbox import IsolatedVerifier, Limits, VerifierFailed
+from rewards.verdict import Verdict
+from rewards.verifier_args import arguments_named
+from rewards.verifiers import Kind, further_kinds
+from rl.common.atomic import write_text
+from rl.common.plugins import flat_name
+from rl.config.rewards import Rewards
+
+REMEMBERED = 4096
+"""Verdicts kept, so that a text which is scored and then recorded is judged once."""
+
+
+@contextmanager
+def own_verifiers(rewards: Rewards) -> Iterator[None]:
+    """Know the kinds of `rewards.verifiers` while the block runs, each in a process of its own.
+
+    Raises ValueError when a file or a function is missing, or an id is taken.
+    """
+    limits = Limits(seconds=rewards.verifier_seconds, mebibytes=rewards.verifier_mebibytes)
+    with ExitStack() as open_processes:
+        kinds = {
+            kind: _isolated(open_processes.enter_context(_started(kind, reference, limits)))
+            for kind, reference in rewards.verifiers.items()
+        }
+        open_processes.enter_context(further_kinds(kinds))
+        yield
+
+
+def _started(kind: str, reference: str, limits: Limits) -> IsolatedVerifier:
+    path = reference.rpartition(":")[0]
+    if not Path(path).is_file():
+        raise ValueError(f"rewards.verifiers.{kind}: no file {path!r}; write path/to/file.py:function")
+    try:
+        return IsolatedVerifier(reference, limits=limits)
+    except VerifierFailed as error:
+        raise ValueError(f"rewards.verifiers.{kind}: {error}") from error
+
+
+def _isolated(isolated: IsolatedVerifier) -> Kind:
+    @lru_cache(maxsize=REMEMBERED)
+    def remembered(completion: str, prompt: str, kwargs: str) -> Verdict:
+        return isolated.verify(completion, prompt=prompt, **json.loads(kwargs))
+
+    def verifier(completion: str, *, prompt: str, **kwargs: Any) -> Verdict:
+        return remembered(completion, prompt, json.dumps(kwargs, sort_keys=True))
+
+    named = isolated.keywords
+    arguments = arguments_named(named.required, named.optional, others=named.others)
+    return Kind(verifier=verifier, arguments=arguments, reads_prompt=True)
+
+
+def keep_own_code(rewards: Rewards, folder: Path) -> None:
+    """Copy the files of the user's rewards and verifiers to `own_code/`: the run folder says what it was made by."""
+    references = (*rewards.functions, *rewards.verifiers.values())
+    for path in sorted({Path(reference.rpartition(":")[0]) for reference in references}):
+        write_text(folder / "own_code" / flat_name(path), path.read_text(encoding="utf-8"))

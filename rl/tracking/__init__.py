@@ -1,0 +1,1 @@
+"""Tracking: metrics and pictures of a run while it trains."""

@@ -1,0 +1,54 @@
+"""Probe figures: what was read of one recorded completion, drawn for trackers that store images."""
+
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Any
+
+from matplotlib.figure import Figure
+from torch import tensor
+
+from attention_probes.figures import constraint_figure, rhythm_figure
+from attention_probes.html_page import ConstraintCurve, ProbePage, TokenReading
+from attention_probes.rhythm import RhythmSettings, find_rhythm
+from rl.config.credit import Credit
+
+READINGS = {"weights": "credit", "fai": "FAI", "waad": "WAAD"}
+"""In a record -> in the figure."""
+
+
+def probe_figures(record: dict[str, Any], spans: Sequence[tuple[int, int]], credit: Credit) -> dict[str, Figure]:
+    """`rhythm` and `constraints` of a recorded completion, whose tokens lie at `spans`; what was not read is left out.
+
+    Anchors and preplan tokens are marked as the rules of `credit` have them.
+    """
+    drawn = {}
+    if "fai" in record and any(record["mask"]):
+        drawn["rhythm"] = rhythm_figure(_page(record, spans, credit))
+    if curves := [_curve(verdict) for verdict in record["verdicts"] if "attention" in verdict]:
+        drawn["constraints"] = constraint_figure(curves)
+    return drawn
+
+
+def _page(record: dict[str, Any], spans: Sequence[tuple[int, int]], credit: Credit) -> ProbePage:
+    readings = [TokenReading(name=name, meaning="", values=tuple(record[key])) for key, name in READINGS.items()]
+    return ProbePage(
+        title=f"step {record['step']}, {record['problem_id']}: {record['which']} of its group",
+        tokens=tuple(record["completion"][start:stop] for start, stop in spans),
+        num_prompt_tokens=0,
+        readings=tuple(readings),
+        marks=_marks(record, credit),
+        layers=(),
+    )
+
+
+def _marks(record: dict[str, Any], credit: Credit) -> dict[str, tuple[int, ...]]:
+    waad, fai, mask = (tensor([record[name]]) for name in ("waad", "fai", "mask"))
+    settings = RhythmSettings(
+        q=credit.q, reach=credit.reach, calm_quantile=credit.calm_quantile, jump_quantile=credit.jump_quantile
+    )
+    return find_rhythm(waad, fai, mask.bool(), settings).places()
+
+
+def _curve(verdict: dict[str, Any]) -> ConstraintCurve:
+    mean = fmean(verdict["attention"])
+    return ConstraintCurve(name=verdict["id"], values=tuple(verdict["attention"]), mean=mean, looked=mean >= 1.0)

@@ -1,0 +1,184 @@
+"""wandb: the run's figures, rollouts and adapter, sent by a thread that can fail without the training noticing."""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from PIL.Image import Image
+from PIL.Image import open as open_image
+from rich.console import Console
+from transformers import TrainerCallback
+from transformers.integrations.integration_utils import rewrite_logs
+
+from attention_probes.heads import HeadRoles
+from rl.common.atomic import write_json
+from rl.config.root import Config
+from rl.runs.jsonl import read_journal
+from rl.tracking.background import Background
+from rl.tracking.html import credit_html, head_map_html
+from rl.tracking.wandb_mode import wandb_mode
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+RUN_ID = "wandb.json"
+STEP = "train/global_step"
+TABLE_ROWS = 64
+PATIENCE = 60.0
+"""Seconds that the end of a run waits for wandb."""
+
+Spans = Callable[[Sequence[int]], list[tuple[int, int]]]
+
+
+def run_id(folder: Path) -> str:
+    """The id that this run has at wandb, kept in its folder so that a resume continues the same one."""
+    kept = folder / RUN_ID
+    if not kept.exists():
+        write_json(kept, {"id": uuid4().hex[:12]})
+    return json.loads(kept.read_text(encoding="utf-8"))["id"]
+
+
+class WandbCallback(TrainerCallback):
+    """Shows a run at wandb under TRL's names: every logged figure, and at each save the newest rollouts.
+
+    `finish` must be called when the run is over.
+    """
+
+    def __init__(self, config: Config, folder: Path, *, warn: Callable[[str], None] | None = None):
+        self.config = config
+        self.folder = folder
+        self.spans: Spans | None = None
+        """Places a completion's tokens in its text; without it the table has no heat map."""
+        self._shown_until = 0
+        self._run: Any = None
+        console = Console(stderr=True)
+        self._background = Background("wandb", warn or (lambda message: console.print(f"[yellow]{message}[/yellow]")))
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._shown_until = state.global_step
+        if state.is_world_process_zero:
+            self._background.call(self._start, run_id(self.folder))
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        if state.is_world_process_zero and logs:
+            self._background.call(self._log, {**rewrite_logs(logs), STEP: state.global_step})
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.is_world_process_zero:
+            self._background.call(self._show_rollouts, self._shown_until, state.global_step)
+            self._shown_until = state.global_step
+
+    def finish(self, adapter: Path | None = None, summary: dict[str, Any] | None = None) -> None:
+        """Add the adapter and the result where there are any, and end the run; waits a minute at most."""
+        if adapter is not None:
+            self._background.call(self._show_product, adapter, summary or {})
+        self._background.call(self._finish)
+        self._background.close(PATIENCE)
+
+    def _start(self, identity: str) -> None:
+        import wandb  # imported by the thread: the training need not wait for it
+
+        # Else artifacts wait in the home folder, and a run that is moved could not be synced.
+        os.environ.setdefault("WANDB_DATA_DIR", str(self.folder / "wandb"))
+        settings = wandb.Settings(console="off", init_timeout=PATIENCE, silent=True)
+        self._run = wandb.init(
+            project=self.config.tracking.project,
+            name=self.config.run.name,
+            id=identity,
+            resume="allow",
+            mode=wandb_mode(os.environ),  # pyright: ignore[reportArgumentType]
+            dir=str(self.folder),
+            config={**self.config.model_dump(mode="json"), "environment": self._environment()},
+            settings=settings,
+        )
+        self._run.define_metric(STEP)
+        self._run.define_metric("*", step_metric=STEP, step_sync=True)
+        if self.config.probe.roles is not None:
+            self._run.log({"head_roles": wandb.Html(head_map_html(HeadRoles.load(self.config.probe.roles)))})
+
+    def _environment(self) -> dict[str, Any]:
+        path = self.folder / "environment.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+    def _log(self, figures: dict[str, Any]) -> None:
+        self._run.log(figures)
+
+    def _show_rollouts(self, after: int, until: int) -> None:
+        records = [line for line in read_journal(self.folder / "rollouts.jsonl") if after < line["step"] <= until]
+        if records:
+            table = rollout_table(records[-TABLE_ROWS:], self.spans)
+            self._run.log({"rollouts": table, **self._probe_figures(records), STEP: until})
+
+    def _probe_figures(self, records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Of the newest completion that was listened to and no worse than its group."""
+        import wandb
+
+        from rl.tracking.probe_plots import probe_figures  # matplotlib takes a second
+
+        read = [one for one in records if one["which"] != "worst" and "fai" in one and any(one["mask"])]
+        if not read or self.spans is None:
+            return {}
+        shown = read[-1]
+        drawn = probe_figures(shown, self.spans(shown["completion_ids"]), self.config.credit)
+        return {f"probe_figures/{name}": wandb.Image(as_image(figure)) for name, figure in drawn.items()}
+
+    def _show_product(self, adapter: Path, summary: dict[str, Any]) -> None:
+        import wandb
+
+        environment = self._environment()
+        artifact = wandb.Artifact(
+            f"adapter-{self._run.id}",
+            type="model",
+            metadata={
+                "base_model": self.config.model.name,
+                "data": self.config.data.path or f"Heed's instructions, seed {self.config.data.seed}",
+                "rewards": self.config.rewards.model_dump(mode="json"),
+                "git_revision": environment.get("git_revision"),
+                "packages": environment.get("packages"),
+                "summary": summary,
+            },
+        )
+        artifact.add_dir(str(adapter))
+        self._run.log_artifact(artifact)
+        self._run.summary.update(
+            {f"held_out/{name}": summary[name]["pass_rate"] for name in ("before", "after") if name in summary}
+        )
+
+    def _finish(self) -> None:
+        if self._run is not None:
+            self._run.finish()
+
+
+def rollout_table(records: Sequence[dict[str, Any]], spans: Spans | None) -> Any:
+    """Recorded completions as wandb's table, the last column their credit as HTML."""
+    import wandb
+
+    columns = ["step", "problem_id", "which", "prompt", "completion", "reward", "advantage", "verdicts"]
+    rows: list[Any] = [
+        [*(record[name] for name in columns[:-1]), verdict_words(record["verdicts"]), wandb.Html(_heat(record, spans))]
+        for record in records
+    ]
+    return wandb.Table(columns=[*columns, "credit"], data=rows)
+
+
+def as_image(figure: "Figure") -> Image:
+    """The figure's pixels; wandb itself would draw it by pyplot, which keeps what it draws."""
+    file = BytesIO()
+    figure.savefig(file, format="png")
+    return open_image(file)
+
+
+def verdict_words(verdicts: Sequence[dict[str, Any]]) -> str:
+    """One line a verdict: kept, broken or not applicable, and by how much."""
+    words = {True: "kept", False: "broken", None: "does not apply"}
+    return "\n".join(f"{verdict['id']}: {words[verdict['satisfied']]} ({verdict['margin']:g})" for verdict in verdicts)
+
+
+def _heat(record: dict[str, Any], spans: Spans | None) -> str:
+    if spans is None:
+        return credit_html(record["completion"], [(0, len(record["completion"]))], [1.0])
+    return credit_html(record["completion"], spans(record["completion_ids"]), record["weights"])

@@ -1,0 +1,182 @@
+"""GRPO with token credit: TRL's trainer, its methods wrapped whole."""
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+from trl.trainer.grpo_trainer import GRPOTrainer
+
+from rl.config.root import Config
+from rl.credit.assigner import CreditAssigner
+from rl.credit.columns import batch_view, channel_column, channels_of, evidence_columns, spans_of
+from rl.credit.faithfulness_monitor import Watch
+from rl.credit.reader import as_columns, from_columns
+from rl.rollouts.engine_hf import evaluating
+from rl.rollouts.rollout_func import Rollouts
+from rl.routing.route import Route, balance_term
+from rl.runs.rollout_recorder import RolloutRecorder
+from rl.scoring.balancing import Balancing
+from rl.trainers.base import AdaptedTrainer
+from rl.trainers.resumable import Durable
+
+
+class CreditGRPOTrainer(Durable, AdaptedTrainer, GRPOTrainer):
+    """TRL's GRPOTrainer whose advantages are shared among each completion's tokens.
+
+    TRL reads `inputs["advantages"]` after the loss's forward pass and accepts (B, T), so the weights read during that
+    very pass replace (B,) just in time. The buffered batch itself is never touched.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        config: Config,
+        credit: CreditAssigner,
+        rollouts: Rollouts,
+        recorder: RolloutRecorder | None = None,
+        balancing: Balancing | None = None,
+        watch: Watch | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(*args, rollout_func=rollouts, **kwargs)
+        self.rollouts = rollouts
+        self.know_the_order()
+        self.config = config
+        self.credit = credit
+        self.recorder = recorder
+        self.balancing = balancing
+        self.watch = watch
+        self._live: dict[str, Any] | None = None
+        self._tape = None
+
+    def route_by(self, route: Route) -> None:
+        super().route_by(route)
+        self.rollouts.sampler.route_by(route)
+
+    def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list):
+        rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
+        if self.balancing is not None:
+            self._balance(self.balancing, rewards)
+        first = self.accelerator.process_index * len(prompts)
+        local = rewards[first : first + len(prompts)]
+        totals = (local * self.reward_weights.to(local.device)).nansum(dim=1)
+        self._scored = completions, completion_ids_list, totals.where(~local.isnan().all(dim=1), torch.nan)
+        if self.recorder is not None:
+            self.recorder.begin(self.state.global_step, inputs, completions, completion_ids_list, totals.tolist())
+        return rewards
+
+    def _balance(self, balancing: Balancing, rewards: Tensor) -> None:
+        assert self.num_generations is not None
+        progress = self.state.global_step / self.args.max_steps
+        self.reward_weights, logged = balancing.weigh(rewards, num_generations=self.num_generations, progress=progress)
+        self._note(logged)
+
+    def _generate_and_score_completions(self, inputs):
+        batch = super()._generate_and_score_completions(inputs)
+        if self.route is not None:
+            batch["gates"] = self._sampled_gates()
+            self._note(self.route.figures(batch["gates"], [str(row.get("task", "")) for row in inputs]))
+        completions, completion_ids, totals = self._scored
+        if self.credit.listens_to_constraints:
+            batch |= evidence_columns(self.policy_tokenizer, inputs, completions, completion_ids, batch)
+        if self.credit.looks_at_evidence:
+            batch |= channel_column(batch, totals, weight=self.reward_weights[0].item(), config=self.config)
+        if self.credit.listens and self.credit.source == "separate":
+            batch |= self._read_separately(batch)
+        return batch
+
+    @torch.no_grad()
+    def _read_separately(self, batch: dict[str, Any]) -> dict[str, Tensor]:
+        """Readings of a whole generation batch by passes of their own, in chunks as large as the loss's."""
+        ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
+        mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
+        spans, length = spans_of(batch), batch["completion_ids"].shape[1]
+        chunks = []
+        for rows in torch.arange(len(ids)).split(self.args.per_device_train_batch_size):
+            part = None if spans is None else spans[rows]
+            routed = nullcontext() if self.route is None else self.route.applied(batch["gates"][rows])
+            with evaluating(self.policy), routed, self.credit.reader.listening(self.policy, spans=part) as tape:
+                assert tape is not None
+                super()._get_per_token_logps_and_entropies(self.policy, ids[rows], mask[rows], length)
+                chunks.append(as_columns(self.credit.reader.read(tape, length)))
+        return {name: torch.cat([chunk[name] for chunk in chunks]) for name in chunks[0]}
+
+    def _compute_loss(self, model, inputs):
+        step = self.state.global_step
+        self._live = {**inputs}
+        term = self._gate(inputs)
+        try:
+            with self.credit.listening(model, step=step, spans=spans_of(inputs)) as self._tape:
+                loss = super()._compute_loss(model, self._live)
+        finally:
+            self._live = self._tape = None
+        loss = loss if term is None else loss + term
+        # The last micro-batch of a step has its own say; what is found holds from the next step on.
+        if self.watch is not None and self.watch.due(step) and self.accelerator.sync_gradients:
+            finding = self.watch.judge(self.policy, step=step)
+            self.credit.trusted = finding.faithful
+            self._note(finding.figures())
+        return loss
+
+    def _sampled_gates(self) -> Tensor:
+        """(B, N) that the latest rollouts were sampled with."""
+        assert self.route is not None
+        none = (0.0,) * len(self.route.names)
+        return torch.tensor([gates or none for gates in self.rollouts.gates], device=self.accelerator.device)
+
+    def _gate(self, inputs: Mapping[str, Any]) -> Tensor | None:
+        """Route the loss as its rows were sampled; a router that the loss trains decides anew, and is kept balanced."""
+        if self.route is None:
+            return None
+        settings = self.config.routing
+        if settings.frozen:
+            self.gate(inputs["gates"])
+            return None
+        gates = self.route.live(inputs["prompt_ids"], inputs["prompt_mask"].bool())
+        self._note({"routing/drift": (gates - inputs["gates"]).abs().mean().item()})
+        self.gate(gates)
+        return settings.balance * balance_term(gates) / self.current_gradient_accumulation_steps
+
+    def _scored_as_sampled(self, model: Any, ids: Tensor, mask: Tensor, keep: int, size: int | None, **kwargs: Any):
+        """TRL's log-probs outside the loss, in its own chunks, each routed as it was sampled."""
+        assert self.route is not None
+        gates, parts = self._sampled_gates(), []
+        for rows in torch.arange(len(ids)).split(size or len(ids)):
+            with self.route.applied(gates[rows]):
+                parts.append(super()._get_per_token_logps_and_entropies(model, ids[rows], mask[rows], keep, **kwargs))
+        logps, entropies, aux_losses = zip(*parts, strict=True)
+        whole = None if entropies[0] is None else torch.cat(entropies)
+        return torch.cat(logps), whole, None if aux_losses[0] is None else torch.stack(aux_losses).mean()
+
+    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any):
+        if self.route is not None and self._live is None:
+            model, ids, mask, keep, *size = args
+            size = kwargs.pop("batch_size", size[0] if size else None)
+            return self._scored_as_sampled(model, ids, mask, keep, size, **kwargs)
+        logps, entropies, aux_loss = super()._get_per_token_logps_and_entropies(*args, **kwargs)
+        if self._live is not None and entropies is not None:
+            self._live["advantages"] = self._token_advantages(self._live, entropies, logps)
+            self.correct(self._live, logps)
+        return logps, entropies, aux_loss
+
+    def _token_advantages(self, live: dict[str, Any], entropies: Tensor, logps: Tensor) -> Tensor:
+        step, ids = self.state.global_step, live["completion_ids"]
+        tape = self._tape
+        heard = self.credit.reader.read(tape, ids.shape[1]) if tape is not None else from_columns(live)
+        view = batch_view(live, entropies, heard if self.credit.listens_in(step) else None)
+        given = self.credit.assign(view, channels_of(live), ids, step=step, micro_step=self._step)
+        self._note(given.figures)
+        if self.recorder is not None:
+            ratio = (logps.detach() - live["sampling_per_token_logps"]).exp()
+            read = {"weights": given.shares, "ratio": ratio, **view.by_token()}
+            attention = None if view.evidence is None else view.evidence.attention
+            self.recorder.see(live["row"].tolist(), live["advantages"].tolist(), read, attention)
+        if self.watch is not None and self.watch.due(step):
+            self.watch.gather(live["prompt_ids"], live["prompt_mask"], ids, view.mask, given.chosen)
+        return given.advantages
+
+    def _note(self, figures: Mapping[str, float]) -> None:
+        for name, value in figures.items():
+            self._metrics["train" if self.policy.training else "eval"][name].append(value)

@@ -1,0 +1,69 @@
+"""TRL's arguments: the one place where a config becomes a GRPOConfig or a DPOConfig."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from trl.trainer.dpo_config import DPOConfig
+from trl.trainer.grpo_config import GRPOConfig
+
+from rl.common.distributed import deepspeed_config
+from rl.config.distributed import Distributed
+from rl.config.root import Config
+from rl.config.trainer import GRPO_ONLY
+from rl.tracking.metrics import trainers_own_trackers
+
+Arguments = TypeVar("Arguments", GRPOConfig, DPOConfig)
+
+
+def grpo_arguments(config: Config, *, folder: Path, bf16: bool) -> GRPOConfig:
+    """TRL's arguments for a run in `folder`; `bf16` says whether the model computes in bfloat16.
+
+    Every field of `config.trainer` is stated under its own name, `loss_type`, `scale_rewards` and `beta` with them, so
+    that a default that changes upstream cannot change an experiment. Raises ValueError when TRL refuses the settings.
+    """
+    return _built(GRPOConfig, {**config.trainer.model_dump(), **_common(config, folder=folder, bf16=bf16)})
+
+
+def dpo_arguments(config: Config, *, folder: Path, bf16: bool) -> DPOConfig:
+    """The same for DPO: `config.dpo`, and what of `config.trainer` both have."""
+    shared = {name: value for name, value in config.trainer.model_dump().items() if name not in GRPO_ONLY}
+    settings = config.dpo.model_dump()
+    lists = {name: settings[name] and list(settings[name]) for name in ("loss_type", "loss_weights")}
+    return _built(DPOConfig, {**shared, **settings, **lists, **_common(config, folder=folder, bf16=bf16)})
+
+
+def _common(config: Config, *, folder: Path, bf16: bool) -> dict[str, Any]:
+    cuda = torch.cuda.is_available()
+    return {
+        **config.trl,
+        # transformers 5.23 renames the field and warns whenever only the old name is set.
+        "activation_checkpointing": config.trainer.gradient_checkpointing,
+        **({"multi_objective_aggregation": "normalize_then_sum"} if config.rewards.balance else {}),
+        "output_dir": str(folder),
+        "run_name": config.run.name,
+        "project": config.tracking.project,
+        "report_to": trainers_own_trackers(config.tracking) or "none",
+        "data_seed": config.trainer.seed,
+        "bf16": bf16,
+        "fp16": False,
+        "use_cpu": not cuda,
+        "dataloader_pin_memory": cuda,
+        "remove_unused_columns": False,
+        "disable_tqdm": True,
+        "save_strategy": "steps",
+        **_ranks(config.distributed),
+    }
+
+
+def _ranks(distributed: Distributed) -> dict[str, Any]:
+    backend = {} if torch.cuda.is_available() or distributed.processes == 1 else {"ddp_backend": "gloo"}
+    shared = deepspeed_config(distributed)
+    return backend if shared is None else {**backend, "deepspeed": shared}
+
+
+def _built(kind: type[Arguments], stated: dict[str, Any]) -> Arguments:
+    try:
+        return kind(**stated)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"TRL refuses these settings: {error}") from error

@@ -1,0 +1,49 @@
+"""Report: what is counted, and what a promise that is not kept looks like."""
+
+from dataclasses import replace
+
+from data.dataset_summary import count, judged, soundness
+from data.expansion import leveled_problem
+from data.problems import ConstraintSpec, Problem
+
+PROBLEMS = [leveled_problem(0, index, level=2, pattern="listing") for index in range(3)]
+
+
+def make_problem(*constraints, text="Write. End with ! always.", **extras):
+    return Problem(
+        problem_id="p", messages=({"role": "user", "content": text},), constraints=constraints, extras=extras
+    )
+
+
+def test_kinds_levels_and_patterns_are_counted():
+    counts = count(PROBLEMS)
+    assert counts.num_problems == 3 and counts.levels == {"2": 3} and counts.patterns == {"listing": 3}
+    assert sum(counts.kinds.values()) == sum(len(problem.constraints) for problem in PROBLEMS)
+
+
+def test_drawn_problems_are_sound():
+    sound = soundness(PROBLEMS)
+    assert (sound.proved, sound.conflicting, sound.unplaced, sound.misplaced) == (3, {}, 0, 0)
+
+
+def test_a_conflict_and_a_wrong_place_are_found():
+    lower = ConstraintSpec(id="change_case:english_lowercase", kwargs={}, text="small letters")
+    upper = ConstraintSpec(id="change_case:english_capital", kwargs={}, text="End with !", spans=((0, 6),))
+    sound = soundness([make_problem(lower, upper)])
+    assert sound.proved == 0 and sum(sound.conflicting.values()) == 1
+    assert (sound.unplaced, sound.misplaced) == (1, 1)
+
+
+def test_answers_are_judged_where_there_are_any():
+    spec = ConstraintSpec(id="content:ends_with_mark", kwargs={"mark": "!"}, text="")
+    verdicts = judged([make_problem(spec, response="Yes!"), make_problem(spec, completion="No."), make_problem(spec)])
+    assert [(kind, verdict.satisfied) for kind, verdict in verdicts] == [
+        ("content:ends_with_mark", True),
+        ("content:ends_with_mark", False),
+    ]
+
+
+def test_a_span_may_differ_in_case_and_in_the_final_stop():
+    spec = ConstraintSpec(id="content:ends_with_mark", kwargs={"mark": "!"}, text="end with !.", spans=((7, 17),))
+    assert soundness([make_problem(spec)]).misplaced == 0
+    assert soundness([make_problem(replace(spec, spans=((7, 16),)))]).misplaced == 1

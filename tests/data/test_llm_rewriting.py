@@ -1,0 +1,53 @@
+"""What a language model is asked, and what becomes of its answers."""
+
+from data.llm_rewriting import describing, doubted, rewording
+from data.paraphrase import paraphrase
+from data.problems import ConstraintSpec, Problem, user_text
+
+TEXT = "Describe the rain. Use no commas. Write in capitals."
+
+
+def problem() -> Problem:
+    rules = ("Use no commas.", "Write in capitals.")
+    spans = [(TEXT.index(rule), TEXT.index(rule) + len(rule)) for rule in rules]
+    kinds = ("punctuation:no_comma", "change_case:english_capital")
+    specs = tuple(
+        ConstraintSpec(id=kind, kwargs={}, text=rule, spans=(span,))
+        for kind, rule, span in zip(kinds, rules, spans, strict=True)
+    )
+    return Problem(problem_id="rain", messages=({"role": "user", "content": TEXT},), constraints=specs)
+
+
+def test_the_model_sees_marks_where_the_constraints_stand():
+    asked: list[str] = []
+
+    def ask(message: str) -> str:
+        asked.append(message)
+        return " Tell me what rain is like. [[2]] [[1]] "
+
+    reworded = paraphrase(problem(), rewording(ask))
+    assert "Describe the rain. [[1]] [[2]]" in asked[0]
+    assert reworded is not None
+    assert user_text(reworded) == "Tell me what rain is like. Write in capitals. Use no commas."
+    for spec in reworded.constraints:
+        [(start, end)] = spec.spans
+        assert user_text(reworded)[start:end] == spec.text
+
+
+def test_a_rewording_that_loses_a_constraint_is_none():
+    assert paraphrase(problem(), rewording(lambda _: "Tell me about rain. [[1]]")) is None
+
+
+def test_only_a_no_is_a_doubt():
+    assert doubted(problem(), lambda _: " No, they clash.") == ("Use no commas.", "Write in capitals.")
+    assert doubted(problem(), lambda _: "Yes.") is None
+    assert doubted(problem(), lambda _: "Hard to say.") is None
+
+
+def test_a_description_is_one_property_a_line():
+    said = "1. Use a friendly tone.\n\n- speak to children\n* be brief.\nmore\n"
+    assert describing(lambda _: said, number=3)("Rain falls.") == [
+        "Use a friendly tone",
+        "speak to children",
+        "be brief",
+    ]

@@ -1,0 +1,86 @@
+"""`heed probe`: its three files agree with each other and with the text."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from attention_probes.heads import HeadRoles
+from launch.probe.calibrate import calibrate_heads, count_sinks
+from launch.probe.read import print_findings, run_probe
+
+PROMPT = "Describe the sea. Use no commas."
+
+
+def test_a_probe_writes_readings_tensors_and_a_page(tmp_path):
+    completion, rule = "It is wide and blue.", "Use no commas."
+    findings = run_probe("tiny", PROMPT, completion=completion, constraints=[rule], out=tmp_path, figures=True)
+    start = findings["num_prompt_tokens"]
+    texts = [token["text"] for token in findings["tokens"]]
+    assert "".join(texts[start:]) == completion
+    assert PROMPT in "".join(texts[:start])
+    assert json.loads((tmp_path / "readings.json").read_text())["tokens"] == findings["tokens"]
+    tensors = load_file(tmp_path / "readings.safetensors")
+    assert tensors["fai"][0].tolist() == pytest.approx([token["fai"] for token in findings["tokens"]])
+    stated = "".join(text for text, inside in zip(texts, tensors["spans"][0, 0].tolist(), strict=True) if inside)
+    assert stated.strip() == rule
+    assert rule in (tmp_path / "page.html").read_text()
+    assert {path.stem for path in tmp_path.glob("*.png")} == {"rhythm", "heads", "constraints"}
+
+
+def test_credit_is_shown_for_the_completion_alone(tmp_path):
+    findings = run_probe("tiny", PROMPT, completion="It is wide and blue and deep.", out=tmp_path)
+    credit = [token["credit"] for token in findings["tokens"]]
+    start = findings["num_prompt_tokens"]
+    assert not any(credit[:start])
+    assert sum(credit[start:]) == pytest.approx(len(credit) - start)
+
+
+def test_a_probe_generates_when_asked(tmp_path, capsys):
+    findings = run_probe("tiny", PROMPT, generate=True, max_new_tokens=5, out=tmp_path)
+    assert 1 <= len(findings["tokens"]) - findings["num_prompt_tokens"] <= 5
+    print_findings(findings)
+    assert "Looked back to most" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("asked", [{}, {"completion": "hi", "generate": True}])
+def test_neither_or_both_kinds_of_completion_are_refused(asked, tmp_path):
+    with pytest.raises(ValueError, match="either a completion or generate"):
+        run_probe("tiny", PROMPT, out=tmp_path, **asked)
+
+
+def test_a_constraint_that_the_prompt_does_not_state_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="'Use no dashes' is not a passage"):
+        run_probe("tiny", PROMPT, completion="hi", constraints=["Use no dashes"], out=tmp_path)
+
+
+def test_calibration_saves_roles_that_a_probe_can_use(tmp_path):
+    roles = tmp_path / "roles.json"
+    fitted = calibrate_heads("tiny", out=roles, num_prompts=3, max_new_tokens=4, num_needles=1)
+    assert HeadRoles.load(roles).local_heads == fitted["local_heads"]
+    assert sum(column["share"] for column in fitted["sink_columns"]) <= 1.0001
+    again = calibrate_heads(
+        "tiny", out=tmp_path / "again.json", num_prompts=3, max_new_tokens=4, num_needles=0, against=roles
+    )
+    assert (again["local_jaccard"], again["global_jaccard"]) == (1.0, 1.0)
+    run_probe("tiny", PROMPT, completion="It is wide.", constraints=[PROMPT], roles=roles, out=tmp_path / "out")
+    # all heads, local ones and global ones
+    assert load_file(tmp_path / "out" / "readings.safetensors")["span_mass"].shape[2] == 3
+
+
+def test_calibration_leaves_the_random_numbers_as_they_were(tmp_path):
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    calibrate_heads("tiny", out=tmp_path / "roles.json", num_prompts=1, max_new_tokens=2, num_needles=0)
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_sinks_are_counted_by_place_and_token():
+    # Two texts, the first behind one token of padding; one layer, two heads.
+    ids, real = torch.tensor([[0, 5, 6], [5, 6, 7]]), torch.tensor([[False, True, True], [True, True, True]])
+    columns = torch.zeros(1, 2, 2, 3, dtype=torch.bool)
+    columns[0, 0, :, 1] = True  # both heads sink into the first text's 5, at place 0
+    columns[0, 1, 0, [0, 1]] = True  # one head sinks into the second text's 5 and 6, at places 0 and 1
+    assert count_sinks(ids, real, columns) == {(0, 5): 3, (1, 6): 1}

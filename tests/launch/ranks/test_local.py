@@ -1,0 +1,129 @@
+"""Local ranks: real processes that train together, and what becomes of them when one fails."""
+
+import signal
+import sqlite3
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from launch.ranks.local import must_start_ranks, start_ranks
+from launch.recipes import load_recipe
+from rl.config.distributed import Distributed
+from rl.config.load import resolved_yaml
+from rl.train import train
+from tests.launch.multi_rank import COMMON, STEPS, assert_equal_trainings, heed, run_together
+from tests.rl.dpo_fixtures import preferring_config, write_pairs
+from tests.rl.grpo_fixtures import CTRL_C_IN_STEP
+
+
+def script(text: str) -> list[str]:
+    return [sys.executable, "-c", text]
+
+
+def test_each_rank_knows_its_place(tmp_path):
+    place = f"pathlib.Path(r'{tmp_path}', os.environ['RANK'])"
+    told = f"import os, pathlib; {place}.write_text(os.environ['WORLD_SIZE'] + os.environ['MASTER_ADDR'])"
+    assert start_ranks(script(told), 2) == 0
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"0": "2127.0.0.1", "1": "2127.0.0.1"}
+
+
+def test_a_rank_that_dies_ends_the_others_and_is_named(capfd):
+    text = (
+        "import os, signal, time\n"
+        "os.kill(os.getpid(), signal.SIGKILL) if os.environ['RANK'] == '1' else time.sleep(600)"
+    )
+    assert start_ranks(script(text), 3, patience=0.5) == -signal.SIGKILL
+    assert "rank 1 was killed by signal 9; ending rank 0, 2" in capfd.readouterr().err
+
+
+def test_the_first_rank_leaves_last(tmp_path):
+    # others find Ray where the first has started it: a rank that was still there when it ended died, with code 1
+    text = (
+        "import os, time\n"
+        "from pathlib import Path\n"
+        "from rl.config.distributed import Distributed\n"
+        "from rl.common.distributed import is_first, leave_first_last, meet_ranks\n"
+        "def leave():\n"
+        "    is_first() or time.sleep(0.5)\n"  # only a first rank that does not wait would notice
+        f"    Path(r'{tmp_path}/left').open('a').write(os.environ['RANK'])\n"
+        "meet_ranks(Distributed(processes=3))\n"
+        "leave_first_last(leave)\n"
+    )
+    assert start_ranks(script(text), 3) == 0
+    left = (tmp_path / "left").read_text()
+    assert sorted(left) == ["0", "1", "2"] and left[-1] == "0"
+
+
+def test_ranks_are_started_unless_somebody_has(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    assert not must_start_ranks(Distributed())
+    assert must_start_ranks(Distributed(processes=2))
+    assert must_start_ranks(Distributed(launcher="ray"))
+    assert must_start_ranks(Distributed(processes=16, nodes=2))
+    monkeypatch.setenv("WORLD_SIZE", "16")
+    assert not must_start_ranks(Distributed(processes=16, nodes=2))
+
+
+def test_two_ranks_on_one_pool_train_what_one_process_trains(alone, tmp_path):
+    run_together(tmp_path / "run", "rollouts.workers=2", "rollouts.cpus=0.1", "rollouts.object_store_mb=80")
+    assert_equal_trainings(tmp_path / "run", alone)
+    # 4 steps of one group a rank; every group has one place, and each sample is trained
+    places = []
+    for name in ("ledger.sqlite", "ledger-1.sqlite"):
+        rows = sqlite3.connect(tmp_path / "run" / name).execute("SELECT position, dispatched, trained FROM groups")
+        for place, dispatched, trained in rows:
+            assert dispatched == trained == 4
+            places.append(place)
+    assert sorted(places) == list(range(2 * STEPS))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("zero", "offload"), [(1, False), (2, False), (3, False), (3, True)])
+def test_zero_trains_what_one_process_trains(zero, offload, alone, tmp_path):
+    run_together(tmp_path / "run", f"distributed.zero={zero}", f"distributed.offload={str(offload).lower()}")
+    assert_equal_trainings(tmp_path / "run", alone)
+
+
+@pytest.mark.slow
+def test_two_ranks_stop_at_the_same_step_and_go_on(alone, tmp_path):
+    run = tmp_path / "run"
+    run_together(run, code=130, environment={CTRL_C_IN_STEP: "2"})
+    assert (run / "checkpoint-2" / "complete.json").is_file() and not (run / "adapters").exists()
+    heed(f"{run}/config.yaml", f"resume={run}")
+    assert_equal_trainings(run, alone)
+
+
+@pytest.mark.slow
+def test_routed_ranks_train_what_one_process_trains(tmp_path):
+    routing = ["routing.adapters=[left,right]", "routing.router=kmeans", "routing.fit_steps=20"]
+    whole = [f"run.folder={tmp_path / 'alone'}", *COMMON, *routing, "trainer.per_device_train_batch_size=8"]
+    train(load_recipe("tiny", whole))
+    run_together(tmp_path / "run", *routing)
+    assert_equal_bundles(tmp_path / "run", tmp_path / "alone")
+
+
+@pytest.mark.slow
+def test_routed_ranks_prefer_what_one_process_prefers(tmp_path):
+    pairs = write_pairs(tmp_path)
+    routing = {"adapters": ["left", "right"], "router": "kmeans", "fit_steps": 20}
+    # six pairs, two a step
+    steps = {"gradient_accumulation_steps": 1, "per_device_train_batch_size": 2}
+    train(preferring_config(pairs, routing=routing, trainer=steps, run={"folder": str(tmp_path / "alone")}))
+    each = {**steps, "per_device_train_batch_size": 1}
+    shared = preferring_config(
+        pairs, routing=routing, trainer=each, distributed={"processes": 2}, run={"folder": str(tmp_path / "run")}
+    )
+    (tmp_path / "shared.yaml").write_text(resolved_yaml(shared))
+    heed(str(tmp_path / "shared.yaml"))
+    assert_equal_bundles(tmp_path / "run", tmp_path / "alone")
+
+
+def assert_equal_bundles(run: Path, alone: Path) -> None:
+    for name in ("left", "right"):
+        ours, theirs = (
+            load_file(one / "bundle" / "adapters" / name / "adapter_model.safetensors") for one in (run, alone)
+        )
+        assert any(tensor.any() for key, tensor in ours.items() if "lora_B" in key), f"{name} answered nothing"
+        assert max((ours[key] - theirs[key]).abs().max().item() for key in ours) < 1e-4

@@ -1,0 +1,61 @@
+"""A job that starts again goes on from its checkpoint, or starts afresh beside what never got that far."""
+
+import pytest
+
+from launch.ranks.resume import load_or_resume, started_again
+from launch.recipes import load_recipe
+from rl.common.atomic import write_text
+from rl.config.load import resolved_yaml
+from rl.runs.checkpoint import mark_complete
+
+
+def start(folder):
+    """What a fresh start leaves before its first checkpoint."""
+    write_text(folder / "config.yaml", resolved_yaml(load_recipe("tiny", [f"run.folder={folder}"])))
+
+
+def test_a_first_start_is_a_plain_one(tmp_path):
+    overrides = [f"run.folder={tmp_path}/run"]
+    assert load_or_resume("tiny", overrides) == load_recipe("tiny", overrides)
+
+
+def test_a_complete_checkpoint_is_gone_on_from(tmp_path):
+    folder = tmp_path / "run"
+    start(folder)
+    write_text(folder / "checkpoint-2" / "optimizer.pt", "state")
+    mark_complete(folder / "checkpoint-2")
+    assert load_or_resume("tiny", [f"run.folder={folder}"]).resume == folder
+
+
+def test_what_a_resume_changed_stays_changed(tmp_path):
+    folder = tmp_path / "run"
+    start(folder)
+    write_text(folder / "checkpoint-2" / "optimizer.pt", "state")
+    mark_complete(folder / "checkpoint-2")
+    resumed = load_recipe(str(folder / "config.yaml"), [f"resume={folder}", "trainer.max_steps=9"])
+    assert started_again(resumed, folder) == resumed
+
+
+def test_lost_ranks_go_on_from_a_checkpoint_or_start_afresh(tmp_path):
+    folder = tmp_path / "run"
+    fresh = load_recipe("tiny", [f"run.folder={folder}"])
+    start(folder)
+    assert started_again(fresh, folder) == fresh and not folder.exists()
+    start(folder)
+    write_text(folder / "checkpoint-2" / "optimizer.pt", "state")
+    mark_complete(folder / "checkpoint-2")
+    assert started_again(fresh, folder).resume == folder
+
+
+def test_a_run_without_a_checkpoint_is_moved_aside(tmp_path):
+    folder = tmp_path / "run"
+    for number in (1, 2):
+        start(folder)
+        assert load_or_resume("tiny", [f"run.folder={folder}"]).resume is None
+        assert not folder.exists()
+        assert (tmp_path / f"run.unfinished-{number}" / "config.yaml").exists()
+
+
+def test_without_a_folder_there_is_nothing_to_find(tmp_path):
+    with pytest.raises(ValueError, match="--or-resume needs run"):
+        load_or_resume("tiny", [])

@@ -1,0 +1,86 @@
+"""Relations: margins by hand, and the evidence of too many, too few and enough."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rewards.count_verdicts import (
+    RELATIONS,
+    counted,
+    counted_in_range,
+    every,
+    every_count,
+    forbidden,
+    range_margin,
+    relation_margin,
+    required,
+)
+
+THREE = [(0, 1), (4, 5), (8, 9)]
+
+
+@pytest.mark.parametrize(
+    ("count", "bound", "relation", "margin"),
+    [
+        (5, 3, "at least", 2),
+        (2, 3, "at least", -1),
+        (2, 3, "less than", 0),  # 2 < 3, and one more would break it
+        (3, 3, "less than", -1),
+        (3, 3, "at most", 0),
+        (5, 3, "at most", -2),
+        (3, 3, "exactly", 0),
+        (1, 3, "exactly", -2),
+    ],
+)
+def test_margin_is_the_distance_to_the_bound(count, bound, relation, margin):
+    assert relation_margin(count, bound, relation) == margin
+
+
+@settings(deadline=None)
+@given(st.integers(0, 99), st.integers(0, 99), st.sampled_from(RELATIONS))
+def test_margin_is_not_negative_exactly_where_the_relation_holds(count, bound, relation):
+    holds = {
+        "at least": count >= bound,
+        "less than": count < bound,
+        "at most": count <= bound,
+        "exactly": count == bound,
+    }
+    assert (relation_margin(count, bound, relation) >= 0) == holds[relation]
+
+
+def test_range_margin_is_the_distance_to_the_nearer_end():
+    assert [range_margin(count, 2, 6) for count in (0, 2, 3, 6, 9)] == [-2, 0, 1, 0, -3]
+
+
+def test_too_many_are_broken_by_those_past_the_bound():
+    assert counted(THREE, 2, "at most").evidence == ((8, 9),)
+    assert counted(THREE, 2, "less than").evidence == ((4, 5), (8, 9))
+    assert counted_in_range(THREE, 0, 1).evidence == ((4, 5), (8, 9))
+
+
+def test_too_few_are_broken_by_absence():
+    assert counted(THREE, 4, "at least").evidence == ()
+    assert counted(THREE, 4, "exactly").evidence == ()
+    assert counted_in_range(THREE, 4, 5).evidence == ()
+
+
+def test_enough_is_proved_by_what_occurs_and_few_enough_by_absence():
+    assert counted(THREE, 3, "at least").evidence == tuple(THREE)
+    assert counted(THREE, 3, "at most").evidence == ()
+
+
+def test_required_and_forbidden_count_what_is_missing_and_what_is_there():
+    assert required([(0, 1), None, None]).margin == -2
+    assert required([(4, 5), (0, 1)]).evidence == ((4, 5), (0, 1))
+    assert forbidden(THREE).margin == -3
+    assert forbidden([]).satisfied
+
+
+def test_a_rule_about_each_part_needs_a_part():
+    assert not every("abc", [], []).satisfied
+    assert not every_count("abc", [], [], 1, "at most").satisfied
+
+
+def test_a_rule_about_each_part_has_the_margin_of_the_worst():
+    verdict = every_count("0123456789", THREE, [5, 1, 2], 3, "at least")
+    assert (verdict.margin, verdict.evidence) == (-2, ((4, 5), (8, 9)))

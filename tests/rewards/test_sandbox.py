@@ -1,0 +1,110 @@
+"""Isolated verifiers: what hangs, dies or grows costs one error, what raises stops the run."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from rewards.sandbox import IsolatedVerifier, Limits, Request, VerifierFailed
+from rewards.sandbox_worker import load
+from rewards.verdict import NOT_APPLICABLE
+
+SOURCE = """
+import ctypes, os, socket, time
+from rewards.verdict import Verdict
+
+def short(completion, *, prompt, maximum=9):
+    if completion == "hang":
+        time.sleep(600)
+    if completion == "die":
+        os._exit(7)
+    if completion == "crash":
+        ctypes.string_at(0)
+    if completion == "grow":
+        bytearray(8 << 30)
+    if completion == "raise":
+        raise KeyError("no such colour")
+    if completion == "call":
+        socket.create_connection(("localhost", 9))
+    if completion == "wrong type":
+        return True
+    margin = float(maximum - len(completion))
+    return Verdict(satisfied=margin >= 0, margin=margin, evidence=())
+"""
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory) -> str:
+    path: Path = tmp_path_factory.mktemp("verifier") / "short.py"
+    path.write_text(SOURCE)
+    return f"{path}:short"
+
+
+@pytest.fixture(scope="module")
+def verifier(reference):
+    with IsolatedVerifier(reference, workers=2, limits=Limits(seconds=3.0, mebibytes=2048, failures=9)) as verifier:
+        yield verifier
+
+
+def requests(*completions):
+    return [Request(completion=completion, prompt="", kwargs={"maximum": 5}) for completion in completions]
+
+
+def test_verdicts_come_back_in_the_order_of_the_requests(verifier):
+    verdicts = verifier.verify_all(requests("a", "seven..", "abc", "abcd", ""))
+    assert [verdict.margin for verdict in verdicts] == [4, -2, 2, 1, 5]
+
+
+@pytest.mark.parametrize(
+    ("completion", "words"),
+    [
+        ("hang", "took longer than 3 s"),
+        ("die", "ended with code 7"),
+        ("crash", "ended with code -11"),
+        ("grow", "MemoryError"),
+    ],
+)
+def test_a_failure_costs_its_own_verdict_and_one_error(verifier, caplog, completion, words):
+    with caplog.at_level(logging.ERROR, logger="heed.rewards"):
+        verdicts = verifier.verify_all(requests("a", completion, "ab"))
+    assert [verdict.satisfied for verdict in verdicts] == [True, None, True]
+    assert verdicts[1] == NOT_APPLICABLE
+    assert [words in record.getMessage() for record in caplog.records] == [True]
+
+
+@pytest.mark.parametrize(
+    ("completion", "words"),
+    [
+        ("raise", "KeyError: 'no such colour'"),
+        ("wrong type", "must return a Verdict, got True"),
+        ("call", "opens no connections"),
+    ],
+)
+def test_a_bug_stops_the_run_and_names_itself(reference, completion, words):
+    with IsolatedVerifier(reference) as verifier, pytest.raises(VerifierFailed, match=words):
+        verifier.verify(completion, prompt="")
+
+
+def test_too_many_failures_in_a_row_stop_the_run(reference):
+    limits = Limits(seconds=60.0, failures=1)
+    with IsolatedVerifier(reference, limits=limits) as verifier:
+        assert verifier.verify_all(requests("die", "a", "die"))[1].satisfied
+        with pytest.raises(VerifierFailed, match="failed 2 times in a row"):
+            verifier.verify("die", prompt="")
+
+
+@pytest.mark.parametrize("wrong", ["short", "nowhere.py:short", "rewards.verdict:nothing"])
+def test_what_cannot_be_loaded_is_an_error_at_once(wrong):
+    with pytest.raises(VerifierFailed, match="could not be loaded"):
+        IsolatedVerifier(wrong)
+
+
+def test_an_entry_point_is_loaded_by_its_module():
+    from rewards.verifiers.punctuation import no_comma
+
+    assert load("rewards.verifiers.punctuation:no_comma") is no_comma
+
+
+def test_a_pool_has_workers():
+    with pytest.raises(ValueError, match="at least 1 worker"):
+        IsolatedVerifier("rewards.verdict:Verdict", workers=0)

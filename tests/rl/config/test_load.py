@@ -1,0 +1,236 @@
+"""Loading settings: recipes, overrides, what is said about mistakes, and what a resume may change."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from launch.recipes import load_recipe, recipe_names
+from rl.config.load import load_run_config, resolved_yaml
+from rl.config.root import Config
+
+
+def refusal(*overrides: str, recipe: str = "tiny") -> list[str]:
+    """What a user is told, line by line."""
+    with pytest.raises(ValueError) as caught:
+        load_recipe(recipe, overrides)
+    return str(caught.value).splitlines()
+
+
+def saved_run(folder: Path, *overrides: str) -> Path:
+    folder.mkdir()
+    (folder / "config.yaml").write_text(resolved_yaml(load_recipe("tiny", overrides)), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("recipe", recipe_names())
+def test_every_recipe_of_ours_loads(recipe: str):
+    assert isinstance(load_recipe(recipe), Config)
+
+
+def test_overrides_win_over_the_recipe_and_leave_the_rest(tmp_path: Path):
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("trainer: {learning_rate: 1e-4, max_steps: 7}\nprobe: {horizon: [2, 9]}\n", encoding="utf-8")
+    config = load_recipe(str(recipe), ["trainer.max_steps=9", "trainer.max_steps=11", "probe.horizon=[3,4]"])
+    assert (config.trainer.learning_rate, config.trainer.max_steps, config.probe.horizon) == (1e-4, 11, (3, 4))
+
+
+def test_override_values_are_yaml():
+    config = load_recipe(
+        "tiny",
+        [
+            "trainer.learning_rate=1e-5",
+            "credit.preserve_mass=false",
+            "run.folder=out",
+            "lora.target_modules=[q_proj]",
+            "trl.lr_scheduler_kwargs={num_cycles: 2}",
+            "trl.adam_beta2=0.9",
+            "data.path=null",
+            "model.name=a=b",
+        ],
+    )
+    assert config.trainer.learning_rate == 1e-5
+    assert config.credit.preserve_mass is False
+    assert config.run.folder == Path("out")
+    assert config.lora.target_modules == ("q_proj",)
+    assert config.trl == {"lr_scheduler_kwargs": {"num_cycles": 2}, "adam_beta2": 0.9}
+    assert config.data.path is None
+    assert config.model.name == "a=b"
+
+
+def test_interpolation_is_left_as_it_is_written(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SECRET", "leaked")
+    assert load_recipe("tiny", ["model.name=${oc.env:SECRET}"]).model.name == "${oc.env:SECRET}"
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("trainer.lerning_rate=1", "trainer.lerning_rate: unknown key; did you mean trainer.learning_rate?"),
+        ("trainr.max_steps=1", "trainr: unknown key; did you mean trainer?"),
+        (
+            "rewards.balance.length.speeed=2",
+            "rewards.balance.length.speeed: unknown key; did you mean rewards.balance.length.speed?",
+        ),
+        ("rewards.balance.length=3", "rewards.balance.length: should be a group of settings, got 3"),
+        ("learning_rate=1", "learning_rate: unknown key; did you mean trainer.learning_rate?"),
+        ("trainer.rule=random", "trainer.rule: unknown key; did you mean credit.rule?"),
+        (
+            "trainer.delta=1",
+            "trainer.delta: unknown key; TRL's own settings go under trl; did you mean trl.delta?",
+        ),
+        ("model.colour=red", "model.colour: unknown key; allowed here: name, dtype"),
+        ("trainer.max_steps=many", "trainer.max_steps: should be a valid integer, got 'many'"),
+        ("trainer.max_steps=3.0", "trainer.max_steps: should be a valid integer, got 3.0"),
+        ("trainer.max_steps='3'", "trainer.max_steps: should be a valid integer, got '3'"),
+        ("trainer.max_steps=0", "trainer.max_steps: should be greater than or equal to 1, got 0"),
+        ("trainer.max_steps=", "trainer.max_steps: should be a valid integer, got null"),
+        ("trainer.beta=.nan", "trainer.beta: should be a finite number, got nan"),
+        ("credit.preserve_mass=1", "credit.preserve_mass: should be a valid boolean, got 1"),
+        ("model.name=true", "model.name: should be a valid string, got true"),
+        ("model=3", "model: should be a group of settings, got 3"),
+        ("trl=3", "trl: should be a group of settings, got 3"),
+        (
+            "credit.rule=anchor",
+            "credit.rule: should be 'uniform', 'global_anchor', 'local_chunk', 'coupled', 'constraint', 'combined', "
+            "'random', 'shuffled', 'position', 'entropy', 'bottom' or 'all_heads' or should be "
+            "path/to/file.py:function, got 'anchor'",
+        ),
+        (
+            "model.dtype=bloat16",
+            "model.dtype: should be 'auto', 'float32' or 'bfloat16', got 'bloat16'; did you mean 'bfloat16'?",
+        ),
+        ("lora.target_modules=3", "lora.target_modules: should be a valid string or should be a list, got 3"),
+        ("lora.target_modules=[q_proj,3]", "lora.target_modules[1]: should be a valid string, got 3"),
+        ("probe.horizon=[5]", "probe.horizon[1]: is missing, got [5]"),
+        ("probe.horizon=[1,2,3]", "probe.horizon: should have at most 2 items, not 3, got [1, 2, 3]"),
+        ("data.kinds=[]", "data.kinds: should have at least 1 item, not 0, got []"),
+        ("rewards.functions=[mine]", "rewards.functions[0]: should be path/to/file.py:function, got 'mine'"),
+        (
+            "trainer.num_generations=1",
+            "trainer.num_generations: got 1, but GRPO compares the completions of a prompt with each other; set 2 or "
+            "more",
+        ),
+        ("trl.optimm=adamw", "trl.optimm: TRL's GRPOConfig has no such field; did you mean trl.optim?"),
+        ("trainer.max_steps", "override 'trainer.max_steps' should look like trainer.learning_rate=1e-5"),
+        ("trainer..seed=1", "override 'trainer..seed=1' should look like trainer.learning_rate=1e-5"),
+    ],
+)
+def test_mistakes_are_told_in_one_sentence(override: str, sentence: str):
+    [told] = refusal(override)
+    assert told.removesuffix("; did you mean 'global_anchor'?") == sentence
+
+
+def test_all_mistakes_are_told_at_once():
+    assert refusal("trainer.max_steps=many", "lora.rank=8", "trl.top_k=5", "trl.beta=1") == [
+        "trainer.max_steps: should be a valid integer, got 'many'",
+        "lora.rank: unknown key; allowed here: r, alpha, dropout, target_modules, layers, use_rslora, start",
+        "trl.top_k: decided by Heed: completions are sampled from the policy's whole distribution, so that its "
+        "log-probs are theirs",
+        "trl.beta: a key is set in one place only; set trainer.beta",
+    ]
+
+
+def test_all_contradictions_are_told_at_once():
+    told = refusal("probe.horizon=[9,3]", "trainer.epsilon_high=0.1")
+    assert [line.partition("=")[0] for line in told] == ["trainer.epsilon_high", "probe.horizon"]
+
+
+def test_unknown_kinds_name_the_nearest():
+    [told] = refusal("data.kinds=[punctuation:no_commas]")
+    assert told.startswith("data.kinds: unknown constraint kind 'punctuation:no_commas'; the nearest is")
+    assert "'punctuation:no_comma'" in told
+
+
+def test_an_unknown_recipe_names_the_nearest():
+    with pytest.raises(FileNotFoundError) as caught:
+        load_recipe("tinny")
+    assert str(caught.value) == (
+        f"unknown recipe 'tinny'; did you mean tiny? (recipes: {', '.join(recipe_names())}; "
+        "a file of your own ends in .yaml)"
+    )
+
+
+def test_a_missing_recipe_file_is_named():
+    with pytest.raises(FileNotFoundError, match=r"^there is no recipe file missing/x\.yaml$"):
+        load_recipe("missing/x.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"- 1\n- 2\n", "got a list"),
+        (b"model: {name: a}\nmodel: {name: b}\n", "found duplicate key model"),
+        (b"model: [\n", "while parsing"),
+        (b"\xff\xfe\x00", "'utf-8' codec can't decode"),
+        (b"model: !!python/object:os.system 1\n", "could not determine a constructor"),
+    ],
+)
+def test_files_that_hold_no_settings_are_named(tmp_path: Path, content: bytes, reason: str):
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_bytes(content)
+    [told] = refusal(recipe=str(recipe))
+    assert told.startswith(f"{recipe} is not a YAML file of settings: ")
+    assert reason in told
+
+
+@pytest.mark.parametrize("content", ["", "# nothing but a comment\n"])
+def test_an_empty_recipe_is_all_defaults(tmp_path: Path, content: str):
+    (tmp_path / "mine.yaml").write_text(content, encoding="utf-8")
+    assert load_recipe(str(tmp_path / "mine.yaml")) == Config()
+
+
+LOOKALIKES = st.sampled_from(["1e-5", "null", "~", "yes", "12:30:00", "0o17", "1_000", "2024-01-01", "", " a", "a: b"])
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | LOOKALIKES
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="$"))
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    rate=st.floats(min_value=0.0, exclude_min=True, allow_infinity=False),
+    folder=st.none() | LOOKALIKES.map(Path),
+    extra=st.dictionaries(st.sampled_from(["delta", "optim_args", "debug"]), SCALARS | TEXTS | st.lists(SCALARS)),
+)
+def test_the_resolved_config_reads_back_equal(rate: float, folder: Path | None, extra: dict[str, object]):
+    config = Config.model_validate({"trainer": {"learning_rate": rate}, "run": {"folder": folder}, "trl": extra})
+    with tempfile.TemporaryDirectory() as run:
+        Path(run, "config.yaml").write_text(resolved_yaml(config), encoding="utf-8")
+        assert load_run_config(Path(run)) == config
+
+
+def test_a_resume_takes_the_settings_of_the_run(tmp_path: Path):
+    run = saved_run(tmp_path / "run", "trainer.beta=0.25", "trl.delta=2.0")
+    resumed = load_recipe("tiny", [f"resume={run}", "trainer.max_steps=50"])
+    assert (resumed.trainer.beta, resumed.trl) == (0.25, {"delta": 2.0})
+    assert (resumed.trainer.max_steps, resumed.resume) == (50, run)
+
+
+def test_a_resume_that_changes_the_experiment_is_refused(tmp_path: Path):
+    run = saved_run(tmp_path / "run", "trainer.learning_rate=1e-4")
+    assert refusal(f"resume={run}", "trainer.max_steps=50", "trl.delta=2.0") == [
+        # the recipe states learning_rate, so it too asks for another value than the run's
+        "trainer.learning_rate: the run has 0.0001, now 0.001 is asked for",
+        "trl: the run has {}, now {'delta': 2.0} is asked for",
+        "A resumed run may change only distributed.cpus, distributed.gpus, distributed.launcher, distributed.nodes, "
+        "distributed.restarts, rollouts.address, rollouts.cpus, rollouts.gpus, rollouts.max_dropped, "
+        "rollouts.object_store_mb, rollouts.resources, rollouts.start_limit, rollouts.time_limit, rollouts.tries, "
+        "rollouts.workers, run.grace, tracking.project, tracking.report_to, trainer.max_steps, trainer.save_steps, "
+        f"trainer.save_total_limit; `heed train {run}/config.yaml resume={run}` keeps its settings",
+    ]
+    assert load_recipe(f"{run}/config.yaml", [f"resume={run}"]).trainer.learning_rate == 1e-4
+
+
+def test_a_resume_of_something_else_is_refused(tmp_path: Path):
+    with pytest.raises(FileNotFoundError) as caught:
+        load_recipe("tiny", [f"resume={tmp_path}"])
+    assert str(caught.value) == f"{tmp_path} is no run folder: it has no config.yaml"
+
+
+def test_a_run_of_another_version_says_which_file_does_not_fit(tmp_path: Path):
+    (tmp_path / "config.yaml").write_text("model: {flavour: sour}\n", encoding="utf-8")
+    assert refusal(f"resume={tmp_path}") == [
+        f"{tmp_path}/config.yaml does not fit this version of Heed:",
+        "model.flavour: unknown key; allowed here: name, dtype",
+    ]

@@ -1,0 +1,116 @@
+"""Faithfulness: a policy whose answer hangs on one token, asked about weights that know it and weights that do not."""
+
+from collections.abc import Sequence
+from random import Random
+
+import pytest
+
+from rl.config.credit import Faithfulness
+from rl.credit.faithfulness import Finding, Variant, Weighed, answer_start, check, draw_spans
+
+CAUSE, LENGTH = 7, 40
+
+
+class OneCause:
+    """The answer is sure while token CAUSE has its value, 100 + its row, and hopeless otherwise."""
+
+    def __init__(self):
+        self.num_resampled = 0
+
+    def holds(self, row: Weighed, ids: tuple[int, ...]) -> bool:
+        return ids[CAUSE] == row.completion_ids[CAUSE]
+
+    def answer_logprobs(self, rows: Sequence[tuple[Weighed, tuple[int, ...]]], answer: Sequence[int]) -> list[float]:
+        return [0.0 if self.holds(row, ids) else -5.0 for row, ids in rows]
+
+    def verdict_changes(self, variants: Sequence[Variant]) -> list[float | None]:
+        self.num_resampled += len(variants)
+        return [0.0 if self.holds(variant.original, variant.completion_ids) else 1.0 for variant in variants]
+
+
+def completions(heavy: int, *, count: int = 12) -> list[Weighed]:
+    """Rows of their own tokens, one of them weighed 4 times as much as the rest."""
+    return [
+        Weighed(
+            prompt_ids=(1, 2),
+            completion_ids=tuple(100 * (row + 1) + place for place in range(LENGTH)),
+            weights=tuple(4.0 if place == heavy else 1.0 for place in range(LENGTH)),
+        )
+        for row in range(count)
+    ]
+
+
+def find(heavy: int, **settings) -> Finding:
+    return check(OneCause(), completions(heavy), Faithfulness(every=1, span=1, **settings), seed=0)
+
+
+def test_weights_on_the_cause_are_faithful():
+    finding = find(CAUSE)
+    # replacing the cause costs 5 nats, replacing any other token nothing
+    assert finding.faithful and finding.logprob is not None
+    assert (finding.logprob.mean, finding.logprob.low) == (5.0, 5.0)
+    assert finding.num_completions == 12 and finding.verdict is None
+
+
+def test_weights_elsewhere_are_not():
+    finding = find(20)
+    assert not finding.faithful and finding.logprob is not None
+    assert finding.logprob.mean == 0.0
+
+
+def test_random_weights_next_to_the_cause_are_worse_than_chance():
+    # token 6 is heavy; in its tenth (4 to 7) the other span is the cause every third time
+    finding = find(6, draws=8)
+    assert not finding.faithful and finding.logprob is not None
+    assert -5.0 < finding.logprob.mean < 0.0
+
+
+def test_the_threshold_decides():
+    assert find(CAUSE, threshold=4.9).faithful
+    assert not find(CAUSE, threshold=5.0).faithful
+
+
+def test_verdicts_are_compared_where_the_config_resamples():
+    finding = find(CAUSE, resample=True, measure="verdict")
+    assert finding.faithful and finding.verdict is not None
+    assert finding.verdict.mean == 1.0
+
+
+def test_completions_without_room_are_left_out():
+    short = Weighed(prompt_ids=(1,), completion_ids=(5, 6), weights=(1.0, 1.0))
+    finding = check(OneCause(), [short], Faithfulness(every=1, span=2), seed=0)
+    assert finding == Finding(logprob=None, verdict=None, num_completions=0, faithful=False)
+    assert finding.figures() == {"credit/faithful": 0.0, "credit/faithfulness/completions": 0.0}
+
+
+@pytest.mark.parametrize(("length", "share", "expected"), [(40, 0.25, 30), (10, 0.25, 8), (3, 0.1, 2), (1, 0.5, 0)])
+def test_the_answer_is_the_end_and_never_nothing(length, share, expected):
+    row = Weighed(prompt_ids=(), completion_ids=(0,) * length, weights=(1.0,) * length)
+    assert answer_start(row, Faithfulness(answer_share=share)) == expected
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_spans_are_alike_but_for_their_weight(length):
+    weights = [1.0] * 100
+    weights[43] = 9.0
+    for seed in range(200):
+        heavy, other = draw_spans(weights, length=length, stop=80, rng=Random(seed)) or (-1, -1)
+        assert heavy <= 43 < heavy + length
+        assert abs(heavy - other) >= length
+        assert heavy // 10 == other // 10, "the same tenth"
+        assert max(heavy, other) + length <= 80
+
+
+def test_a_tenth_without_room_gives_way_to_the_nearest():
+    # ten tokens: each is a tenth of its own
+    heavy, other = draw_spans([1.0] * 4 + [9.0] + [1.0] * 5, length=1, stop=8, rng=Random(0)) or (-1, -1)
+    assert heavy == 4 and other in (3, 5)
+
+
+def test_where_there_is_no_second_span_there_is_no_trial():
+    assert draw_spans([1.0] * 10, length=5, stop=7, rng=Random(0)) is None
+    assert draw_spans([1.0] * 10, length=5, stop=4, rng=Random(0)) is None
+
+
+def test_a_check_repeats_itself():
+    assert find(6, draws=4) == find(6, draws=4)

@@ -1,0 +1,191 @@
+"""Evaluation: the same problems before and after, paired, with an interval worked out by hand."""
+
+from dataclasses import asdict, replace
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from data.problems import ConstraintSpec, Problem
+from rl.common.atomic import write_json
+from rl.evaluation.evaluate import Answer, Evaluation, evaluate, judge, load_evaluation, paired_gain
+from rl.models.load import load_tokenizer
+from rl.rollouts.types import Sample, Unit
+
+TOKENIZER = load_tokenizer("tiny")
+NO_COMMA = ConstraintSpec(id="punctuation:no_comma", kwargs={}, text="Use no commas.")
+WORDS = ConstraintSpec(id="length:word_range", kwargs={"minimum": 2, "maximum": 3}, text="Write 2 or 3 words.")
+
+
+def make_problem(name: str, *constraints: ConstraintSpec, padding: str = "") -> Problem:
+    text = f"Describe the {name}.{padding}"
+    return Problem(problem_id=name, messages=({"role": "user", "content": text},), constraints=constraints)
+
+
+def make_answer(problem_id: str, *held: bool) -> Answer:
+    return Answer(
+        problem_id=problem_id,
+        prompt="Describe the sea.",
+        completion="The sea is wide.",
+        satisfied=tuple((f"kind:{index}", value) for index, value in enumerate(held)),
+        num_words=4,
+        distinct_share=1.0,
+        on_topic=1.0,
+        own_words=1.0,
+    )
+
+
+def make_evaluation(**rates: tuple[bool, ...]) -> Evaluation:
+    return Evaluation(answers=tuple(make_answer(name, *held) for name, held in rates.items()))
+
+
+class Parrot:
+    """An engine that answers every prompt with one text, and remembers the units it was given."""
+
+    def __init__(self, text: str):
+        self.ids = tuple(TOKENIZER(text)["input_ids"])
+        self.units: list[Unit] = []
+
+    def sample(self, unit: Unit) -> list[Sample]:
+        self.units.append(unit)
+        rows = [prompt for prompt in unit.prompts for _ in range(unit.num_generations)]
+        return [
+            Sample(
+                prompt_ids=prompt,
+                completion_ids=self.ids,
+                logprobs=(0.0,) * len(self.ids),
+                finish_reason="stop",
+                version=unit.version,
+            )
+            for prompt in rows
+        ]
+
+
+def test_an_answer_is_judged_by_every_constraint():
+    answer = judge(make_problem("sea", NO_COMMA, WORDS), "blue, wide, deep, cold")
+    assert answer.satisfied == (("punctuation:no_comma", False), ("length:word_range", False))
+    assert answer.num_words == 4
+    assert judge(make_problem("sea", NO_COMMA, WORDS), "wide and blue").pass_rate == 1.0
+    assert judge(make_problem("sea", NO_COMMA, WORDS), "a wide blue sea").pass_rate == 0.5
+
+
+def test_an_echo_of_the_prompt_has_no_words_of_its_own():
+    problem = make_problem("sea", NO_COMMA)
+    assert judge(problem, "Describe the sea.").own_words == 0.0
+    assert judge(problem, "It is wide and deep.").own_words == 1.0
+
+
+def test_every_problem_is_answered_as_often_as_asked():
+    problems = [
+        make_problem("sea", NO_COMMA),
+        make_problem("hill", WORDS, padding=" Make it long."),
+        make_problem("sky", WORDS),
+    ]
+    engine = Parrot("wide and blue")
+    evaluation = evaluate(engine, TOKENIZER, problems, samples=2, batch_size=4, seed=7)
+    assert sorted(answer.problem_id for answer in evaluation.answers) == ["hill", "hill", "sea", "sea", "sky", "sky"]
+    assert all(answer.completion == "wide and blue" for answer in evaluation.answers)
+    # 4 rows a batch are 2 problems; the shortest prompts come first
+    assert [(unit.position, len(unit.prompts), unit.num_generations, unit.seed) for unit in engine.units] == [
+        (0, 2, 2, 7),
+        (2, 1, 2, 7),
+    ]
+    assert len(engine.units[1].prompts[0]) > len(engine.units[0].prompts[0])
+
+
+def test_two_policies_meet_the_same_units():
+    problems = [make_problem("sea", NO_COMMA), make_problem("sky", WORDS)]
+    first, second = Parrot("wide"), Parrot("wide and blue, and deep")
+    for engine in (first, second):
+        evaluate(engine, TOKENIZER, problems, samples=1, batch_size=1, seed=0)
+    assert first.units == second.units
+
+
+def test_problems_without_constraints_are_left_out():
+    evaluation = evaluate(
+        Parrot("wide"), TOKENIZER, [make_problem("sea"), make_problem("sky", WORDS)], samples=1, batch_size=8, seed=0
+    )
+    assert [answer.problem_id for answer in evaluation.answers] == ["sky"]
+
+
+def test_nothing_to_verify_is_an_error():
+    with pytest.raises(ValueError, match="needs problems with constraints"):
+        evaluate(Parrot("wide"), TOKENIZER, [make_problem("sea")], samples=1, batch_size=8, seed=0)
+
+
+def test_an_answer_to_which_no_constraint_applies_says_nothing():
+    # a rule about tables does not apply to an answer without one, and may apply to the other policy's
+    nothing, half = make_answer("sea"), make_answer("sky", True, False)
+    evaluation = Evaluation(answers=(nothing, half))
+    assert nothing.pass_rate is None
+    assert evaluation.problem_rates() == {"sky": 0.5}
+    assert evaluation.summary()["pass_rate"] == 0.5
+    assert evaluation.summary()["all_satisfied"] == 0.0
+
+
+def test_a_pair_needs_both_halves():
+    # sea: a gain of 1; sky: nothing applied before, so nothing is compared
+    before = make_evaluation(sea=(False,), sky=())
+    after = make_evaluation(sea=(True,), sky=(True,))
+    gain = paired_gain(before, after)
+    assert (gain.mean, gain.num_problems) == (1.0, 1)
+
+
+def test_rates_are_means_over_problems_and_counts_over_kinds():
+    evaluation = Evaluation(
+        answers=(make_answer("sea", True, True), make_answer("sea", True, False), make_answer("sky", False))
+    )
+    # sea: (1 + 0.5) / 2 = 0.75, sky: 0
+    assert evaluation.problem_rates() == {"sea": 0.75, "sky": 0.0}
+    assert evaluation.kind_rates() == {"kind:0": (2, 3), "kind:1": (1, 2)}
+    summary = evaluation.summary()
+    assert summary["pass_rate"] == 0.375
+    assert summary["all_satisfied"] == pytest.approx(1 / 3)
+    assert summary["kinds"]["kind:0"] == {"satisfied": 2, "of": 3}
+
+
+def test_the_gain_is_the_mean_paired_difference():
+    # sea 0 -> 1, sky 0.5 -> 0.5, hill 1 -> 0.5: (1 + 0 - 0.5) / 3
+    before = make_evaluation(sea=(False,), sky=(True, False), hill=(True, True))
+    after = make_evaluation(hill=(True, False), sky=(False, True), sea=(True,))
+    gain = paired_gain(before, after)
+    assert gain.mean == pytest.approx(0.5 / 3)
+    assert gain.num_problems == 3
+
+
+def test_the_interval_of_two_problems_by_hand():
+    # differences 0 and 1: the mean of two draws is 0, 0.5 or 1 with probability 1/4, 1/2, 1/4, so that 95 % of the
+    # draws need both ends
+    before, after = make_evaluation(sea=(False,), sky=(False,)), make_evaluation(sea=(True,), sky=(False,))
+    gain = paired_gain(before, after)
+    assert (gain.mean, gain.low, gain.high) == (0.5, 0.0, 1.0)
+
+
+def test_the_interval_of_many_problems_is_the_normal_one():
+    # 200 of 400 problems gain 1: standard error sqrt(0.25 / 400) = 0.025, interval 0.5 -+ 1.96 * 0.025
+    before = make_evaluation(**{f"p{index}": (False,) for index in range(400)})
+    after = make_evaluation(**{f"p{index}": (index % 2 == 0,) for index in range(400)})
+    gain = paired_gain(before, after)
+    assert (gain.low, gain.high) == (pytest.approx(0.451, abs=0.003), pytest.approx(0.549, abs=0.003))
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=8), st.lists(st.booleans(), min_size=1, max_size=8))
+def test_the_interval_holds_the_mean_and_a_swap_turns_the_sign(held_before, held_after):
+    names = [f"p{index}" for index in range(min(len(held_before), len(held_after)))]
+    before = make_evaluation(**{name: (held,) for name, held in zip(names, held_before, strict=False)})
+    after = make_evaluation(**{name: (held,) for name, held in zip(names, held_after, strict=False)})
+    gain, loss = (paired_gain(*pair, resamples=500) for pair in ((before, after), (after, before)))
+    assert gain.low <= gain.mean <= gain.high
+    assert loss.mean == -gain.mean
+
+
+def test_different_problems_are_not_compared():
+    with pytest.raises(ValueError, match="different problems"):
+        paired_gain(make_evaluation(sea=(True,)), make_evaluation(sky=(True,)))
+
+
+def test_an_evaluation_is_kept_and_read_back(tmp_path):
+    evaluation = make_evaluation(sea=(True, False), sky=(True,))
+    write_json(tmp_path / "before.json", asdict(evaluation))
+    assert load_evaluation(tmp_path / "before.json") == evaluation
+    assert load_evaluation(tmp_path / "before.json") != replace(evaluation, answers=evaluation.answers[:1])

@@ -1,0 +1,128 @@
+import platform
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from rl.models.load import cpu_has_bf16, load_model, load_tokenizer, model_path, resolve_dtype
+
+
+@pytest.fixture
+def empty_cache(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("HEED_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def same_weights(one: torch.nn.Module, other: torch.nn.Module) -> bool:
+    left, right = one.state_dict(), other.state_dict()
+    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
+
+
+def test_tiny_in_memory_and_tiny_from_its_path_are_one_model(empty_cache):
+    path = model_path("tiny")
+    assert Path(path).parent == empty_cache
+    assert same_weights(load_model("tiny"), AutoModelForCausalLM.from_pretrained(path))
+    from_path, in_memory = AutoTokenizer.from_pretrained(path), load_tokenizer("tiny")
+    assert from_path.get_vocab() == in_memory.get_vocab()
+    assert from_path.chat_template == in_memory.chat_template
+
+
+def test_a_model_is_called_what_it_was_asked_for(empty_cache):
+    assert load_model("tiny").name_or_path == "tiny"
+    assert load_model("tiny").config._name_or_path == "tiny"
+    path = model_path("tiny")
+    assert load_model(path).name_or_path == path
+
+
+def test_a_loaded_model_does_not_drop_out():
+    assert not load_model("tiny").training
+
+
+def test_dtype_and_attention_are_as_asked():
+    model = load_model("tiny", dtype=torch.bfloat16, attn_implementation="eager")
+    assert {weight.dtype for weight in model.parameters()} == {torch.bfloat16}
+    assert model.config._attn_implementation == "eager"
+
+
+def test_a_folder_is_a_model(empty_cache, tmp_path):
+    load_model("tiny").save_pretrained(tmp_path / "mine")
+    load_tokenizer("tiny").save_pretrained(tmp_path / "mine")
+    assert model_path(str(tmp_path / "mine")) == str(tmp_path / "mine")
+    assert same_weights(load_model(str(tmp_path / "mine")), load_model("tiny"))
+
+
+def test_a_tokenizer_without_padding_pads_with_its_end(tmp_path):
+    tokenizer = load_tokenizer("tiny")
+    tokenizer.pad_token = None
+    tokenizer.save_pretrained(tmp_path)
+    load_model("tiny").save_pretrained(tmp_path)
+    assert load_tokenizer(str(tmp_path)).pad_token == "<|im_end|>"
+
+
+def test_a_hub_name_stays_a_hub_name():
+    assert model_path("owner/name") == "owner/name"
+
+
+def test_a_missing_folder_is_named():
+    with pytest.raises(ValueError, match=r"model /no/such/folder: there is no such folder"):
+        load_model("/no/such/folder")
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"save_pretrained, but it holds no config\.json"):
+        load_model(str(tmp_path))
+    (tmp_path / "adapter_config.json").touch()
+    with pytest.raises(ValueError, match="it holds a PEFT adapter: name its base model"):
+        load_tokenizer(str(tmp_path))
+
+
+def test_a_misspelt_name_is_corrected():
+    with pytest.raises(ValueError, match=r"Did you mean the built-in smollm2-135m-instruct\?"):
+        load_model("smollm2-135m-instuct")
+
+
+@pytest.mark.parametrize("load", [load_model, load_tokenizer])
+def test_a_hub_model_that_is_not_here_says_how_to_fetch_it(load):
+    with pytest.raises(ValueError, match=r"model owner/name could not be loaded: .* run `hf download owner/name`"):
+        load("owner/name")
+
+
+def test_the_built_in_model_that_is_not_here_says_how_to_fetch_it(empty_cache):
+    with pytest.raises(ValueError, match=r"smollm2-135m-instruct is not in the cache at .*: run `make model`"):
+        load_model("smollm2-135m-instruct")
+
+
+def test_a_stated_dtype_is_taken_as_it_is():
+    assert resolve_dtype("float32") == torch.float32
+    assert resolve_dtype("bfloat16") == torch.bfloat16
+
+
+@pytest.mark.skipif(platform.system() != "Linux" or platform.machine() != "x86_64", reason="reads x86 flags in /proc")
+def test_bf16_is_where_the_kernel_sees_it():
+    cpuinfo = Path("/proc/cpuinfo").read_text()
+    flags = next(line for line in cpuinfo.splitlines() if line.startswith("flags")).split()
+    assert cpu_has_bf16() == bool({"avx512_bf16", "amx_bf16"} & set(flags))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="asks the CPU only where there is no GPU")
+def test_auto_is_bf16_only_where_the_cpu_multiplies_it():
+    assert resolve_dtype("auto") == (torch.bfloat16 if cpu_has_bf16() else torch.float32)
+
+
+@pytest.mark.gpu
+def test_auto_asks_the_gpu_where_there_is_one():
+    # bf16 came with compute capability 8.0
+    fits = torch.cuda.get_device_capability() >= (8, 0)
+    assert resolve_dtype("auto") == (torch.bfloat16 if fits else torch.float32)
+
+
+@pytest.mark.slow
+def test_the_real_model_knows_something(smollm2_path):
+    # Wrongly unpacked weights would leave no fact standing.
+    tokenizer, model = load_tokenizer("smollm2-135m-instruct"), load_model("smollm2-135m-instruct")
+    assert model.name_or_path == "smollm2-135m-instruct"
+    inputs = tokenizer("The capital of France is", return_tensors="pt")
+    with torch.no_grad():
+        logits = model(**inputs).logits
+    assert tokenizer.decode(logits[0, -1].argmax()) == " Paris"

@@ -1,0 +1,125 @@
+"""Spans: every character of a decoded completion belongs to the tokens that wrote it."""
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from rl.models.load import load_tokenizer
+from rl.models.tokenization import completion_spans, encode_prompt, prompt_spans, tokens_on
+
+TOKENIZER = load_tokenizer("tiny")
+SPECIAL = sorted(TOKENIZER.all_special_ids)
+# Random ids rarely spell one valid character after another, so half of the sequences encode real text.
+ids_of_text = st.text(st.characters(exclude_categories=("Cs",)), max_size=12).map(
+    lambda text: TOKENIZER(text, add_special_tokens=False)["input_ids"]
+)
+any_ids = st.lists(st.integers(0, len(TOKENIZER) - 1), max_size=24) | ids_of_text
+
+
+def encode(text: str) -> list[int]:
+    return TOKENIZER(text, add_special_tokens=False)["input_ids"]
+
+
+def decoded(ids: list[int]) -> str:
+    return TOKENIZER.decode(ids, skip_special_tokens=True)
+
+
+@given(any_ids)
+def test_spans_cover_the_decoded_text_in_order(ids):
+    spans = completion_spans(TOKENIZER, ids)
+    assert len(spans) == len(ids)
+    reached = 0
+    for start, end in (span for token, span in zip(ids, spans, strict=True) if token not in SPECIAL):
+        assert start <= reached <= end, "no gap, and no step back"
+        reached = end
+    assert reached == len(decoded(ids))
+
+
+@given(any_ids)
+def test_special_tokens_span_nothing(ids):
+    spans = completion_spans(TOKENIZER, ids)
+    assert all(start == end for token, (start, end) in zip(ids, spans, strict=True) if token in SPECIAL)
+
+
+@given(ids_of_text)
+def test_a_prefix_that_ends_with_a_whole_character_has_the_same_spans(ids):
+    spans = completion_spans(TOKENIZER, ids)
+    for cut in range(len(ids)):
+        if decoded(ids).startswith(decoded(ids[:cut])):
+            assert completion_spans(TOKENIZER, ids[:cut]) == spans[:cut]
+
+
+def test_plain_words_fall_where_they_are_written():
+    text = "Write about the rain."
+    ids = encode(text)
+    spans = completion_spans(TOKENIZER, ids)
+    assert [text[start:end] for start, end in spans] == [TOKENIZER.decode([token]) for token in ids]
+
+
+def test_an_emoji_belongs_to_each_of_its_tokens():
+    ids = encode("a😀b")
+    # no merge of this tokenizer touches the emoji's four bytes
+    assert len(ids) == 6
+    assert completion_spans(TOKENIZER, ids) == [(0, 1), (1, 2), (1, 2), (1, 2), (1, 2), (2, 3)]
+
+
+def test_an_unfinished_character_at_the_end_is_shown_as_one_replacement():
+    # a cut completion: two of the emoji's four bytes; the text shows U+FFFD, which both wrote
+    ids = encode("a😀")[:3]
+    assert decoded(ids) == "a\ufffd"
+    assert completion_spans(TOKENIZER, ids) == [(0, 1), (1, 2), (1, 2)]
+
+
+def test_the_end_of_text_spans_nothing():
+    ids = [*encode("rain"), TOKENIZER.eos_token_id]
+    assert completion_spans(TOKENIZER, ids)[-1] == (4, 4)
+
+
+def test_a_special_token_inside_a_character_spans_nothing():
+    first, second, third, fourth = encode("😀")
+    spans = completion_spans(TOKENIZER, [first, second, TOKENIZER.eos_token_id, third, fourth])
+    assert [end - start for start, end in spans] == [1, 1, 0, 1, 1]
+
+
+def test_nothing_sampled_spans_nothing():
+    assert completion_spans(TOKENIZER, []) == []
+
+
+@pytest.mark.parametrize(
+    ("marked", "expected"),
+    [
+        ([], [False, False, False]),
+        ([(0, 1)], [True, False, False]),
+        ([(1, 3)], [True, True, False]),
+        ([(2, 2)], [False, False, False]),
+        ([(0, 5)], [True, True, False]),
+    ],
+)
+def test_a_token_is_marked_if_it_wrote_a_marked_character(marked, expected):
+    # tokens of two, three and no characters
+    assert tokens_on([(0, 2), (2, 5), (5, 5)], marked) == expected
+
+
+@given(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=30).filter(str.strip))
+def test_every_character_of_the_user_message_is_found_in_the_prompt(text):
+    messages = [{"role": "system", "content": text}, {"role": "user", "content": text}]
+    ids = encode_prompt(TOKENIZER, messages)
+    spans = prompt_spans(TOKENIZER, messages, ids)
+    assert len(spans) == len(ids)
+    covered = {place for start, end in spans for place in range(start, end)}
+    assert set(range(len(text))) <= covered
+
+
+def test_a_rule_is_found_in_the_last_user_message():
+    messages = [{"role": "user", "content": "Use no commas. Use no commas."}]
+    ids = encode_prompt(TOKENIZER, messages)
+    marked = tokens_on(prompt_spans(TOKENIZER, messages, ids), [(15, 29)])
+    assert (
+        TOKENIZER.decode([token for token, mark in zip(ids, marked, strict=True) if mark]).strip() == "Use no commas."
+    )
+
+
+def test_a_prompt_that_was_encoded_otherwise_is_refused():
+    messages = [{"role": "user", "content": "Use no commas."}]
+    with pytest.raises(ValueError, match="cannot be found in its tokens"):
+        prompt_spans(TOKENIZER, messages, [5, 6, 7])

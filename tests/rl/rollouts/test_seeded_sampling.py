@@ -1,0 +1,91 @@
+"""Seeded sampling: the inverse of a distribution worked out by hand, and who shares random numbers with whom."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, tensor
+
+from rl.rollouts.seeded_sampling import SeededSampler, row_uniforms
+from rl.rollouts.types import Unit
+
+UNIT = Unit(position=40, prompts=((5, 6), (7, 8)), num_generations=3, version=10, seed=2)
+
+
+def draw(logits: Tensor, uniforms: list[float], *, temperature: float) -> tuple[list[int], list[float]]:
+    """The token and its log-prob for each uniform number, every row over the same logits."""
+    sampler = SeededSampler(np.array(uniforms)[:, None], temperature=temperature)
+    scores = sampler(torch.zeros(len(uniforms), 1, dtype=torch.long), logits.repeat(len(uniforms), 1))
+    assert ((scores > -torch.inf).sum(dim=1) == 1).all(), "one token a row is left"
+    return scores.argmax(dim=1).tolist(), sampler.logprobs()[:, 0].tolist()
+
+
+def test_draws_invert_the_cumulative_distribution():
+    # 0.2 | 0.5 | 0.3 cumulate to 0.2, 0.7, 1.0
+    logits = tensor([[0.2, 0.5, 0.3]]).log()
+    tokens, logprobs = draw(logits, [0.0, 0.19, 0.21, 0.69, 0.71, 0.999999999], temperature=1.0)
+    assert tokens == [0, 0, 1, 1, 2, 2]
+    assert logprobs == pytest.approx([math.log(p) for p in (0.2, 0.2, 0.5, 0.5, 0.3, 0.3)])
+
+
+def test_temperature_flattens_the_distribution():
+    # 1 : 16 : 9 at temperature 2 is 1 : 4 : 3, which is 0.125 | 0.5 | 0.375, cumulated 0.125, 0.625, 1.0
+    logits = tensor([[1.0, 16.0, 9.0]]).log()
+    tokens, logprobs = draw(logits, [0.12, 0.13, 0.62, 0.63], temperature=2.0)
+    assert tokens == [0, 1, 1, 2]
+    assert logprobs == pytest.approx([math.log(p) for p in (0.125, 0.5, 0.5, 0.375)])
+
+
+def test_a_token_without_probability_is_never_drawn():
+    # the first, the middle and the last of the five are impossible, the others even
+    logits = tensor([[-torch.inf, 0.0, -torch.inf, 0.0, -torch.inf]])
+    tokens, _ = draw(logits, [0.0, 0.4999, 0.5, 1.0 - 2**-53], temperature=1.0)
+    assert tokens == [1, 1, 3, 3]
+
+
+def test_the_tail_of_a_large_vocabulary_is_reached():
+    # uniform over 50,000 tokens: u belongs to token floor(50,000 u), the last one included
+    size = 50_000
+    tokens, _ = draw(torch.zeros(1, size), [0.25 + 1e-9, 0.5 + 1e-9, 1.0 - 0.5 / size], temperature=1.0)
+    assert tokens == [size // 4, size // 2, size - 1]
+
+
+def test_temperature_zero_takes_the_likeliest_token():
+    tokens, logprobs = draw(tensor([[0.2, 0.5, 0.3]]).log(), [0.0, 0.99], temperature=0.0)
+    assert tokens == [1, 1]
+    assert logprobs == pytest.approx([math.log(0.5)] * 2)
+
+
+def test_each_step_uses_the_next_number_of_its_row():
+    sampler = SeededSampler(np.array([[0.1, 0.9], [0.9, 0.1]]), temperature=1.0)
+    logits = tensor([[0.5, 0.5]] * 2).log()
+    ids = torch.zeros(2, 1, dtype=torch.long)
+    assert sampler(ids, logits).argmax(dim=1).tolist() == [0, 1]
+    assert sampler(ids, logits).argmax(dim=1).tolist() == [1, 0]
+
+
+def test_uniforms_have_one_row_for_each_sample():
+    assert row_uniforms(UNIT, 7).shape == (6, 7)
+
+
+def test_no_two_rows_share_their_numbers():
+    rows = np.concatenate(
+        [
+            row_uniforms(UNIT, 4),
+            row_uniforms(replace(UNIT, seed=3), 4),
+            row_uniforms(replace(UNIT, version=11), 4),
+            row_uniforms(replace(UNIT, position=42), 4),
+        ]
+    )
+    assert len(np.unique(rows)) == rows.size
+
+
+def test_a_row_knows_its_place_in_the_data_order_not_in_the_unit():
+    second_group_alone = replace(UNIT, position=41, prompts=UNIT.prompts[1:])
+    assert np.array_equal(row_uniforms(UNIT, 4)[3:], row_uniforms(second_group_alone, 4))
+
+
+def test_more_tokens_extend_a_row():
+    assert np.array_equal(row_uniforms(UNIT, 9)[:, :4], row_uniforms(UNIT, 4))

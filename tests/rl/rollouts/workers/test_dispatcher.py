@@ -1,0 +1,236 @@
+"""Dispatch: units find a worker whatever happens to workers, in bounded time, and none is sampled by a wrong policy."""
+
+import logging
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from rl.common.errors import RunFailure
+from rl.config.rollouts import Rollouts as Settings
+from rl.rollouts.interfaces import Dropped, Sampled
+from rl.rollouts.types import Sample, Unit
+from rl.rollouts.workers.dispatcher import Dispatcher
+from rl.rollouts.workers.pool import Failed
+from rl.rollouts.workers.weight_sync import Attestation
+from rl.rollouts.workers.worker import Reply
+
+
+def make_unit(position: int, version: int = 0) -> Unit:
+    return Unit(position=position, prompts=((1, 2),), num_generations=2, version=version, seed=0)
+
+
+def attested(version: int, *, owner: str = "learner", **changes: Any) -> Attestation:
+    values: dict[str, Any] = {
+        "owner": owner,
+        "version": version,
+        "tensors": {"a.lora_B": f"digest of version {version}"},
+        "logprobs": (-1.0, -2.0),
+        "zeros": (),
+        "missing": (),
+    }
+    return Attestation(**{**values, **changes})
+
+
+def samples_of(unit: Unit) -> list[Sample]:
+    sample = Sample(
+        prompt_ids=(1, 2), completion_ids=(unit.position,), logprobs=(-0.5,), finish_reason="stop", version=unit.version
+    )
+    return [sample] * 2
+
+
+@dataclass(eq=False)
+class Job:
+    """A call that comes to something at once, or hangs."""
+
+    comes_to: Any
+
+
+@dataclass
+class FakeCrew:
+    """Workers that do at once what the script says; a job that hangs is never over, and time passes while one waits.
+
+    `script` has, for each unit's position, what its tries come to: Failed, "hang", or an attestation's changes.
+    """
+
+    script: dict[int, list] = field(default_factory=dict)
+    starts: list = field(default_factory=list)
+    now: float = 0.0
+    spawned: list[str] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
+    sampled_by: list[tuple[int, str]] = field(default_factory=list)
+
+    def spawn(self, name: str) -> str:
+        self.spawned.append(name)
+        return name
+
+    def start(self, worker: str) -> Job:
+        return Job(self.starts.pop(0) if self.starts else None)
+
+    def sample(self, worker: str, unit: Unit, parcel: Any) -> Job:
+        self.sampled_by.append((unit.position, worker))
+        tries = self.script.get(unit.position, [])
+        come_to = tries.pop(0) if tries else {}
+        if not isinstance(come_to, dict):
+            return Job(come_to)
+        proof = replace(attested(unit.version, owner=worker), **come_to)
+        return Job(Reply(samples=samples_of(unit), attestation=proof, seconds=0.1))
+
+    def put(self, parcel: bytes) -> bytes:
+        return parcel
+
+    def wait(self, jobs: list[Job], timeout: float) -> list[Job]:
+        over = [job for job in jobs if job.comes_to != "hang"]
+        if not over:
+            self.now += timeout
+        return over[:1]
+
+    def result(self, job: Job) -> Any:
+        return job.comes_to
+
+    def end(self, worker: str) -> None:
+        self.ended.append(worker)
+
+    def close(self) -> None:
+        pass
+
+
+class Notes:
+    def __init__(self):
+        self.causes: list[tuple[int, str]] = []
+
+    def reissued(self, unit: Unit, cause: str) -> None:
+        self.causes.append((unit.position, cause))
+
+    def describe(self, unit: Unit) -> str:
+        return f"{unit}, problem p{unit.position}"
+
+
+def run(crew: FakeCrew, units: list[Unit], *, workers: int = 2, notes: Notes | None = None, **settings: Any) -> list:
+    """What became of units that are sampled with a policy published before."""
+    dispatcher = Dispatcher(
+        crew, Settings(workers=workers, **settings), tolerance=1e-4, notes=notes, clock=lambda: crew.now
+    )
+    try:
+        for version in sorted({unit.version for unit in units}):
+            dispatcher.publish(b"", attested(version))
+            dispatcher.submit([unit for unit in units if unit.version == version])
+        return dispatcher.collect(units)
+    finally:
+        dispatcher.close()
+
+
+DIED = Failed(cause="ActorDiedError: killed", fatal=True)
+RAISED = Failed(cause="ValueError: odd prompt", fatal=False)
+
+
+def test_answers_come_in_the_order_of_the_units():
+    units = [make_unit(place) for place in (4, 0, 9)]
+    outcomes = run(FakeCrew(), units)
+    assert [outcome.samples for outcome in outcomes] == [samples_of(unit) for unit in units]
+
+
+def test_a_dead_worker_s_unit_goes_out_again_and_the_worker_is_replaced(caplog):
+    crew, notes = FakeCrew(script={0: [DIED]}), Notes()
+    with caplog.at_level(logging.WARNING):
+        (outcome,) = run(crew, [make_unit(0)], workers=1, notes=notes)
+    assert isinstance(outcome, Sampled)
+    assert crew.spawned == ["worker-0.0"] * 2
+    assert notes.causes == [(0, "worker-0.0: ActorDiedError: killed")]
+    told = "worker-0.0, group 0 (policy version 0), problem p0: ActorDiedError: killed; it is sampled again"
+    assert told in caplog.text
+
+
+def test_a_worker_that_only_raised_is_kept():
+    crew = FakeCrew(script={0: [RAISED]})
+    (outcome,) = run(crew, [make_unit(0)], workers=1)
+    assert isinstance(outcome, Sampled)
+    assert crew.spawned == ["worker-0.0"]
+
+
+def test_a_hung_worker_is_ended_at_its_time_limit():
+    crew, notes = FakeCrew(script={0: ["hang"]}), Notes()
+    (outcome,) = run(crew, [make_unit(0)], workers=1, notes=notes, time_limit=30.0)
+    assert isinstance(outcome, Sampled)
+    assert 30.0 < crew.now < 31.0
+    assert notes.causes == [(0, "worker-0.0: not finished within rollouts.time_limit=30 s")]
+    assert crew.ended[0] == "worker-0.0"
+
+
+@pytest.mark.parametrize("failure", [DIED, RAISED, "hang"])
+def test_a_poisoned_unit_is_dropped_after_its_tries_and_the_others_go_on(failure):
+    crew = FakeCrew(script={1: [failure] * 3})
+    outcomes = run(crew, [make_unit(place) for place in range(3)], tries=3)
+    assert [type(outcome) for outcome in outcomes] == [Sampled, Dropped, Sampled]
+    assert outcomes[1].reason.startswith("failed 3 times, last on worker-0.")
+    assert sum(position == 1 for position, _ in crew.sampled_by) == 3
+
+
+def test_a_worker_that_cannot_start_is_given_up_and_the_others_do_its_work():
+    # the first worker's place fails three starts; whoever is in the second one samples everything
+    crew = FakeCrew(starts=[Failed(cause="MemoryError: no room", fatal=True), None, *[DIED] * 2])
+    outcomes = run(crew, [make_unit(place) for place in range(4)], tries=3)
+    assert all(isinstance(outcome, Sampled) for outcome in outcomes)
+    assert {worker for _, worker in crew.sampled_by} == {"worker-0.1"}
+
+
+def test_when_no_worker_is_left_the_first_cause_is_told():
+    crew = FakeCrew(starts=[Failed(cause="OutOfMemoryError: no room", fatal=True)] * 4)
+    with pytest.raises(RunFailure, match=r"no rollout worker is left: worker-0\.\d.*OutOfMemoryError: no room"):
+        run(crew, [make_unit(0)], tries=2)
+
+
+def test_a_worker_that_never_starts_is_given_up_at_the_start_limit():
+    crew = FakeCrew(starts=["hang"] * 4)
+    with pytest.raises(RunFailure, match=r"not finished within rollouts.start_limit=5 s"):
+        run(crew, [make_unit(0)], tries=2, start_limit=5.0)
+    assert crew.now < 11.0
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"version": 1}, r"worker-0\.0, policy version 2: the worker sampled with version 1"),
+        ({"missing": ("a.lora_B",)}, r"policy version 2: a.lora_B did not reach the worker"),
+        ({"zeros": ("a.lora_B",)}, r"policy version 2: a.lora_B is all zero at the worker, but not at the learner"),
+        ({"tensors": {"a.lora_B": "digest of version 1"}}, r"policy version 2: a.lora_B is still as in version 1"),
+        ({"tensors": {"a.lora_B": "other"}}, r"policy version 2: a.lora_B is not what was published"),
+        ({"logprobs": (-1.0, -2.001)}, r"log-probs differ by 0.001 \(rollouts.tolerance=0.0001\)"),
+        ({"logprobs": (-1.0, float("nan"))}, r"log-probs differ by nan"),
+    ],
+)
+def test_a_worker_with_another_policy_stops_the_run(change, expected):
+    crew = FakeCrew(script={5: [change]})
+    units = [make_unit(4, version=1), make_unit(5, version=2)]
+    with pytest.raises(RunFailure, match=expected):
+        run(crew, units, workers=1)
+
+
+def test_a_gap_within_the_tolerance_is_reported():
+    crew = FakeCrew(script={0: [{"logprobs": (-1.0, -2.00005)}]})
+    dispatcher = Dispatcher(crew, Settings(workers=1), tolerance=1e-4)
+    dispatcher.publish(b"", attested(0))
+    dispatcher.submit([make_unit(0)])
+    dispatcher.collect([make_unit(0)])
+    assert dispatcher.read_figures().gap == pytest.approx(5e-5)
+    assert dispatcher.read_figures().gap == 0.0
+    dispatcher.close()
+
+
+class SlowCrew(FakeCrew):
+    """Whatever a unit comes to takes 3 s, of which the reply says that 0.1 were sampling."""
+
+    def result(self, job: Job) -> Any:
+        self.now += 3.0 if isinstance(job.comes_to, Reply) else 0.0
+        return job.comes_to
+
+
+def test_what_handing_over_took_is_told_once():
+    crew = SlowCrew()
+    dispatcher = Dispatcher(crew, Settings(workers=1), tolerance=1e-4, clock=lambda: crew.now)
+    dispatcher.publish(b"", attested(0))
+    dispatcher.submit([make_unit(0)])
+    dispatcher.collect([make_unit(0)])
+    assert dispatcher.read_figures().handover_seconds == pytest.approx(2.9)
+    assert dispatcher.read_figures().handover_seconds == 0.0
+    dispatcher.close()

@@ -1,0 +1,104 @@
+"""Laws 1 and 6 without Ray: workers of the same process, each with a model of its own, change no bit of a training."""
+
+from typing import Any
+
+import pytest
+
+from rl.config.rollouts import Rollouts as Settings
+from rl.rollouts.ledger import Totals
+from rl.rollouts.types import Unit
+from rl.rollouts.workers import sampler
+from rl.rollouts.workers.factory import WorkerRecipe
+from rl.rollouts.workers.ray_pool import Connection
+from rl.rollouts.workers.worker import Reply, Worker
+from rl.trainers.grpo import CreditGRPOTrainer
+from tests.rl.grpo_fixtures import Outcome, credit_trainer, outcome, tiny_config
+
+
+class DirectCrew:
+    """Workers that are called in the dispatcher's own thread."""
+
+    def __init__(self, recipe: WorkerRecipe, settings: Settings, connection: Connection):
+        self.recipe = recipe
+
+    def spawn(self, name: str) -> Worker:
+        return self.recipe(name)
+
+    def start(self, worker: Worker) -> tuple:
+        return (worker, None, None)
+
+    def sample(self, worker: Worker, unit: Unit, parcel: bytes) -> tuple:
+        return (worker, unit, parcel)
+
+    def put(self, parcel: bytes) -> bytes:
+        return parcel
+
+    def wait(self, jobs: list[tuple], timeout: float) -> list[tuple]:
+        return jobs[:1]
+
+    def result(self, job: tuple) -> Reply | None:
+        worker, unit, parcel = job
+        if unit is None:
+            return None
+        if worker.version != unit.version:
+            worker.adopt(unit.version, parcel)
+        return worker.sample(unit)
+
+    def end(self, worker: Worker) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def no_ray(monkeypatch):
+    monkeypatch.setattr(sampler, "connect", lambda settings, cpus: Connection(session="", address="", ours=False))
+    monkeypatch.setattr(sampler, "RayCrew", DirectCrew)
+
+
+def train(folder, **rollouts: Any) -> tuple[Outcome, CreditGRPOTrainer]:
+    trainer = credit_trainer(tiny_config(rollouts={"groups_per_unit": 1, **rollouts}), folder)
+    try:
+        trainer.train()
+    finally:
+        trainer.rollouts.close()
+    return outcome(trainer), trainer
+
+
+def steps(trainer: CreditGRPOTrainer) -> list[dict[str, float]]:
+    return [line for line in trainer.state.log_history if "loss" in line]
+
+
+def test_two_workers_change_no_bit(tmp_path):
+    expected, _ = train(tmp_path / "0", workers=0)
+    trained, trainer = train(tmp_path / "2", workers=2)
+    assert trained == expected
+    for line in steps(trainer):
+        assert line["sync/probe_gap"] == 0.0
+        assert line["sync/staleness_max"] == 0.0
+        assert line["sync/logp_gap_max"] < 1e-4
+
+
+def test_ahead_of_time_nothing_is_lost_and_nothing_too_stale(tmp_path):
+    trained, trainer = train(tmp_path, workers=1, max_staleness=1)
+    # the first batch is fresh; every later one was sampled one step before, with weights that have moved since
+    assert [line["sync/staleness_max"] for line in steps(trainer)] == [0.0, 1.0, 1.0, 1.0]
+    assert steps(trainer)[0]["sync/ratio_max"] == 1.0
+    assert all(line["sync/ratio_max"] <= 3.0 and line["sync/ratio_max"] != 1.0 for line in steps(trainer)[1:])
+    assert trainer.rollouts.ledger is not None
+    # 4 steps of 8 completions, and nothing was sampled ahead of the last one
+    assert trainer.rollouts.ledger.totals() == Totals(dispatched=32, trained=32, dropped=0)
+    assert all(trained.grad_norms)
+
+
+def test_what_was_sampled_ahead_survives_a_resume(tmp_path):
+    changes = {"trainer": {"save_steps": 1, "max_steps": 3}, "rollouts": {"workers": 1, "max_staleness": 1}}
+    first = credit_trainer(tiny_config(**changes), tmp_path)
+    first.train()
+    first.rollouts.close()
+    resumed = credit_trainer(tiny_config(**changes), tmp_path)
+    resumed.train(resume_from_checkpoint=str(tmp_path / "checkpoint-2"))
+    resumed.rollouts.close()
+    assert resumed.rollouts.ledger is not None
+    assert resumed.rollouts.ledger.totals() == Totals(dispatched=24, trained=24, dropped=0)

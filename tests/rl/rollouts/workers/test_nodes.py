@@ -1,0 +1,64 @@
+"""A whole node goes: its units are sampled on another, long before any time limit."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from rl.config.rollouts import Rollouts as Settings
+from rl.rollouts.interfaces import Sampled
+from rl.rollouts.types import Unit
+from rl.rollouts.workers.dispatcher import Dispatcher
+from rl.rollouts.workers.ray_pool import RayCrew, connect
+from rl.rollouts.workers.weight_sync import attest, pack
+from tests.rl.emulated_cluster import emulated_cluster
+from tests.rl.rollouts.fake_engine import NODE, ToyRecipe, toy_adapter
+
+pytestmark = [
+    pytest.mark.chaos,
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # Ray leaves sockets to the garbage collector
+]
+
+DEADLINE = 240.0
+
+
+def first_mark(marks: Path) -> str:
+    """Which node the first unit hangs on; looked for until it is there."""
+    give_up = time.monotonic() + DEADLINE
+    while not (found := sorted(marks.glob("[0-9]*"))):
+        assert time.monotonic() < give_up, "no unit was ever sampled"
+        time.sleep(0.05)
+    return found[0].read_text()
+
+
+def test_a_lost_node_s_units_are_sampled_on_another(tmp_path):
+    with emulated_cluster(DEADLINE) as cluster:
+        # both workers fit on either node: what the lost one sampled, the other can
+        nodes = {
+            name: cluster.add_node(num_cpus=2, resources={"rollout": 2}, env_vars={NODE: name})
+            for name in ("one", "two")
+        }
+        settings = Settings(
+            workers=2,
+            cpus=1.0,
+            resources={"rollout": 1},
+            address=cluster.address,
+            time_limit=3600.0,
+            start_limit=DEADLINE,
+        )
+        connection = connect(settings, cpus=2.0)
+        recipe = ToyRecipe(marks=tmp_path, mischief="hang", positions=(0, 2, 4, 6))
+        dispatcher = Dispatcher(RayCrew(recipe, settings, connection), settings, tolerance=1e-4)
+        state = toy_adapter(1.0)
+        learner = attest(state, [float(tensor.sum()) for tensor in state.values()], owner="learner", version=0)
+        dispatcher.publish(pack(state), learner)
+        units = [
+            Unit(position=place, prompts=((1, 2), (3,)), num_generations=2, version=0, seed=0) for place in (0, 2, 4, 6)
+        ]
+        dispatcher.submit(units)
+        cluster.remove_node(nodes[first_mark(tmp_path)], allow_graceful=False)
+        started = time.monotonic()
+        assert all(isinstance(outcome, Sampled) for outcome in dispatcher.collect(units))
+        assert time.monotonic() - started < DEADLINE
+        assert dispatcher.read_figures().reissued >= 1
+        dispatcher.close()

@@ -1,0 +1,77 @@
+"""The product: an adapter that replaces the last one as a whole, and a card that claims what was measured."""
+
+import json
+
+import pytest
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+
+from rl.config.root import Config
+from rl.config.data import Data
+from rl.config.model import Model
+from rl.models.load import load_model
+from rl.runs.adapter import held_out_sentence, model_card, save_adapter
+
+GAIN = {"mean": 0.25, "low": 0.125, "high": 0.375, "num_problems": 64}
+SUMMARY = {"before": {"pass_rate": 0.25}, "after": {"pass_rate": 0.5}, "gain": GAIN}
+
+
+def make_policy() -> PeftModel:
+    return get_peft_model(load_model("tiny"), LoraConfig(r=2, target_modules="all-linear", init_lora_weights=False))
+
+
+def test_the_result_is_one_sentence():
+    assert held_out_sentence(SUMMARY) == (
+        "0.250 -> 0.500 of the constraints satisfied on 64 held-out problems; "
+        "gain +0.250, 95 % interval [+0.125, +0.375] (paired bootstrap)."
+    )
+
+
+def test_an_unmeasured_adapter_claims_nothing():
+    assert held_out_sentence({}) == "Not evaluated (data.held_out=0)."
+
+
+def test_the_card_says_that_the_built_in_weights_are_widened():
+    assert "4-bit values" in model_card(Config(), SUMMARY)
+    assert "4-bit" not in model_card(Config(model=Model(name="tiny")), SUMMARY)
+
+
+def test_the_card_names_data_of_ones_own_and_claims_nothing_about_them():
+    card = model_card(Config(data=Data(path="rows.jsonl")), SUMMARY)
+    assert "**Data.** rows.jsonl." in card
+    assert "share no base instruction" not in card
+    assert "share no base instruction" in model_card(Config(), SUMMARY)
+
+
+def test_the_adapter_is_saved_in_peft_s_layout(tmp_path):
+    policy = make_policy()
+    adapter = save_adapter(policy, tmp_path, Config(model=Model(name="tiny")), SUMMARY)
+    assert adapter == tmp_path / "adapters" / "default"
+    assert json.loads((adapter / "adapter_config.json").read_text())["base_model_name_or_path"] == "tiny"
+    reloaded = PeftModel.from_pretrained(load_model("tiny"), str(adapter))
+    ids = torch.tensor([[5, 6, 7]])
+    assert torch.equal(reloaded(input_ids=ids).logits, policy.eval()(input_ids=ids).logits)
+
+
+def test_an_older_adapter_is_replaced_as_a_whole(tmp_path):
+    adapter = save_adapter(make_policy(), tmp_path, Config(), SUMMARY)
+    (adapter / "left_over.txt").write_text("")
+    first = (adapter / "adapter_model.safetensors").read_bytes()
+    save_adapter(make_policy(), tmp_path, Config(), SUMMARY)
+    assert not (adapter / "left_over.txt").exists()
+    assert (adapter / "adapter_model.safetensors").read_bytes() != first
+    assert [path.name for path in adapter.parent.iterdir()] == ["default"]
+
+
+def test_what_an_earlier_kill_left_is_not_taken_along(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.getpid", lambda: 1234)
+    unfinished = tmp_path / "adapters" / ".default.1234.tmp"
+    unfinished.mkdir(parents=True)
+    (unfinished / "half.txt").write_text("")
+    adapter = save_adapter(make_policy(), tmp_path, Config(), SUMMARY)
+    assert not (adapter / "half.txt").exists()
+
+
+@pytest.mark.parametrize("rule", ["uniform", "random"])
+def test_the_card_names_the_credit_rule(rule):
+    assert f"credit rule `{rule}`" in model_card(Config.model_validate({"credit": {"rule": rule}}), {})

@@ -1,0 +1,172 @@
+"""Checkpoints: only finished ones count, and the generation buffer comes back as it was."""
+
+import resource
+from pathlib import Path
+
+import pytest
+import torch
+
+from rl.runs.checkpoint import (
+    Cut,
+    checkpoint_step,
+    load_cut,
+    mark_complete,
+    newest_checkpoint,
+    remove_old,
+    resume_point,
+    save_cut,
+    saving,
+)
+from rl.common.errors import RunFailure
+from rl.rollouts.ledger import Totals
+
+
+def make_checkpoint(run: Path, step: int, *, complete: bool = True) -> Path:
+    folder = run / f"checkpoint-{step}"
+    folder.mkdir(parents=True)
+    (folder / "adapter_model.safetensors").write_bytes(b"")
+    if complete:
+        save_cut(folder, Cut(micro_step=3, buffered=None))
+        mark_complete(folder)
+    return folder
+
+
+def test_the_newest_checkpoint_is_the_one_of_the_highest_step(tmp_path):
+    # as text, checkpoint-9 would come after checkpoint-10
+    for step in (2, 9, 10):
+        make_checkpoint(tmp_path, step)
+    assert newest_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
+    assert checkpoint_step(tmp_path / "checkpoint-10") == 10
+
+
+def test_a_half_written_checkpoint_is_ignored(tmp_path):
+    whole = make_checkpoint(tmp_path, 2)
+    make_checkpoint(tmp_path, 4, complete=False)
+    assert newest_checkpoint(tmp_path) == resume_point(tmp_path) == whole
+
+
+def test_an_empty_run_has_no_checkpoint(tmp_path):
+    assert newest_checkpoint(tmp_path) is None
+    with pytest.raises(ValueError, match=r"no complete checkpoint.*holds none.*start again without resume"):
+        resume_point(tmp_path)
+
+
+def test_unfinished_checkpoints_are_named(tmp_path):
+    make_checkpoint(tmp_path, 4, complete=False)
+    with pytest.raises(ValueError, match=r"holds only unfinished or damaged ones: checkpoint-4"):
+        resume_point(tmp_path)
+
+
+def test_a_folder_that_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match=r"resume=.*nowhere: no complete checkpoint"):
+        resume_point(tmp_path / "nowhere")
+
+
+def test_the_generation_buffer_comes_back_bit_for_bit(tmp_path):
+    # TRL shares the token count between batches, and its masks are views
+    count = torch.tensor(37)
+    rows = torch.randn(4, 5, generator=torch.Generator().manual_seed(0))
+    buffered = [
+        {"advantages": part, "mask": (part > 0).t(), "num_items_in_batch": count, "num_images": None}
+        for part in rows.chunk(2)
+    ]
+    save_cut(tmp_path, Cut(micro_step=6, buffered=buffered))
+    cut = load_cut(tmp_path, "cpu")
+    restored = cut.buffered
+    assert cut.micro_step == 6
+    assert restored is not None
+    for before, after in zip(buffered, restored, strict=True):
+        assert after.keys() == before.keys() - {"num_images"}
+        assert all(torch.equal(after[name], before[name]) for name in after)
+
+
+def test_every_rank_has_a_cut_of_its_own(tmp_path):
+    for rank in (0, 1):
+        save_cut(tmp_path, Cut(micro_step=2, buffered=[{"row": torch.tensor([rank])}]), rank=rank)
+    restored = load_cut(tmp_path, "cpu", rank=1).buffered
+    assert restored is not None
+    assert restored[0]["row"].tolist() == [1]
+    with pytest.raises(ValueError, match="nothing for rank 2: resume with as many processes as saved it"):
+        load_cut(tmp_path, "cpu", rank=2)
+
+
+def test_what_was_sampled_ahead_and_the_ledger_s_totals_come_back(tmp_path):
+    # a log-prob that no short decimal has
+    ahead = [{"position": 4, "version": 2, "samples": [{"logprobs": [-0.1 - 2**-52]}]}]
+    cut = Cut(micro_step=0, buffered=None, ahead=ahead, totals=Totals(dispatched=8, trained=3, dropped=1))
+    save_cut(tmp_path, cut)
+    assert load_cut(tmp_path, "cpu") == cut
+
+
+def test_the_buffer_s_order_survives_more_than_ten_batches(tmp_path):
+    buffered = [{"index": torch.tensor([index])} for index in range(12)]
+    save_cut(tmp_path, Cut(micro_step=0, buffered=buffered))
+    restored = load_cut(tmp_path, "cpu").buffered
+    assert restored is not None
+    assert [batch["index"].item() for batch in restored] == list(range(12))
+
+
+@pytest.mark.parametrize("harm", ["change", "remove", "mark"])
+def test_a_damaged_checkpoint_is_passed_over_loudly(harm, tmp_path, caplog):
+    older, newer = make_checkpoint(tmp_path, 2), make_checkpoint(tmp_path, 4)
+    match harm:
+        case "change":
+            (newer / "adapter_model.safetensors").write_bytes(b"x")
+        case "remove":
+            (newer / "adapter_model.safetensors").unlink()
+        case "mark":
+            (newer / "complete.json").write_text('{"micro_st')
+    assert resume_point(tmp_path) == older
+    assert f"{newer} is damaged" in caplog.text
+    assert "falling back to the one before it" in caplog.text
+
+
+def test_a_run_of_damaged_checkpoints_cannot_be_resumed(tmp_path):
+    (make_checkpoint(tmp_path, 2) / "adapter_model.safetensors").unlink()
+    with pytest.raises(ValueError, match=r"holds only unfinished or damaged ones: checkpoint-2"):
+        resume_point(tmp_path)
+
+
+def test_old_checkpoints_go_when_newer_ones_are_whole(tmp_path):
+    for step in (2, 9, 10):
+        make_checkpoint(tmp_path, step)
+    make_checkpoint(tmp_path, 4, complete=False)
+    make_checkpoint(tmp_path, 12, complete=False)
+    remove_old(tmp_path, 2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-12", "checkpoint-9"]
+
+
+def test_an_unfinished_checkpoint_costs_no_whole_one(tmp_path):
+    make_checkpoint(tmp_path, 2)
+    make_checkpoint(tmp_path, 4, complete=False)
+    remove_old(tmp_path, 1)
+    assert newest_checkpoint(tmp_path) == tmp_path / "checkpoint-2"
+
+
+def test_a_full_disk_is_called_so_and_leaves_no_half_checkpoint(tmp_path):
+    # what a write really raises when there is no room: this device never has any
+    folder = make_checkpoint(tmp_path, 2, complete=False)
+    told = r"the disk is full: checkpoint-2 could not be written.*save_total_limit"
+    with pytest.raises(RunFailure, match=told), saving(folder), open("/dev/full", "wb", buffering=0) as full:
+        full.write(b"x")
+    assert not folder.exists()
+
+
+def test_a_quota_is_called_a_full_disk_too(tmp_path):
+    # safetensors raises an error of its own; files of more than 4 kB cannot be written while the limit holds
+    folder, limits = make_checkpoint(tmp_path, 2, complete=False), resource.getrlimit(resource.RLIMIT_FSIZE)
+    cut = Cut(micro_step=0, buffered=[{"advantages": torch.zeros(4096)}])
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(RunFailure, match="the disk is full: checkpoint-2"), saving(folder):
+            save_cut(folder, cut)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not folder.exists()
+
+
+def test_another_failure_keeps_its_name(tmp_path):
+    folder = make_checkpoint(tmp_path, 2, complete=False)
+    with pytest.raises(ZeroDivisionError), saving(folder):
+        _ = 1 / 0
+    assert not folder.exists()

@@ -1,0 +1,82 @@
+"""Journals: what was appended is read back, whatever the text, and a kill costs at most the line it cut."""
+
+from pathlib import Path
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from rl.runs.jsonl import Journal, read_journal
+
+
+def make_journal(folder: Path, *steps: int) -> Journal:
+    journal = Journal(folder / "metrics.jsonl")
+    journal.append(*({"step": step} for step in steps))
+    return journal
+
+
+@given(st.text(st.characters(exclude_categories=("Cs",))))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_text_is_read_back(tmp_path, text):
+    # line separators such as U+2028, which JSON leaves as they are, among it
+    path = tmp_path / "texts.jsonl"
+    path.unlink(missing_ok=True)
+    lines = [{"step": 1, "text": text}, {"step": 2, "text": text}]
+    Journal(path).append(*lines)
+    assert read_journal(path) == lines
+
+
+def test_a_line_separator_inside_a_completion_is_no_end_of_line(tmp_path):
+    lines = [{"step": 1, "text": "a\u2028b\x85c\x1cd\r\n"}]
+    journal = Journal(tmp_path / "texts.jsonl")
+    journal.append(*lines)
+    journal.rewind(1)
+    assert read_journal(journal.path) == lines
+
+
+def test_a_truncated_last_line_is_dropped(tmp_path):
+    journal = make_journal(tmp_path, 1, 2)
+    whole = journal.path.read_bytes()
+    for cut in range(1, len(b'{"step": 2}\n') + 1):
+        journal.path.write_bytes(whole[:-cut])
+        assert read_journal(journal.path) == [{"step": 1}]
+
+
+def test_a_character_cut_in_half_is_dropped_with_its_line(tmp_path):
+    journal = make_journal(tmp_path, 1)
+    with journal.path.open("ab") as file:
+        file.write('{"step": 2, "text": "é'.encode()[:-1])
+    assert read_journal(journal.path) == [{"step": 1}]
+    journal.rewind(1)
+    assert journal.path.read_text() == '{"step": 1}\n'
+
+
+def test_any_other_bad_line_is_an_error_with_file_and_line(tmp_path):
+    journal = make_journal(tmp_path, 1)
+    with journal.path.open("a") as file:
+        file.write('{"step": \n{"step": 3}\n')
+    with pytest.raises(ValueError, match=r"metrics\.jsonl:2: not JSON"):
+        read_journal(journal.path)
+
+
+def test_rewinding_forgets_later_steps(tmp_path):
+    journal = make_journal(tmp_path, 1, 2, 2, 3)
+    journal.rewind(2)
+    assert read_journal(journal.path) == [{"step": 1}, {"step": 2}, {"step": 2}]
+    journal.append({"step": 3, "again": True})
+    assert read_journal(journal.path)[-1] == {"step": 3, "again": True}
+
+
+def test_rewinding_forgets_a_truncated_line(tmp_path):
+    # else the next line would be glued to it
+    journal = make_journal(tmp_path, 1)
+    with journal.path.open("a") as file:
+        file.write('{"step": 1, "lo')
+    journal.rewind(1)
+    journal.append({"step": 2})
+    assert read_journal(journal.path) == [{"step": 1}, {"step": 2}]
+
+
+def test_rewinding_a_journal_that_was_never_written_does_nothing(tmp_path):
+    Journal(tmp_path / "none.jsonl").rewind(3)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,124 @@
+"""The record: the best and the worst completion of each group, with what was seen of them."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from data.problems import ConstraintSpec, Problem, to_row
+from rl.runs.jsonl import Journal, read_journal
+from rl.runs.rollout_recorder import RolloutRecorder, best_and_worst
+
+PROBLEM = Problem(
+    problem_id="sea",
+    messages=({"role": "user", "content": "Describe the sea. Use no commas."},),
+    constraints=(ConstraintSpec(id="punctuation:no_comma", kwargs={}, text="Use no commas.", spans=((18, 32),)),),
+)
+
+
+@pytest.fixture
+def recorder(tmp_path) -> RolloutRecorder:
+    return RolloutRecorder(Journal(tmp_path / "rollouts.jsonl"), num_generations=2)
+
+
+def lines(recorder: RolloutRecorder) -> list[dict[str, Any]]:
+    return read_journal(recorder.journal.path)
+
+
+def begin(recorder: RolloutRecorder, *rewards: float, step: int = 0) -> None:
+    texts = [f"wide, blue {index}" for index in range(len(rewards))]
+    completions = [[{"role": "assistant", "content": text}] for text in texts]
+    recorder.begin(step, [to_row(PROBLEM)] * len(rewards), completions, [[7, 8]] * len(rewards), list(rewards))
+
+
+def see(recorder: RolloutRecorder, *rows: int, attention: torch.Tensor | None = None) -> None:
+    # padded to three tokens; the row's number is its advantage
+    weights = torch.tensor([[0.5, 1.5, 0.0]] * len(rows))
+    read = {"weights": weights, "mask": weights > 0, "fai": weights / 300}
+    recorder.see(list(rows), [float(row) for row in rows], read, attention)
+
+
+@pytest.mark.parametrize(
+    ("rewards", "expected"),
+    [
+        ([0.1, 0.9, 0.5], (1, 0)),
+        ([0.5, 0.5], None),
+        ([1.0, 0.0, 1.0, 0.0], (0, 1)),
+        ([0.2], None),
+        ([math.nan, 1.0, 0.5], (1, 2)),
+        ([math.nan] * 2, None),
+    ],
+)
+def test_best_and_worst(rewards, expected):
+    assert best_and_worst(rewards) == expected
+
+
+def test_a_group_leaves_its_best_and_its_worst(recorder):
+    begin(recorder, 0.25, 0.75, step=4)
+    see(recorder, 0, 1)
+    best, worst = lines(recorder)
+    assert worst | {"which": "best", "completion": "wide, blue 1", "reward": 0.75, "advantage": 1.0} == best | {
+        "verdicts": worst["verdicts"]
+    }
+    assert best["step"] == 5, "the optimizer step that the batch trains"
+    assert (worst["which"], worst["completion"], worst["reward"]) == ("worst", "wide, blue 0", 0.25)
+    assert worst["weights"] == [0.5, 1.5], "padding has none"
+    assert worst["prompt"] == "Describe the sea. Use no commas."
+
+
+def test_a_verdict_keeps_its_evidence(recorder):
+    begin(recorder, 0.0, 1.0)
+    see(recorder, 0, 1)
+    # the comma of "wide, blue" is the evidence
+    assert lines(recorder)[0]["verdicts"] == [
+        {"id": "punctuation:no_comma", "spans": [[18, 32]], "satisfied": False, "margin": -1.0, "evidence": [[4, 5]]}
+    ]
+
+
+def test_every_reading_is_kept_short(recorder):
+    begin(recorder, 0.0, 1.0)
+    see(recorder, 0, 1)
+    best = lines(recorder)[0]
+    assert (best["mask"], best["fai"]) == ([1.0, 1.0], [0.001667, 0.005])
+
+
+def test_attention_stands_with_its_constraint(recorder):
+    begin(recorder, 0.0, 1.0)
+    # two rows, two places for constraints (another prompt has two), three tokens with the padding
+    attention = torch.tensor([[[1.0, 2.0, 9.0], [5.0, 5.0, 5.0]], [[3.0, 4.0, 9.0], [5.0, 5.0, 5.0]]])
+    see(recorder, 0, 1, attention=attention)
+    assert [line["verdicts"][0]["attention"] for line in lines(recorder)] == [[3.0, 4.0], [1.0, 2.0]]
+
+
+def test_a_constraint_that_nothing_states_has_no_attention(recorder):
+    begin(recorder, 0.0, 1.0)
+    see(recorder, 0, 1, attention=torch.zeros(2, 1, 3))
+    assert "attention" not in lines(recorder)[0]["verdicts"][0]
+
+
+def test_a_group_of_equals_leaves_one(recorder):
+    begin(recorder, 0.5, 0.5)
+    see(recorder, 0, 1)
+    assert [line["which"] for line in lines(recorder)] == ["equal"]
+
+
+def test_rows_may_come_in_any_order_and_more_than_once(recorder):
+    begin(recorder, 0.0, 1.0, 1.0, 0.0)
+    see(recorder, 3, 0)
+    assert lines(recorder) == [], "two of four rows are still to come"
+    recorder.see([3], [99.0], {"weights": torch.tensor([[9.0, 9.0, 0.0]])})
+    see(recorder, 2, 1)
+    see(recorder, 0, 1, 2, 3)
+    assert [(line["which"], line["advantage"]) for line in lines(recorder)] == [
+        ("best", 1.0),
+        ("worst", 0.0),
+        ("best", 2.0),
+        ("worst", 3.0),
+    ]
+
+
+def test_weights_of_an_unknown_batch_are_passed_over(recorder):
+    # a resumed generation buffer: its batch began in the process that was killed
+    see(recorder, 0, 1)
+    assert lines(recorder) == []

@@ -1,0 +1,122 @@
+"""Own verifiers in a run: known by their id while it lasts, judged once a text, and never able to take it down."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from data.problems import ConstraintSpec, Problem
+from data.reading import read_problems
+from data.writing import write_rows
+from rewards.sandbox import VerifierFailed
+from rewards.verifiers import known_kinds, verify
+from rl.config.rewards import Rewards
+from rl.scoring.custom_verifiers import keep_own_code, own_verifiers
+from rl.scoring.reward_functions import verdicts_for
+
+SOURCE = """
+import time
+from rewards.verdict import Verdict
+
+def shorter(completion, *, prompt, than, colour="red"):
+    with open(__file__ + ".calls", "a") as calls:
+        calls.write("x")
+    if completion == "hang":
+        time.sleep(600)
+    if completion == "grow":
+        bytearray(8 << 30)
+    if completion == "raise":
+        raise KeyError("no such colour")
+    evidence = ((0, 99),) if completion == "beyond" else ()
+    margin = float(than - len(completion))
+    return Verdict(satisfied=margin >= 0, margin=margin, evidence=evidence)
+"""
+NO_COMMA = ConstraintSpec(id="punctuation:no_comma", kwargs={}, text="Use no commas.")
+SHORTER = ConstraintSpec(id="own:shorter", kwargs={"than": 6}, text="Be short.")
+PROBLEM = Problem(
+    problem_id="p", messages=({"role": "user", "content": "Describe rain."},), constraints=(NO_COMMA, SHORTER)
+)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("own") / "mine.py"
+    path.write_text(SOURCE)
+    return path
+
+
+@pytest.fixture(scope="module")
+def rewards(file) -> Rewards:
+    return Rewards(verifiers={"own:shorter": f"{file}:shorter"}, verifier_seconds=3.0)
+
+
+@pytest.fixture
+def known(rewards):
+    with own_verifiers(rewards):
+        yield
+
+
+def test_a_kind_is_known_while_the_run_lasts(rewards):
+    with own_verifiers(rewards):
+        assert "own:shorter" in known_kinds()
+        assert [verdict.margin for verdict in verdicts_for(PROBLEM, "Rain")] == [0, 2]
+    assert "own:shorter" not in known_kinds()
+    with pytest.raises(ValueError, match="unknown constraint kind 'own:shorter'"):
+        verdicts_for(PROBLEM, "Rain")
+
+
+def test_wrong_arguments_are_named_when_the_data_are_read(known, tmp_path):
+    constraints = [{"id": "own:shorter", "kwargs": {"then": 6}}]
+    path = write_rows([{"prompt": "Write.", "constraints": constraints}], tmp_path / "prompts.jsonl")
+    with pytest.raises(ValueError, match=r"prompts\.jsonl:1: arguments of 'own:shorter' do not fit: than: .*; then:"):
+        read_problems(path)
+
+
+@pytest.mark.parametrize("text", ["hang", "grow"])
+def test_what_hangs_or_grows_costs_one_error_and_its_verdict(known, caplog, text):
+    with caplog.at_level(logging.ERROR, logger="heed.rewards"):
+        judged = [verdicts_for(PROBLEM, one) for one in (text, text, "Rain")]
+    assert [[verdict.satisfied for verdict in verdicts] for verdicts in judged] == [[True, None]] * 2 + [[True, True]]
+    assert len(caplog.records) == 1, "the second asking is answered from memory"
+
+
+def test_a_bug_stops_the_run_with_its_name(known):
+    with pytest.raises(VerifierFailed, match="KeyError: 'no such colour'"):
+        verify("own:shorter", "raise", prompt="", than=6)
+
+
+def test_evidence_beyond_the_text_is_a_bug(known):
+    with pytest.raises(VerifierFailed, match="in a text of 6 characters"):
+        verify("own:shorter", "beyond", prompt="", than=6)
+
+
+def test_a_text_is_judged_once(known, file):
+    before = len(Path(f"{file}.calls").read_text()) if Path(f"{file}.calls").exists() else 0
+    for _ in range(3):
+        verdicts_for(PROBLEM, "once")
+    assert len(Path(f"{file}.calls").read_text()) == before + 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "reference", "complaint"),
+    [
+        ("own:none", "nowhere.py:f", r"rewards\.verifiers\.own:none: no file 'nowhere\.py'"),
+        ("own:none", "{file}:longer", r"rewards\.verifiers\.own:none: .*could not be loaded.*no function 'longer'"),
+        ("punctuation:no_comma", "{file}:shorter", "exist already"),
+    ],
+)
+def test_what_cannot_be_loaded_is_one_sentence(file, kind, reference, complaint):
+    rewards = Rewards(verifiers={kind: reference.format(file=file)})
+    with pytest.raises(ValueError, match=complaint), own_verifiers(rewards):
+        pass
+
+
+def test_own_code_is_kept_in_the_run_folder(file, tmp_path):
+    other = tmp_path / "mine.py"
+    other.write_text("def reward(completions, **columns): ...\n")
+    folder = tmp_path / "run"
+    keep_own_code(
+        Rewards(verifiers={"own:shorter": f"{file}:shorter"}, functions=(f"{other}:reward", f"{file}:again")), folder
+    )
+    kept = sorted(path.read_text() for path in (folder / "own_code").iterdir())
+    assert kept == sorted([SOURCE, other.read_text()])

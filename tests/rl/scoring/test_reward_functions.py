@@ -1,0 +1,166 @@
+"""Scoring: what TRL's columns become, which rewards a config asks for, and a function of one's own."""
+
+from collections import defaultdict
+from typing import Any, get_args
+
+import pytest
+
+from data.problems import ConstraintSpec, Problem, to_row
+from rl.config.rewards import Guard, Rewards
+from rl.scoring.reward_functions import (
+    GUARDS,
+    completion_text,
+    constraint_reward,
+    judging,
+    rebuild_problems,
+    reward_functions,
+    verdicts_for,
+)
+
+NO_COMMA = ConstraintSpec(id="punctuation:no_comma", kwargs={}, text="Use no commas.")
+SHORT = ConstraintSpec(id="length:word_range", kwargs={"minimum": 1, "maximum": 2}, text="Write 1 or 2 words.")
+SEA = Problem(
+    problem_id="sea",
+    messages=({"role": "user", "content": "Describe the sea."},),
+    constraints=(NO_COMMA, SHORT),
+    extras={"request": "Describe the sea."},
+)
+FREE = Problem(problem_id="free", messages=({"role": "user", "content": "Say anything."},))
+
+
+def score(function: Any, *pairs: tuple[Problem, str], **more: Any) -> tuple[list[float | None], dict[str, list[float]]]:
+    """What a reward function gives for (problem, answer) pairs passed as TRL passes them, and what it logged."""
+    logged: dict[str, list[float]] = defaultdict(list)
+    rows = [to_row(problem) for problem, _ in pairs]
+    columns = {name: [row.get(name) for row in rows] for name in SEA_COLUMNS}
+    scores = function(
+        prompts=[row["prompt"] for row in rows],
+        completions=[[{"role": "assistant", "content": text}] for _, text in pairs],
+        completion_ids=[[1, 2]] * len(rows),
+        trainer_state=object(),
+        log_metric=lambda name, value: logged[name].append(value),
+        **columns,
+        **more,
+    )
+    return scores, dict(logged)
+
+
+SEA_COLUMNS = [name for name in to_row(SEA) if name != "prompt"]
+
+
+def test_there_is_one_verdict_for_each_constraint_in_order():
+    verdicts = verdicts_for(SEA, "wide, blue")
+    assert [verdict.satisfied for verdict in verdicts] == [False, True]
+    assert verdicts[0].evidence == ((4, 5),)
+
+
+def test_problems_come_back_out_of_the_columns():
+    row = to_row(SEA)
+    columns = {name: [row[name]] for name in SEA_COLUMNS}
+    (problem,) = rebuild_problems([row["prompt"]], {**columns, "trainer_state": object()})
+    assert problem == SEA
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        ("mean", [0.5, 1.0]),
+        ("all", [0.0, 1.0]),
+        ("count", [1, 2]),
+        ("graded", [0.625, 1.0]),  # one comma too many: (0.5 / (1 + 1) + 1) / 2
+    ],
+)
+def test_verdicts_become_one_reward(how, expected):
+    scores, _ = score(constraint_reward(Rewards(satisfaction=how)), (SEA, "wide, blue"), (SEA, "blue"))
+    assert scores == expected
+
+
+def test_a_problem_without_constraints_gives_no_signal():
+    scores, logged = score(constraint_reward(Rewards()), (FREE, "wide, blue"), (SEA, "blue"))
+    assert scores == [None, 1.0]
+    assert logged["constraint/punctuation:no_comma/pass_rate"] == [1.0]
+
+
+def test_the_pass_rate_of_every_kind_is_logged():
+    _, logged = score(constraint_reward(Rewards()), (SEA, "wide, blue"), (SEA, "a wide blue sea"), (SEA, "blue"))
+    assert logged == {
+        "constraint/length:word_range/pass_rate": [pytest.approx(2 / 3)],
+        "constraint/punctuation:no_comma/pass_rate": [pytest.approx(2 / 3)],
+        "completions/distinct_words": [1.0],
+    }
+
+
+def test_the_constraints_score_is_multiplied_by_the_worst_guard():
+    guarded = Rewards(guards=("on_topic", "distinct_words", "length_floor"), min_words=4)
+    scores, logged = score(constraint_reward(guarded), (SEA, "The sea"), (SEA, "sea sea sea sea"), (SEA, "Wide, blue"))
+    # Both constraints hold, but two words of the four asked for: 1 x 0.5. One holds, and one distinct word of four is a
+    # share of 0.25, half of what is asked: 0.5 x 0.5. One holds, with nothing of the request: 0.5 x 0.
+    assert scores == [0.5, 0.25, 0.0]
+    assert logged["guard/on_topic"] == [pytest.approx(2 / 3)]
+    assert logged["guard/length_floor"] == [pytest.approx((0.5 + 1.0 + 0.5) / 3)]
+
+
+def test_a_completion_that_was_cut_off_keeps_a_part_of_its_score():
+    reasons = ["stop", "length"]
+    function = constraint_reward(Rewards(unfinished=0.25))
+    scores, logged = score(function, (SEA, "blue"), (SEA, "blue"), finish_reason=reasons)
+    assert scores == [1.0, 0.25]
+    assert logged["guard/finished"] == [pytest.approx(0.625)]
+    assert score(constraint_reward(Rewards()), (SEA, "blue"), (SEA, "blue"), finish_reason=reasons)[0] == [1.0, 1.0]
+
+
+def test_every_guard_of_the_config_can_be_scored():
+    every = get_args(Guard)
+    assert set(every) == {*GUARDS, "fluent"}
+    rewards = Rewards(guards=every)
+    reward = constraint_reward(rewards, judge=judging(rewards, lambda problems, texts: [-2.0]))
+    scores, logged = score(reward, (SEA, "The sea is wide and blue in the morning."))
+    assert scores == [0.5], "only the number of words is wrong, and no guard minds"
+    assert all(logged[f"guard/{name}"] == [1.0] for name in every)
+
+
+def test_what_the_base_model_finds_unlikely_is_paid_less():
+    rewards = Rewards(guards=("fluent",), fluency=(-3.0, -7.0))
+    reward = constraint_reward(rewards, judge=judging(rewards, lambda problems, texts: [-3.0, -6.0, -9.0]))
+    scores, logged = score(reward, (SEA, "blue"), (SEA, "blue"), (SEA, "blue"))
+    assert scores == [1.0, 0.25, 0.0]
+    assert logged["guard/fluent"] == [pytest.approx(1.25 / 3)]
+
+
+def test_each_category_may_be_a_reward_of_its_own():
+    rewards = Rewards(separate=True, guards=("length_floor",), min_words=4)
+    functions, weights = reward_functions(rewards)
+    assert [function.__name__ for function in functions] == ["content", "format", "language", "length"]
+    assert weights == [1.0] * 4
+    # no_comma is content, word_range is length; two words of four are worth half
+    scores = {function.__name__: score(function, (SEA, "wide blue"), (FREE, "wide"))[0] for function in functions}
+    assert scores == {"content": [0.5, None], "format": [None, None], "language": [None, None], "length": [0.5, None]}
+
+
+def test_a_batch_is_judged_once_for_all_rewards():
+    asked = []
+    rewards = Rewards(guards=("fluent",), separate=True)
+    functions, _ = reward_functions(rewards, log_probs=lambda problems, texts: asked.append(texts) or [-1.0])
+    prompts, completions, columns = (
+        [to_row(SEA)["prompt"]],
+        ["blue"],
+        {name: [to_row(SEA)[name]] for name in SEA_COLUMNS},
+    )
+    for _ in range(2):
+        for function in functions:
+            function(prompts=prompts, completions=completions, log_metric=lambda name, value: None, **columns)
+        completions = ["grey"]
+    assert asked == [["blue"], ["grey"]]
+
+
+def test_a_function_of_ones_own_is_loaded_from_its_file(tmp_path):
+    (tmp_path / "mine.py").write_text("def shouting(completions, **columns):\n    return [1.0 for _ in completions]\n")
+    functions, weights = reward_functions(Rewards(satisfaction_weight=0.0, functions=(f"{tmp_path}/mine.py:shouting",)))
+    assert functions[0].__name__ == "shouting"
+    assert weights == [1.0]
+    assert score(functions[0], (SEA, "blue")) == ([1.0], {})
+
+
+@pytest.mark.parametrize("completion", ["blue", [{"role": "assistant", "content": "blue"}]])
+def test_a_completion_is_text_or_messages(completion):
+    assert completion_text(completion) == "blue"

@@ -1,0 +1,135 @@
+"""A run from end to end: what its folder holds, and that it can be stopped and continued."""
+
+import json
+import shlex
+import shutil
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from launch.recipes import load_recipe
+from rl.config.load import load_run_config
+from rl.runs.folder import open_run
+from rl.runs.jsonl import read_journal
+from rl.train import train
+from tests.rl.grpo_fixtures import CTRL_C_IN_STEP, recipe_config
+
+CLOCK = {"step_time", "train_runtime", "train_samples_per_second", "train_steps_per_second"}
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def without_clock(path: Path) -> list[dict[str, Any]]:
+    lines = read_journal(path)
+    return [{key: line[key] for key in line if key not in CLOCK and not key.endswith("_seconds")} for line in lines]
+
+
+def adapter_bytes(run: Path) -> bytes:
+    return (run / "adapters" / "default" / "adapter_model.safetensors").read_bytes()
+
+
+def test_the_run_folder_says_where_it_came_from(finished_run):
+    assert load_run_config(finished_run.folder) == recipe_config(finished_run.folder)
+    environment = read_json(finished_run.folder / "environment.json")
+    assert environment["seed"] == 0
+    assert {"torch", "trl", "transformers", "peft"} <= environment["packages"].keys()
+
+
+def test_every_step_is_in_the_metrics(finished_run):
+    steps = [line for line in read_journal(finished_run.folder / "metrics.jsonl") if "loss" in line]
+    assert [line["step"] for line in steps] == [1, 2, 3, 4]
+    for line in steps:
+        assert {"reward", "grad_norm", "credit/gini", "probe/fai_mean", "probe/waad_mean"} <= line.keys()
+        assert any(name.startswith("constraint/") and name.endswith("/pass_rate") for name in line)
+
+
+def test_the_best_and_the_worst_of_each_group_are_recorded(finished_run):
+    records = read_journal(finished_run.folder / "rollouts.jsonl")
+    # 8 completions a step are 2 groups of 4
+    assert [record["step"] for record in records] == [step for step in (1, 2, 3, 4) for _ in range(4)]
+    for _, group in groupby(records, key=lambda record: (record["step"], record["problem_id"])):
+        best, worst = group
+        assert (best["which"], worst["which"]) == ("best", "worst")
+        assert best["reward"] > worst["reward"]
+        assert best["advantage"] > worst["advantage"]
+
+
+def test_a_record_shows_weights_and_verdicts(finished_run):
+    for record in read_journal(finished_run.folder / "rollouts.jsonl"):
+        assert len(record["weights"]) == len(record["completion_ids"])
+        assert sum(record["weights"]) / len(record["weights"]) == pytest.approx(1.0, abs=1e-4)
+        for verdict in record["verdicts"]:
+            assert all(record["prompt"][start:end] for start, end in verdict["spans"])
+            assert all(0 <= start < end <= len(record["completion"]) for start, end in verdict["evidence"])
+
+
+def test_the_summary_is_what_was_measured(finished_run):
+    summary = read_json(finished_run.folder / "summary.json")
+    assert summary["steps"] == 4
+    assert summary["gain"]["num_problems"] == 8
+    assert summary["gain"]["mean"] == pytest.approx(summary["after"]["pass_rate"] - summary["before"]["pass_rate"])
+    assert len(read_json(finished_run.folder / "before.json")["answers"]) == 8
+    assert len(read_json(finished_run.folder / "after.json")["answers"]) == 8
+
+
+def test_the_adapter_names_its_base_model_and_has_a_card(finished_run):
+    adapter = finished_run.folder / "adapters" / "default"
+    assert read_json(adapter / "adapter_config.json")["base_model_name_or_path"] == "tiny"
+    card = (adapter / "README.md").read_text(encoding="utf-8")
+    assert card.startswith("---\nbase_model: tiny\n")
+    assert "credit rule `global_anchor`" in card
+
+
+def test_the_end_of_a_run_is_shown(finished_run):
+    for shown in ("Held-out constraints satisfied", "95 % interval", "base model", "Credit of one completion"):
+        assert shown in finished_run.printed
+    assert "Verify it with: heed export" in finished_run.printed
+
+
+def test_no_unfinished_file_is_left(finished_run):
+    assert not [path for path in finished_run.folder.rglob("*") if path.name.endswith(".tmp")]
+
+
+def test_resuming_a_finished_run_changes_nothing(finished_run, tmp_path):
+    # as after a kill between the last checkpoint and the adapter
+    run = tmp_path / "run"
+    shutil.copytree(finished_run.folder, run)
+    shutil.rmtree(run / "adapters")
+    (run / "summary.json").unlink()
+    train(load_recipe(f"{run}/config.yaml", [f"resume={run}"]))
+    assert adapter_bytes(run) == adapter_bytes(finished_run.folder)
+    assert read_json(run / "summary.json")["gain"] == read_json(finished_run.folder / "summary.json")["gain"]
+    assert read_journal(run / "rollouts.jsonl") == read_journal(finished_run.folder / "rollouts.jsonl")
+
+
+def test_ctrl_c_saves_the_step_and_says_how_to_continue(finished_run, tmp_path, monkeypatch, capsys):
+    run = tmp_path / "run"
+    monkeypatch.setenv(CTRL_C_IN_STEP, "3")
+    train(recipe_config(run))
+    monkeypatch.delenv(CTRL_C_IN_STEP)
+    assert (run / "checkpoint-3" / "complete.json").is_file()
+    assert not (run / "adapters").exists()
+    assert not (run / "summary.json").exists()
+    # what is printed is what works
+    printed = " ".join(capsys.readouterr().out.split())
+    _, _, command = printed.partition("Continue with: heed train ")
+    recipe, *overrides = shlex.split(command)
+    train(load_recipe(recipe, overrides))
+    assert adapter_bytes(run) == adapter_bytes(finished_run.folder)
+    for journal in ("metrics.jsonl", "rollouts.jsonl"):
+        resumed = [line for line in without_clock(run / journal) if "train_loss" not in line]
+        assert resumed == [line for line in without_clock(finished_run.folder / journal) if "train_loss" not in line]
+
+
+def test_a_resumed_run_forgets_what_came_after_its_checkpoint(finished_run, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(finished_run.folder, run)
+    (run / "checkpoint-4" / "complete.json").unlink()
+    folder, checkpoint = open_run(load_recipe(f"{run}/config.yaml", [f"resume={run}"]))
+    assert (folder, checkpoint) == (run, run / "checkpoint-2")
+    for journal in ("metrics.jsonl", "rollouts.jsonl"):
+        assert max(line["step"] for line in read_journal(run / journal)) == 2

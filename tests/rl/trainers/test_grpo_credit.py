@@ -1,0 +1,160 @@
+"""Token credit inside TRL's GRPO: channels by constraint, readings taken seldom or apart, a rule of one's own."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from rl.config.root import Config
+from rl.credit.catalogue import EVIDENCE_RULES, RULES
+from rl.runs.jsonl import read_journal
+from rl.trainers.grpo import CreditGRPOTrainer
+from tests.rl.grpo_fixtures import credit_trainer, outcome, tiny_config
+
+HALF = f"{__file__}:first_half"
+
+
+def first_half(view: Any, amplifier: Any) -> Tensor:
+    """A rule of one's own: the first half of the tokens counts double, the rest not at all."""
+    place = view.mask.long().cumsum(dim=1)
+    return (2 * place <= view.mask.sum(dim=1, keepdim=True)).float()
+
+
+def constrained_config(**sections: dict[str, Any]) -> Config:
+    """The tiny config with rewards for constraints too, some of which a random model keeps."""
+    rewards = {"satisfaction_weight": 1.0}
+    data = {"kinds": ["punctuation:no_comma", "length:word_range", "keywords:existence"], "max_constraints": 2}
+    trainer = {"max_steps": 2, "max_completion_length": 16}
+    given = {"rewards": rewards, "data": data, "trainer": trainer}
+    return tiny_config(**{name: {**given.get(name, {}), **sections.get(name, {})} for name in {*given, *sections}})
+
+
+class Watching(CreditGRPOTrainer):
+    """Keeps what the loss was given."""
+
+    def _compute_loss(self, model, inputs):
+        loss = super()._compute_loss(model, inputs)
+        self.seen = [*getattr(self, "seen", []), inputs]
+        return loss
+
+    def _token_advantages(self, live, *read):
+        given = super()._token_advantages(live, *read)
+        self.given = [*getattr(self, "given", []), (live, given)]
+        return given
+
+
+def watched(config: Config, folder) -> Watching:
+    trainer = credit_trainer(config, folder)
+    trainer.__class__ = Watching
+    trainer.train()
+    assert isinstance(trainer, Watching)
+    return trainer
+
+
+@pytest.mark.parametrize("rule", ["constraint", "combined"])
+def test_channels_sum_to_trl_s_own_advantage(rule, tmp_path):
+    trainer = watched(constrained_config(credit={"rule": rule}), tmp_path)
+    assert trainer.given, "there was something to share"
+    for live, tokens in trainer.given:
+        channels = live["channel_advantages"]
+        assert channels.shape[1] == 1 + live["constraint_satisfied"].shape[1]
+        # every channel's weights average 1
+        count = live["completion_mask"].sum(dim=1)
+        assert torch.allclose(tokens.sum(dim=1), channels.sum(dim=1) * count, atol=1e-4)
+    for batch in trainer.seen:
+        assert torch.allclose(batch["channel_advantages"].sum(dim=1), batch["advantages"], atol=1e-5)
+    assert any(bool(batch["channel_advantages"][:, 1:].any()) for batch in trainer.seen), (
+        "a constraint made a difference"
+    )
+
+
+def test_without_channels_a_batch_carries_none(tmp_path):
+    trainer = watched(constrained_config(credit={"rule": "global_anchor"}, trainer={"max_steps": 1}), tmp_path)
+    assert not any(name.startswith(("channel", "evidence", "constraint")) for name in trainer.seen[0])
+
+
+def test_what_was_read_of_a_completion_is_recorded(tmp_path):
+    config = constrained_config(probe={"listen": "always", "horizon": [1, 8]}, trainer={"max_steps": 1})
+    trainer = watched(config, tmp_path)
+    assert not any("channel_advantages" in batch for batch in trainer.seen), "uniform credit splits no advantage"
+    recorded = read_journal(tmp_path / "rollouts.jsonl")
+    for line in recorded:
+        for name in ("weights", "mask", "entropy", "ratio", "fai", "waad"):
+            assert len(line[name]) == len(line["completion_ids"]), name
+        assert line["ratio"] == pytest.approx([1.0] * len(line["ratio"]), abs=1e-3), "the policy itself sampled"
+        assert set(line["mask"]) == set(line["weights"]) == {1.0}
+    attention = [verdict["attention"] for line in recorded for verdict in line["verdicts"]]
+    assert attention and all(min(curve) > 0.0 for curve in attention)
+    (step,) = [line for line in trainer.state.log_history if "loss" in line]
+    assert step["probe/constraint_attention_mean"] > 0.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", sorted(RULES))
+def test_every_rule_trains(rule, tmp_path):
+    config = constrained_config(credit={"rule": rule})
+    trainer = credit_trainer(config, tmp_path)
+    trainer.train()
+    steps = [line for line in trainer.state.log_history if "loss" in line]
+    assert len(steps) == 2 and all(line["grad_norm"] > 0.0 for line in steps)
+    assert all(("probe/used" in line) == (rule in EVIDENCE_RULES or "probe/fai_mean" in line) for line in steps)
+
+
+def test_readings_every_second_step(tmp_path):
+    # step 1 has none, so it is uniform's; step 2 has some
+    every_second = outcome_of(tiny_config(credit={"rule": "coupled"}, probe={"every": 2}), tmp_path / "second")
+    uniform = outcome_of(tiny_config(), tmp_path / "uniform")
+    assert [line["probe/used"] for line in every_second[1]] == [0.0, 1.0, 0.0, 1.0]
+    assert every_second[0].grad_norms[0] == uniform[0].grad_norms[0]
+    assert every_second[0].grad_norms[1] != uniform[0].grad_norms[1]
+
+
+def outcome_of(config: Config, folder) -> tuple[Any, list[dict[str, float]]]:
+    trainer = credit_trainer(config, folder)
+    trainer.train()
+    return outcome(trainer), [line for line in trainer.state.log_history if "loss" in line]
+
+
+def test_separate_readings_are_those_of_the_loss_s_own_pass(tmp_path):
+    # one optimizer step, so both see the weights that sampled; a pass over other rows beside them differs in rounding
+    given = {}
+    for source in ("loss", "separate"):
+        config = constrained_config(
+            credit={"rule": "combined"}, probe={"source": source, "horizon": [1, 8]}, trainer={"max_steps": 1}
+        )
+        trainer = watched(config, tmp_path / source)
+        given[source] = {tuple(live["row"].tolist()): tokens for live, tokens in trainer.given}
+    assert given["loss"].keys() == given["separate"].keys()
+    for rows, tokens in given["loss"].items():
+        assert torch.allclose(given["separate"][rows], tokens, atol=1e-4)
+
+
+def test_a_rule_of_one_s_own_is_copied_into_the_run_and_followed(tmp_path):
+    trainer = watched(tiny_config(credit={"rule": HALF}, trainer={"max_steps": 1}), tmp_path)
+    [copy] = (tmp_path / "own").glob("*.py")
+    assert copy.read_text() == Path(__file__).read_text()
+    for live, tokens in trainer.given:
+        for row, real in zip(tokens, live["completion_mask"].bool(), strict=True):
+            half = int(real.sum()) // 2
+            assert not row[half:].any()
+
+
+def test_a_rule_that_passes_its_check_trains_as_if_there_were_none(tmp_path):
+    credit = {"rule": "random", "faithfulness": {"every": 1, "span": 1, "threshold": -1e9}}
+    watched_over, steps = outcome_of(tiny_config(credit=credit), tmp_path / "watched")
+    assert all(line["credit/faithful"] == 1.0 for line in steps)
+    assert watched_over == outcome_of(tiny_config(credit={"rule": "random"}), tmp_path / "alone")[0]
+
+
+def test_a_rule_that_fails_its_check_is_uniform_until_the_next(tmp_path, capsys):
+    # nothing can reach the threshold: step 1 is the rule's own, the check fails, and from step 2 on all tokens weigh 1
+    credit = {"rule": "random", "faithfulness": {"every": 1, "span": 1, "threshold": 1e9}}
+    fallen, steps = outcome_of(tiny_config(credit=credit), tmp_path / "fallen")
+    alone, _ = outcome_of(tiny_config(credit={"rule": "random"}), tmp_path / "alone")
+    assert [line.get("credit/untrusted") for line in steps] == [None, 1.0, 1.0, 1.0]
+    assert [line["credit/effective_token_ratio"] for line in steps[1:]] == [1.0] * 3
+    assert fallen.grad_norms[0] == alone.grad_norms[0] and fallen.grad_norms[1] != alone.grad_norms[1]
+    said = [line for line in capsys.readouterr().out.splitlines() if "is random faithful?" in line]
+    assert len(said) == 4 and said[0].startswith("step 1: ")

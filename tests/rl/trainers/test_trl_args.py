@@ -1,0 +1,82 @@
+"""TRL's arguments: every setting of ours arrives, none can be stated twice, and the names are TRL's own."""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from trl.trainer.dpo_config import DPOConfig
+from trl.trainer.grpo_config import GRPOConfig
+
+import rl.trainers.trl_args
+from rl.config.data import Data
+from rl.config.root import Config
+from rl.config.run import Tracking
+from rl.config.trainer import Dpo, Trainer
+from rl.config.trl_fields import DECIDED, trl_fields
+from rl.trainers.trl_args import dpo_arguments, grpo_arguments
+
+
+class Stated(GRPOConfig):
+    """Keeps what it was given instead of acting on it."""
+
+    def __init__(self, **stated: Any):
+        self.stated = stated
+
+
+def test_names_read_from_the_source_are_the_fields_of_the_classes():
+    assert trl_fields("grpo") == {field.name for field in fields(GRPOConfig)}
+    assert trl_fields("dpo") == {field.name for field in fields(DPOConfig)}
+
+
+def test_dpo_settings_arrive(tmp_path: Path):
+    config = Config(
+        algorithm="dpo",
+        data=Data(path="pairs.jsonl"),
+        dpo=Dpo(beta=0.3, loss_type=("ipo", "aot"), loss_weights=(1.0, 0.5), max_length=77),
+        trainer=Trainer(learning_rate=3e-4, max_steps=7, seed=5),
+        trl={"adam_beta2": 0.95},
+    )
+    arguments = dpo_arguments(config, folder=tmp_path, bf16=False)
+    assert (arguments.beta, arguments.loss_type, arguments.loss_weights) == (0.3, ["ipo", "aot"], [1.0, 0.5])
+    assert (arguments.learning_rate, arguments.max_steps, arguments.seed) == (3e-4, 7, 5)
+    assert (arguments.max_length, arguments.adam_beta2, arguments.output_dir) == (77, 0.95, str(tmp_path))
+
+
+def test_trainer_settings_arrive(tmp_path: Path):
+    trainer = Trainer(
+        learning_rate=3e-4, beta=0.04, loss_type="dr_grpo", scale_rewards="none", num_generations=4, max_steps=7,
+        max_completion_length=9, temperature=0.7, save_steps=3, lr_scheduler_type="cosine", seed=5, epsilon_high=0.28,
+    )  # fmt: skip
+    arguments = grpo_arguments(Config(trainer=trainer), folder=tmp_path, bf16=False)
+    arrived = {name: getattr(arguments, name) for name in Trainer.model_fields}
+    # TRL fills the one it derives: as many steps per generation as accumulation steps
+    assert arrived == trainer.model_dump() | {"steps_per_generation": 1}
+
+
+def test_a_run_saves_into_its_folder_and_keeps_quiet(tmp_path: Path):
+    arguments = grpo_arguments(Config(), folder=tmp_path, bf16=False)
+    assert arguments.output_dir == str(tmp_path)
+    assert (arguments.save_strategy, arguments.report_to, arguments.disable_tqdm) == ("steps", [], True)
+    assert (arguments.bf16, arguments.fp16, arguments.use_cpu) == (False, False, not torch.cuda.is_available())
+    assert arguments.remove_unused_columns is False
+
+
+def test_trackers_and_trl_settings_pass_through(tmp_path: Path):
+    config = Config(tracking=Tracking(report_to=("tensorboard",)), trl={"delta": 1.5, "top_entropy_quantile": 0.2})
+    arguments = grpo_arguments(config, folder=tmp_path, bf16=False)
+    assert (arguments.report_to, arguments.delta, arguments.top_entropy_quantile) == (["tensorboard"], 1.5, 0.2)
+
+
+def test_nothing_stated_here_can_also_be_stated_under_trl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(rl.trainers.trl_args, "GRPOConfig", Stated)
+    arguments = grpo_arguments(Config(), folder=tmp_path, bf16=False)
+    assert isinstance(arguments, Stated)
+    assert set(arguments.stated) <= set(Trainer.model_fields) | set(DECIDED)
+
+
+def test_values_that_trl_refuses_are_the_users_to_mend(tmp_path: Path):
+    config = Config(trl={"log_completions_hub_repo": "someone/somewhere"})
+    with pytest.raises(ValueError, match=r"^TRL refuses these settings: .*log_completions is False"):
+        grpo_arguments(config, folder=tmp_path, bf16=False)
