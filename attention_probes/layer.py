@@ -70,14 +70,14 @@ class LayerAttention:
             lse[:, :, rows] = logits.logsumexp(dim=-1)
         return lse
 
-    def blocks(self, reach: int | None = None) -> Iterator["Block"]:
+    def blocks(self, reach: int | None = None) -> Iterator["AttentionBlock"]:
         """The attention, some rows at a time: to all earlier keys, or only to those less than `reach` tokens back."""
         lse, real_BS = self.row_lse(), self.real()
         for rows in self._row_blocks():
             columns = slice(0 if reach is None else max(0, rows.start - reach + 1), rows.stop)
             raw = self._logits(rows, columns).sub_(lse[:, :, rows, None]).exp_()
             allowed = self._allowed(rows, columns) & real_BS[:, None, rows, None]
-            yield Block(rows=rows, columns=columns, raw=raw, allowed=allowed)
+            yield AttentionBlock(rows=rows, columns=columns, raw=raw, allowed=allowed)
 
     def _row_blocks(self) -> Iterator[slice]:
         size = CPU_BLOCK if self.device.type == "cpu" else GPU_BLOCK
@@ -101,7 +101,7 @@ class LayerAttention:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Block:
+class AttentionBlock:
     """A[rows, columns] of one layer."""
 
     rows: slice

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from attention_probes.heads import Head
 from attention_probes.plan import ProbePlan
+from attention_probes.recorder import Readings
 from attention_probes.rhythm import horizon_fill
-from attention_probes.tape import Readings
 
 # Axes: R = 2 readings (FAI, WAAD), L layers read, B rows of the batch, H heads, S tokens, K buckets, N tokens chosen.
 # A good part of an attention map is position, sink and locality, not content ("Deconstructing Attention"). A reading

@@ -69,9 +69,9 @@ class RhythmSettings:
     """Share of a completion's tokens that are preplan tokens, and share that are anchors."""
     reach: int = 3
     """k: how many tokens before an anchor its introducer may lie (the paper tries 1, 2 and 3)."""
-    calm_quantile: float = 0.5
+    waad_quantile: float = 0.5
     """tau_waad: an anchor is locally dominated only if its WAAD is at most this quantile of its completion's."""
-    jump_quantile: float = 0.5
+    delta_quantile: float = 0.5
     """tau_Delta: and only if a jump among the `reach` tokens before it is at least this quantile."""
 
 
@@ -122,8 +122,8 @@ def find_rhythm(
     delta = jumps(waad, mask)
     anchors = top_share(fai, mask, settings.q)
     highest, place = _before(delta.masked_fill(~mask, -torch.inf), settings.reach).max(dim=2)
-    calm = waad <= _quantile(waad, mask, settings.calm_quantile)
-    dominated = anchors & calm & (highest >= _quantile(delta, mask, settings.jump_quantile))
+    calm = waad <= _quantile(waad, mask, settings.waad_quantile)
+    dominated = anchors & calm & (highest >= _quantile(delta, mask, settings.delta_quantile))
     position = torch.arange(mask.shape[1], device=mask.device) - settings.reach + place
     return Rhythm(
         preplan=top_share(delta, mask, settings.q),

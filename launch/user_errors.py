@@ -6,7 +6,7 @@ from types import TracebackType
 PACKAGES = frozenset({"attention_probes", "data", "launch", "rewards", "rl"})
 
 
-def told_to_the_user(error: OSError | ValueError) -> bool:
+def is_user_error(error: OSError | ValueError) -> bool:
     """Whether an error tells the user something, rather than us that there is a bug.
 
     The operating system's errors do (a missing file, a full disk), and so does a `raise` statement of our own code. A

@@ -25,7 +25,7 @@ OPENINGS = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Block:
+class MarkdownBlock:
     """One block of a text.
 
     Example:
@@ -44,12 +44,12 @@ class Block:
 
 
 @lru_cache(maxsize=64)
-def blocks(text: str) -> tuple[Block, ...]:
+def blocks(text: str) -> tuple[MarkdownBlock, ...]:
     """The blocks of a text in the order in which they begin; a block inside another one is listed too."""
     return tuple(_blocks(text, _parser().parse(text)))
 
 
-def blocks_of(text: str, kind: str) -> list[Block]:
+def blocks_of(text: str, kind: str) -> list[MarkdownBlock]:
     """The blocks of one kind."""
     return [block for block in blocks(text) if block.kind == kind]
 
@@ -59,7 +59,7 @@ def spans_of(text: str, kind: str) -> list[Span]:
     return [block.span for block in blocks_of(text, kind)]
 
 
-def fenced_content(text: str, fence: Block) -> Span:
+def fenced_content(text: str, fence: MarkdownBlock) -> Span:
     """Span of what stands between the marks of a code fence."""
     start, end = fence.span
     first_line_end = text.find("\n", start, end)
@@ -70,7 +70,7 @@ def fenced_content(text: str, fence: Block) -> Span:
     return first_line_end + 1, max(first_line_end + 1, last_line_start if closed else end)
 
 
-def _blocks(text: str, tokens: Sequence["Token"]) -> Iterator[Block]:
+def _blocks(text: str, tokens: Sequence["Token"]) -> Iterator[MarkdownBlock]:
     starts = [0, *(match.end() for match in LINE_END.finditer(text)), len(text)]
     open_lists: list[str] = []
     open_quotes = 0
@@ -82,7 +82,7 @@ def _blocks(text: str, tokens: Sequence["Token"]) -> Iterator[Block]:
         open_quotes += (token.type == "blockquote_open") - (token.type == "blockquote_close")
         kind = open_lists[-1] if token.type == "list_item_open" else OPENINGS.get(token.type)
         if kind and token.map:
-            yield Block(
+            yield MarkdownBlock(
                 kind=kind,
                 span=strip_span(text, (starts[token.map[0]], starts[token.map[1]])),
                 level=_level(kind, token, open_quotes=open_quotes, open_lists=len(open_lists)),

@@ -56,7 +56,7 @@ class _AnyArguments(Arguments):
     model_config = ConfigDict(extra="allow")
 
 
-def complaint(error: ValidationError) -> str:
+def argument_error(error: ValidationError) -> str:
     """What was wrong with the arguments, in one line."""
     return "; ".join(
         f"{'.'.join(map(str, item['loc'])) or 'all'}: {item['msg'].removeprefix('Value error, ')}, "

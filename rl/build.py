@@ -12,28 +12,28 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallba
 
 from data.preferences import PreferencePair
 from data.problems import Problem
-from rl.common.plugins import kept_copy, load_function
+from rl.common.plugins import copy_into_run, load_function
 from rl.config.credit import RULE_NAMES
 from rl.config.root import Config
 from rl.credit.assigner import CreditAssigner
 from rl.credit.counterfactual import LivePolicy, verdict_score
-from rl.credit.faithfulness_monitor import Watch
+from rl.credit.faithfulness_monitor import FaithfulnessMonitor
 from rl.datasets import as_dataset, as_preferences
 from rl.models.load import load_model, load_tokenizer, model_path, resolve_dtype
 from rl.models.logprobs import base_log_probs
 from rl.models.lora import lora_config, start_from
-from rl.models.tokenization import decode, prompts_of
+from rl.models.tokenization import decode, encode_problems
 from rl.rollouts.engine_hf import engine_of
 from rl.rollouts.ledger import Ledger, ledger_path
-from rl.rollouts.local import InProcess
+from rl.rollouts.local import LocalSampler
 from rl.rollouts.off_policy import Correction
 from rl.rollouts.rollout_func import Rollouts
-from rl.rollouts.workers.sampler import hire_workers
+from rl.rollouts.workers.sampler import start_remote_sampler
 from rl.routing.bundle import start_from_bundle
 from rl.routing.fit import fit
 from rl.routing.route import Route, add_adapters
 from rl.routing.routers import task_labels
-from rl.runs.jsonl import Journal
+from rl.runs.jsonl import JsonlFile
 from rl.runs.rollout_recorder import RolloutRecorder
 from rl.scoring.balancing import Balancing
 from rl.scoring.reward_functions import reward_functions
@@ -86,14 +86,14 @@ def _grpo_trainer(config: Config, folder: Path, problems: Any, *, bf16: bool, **
     arguments.reward_weights = weights
     balancing = Balancing(config.rewards) if len(rewards) > 1 else None
     ledger = Ledger(ledger_path(folder, arguments.process_index), num_generations=config.trainer.num_generations)
-    recorder = RolloutRecorder(Journal(folder / "rollouts.jsonl"), num_generations=config.trainer.num_generations)
+    recorder = RolloutRecorder(JsonlFile(folder / "rollouts.jsonl"), num_generations=config.trainer.num_generations)
     trainer = CreditGRPOTrainer(
         args=arguments,
         config=config,
         train_dataset=as_dataset(problems),
         reward_funcs=rewards,
         rollouts=build_rollouts(config, shared["model"], tokenizer, ledger),
-        watch=build_watch(config, tokenizer, problems),
+        faithfulness_monitor=build_faithfulness_monitor(config, tokenizer, problems),
         recorder=recorder if arguments.process_index == 0 else None,
         balancing=balancing,
         callbacks=[*callbacks, balancing] if balancing else callbacks,
@@ -121,7 +121,7 @@ def build_route(
         task_labels(config.routing, tasks)  # said now rather than at the first such prompt
     if config.routing.start is not None and start_from_bundle(route, config.routing.start, config.model.name):
         return route
-    fit(route.router, policy, prompts_of(tokenizer, problems), tasks, seed=config.trainer.seed)
+    fit(route.router, policy, encode_problems(tokenizer, problems), tasks, seed=config.trainer.seed)
     return route
 
 
@@ -129,21 +129,23 @@ def build_credit(config: Config, folder: Path, tokenizer: PreTrainedTokenizerBas
     """The assigner; files that the config names are copied into the run folder, so that a resumed run has them."""
     probe, rule = config.probe, config.credit.rule
     files = {"roles": probe.roles, "baseline": probe.baseline}
-    kept = {name: kept_copy(path, folder, key=f"probe.{name}") for name, path in files.items() if path is not None}
-    own_rule = None
+    kept = {name: copy_into_run(path, folder, key=f"probe.{name}") for name, path in files.items() if path is not None}
+    custom_rule = None
     if rule not in RULE_NAMES:
         path, _, name = rule.rpartition(":")
-        own_rule = load_function(f"{kept_copy(Path(path), folder, key='credit.rule')}:{name}", key="credit.rule")
+        custom_rule = load_function(f"{copy_into_run(Path(path), folder, key='credit.rule')}:{name}", key="credit.rule")
     return CreditAssigner(
         config.credit,
         probe.model_copy(update=kept),
         seed=config.trainer.seed,
-        own_rule=own_rule,
+        custom_rule=custom_rule,
         piece=lambda token: decode(tokenizer, [token]),
     )
 
 
-def build_watch(config: Config, tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem]) -> Watch | None:
+def build_faithfulness_monitor(
+    config: Config, tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem]
+) -> FaithfulnessMonitor | None:
     """The watch over the rule's faithfulness, if the config asks for one."""
     settings, trainer = config.credit.faithfulness, config.trainer
     if not settings.every:
@@ -155,7 +157,7 @@ def build_watch(config: Config, tokenizer: PreTrainedTokenizerBase, problems: Se
         assert isinstance(tokenizer.pad_token_id, int)
         return LivePolicy(policy, engine, pad=tokenizer.pad_token_id, score=score, seed=trainer.seed)
 
-    return Watch(settings, ask=ask, say=Console().print, rule=config.credit.rule)
+    return FaithfulnessMonitor(settings, ask=ask, say=Console().print, rule=config.credit.rule)
 
 
 def build_rollouts(
@@ -165,7 +167,7 @@ def build_rollouts(
     settings = config.rollouts
     engine = engine_of(config, model, tokenizer)
     return Rollouts(
-        InProcess(engine) if settings.workers == 0 else hire_workers(config, engine, ledger),
+        LocalSampler(engine) if settings.workers == 0 else start_remote_sampler(config, engine, ledger),
         tokenizer,
         num_generations=config.trainer.num_generations,
         groups_per_unit=settings.groups_per_unit,

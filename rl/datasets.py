@@ -11,7 +11,7 @@ from data.preferences import PreferencePair, pair_from_row, pair_row, plain_pair
 from data.problems import Problem, to_row, user_text
 from data.reading import read_problems
 from data.sources import read_rows
-from rl.config.data import Data
+from rl.config.data import DataConfig
 from rl.config.root import Config
 from rl.credit.pairs import PAIR
 
@@ -39,7 +39,7 @@ def load_training(config: Config) -> Problems | Pairs:
     return load_pairs(config.data)
 
 
-def load_pairs(data: Data) -> Pairs:
+def load_pairs(data: DataConfig) -> Pairs:
     """Read the pairs of `data.path`; the last `held_out` prompts are held out.
 
     Where a prompt states constraints the verdicts are taken anew, else the pair is what its author says. Raises
@@ -75,7 +75,7 @@ def as_preferences(pairs: tuple[PreferencePair, ...]) -> Dataset:
     return Dataset.from_list(rows)
 
 
-def load_problems(data: Data) -> Problems:
+def load_problems(data: DataConfig) -> Problems:
     """Read `data.path`, or draw from our own instructions. Raises ValueError when nothing is left to train on."""
     if data.path is None:
         return Problems(
@@ -92,7 +92,7 @@ def load_problems(data: Data) -> Problems:
     return Problems(train=problems[:cut], held_out=problems[cut:])
 
 
-def _drawn(data: Data, split: Split, count: int) -> tuple[Problem, ...]:
+def _drawn(data: DataConfig, split: Split, count: int) -> tuple[Problem, ...]:
     return tuple(
         instruction_problem(data.seed, index, split=split, kinds=data.kinds, max_constraints=data.max_constraints)
         for index in range(count)

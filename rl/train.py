@@ -14,14 +14,21 @@ from transformers import TrainerCallback
 from data.preferences import PreferencePair
 from rl.build import build_trainer
 from rl.common.atomic import write_json
-from rl.common.distributed import check_ranks, from_first, is_first, leave_first_last, meet_ranks, whole
+from rl.common.distributed import (
+    broadcast_from_main,
+    check_ranks,
+    gathered_parameters,
+    init_distributed,
+    is_main_process,
+    shutdown_main_last,
+)
 from rl.common.errors import RunFailure
 from rl.config.root import Config
 from rl.datasets import Pairs, Problems, load_training
-from rl.evaluation.command import score
+from rl.evaluation.command import evaluate_policy
 from rl.evaluation.console import show_answers, show_credit, show_gain
 from rl.evaluation.evaluate import Evaluation, load_evaluation, paired_gain
-from rl.models.tokenization import prompts_of
+from rl.models.tokenization import encode_problems
 from rl.report.arm import Arm
 from rl.report.run import read_run
 from rl.report.write import write_report
@@ -29,15 +36,15 @@ from rl.routing.bundle import save_bundle
 from rl.runs.adapter import model_card, save_adapter
 from rl.runs.checkpoint import newest_checkpoint
 from rl.runs.folder import open_run
-from rl.runs.jsonl import Journal, read_journal
-from rl.runs.stop_callback import InterruptCallback
-from rl.scoring.custom_verifiers import keep_own_code, own_verifiers
-from rl.tracking.collapse_alarm import CollapseWatch
+from rl.runs.jsonl import JsonlFile, read_jsonl
+from rl.runs.stop_callback import StopCallback
+from rl.scoring.custom_verifiers import custom_verifiers, save_custom_code
+from rl.tracking.collapse_alarm import CollapseAlarmCallback
 from rl.tracking.metrics import MetricsCallback, start_trackers
-from rl.tracking.periodic_eval import HeldOutCurve
+from rl.tracking.periodic_eval import PeriodicEvaluation
 from rl.tracking.progress import ProgressCallback
 from rl.tracking.wandb_callback import WandbCallback
-from rl.trainers.base import AdaptedTrainer
+from rl.trainers.base import AdapterTrainer
 from rl.trainers.grpo import CreditGRPOTrainer
 from rl.trainers.online_dpo import train_in_rounds
 
@@ -49,32 +56,32 @@ def train(config: Config) -> Path:
     for what ends a run that had begun; SystemExit(0) when SIGTERM did, and the run is saved.
     """
     check_ranks(config.distributed, os.environ)
-    meet_ranks(config.distributed)
-    with own_verifiers(config.rewards):
+    init_distributed(config.distributed)
+    with custom_verifiers(config.rewards):
         return train_in_rounds(config, _train) if config.pairs.rounds else _train(config)
 
 
 def _train(config: Config) -> Path:
-    console = Console(quiet=not is_first())
+    console = Console(quiet=not is_main_process())
     problems = load_training(config)
     folder, checkpoint = open_run(config)
-    interrupt, progress = InterruptCallback(folder, config.run.grace), ProgressCallback(console)
-    trackers = start_trackers(config, folder) if is_first() else []
-    metrics = Journal(folder / "metrics.jsonl")
+    interrupt, progress = StopCallback(folder, config.run.grace), ProgressCallback(console)
+    trackers = start_trackers(config, folder) if is_main_process() else []
+    metrics = JsonlFile(folder / "metrics.jsonl")
     callbacks = [MetricsCallback(metrics), interrupt, progress, *trackers]
-    if config.rewards.collapse_fall is not None and is_first():
-        callbacks.append(CollapseWatch(config.rewards, metrics, console))
-    with telling_the_way_on(folder), building(config, folder, problems, callbacks) as trainer:
-        if is_first():
-            keep_own_code(config.rewards, folder)
+    if config.rewards.collapse_fall is not None and is_main_process():
+        callbacks.append(CollapseAlarmCallback(config.rewards, metrics, console))
+    with resume_hint_on_error(folder), trainer_context(config, folder, problems, callbacks) as trainer:
+        if is_main_process():
+            save_custom_code(config.rewards, folder)
         for tracker in trackers:
             tracker.spans = trainer.completion_spans
         before = score_base(config, trainer, problems, folder)
         progress.held_out = before and before.summary()["pass_rate"]
         if config.evaluation.every:
-            held_out = partial(score, config, trainer.policy, trainer.policy_tokenizer, problems.held_out)
+            held_out = partial(evaluate_policy, config, trainer.policy, trainer.policy_tokenizer, problems.held_out)
             trainer.add_callback(
-                HeldOutCurve(held_out, every=config.evaluation.every, metrics=metrics, progress=progress)
+                PeriodicEvaluation(held_out, every=config.evaluation.every, metrics=metrics, progress=progress)
             )
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         if interrupt.interrupted:
@@ -82,16 +89,16 @@ def _train(config: Config) -> Path:
                 tracker.finish()
             console.print(f"Saved. Continue with: {resume_command(folder)}")
         else:
-            conclude(config, trainer, problems, folder, before, console, trackers)
+            finalize_run(config, trainer, problems, folder, before, console, trackers)
     if interrupt.preempted:
         raise SystemExit(0)  # whoever took the machine away did nothing wrong, and neither did the run
     return folder
 
 
 @contextmanager
-def building(
+def trainer_context(
     config: Config, folder: Path, problems: Problems | Pairs, callbacks: list[TrainerCallback]
-) -> Iterator[AdaptedTrainer]:
+) -> Iterator[AdapterTrainer]:
     """The trainer and its workers, if it has any, who are sent home whatever happens."""
     trainer = build_trainer(config, folder, problems.train, callbacks)
     close = trainer.rollouts.close if isinstance(trainer, CreditGRPOTrainer) else None  # preferences need no rollouts
@@ -102,11 +109,11 @@ def building(
             close()
         raise
     if close is not None:
-        leave_first_last(close)
+        shutdown_main_last(close)
 
 
 @contextmanager
-def telling_the_way_on(folder: Path) -> Iterator[None]:
+def resume_hint_on_error(folder: Path) -> Iterator[None]:
     """Whatever ends the run says what to type next."""
     try:
         yield
@@ -125,30 +132,30 @@ def resume_command(folder: Path) -> str:
     return f"heed train {folder}/config.yaml resume={folder}"
 
 
-def score_base(config: Config, trainer: AdaptedTrainer, problems: Problems | Pairs, folder: Path) -> Evaluation | None:
+def score_base(config: Config, trainer: AdapterTrainer, problems: Problems | Pairs, folder: Path) -> Evaluation | None:
     """The base model's held-out answers, computed once a run and kept in its folder."""
     if not problems.held_out:
         return None
     kept = folder / "before.json"
-    if from_first(kept.exists()):
+    if broadcast_from_main(kept.exists()):
         return load_evaluation(kept)
     with trainer.policy.disable_adapter():
-        before = score(config, trainer.policy, trainer.policy_tokenizer, problems.held_out)
-    if is_first():
+        before = evaluate_policy(config, trainer.policy, trainer.policy_tokenizer, problems.held_out)
+    if is_main_process():
         write_json(kept, asdict(before))
     return before
 
 
 def train_seconds(folder: Path) -> float:
     """Seconds spent in optimizer steps and their rollouts, interrupted runs included; DPO logs only its whole time."""
-    lines = read_journal(folder / "metrics.jsonl")
-    stepped, whole = (sum(line.get(name, 0.0) for line in lines) for name in ("step_time", "train_runtime"))
-    return round(stepped or whole, 1)
+    lines = read_jsonl(folder / "metrics.jsonl")
+    stepped, trained = (sum(line.get(name, 0.0) for line in lines) for name in ("step_time", "train_runtime"))
+    return round(stepped or trained, 1)
 
 
-def conclude(
+def finalize_run(
     config: Config,
-    trainer: AdaptedTrainer,
+    trainer: AdapterTrainer,
     problems: Problems | Pairs,
     folder: Path,
     before: Evaluation | None,
@@ -156,9 +163,9 @@ def conclude(
     trackers: list[WandbCallback],
 ) -> None:
     """Score the adapter, write the product, the summary and the report, and show what came of it."""
-    after = before and score(config, trainer.policy, trainer.policy_tokenizer, problems.held_out)
-    with whole(trainer.policy):
-        if is_first():
+    after = before and evaluate_policy(config, trainer.policy, trainer.policy_tokenizer, problems.held_out)
+    with gathered_parameters(trainer.policy):
+        if is_main_process():
             summary = summarise(trainer, folder, before, after, console)
             adapter = save_product(trainer, problems, folder, config, summary)
             write_json(folder / "summary.json", summary)
@@ -169,19 +176,19 @@ def conclude(
 
 
 def save_product(
-    trainer: AdaptedTrainer, problems: Problems | Pairs, folder: Path, config: Config, summary: dict[str, Any]
+    trainer: AdapterTrainer, problems: Problems | Pairs, folder: Path, config: Config, summary: dict[str, Any]
 ) -> Path:
     """The adapter, or the bundle of several and their router."""
     route = trainer.route
     if route is None:
         return save_adapter(trainer.policy, folder, config, summary)
     asked = [one.problem if isinstance(one, PreferencePair) else one for one in problems.train]
-    gates = route.gates(prompts_of(trainer.policy_tokenizer, asked), [problem.task for problem in asked])
+    gates = route.gates(encode_problems(trainer.policy_tokenizer, asked), [problem.task for problem in asked])
     return save_bundle(route, folder, config, card=model_card(config, summary), gates=gates, trained_on=asked)
 
 
 def summarise(
-    trainer: AdaptedTrainer, folder: Path, before: Evaluation | None, after: Evaluation | None, console: Console
+    trainer: AdapterTrainer, folder: Path, before: Evaluation | None, after: Evaluation | None, console: Console
 ) -> dict[str, Any]:
     """What `summary.json` holds; the gain is shown, too."""
     summary: dict[str, Any] = {"steps": trainer.state.global_step, "train_seconds": train_seconds(folder)}
@@ -194,7 +201,7 @@ def summarise(
     return summary
 
 
-def show_product(trainer: AdaptedTrainer, folder: Path, adapter: Path, console: Console) -> None:
+def show_product(trainer: AdapterTrainer, folder: Path, adapter: Path, console: Console) -> None:
     """One completion by its credit, the report, and where the adapter lies."""
     if record := best_record(folder):
         show_credit(console, record, trainer.policy_tokenizer)
@@ -204,5 +211,5 @@ def show_product(trainer: AdaptedTrainer, folder: Path, adapter: Path, console: 
 
 def best_record(folder: Path) -> dict[str, Any] | None:
     """The last completion that was the best of its group, to be looked at; None when no group ever differed."""
-    records = read_journal(folder / "rollouts.jsonl")
+    records = read_jsonl(folder / "rollouts.jsonl")
     return next((record for record in reversed(records) if record["which"] == "best"), None)

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import get_args
 
 from data.constraints import content, edges, format, language, length, marks, structured, words
-from data.constraints.taxonomy import Category, Kind
+from data.constraints.taxonomy import Category, ConstraintKind
 
 KINDS = MappingProxyType(
     {
@@ -24,10 +24,10 @@ GENERAL_KINDS = tuple(kind.id for kind in KINDS.values() if not kind.about_promp
 
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 
-__all__ = ["CATEGORIES", "GENERAL_KINDS", "KINDS", "SHORT_KINDS", "Category", "Kind", "find_kind"]
+__all__ = ["CATEGORIES", "GENERAL_KINDS", "KINDS", "SHORT_KINDS", "Category", "ConstraintKind", "find_kind"]
 
 
-def find_kind(kind_id: str) -> Kind:
+def find_kind(kind_id: str) -> ConstraintKind:
     """The kind under a verifier id; ValueError with the nearest id if we cannot draw it."""
     if kind_id not in KINDS:
         nearest = get_close_matches(kind_id, KINDS, n=1, cutoff=0.0)[0]

@@ -3,7 +3,7 @@
 from random import Random
 from typing import Any
 
-from data.constraints.taxonomy import Arguments, Kind, drawn_from, fixed, naming, own_word, quoted
+from data.constraints.taxonomy import Arguments, ConstraintKind, drawn_from, fixed, naming, own_word, quoted
 from data.instructions import Instruction
 
 MARKS = {"!": "an exclamation mark", "?": "a question mark", ".": "a full stop"}
@@ -50,28 +50,28 @@ def _say_postscript(kwargs: Arguments) -> list[str]:
 
 
 KINDS = (
-    Kind(
+    ConstraintKind(
         id="content:ends_with_mark",
         category="content",
         draw=drawn_from("mark", tuple(MARKS)),
         say=_say_ending_mark,
         short=True,
     ),
-    Kind(
+    ConstraintKind(
         id="content:starts_with",
         category="content",
         draw=drawn_from("phrase", OPENINGS),
         say=_say_opening,
         short=True,
     ),
-    Kind(
+    ConstraintKind(
         id="startend:end_checker",
         category="content",
         draw=drawn_from("end_phrase", CLOSINGS),
         say=_say_closing,
         short=True,
     ),
-    Kind(id="content:ends_with", category="content", draw=drawn_from("phrase", CLOSINGS), say=_say_closing),
+    ConstraintKind(id="content:ends_with", category="content", draw=drawn_from("phrase", CLOSINGS), say=_say_closing),
     fixed(
         "startend:quotation",
         "content",
@@ -80,7 +80,7 @@ KINDS = (
         "enclose everything you write in double quotes",
         short=True,
     ),
-    Kind(
+    ConstraintKind(
         id="detectable_content:postscript",
         category="content",
         draw=drawn_from("postscript_marker", ("P.S.", "P.P.S")),

@@ -3,7 +3,7 @@
 from random import Random
 from typing import Any
 
-from data.constraints.taxonomy import Arguments, Kind, count, counting, drawn_from, fixed, naming
+from data.constraints.taxonomy import Arguments, ConstraintKind, count, counting, drawn_from, fixed, naming
 from data.instructions import Instruction
 
 
@@ -55,14 +55,14 @@ DETECTABLE = (
         "include a <<title>> in double angle brackets",
         short=True,
     ),
-    Kind(
+    ConstraintKind(
         id="detectable_format:number_highlighted_sections",
         category="format",
         draw=lambda rng, instruction: {"num_highlights": rng.randint(1, 2)},
         say=_say_highlights,
         short=True,
     ),
-    Kind(
+    ConstraintKind(
         id="detectable_format:number_bullet_lists",
         category="format",
         draw=lambda rng, instruction: {"num_bullets": rng.randint(2, 3)},
@@ -89,7 +89,7 @@ DETECTABLE = (
     ),
 )
 MARKDOWN = (
-    Kind(id="format:heading_levels", category="format", draw=_levels, say=_say_levels),
+    ConstraintKind(id="format:heading_levels", category="format", draw=_levels, say=_say_levels),
     counting("format:headings", "format", "num_headings", "heading", numbers=(1, 3), where=" in Markdown"),
     counting(
         "format:heading_depth",

@@ -1,6 +1,6 @@
 """Language constraints: which language, script and letter case an answer is written in."""
 
-from data.constraints.taxonomy import Arguments, Kind, drawn_from, fixed, related
+from data.constraints.taxonomy import Arguments, ConstraintKind, drawn_from, fixed, related
 
 LANGUAGES = {"en": "English", "de": "German", "es": "Spanish", "fr": "French", "it": "Italian", "pt": "Portuguese"}
 
@@ -41,7 +41,7 @@ KINDS = (
         "answer in English with every letter capitalized",
         short=True,
     ),
-    Kind(
+    ConstraintKind(
         id="change_case:capital_word_frequency",
         category="language",
         draw=lambda rng, instruction: {"capital_frequency": rng.randint(1, 3), "capital_relation": "at least"},
@@ -72,13 +72,13 @@ KINDS = (
     fixed(
         "change_case:all_uppercase", "language", "use no small letters", "avoid small letters", "write in capitals only"
     ),
-    Kind(
+    ConstraintKind(
         id="language:response_language",
         category="language",
         draw=drawn_from("language", tuple(LANGUAGES)),
         say=_say_language,
     ),
-    Kind(id="language:script", category="language", draw=drawn_from("script", ("Latin",)), say=_say_script),
+    ConstraintKind(id="language:script", category="language", draw=drawn_from("script", ("Latin",)), say=_say_script),
     fixed(
         "language:simplified_chinese",
         "language",

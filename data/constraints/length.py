@@ -3,7 +3,7 @@
 from random import Random
 from typing import Any
 
-from data.constraints.taxonomy import Arguments, Draw, Kind, count, counting, fixed, naming, related
+from data.constraints.taxonomy import Arguments, ConstraintKind, Draw, count, counting, fixed, naming, related
 from data.instructions import Instruction
 
 
@@ -64,11 +64,11 @@ NO_LIMIT = 10**6
 """A maximum that stands for none."""
 
 
-def _ranged(noun: str, draw: Draw, *, short: bool = False) -> Kind:
-    return Kind(id=f"length:{noun}_range", category="length", draw=draw, say=_say_range(noun), short=short)
+def _ranged(noun: str, draw: Draw, *, short: bool = False) -> ConstraintKind:
+    return ConstraintKind(id=f"length:{noun}_range", category="length", draw=draw, say=_say_range(noun), short=short)
 
 
-def _per_part(part: str, noun: str, numbers: tuple[int, int]) -> Kind:
+def _per_part(part: str, noun: str, numbers: tuple[int, int]) -> ConstraintKind:
     return counting(
         f"length:{noun}s_per_{part}",
         "length",
@@ -85,14 +85,14 @@ PART_NAMES = {"item": "item of a list", "cell": "cell of a table", "heading": "h
 WHOLE = (
     _ranged("word", _span((6, 12), (4, 10)), short=True),
     _ranged("sentence", _span((1, 2), (0, 1)), short=True),
-    Kind(
+    ConstraintKind(
         id="length_constraints:number_sentences",
         category="length",
         draw=_sentence_bound,
         say=_say_bound("num_sentences", "sentence"),
         short=True,
     ),
-    Kind(
+    ConstraintKind(
         id="length_constraints:number_words", category="length", draw=_word_bound, say=_say_bound("num_words", "word")
     ),
     _ranged("character", _span((40, 80), (60, 120))),

@@ -3,7 +3,7 @@
 from random import Random
 from typing import Any
 
-from data.constraints.taxonomy import Arguments, Kind, count, counting, drawn_from, fixed, naming, quoted
+from data.constraints.taxonomy import Arguments, ConstraintKind, count, counting, drawn_from, fixed, naming, quoted
 from data.instructions import Instruction
 
 EXCLUDED_MARKS = {
@@ -43,14 +43,14 @@ MARKED = (
         "leave out all commas",
         short=True,
     ),
-    Kind(
+    ConstraintKind(
         id="content:exclude_mark",
         category="content",
         draw=drawn_from("mark", tuple(EXCLUDED_MARKS)),
         say=_say_excluded_mark,
         short=True,
     ),
-    Kind(id="punctuation:mark_frequency", category="content", draw=_mark_frequency, say=_say_mark_frequency),
+    ConstraintKind(id="punctuation:mark_frequency", category="content", draw=_mark_frequency, say=_say_mark_frequency),
     naming(
         "punctuation:only_marks",
         "content",

@@ -4,7 +4,7 @@ import json
 from random import Random
 from typing import Any
 
-from data.constraints.taxonomy import Arguments, Kind, counting, drawn_from, fixed, naming, related
+from data.constraints.taxonomy import Arguments, ConstraintKind, counting, drawn_from, fixed, naming, related
 from data.instructions import Instruction
 
 HEADERS = (["Name", "Use"], ["Item", "Reason"], ["What", "Why", "When"])
@@ -24,8 +24,8 @@ def _say_table(noun: str):
     return say
 
 
-def _table(noun: str, numbers: tuple[int, int]) -> Kind:
-    return Kind(
+def _table(noun: str, numbers: tuple[int, int]) -> ConstraintKind:
+    return ConstraintKind(
         id=f"table:num_{noun}s",
         category="format",
         draw=lambda rng, instruction: {
@@ -36,7 +36,7 @@ def _table(noun: str, numbers: tuple[int, int]) -> Kind:
     )
 
 
-def _limit(noun: str) -> Kind:
+def _limit(noun: str) -> ConstraintKind:
     return naming(
         f"table:{noun}_limit",
         "format",
@@ -134,8 +134,8 @@ JSON = (
         "give a JSON object that has {keys}",
         "put a JSON object with {keys} in your answer",
     ),
-    Kind(id="json:nesting", category="format", draw=_depth, say=_say_depth),
-    Kind(id="json:schema", category="format", draw=drawn_from("json_schema", (SCHEMA,)), say=_say_schema),
+    ConstraintKind(id="json:nesting", category="format", draw=_depth, say=_say_depth),
+    ConstraintKind(id="json:schema", category="format", draw=drawn_from("json_schema", (SCHEMA,)), say=_say_schema),
 )
 XML = (
     fixed(

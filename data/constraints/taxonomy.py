@@ -16,7 +16,7 @@ Say = Callable[[Arguments], Sequence[str]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Kind:
+class ConstraintKind:
     """One kind of constraint, under the id of the verifier that decides it."""
 
     id: str
@@ -31,9 +31,9 @@ class Kind:
     """Whether it speaks of the finished prompt, so that no witness can be written before; drawn only if named."""
 
 
-def fixed(kind_id: str, category: Category, *phrasings: str, short: bool = False) -> Kind:
+def fixed(kind_id: str, category: Category, *phrasings: str, short: bool = False) -> ConstraintKind:
     """A kind without arguments."""
-    return Kind(
+    return ConstraintKind(
         id=kind_id, category=category, draw=lambda rng, instruction: {}, say=lambda kwargs: phrasings, short=short
     )
 
@@ -47,7 +47,7 @@ def counting(
     numbers: tuple[int, int],
     relations: tuple[str, ...] = ("at least", "at most", "exactly"),
     where: str = "",
-) -> Kind:
+) -> ConstraintKind:
     """A kind that counts something: `key` is the number's argument, `noun` what is counted, `where` what follows it."""
 
     def draw(rng: Random, instruction: Instruction) -> dict[str, Any]:
@@ -57,17 +57,17 @@ def counting(
         amount = f"{related(kwargs['relation'], kwargs[key], noun)}{where}"
         return [f"use {amount}", f"write with {amount}", f"have {amount}"]
 
-    return Kind(id=kind_id, category=category, draw=draw, say=say)
+    return ConstraintKind(id=kind_id, category=category, draw=draw, say=say)
 
 
-def naming(kind_id: str, category: Category, draw: Draw, *templates: str, about_prompt: bool = False) -> Kind:
+def naming(kind_id: str, category: Category, draw: Draw, *templates: str, about_prompt: bool = False) -> ConstraintKind:
     """A kind whose arguments simply fill the blanks of its phrasings; lists are quoted and joined."""
 
     def say(kwargs: Arguments) -> list[str]:
         words = {name: quoted(value) if isinstance(value, list) else value for name, value in kwargs.items()}
         return [template.format(**words) for template in templates]
 
-    return Kind(id=kind_id, category=category, draw=draw, say=say, about_prompt=about_prompt)
+    return ConstraintKind(id=kind_id, category=category, draw=draw, say=say, about_prompt=about_prompt)
 
 
 def related(relation: str, number: int, noun: str) -> str:

@@ -3,7 +3,7 @@
 from random import Random
 from typing import Any
 
-from data.constraints.taxonomy import Arguments, Kind, count, drawn_from, naming, own_word, quoted
+from data.constraints.taxonomy import Arguments, ConstraintKind, count, drawn_from, naming, own_word, quoted
 from data.instructions import Instruction
 
 COMMON_LETTERS = "bcdfghklmpuwy"
@@ -100,12 +100,12 @@ def _say_copied(kwargs: Arguments) -> list[str]:
 
 
 KINDS = (
-    Kind(id="keywords:existence", category="content", draw=_one_word, say=_say_words, short=True),
-    Kind(id="keywords:forbidden_words", category="content", draw=_forbidden, say=_say_forbidden, short=True),
-    Kind(id="keywords:frequency", category="content", draw=_frequency, say=_say_frequency, short=True),
-    Kind(id="keywords:letter_frequency", category="content", draw=_letters, say=_say_letters, short=True),
-    Kind(id="keywords:any_of", category="content", draw=_any_of, say=_say_any_of),
-    Kind(id="copying:copied_text", category="content", draw=_copied, say=_say_copied),
+    ConstraintKind(id="keywords:existence", category="content", draw=_one_word, say=_say_words, short=True),
+    ConstraintKind(id="keywords:forbidden_words", category="content", draw=_forbidden, say=_say_forbidden, short=True),
+    ConstraintKind(id="keywords:frequency", category="content", draw=_frequency, say=_say_frequency, short=True),
+    ConstraintKind(id="keywords:letter_frequency", category="content", draw=_letters, say=_say_letters, short=True),
+    ConstraintKind(id="keywords:any_of", category="content", draw=_any_of, say=_say_any_of),
+    ConstraintKind(id="copying:copied_text", category="content", draw=_copied, say=_say_copied),
     naming(
         "content:keyword_range",
         "content",

@@ -15,7 +15,7 @@ from data.toy_tasks.arithmetic import SIGNS, answers, chain_problem, solution
 from rl.common.cache import build_once
 from rl.models.tokenization import encode_prompt
 from rl.rollouts.engine_hf import TransformersEngine
-from rl.rollouts.types import Unit
+from rl.rollouts.types import RolloutRequest
 
 PAD, END = "<pad>", "<end>"
 CHAT_TEMPLATE = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
@@ -96,7 +96,7 @@ def chain_accuracy(engine: TransformersEngine, problems: Sequence[Problem]) -> f
     """Share of the chains that the engine's model gets right, all sampled in one batch."""
     tokenizer = engine.tokenizer
     prompts = tuple(encode_prompt(tokenizer, [dict(m) for m in problem.messages]) for problem in problems)
-    samples = engine.sample(Unit(position=0, prompts=prompts, num_generations=1, version=0, seed=0))
+    samples = engine.sample(RolloutRequest(position=0, prompts=prompts, num_generations=1, version=0, seed=0))
     texts = tokenizer.batch_decode([list(sample.completion_ids) for sample in samples], skip_special_tokens=True)
     right = [answers(text, str(problem.reference)) for text, problem in zip(texts, problems, strict=True)]
     return sum(right) / len(right)

@@ -10,7 +10,7 @@ from rl.common.intervals import student_interval
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Arm:
+class BenchArm:
     """One training."""
 
     rule: str
@@ -33,13 +33,13 @@ class Comparison:
     high: float | None = None
 
 
-def compare(arms: Sequence[Arm], rules: Sequence[str], *, base: str = "uniform") -> list[Comparison]:
+def compare(arms: Sequence[BenchArm], rules: Sequence[str], *, base: str = "uniform") -> list[Comparison]:
     """Each rule against `base`. Raises ValueError when a rule lacks a seed that `base` has."""
     of = {rule: {arm.seed: arm for arm in arms if arm.rule == rule} for rule in [base, *rules]}
     return [_comparison(rule, of[rule], of[base], base) for rule in rules]
 
 
-def _comparison(rule: str, own: dict[int, Arm], base: dict[int, Arm], base_name: str) -> Comparison:
+def _comparison(rule: str, own: dict[int, BenchArm], base: dict[int, BenchArm], base_name: str) -> Comparison:
     if own.keys() != base.keys():
         raise ValueError(f"{rule} has seeds {sorted(own)}, {base_name} has {sorted(base)}; a pair needs both")
     last = fmean(arm.scores[-1] for arm in own.values())
@@ -50,14 +50,14 @@ def _comparison(rule: str, own: dict[int, Arm], base: dict[int, Arm], base_name:
     return Comparison(rule=rule, last=last, area=area, difference=paired.mean, low=paired.low, high=paired.high)
 
 
-def area_under(arm: Arm) -> float:
+def area_under(arm: BenchArm) -> float:
     """The curve's mean height, by trapezoids over the steps."""
     points = list(zip(arm.steps, arm.scores, strict=True))
     areas = [(end - start) * (low + high) / 2 for (start, low), (end, high) in itertools.pairwise(points)]
     return sum(areas) / (arm.steps[-1] - arm.steps[0])
 
 
-def draw(arms: Sequence[Arm], rules: Sequence[str], path: Path) -> None:
+def draw(arms: Sequence[BenchArm], rules: Sequence[str], path: Path) -> None:
     """Mean held-out score by step, a line a rule."""
     # Imported here: reading a finished comparison needs no plot.
     from matplotlib.figure import Figure

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from transformers import TrainerCallback
 
-from launch.bench.compare import Arm, Comparison, compare, draw
+from launch.bench.compare import BenchArm, Comparison, compare, draw
 from launch.bench.tasks import TASKS, Budget, Task
 from rl.build import build_trainer
 from rl.common.atomic import write_json
@@ -75,30 +75,30 @@ def arm_folder(name: str, seed: int, folder: Path) -> Path:
     return folder / "arms" / f"{name.replace(':', '-')}-{seed}"
 
 
-def run_arm(task: Task, name: str, seed: int, config: Config, budget: Budget, folder: Path) -> Arm:
+def run_arm(task: Task, name: str, seed: int, config: Config, budget: Budget, folder: Path) -> BenchArm:
     """Train one arm, or read what is kept of it; an arm cut short is trained again from its start."""
     run = arm_folder(name, seed, folder)
     kept = run / "arm.json"
     if kept.exists():
-        return Arm(**json.loads(kept.read_text()))
+        return BenchArm(**json.loads(kept.read_text()))
     shutil.rmtree(run, ignore_errors=True)
     run.mkdir(parents=True)
     problems, held_out = task.problems(config, seed, budget)
-    curve = Curve(every=max(1, budget.steps // POINTS))
+    curve = ScoreCallback(every=max(1, budget.steps // POINTS))
     trainer = build_trainer(config, run, problems, callbacks=[curve])
     assert isinstance(trainer, CreditGRPOTrainer)
-    curve.score = partial(task.score, trainer, config, held_out)
+    curve.score = partial(task.held_out_score, trainer, config, held_out)
     try:
         curve.measure(0)
         trainer.train()
     finally:
         trainer.rollouts.close()
-    arm = Arm(rule=name, seed=seed, steps=curve.steps, scores=curve.scores)
+    arm = BenchArm(rule=name, seed=seed, steps=curve.steps, scores=curve.scores)
     write_json(kept, asdict(arm))
     return arm
 
 
-class Curve(TrainerCallback):
+class ScoreCallback(TrainerCallback):
     """The held-out score, every so many steps and at the end."""
 
     score: Callable[[], float]

@@ -15,9 +15,9 @@ from data.constraints import CATEGORIES, KINDS
 from data.expansion import leveled_problem
 from data.problems import Problem
 from data.prompt_templates import Pattern
-from launch.data.load_engine import named_engine
+from launch.data.load_engine import load_engine
 from rl.common.atomic import write_json
-from rl.evaluation.evaluate import Answer, evaluate
+from rl.evaluation.evaluate import EvaluatedAnswer, evaluate
 
 LEVELS = (1, 2, 3, 4)
 
@@ -35,13 +35,13 @@ def bench_levels(
         given = f"{prompts}, {max_tokens} and {batch_size}"
         raise ValueError(f"prompts, max_tokens and batch_size must be at least 1, got {given}")
     cells = _kept(output, settings)
-    engine = named_engine(model, temperature=0.0, max_tokens=max_tokens)
+    engine = load_engine(model, temperature=0.0, max_tokens=max_tokens)
     done = {_place(cell) for cell in cells}
     wanted = [cell for cell in product(LEVELS, get_args(Pattern)) if cell not in done]
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("answering", total=len(wanted) * prompts)
         for level, pattern in wanted:
-            answers: list[Answer] = []
+            answers: list[EvaluatedAnswer] = []
             for batch in _batches(level, pattern, prompts=prompts, seed=seed, size=batch_size):
                 answers += evaluate(
                     engine, engine.tokenizer, batch, samples=1, batch_size=batch_size, seed=seed
@@ -58,7 +58,7 @@ def _batches(level: int, pattern: Pattern, *, prompts: int, seed: int, size: int
     return [problems[at : at + size] for at in range(0, prompts, size)]
 
 
-def figures(answers: Sequence[Answer]) -> dict[str, Any]:
+def figures(answers: Sequence[EvaluatedAnswer]) -> dict[str, Any]:
     """Shares of constraints kept and of prompts with all kept, and (kept, applicable) by category."""
     kept: dict[str, list[bool]] = defaultdict(list)
     for answer in answers:

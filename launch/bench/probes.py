@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from torch.profiler import ProfilerActivity
 from transformers import AutoModelForCausalLM, LlamaConfig
 
-from attention_probes.listen import listen
 from attention_probes.plan import middle_layers
+from attention_probes.record import record_attention
 from launch.bench.stopwatch import seconds_of
 
 SMOLLM2_SHAPE = LlamaConfig(
@@ -83,9 +83,9 @@ def _plain(model: Any, ids: Tensor) -> None:
 
 
 def _listening(model: Any, ids: Tensor) -> None:
-    with listen(model) as tape:
+    with record_attention(model) as recorder:
         _plain(model, ids)
-    tape.read()
+    recorder.read()
 
 
 def _with_maps(model: Any, ids: Tensor) -> None:

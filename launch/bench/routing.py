@@ -23,10 +23,10 @@ from rl.config.load import parse_config
 from rl.config.root import Config
 from rl.models.load import load_model, load_tokenizer
 from rl.models.lora import lora_config
-from rl.models.tokenization import prompts_of
+from rl.models.tokenization import encode_problems
 from rl.rollouts.engine_hf import engine_of
-from rl.rollouts.types import Unit
-from rl.trainers.base import AdaptedTrainer
+from rl.rollouts.types import RolloutRequest
+from rl.trainers.base import AdapterTrainer
 
 ARMS: dict[str, dict[str, Any]] = {
     "single": {"lora": {"r": 16, "alpha": 32}},
@@ -65,13 +65,13 @@ class Families:
         trained = tuple(family_problem(seed, index) for index in range(budget.num_problems))
         return trained, tuple(family_problem(HELD_OUT_SEED, index) for index in range(budget.num_held_out))
 
-    def score(self, trainer: AdaptedTrainer, config: Config, held_out: Sequence[Problem]) -> float:
+    def held_out_score(self, trainer: AdapterTrainer, config: Config, held_out: Sequence[Problem]) -> float:
         """Mean of how well the held-out rules are kept, greedy."""
         tokenizer = trainer.policy_tokenizer
         engine = engine_of(config, trainer.policy, tokenizer, temperature=0.0)
-        unit = Unit(
+        unit = RolloutRequest(
             position=0,
-            prompts=tuple(prompts_of(tokenizer, held_out)),
+            prompts=tuple(encode_problems(tokenizer, held_out)),
             num_generations=1,
             version=0,
             seed=0,
@@ -132,7 +132,9 @@ def _router_accuracies(task: Families, name: str, seeds: int, budget: Budget, fo
         policy = get_peft_model(load_model(config.model.name), lora_config(config.lora))
         assert isinstance(policy, PeftModel)
         route = build_route(config, policy, tokenizer, trained)
-        leading = route.gates(prompts_of(tokenizer, held_out), [one.task for one in held_out]).argmax(dim=1).tolist()
+        leading = (
+            route.gates(encode_problems(tokenizer, held_out), [one.task for one in held_out]).argmax(dim=1).tolist()
+        )
         found.append(_agreement(leading, [list(MARKS).index(one.task) for one in held_out], named=name != "kmeans"))
     return found
 

@@ -11,9 +11,9 @@ from launch.bench.chain_model import MAX_SOLUTION, chain_accuracy, warmed_model
 from launch.recipes import load_recipe
 from rl.config.root import Config
 from rl.datasets import load_problems
-from rl.evaluation.command import score
+from rl.evaluation.command import evaluate_policy
 from rl.rollouts.engine_hf import TransformersEngine
-from rl.trainers.base import AdaptedTrainer
+from rl.trainers.base import AdapterTrainer
 
 HELD_OUT_SEED = 2_000_003
 
@@ -47,7 +47,7 @@ class Task(Protocol):
         """What is trained on and what is held out."""
         ...
 
-    def score(self, trainer: AdaptedTrainer, config: Config, held_out: Sequence[Problem]) -> float:
+    def held_out_score(self, trainer: AdapterTrainer, config: Config, held_out: Sequence[Problem]) -> float:
         """The policy's held-out score, greedy."""
         ...
 
@@ -83,7 +83,7 @@ class Chain:
         trained = tuple(chain_problem(seed, index) for index in range(budget.num_problems))
         return trained, tuple(chain_problem(HELD_OUT_SEED, index) for index in range(budget.num_held_out))
 
-    def score(self, trainer: AdaptedTrainer, config: Config, held_out: Sequence[Problem]) -> float:
+    def held_out_score(self, trainer: AdapterTrainer, config: Config, held_out: Sequence[Problem]) -> float:
         engine = TransformersEngine(
             trainer.policy, trainer.policy_tokenizer, temperature=0.0, max_completion_length=MAX_SOLUTION
         )
@@ -113,8 +113,8 @@ class Constraints:
         found = load_problems(config.data)
         return found.train, found.held_out
 
-    def score(self, trainer: AdaptedTrainer, config: Config, held_out: Sequence[Problem]) -> float:
-        return score(config, trainer.policy, trainer.policy_tokenizer, held_out).summary()["pass_rate"]
+    def held_out_score(self, trainer: AdapterTrainer, config: Config, held_out: Sequence[Problem]) -> float:
+        return evaluate_policy(config, trainer.policy, trainer.policy_tokenizer, held_out).summary()["pass_rate"]
 
 
 TASKS: dict[str, Task] = {"chain": Chain(), "constraints": Constraints()}

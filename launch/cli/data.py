@@ -138,6 +138,6 @@ def _asked(ask: str | None, model: str | None) -> Callable[[str], str] | None:
     if ask is None:
         return None
     prepare_environment()
-    from launch.data.ask_model import asked
+    from launch.data.ask_model import ask_function
 
-    return asked(ask, model)
+    return ask_function(ask, model)

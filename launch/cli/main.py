@@ -16,7 +16,7 @@ from launch.cli import plan_doctor as start_verbs
 from launch.cli import probe as probe_verbs
 from launch.cli.output import AsJson, echo_json, talking_on_stderr
 from launch.environment import prepare_environment
-from launch.user_errors import told_to_the_user
+from launch.user_errors import is_user_error
 from rl.common.errors import RunFailure
 
 # Bodies are imported by the verb that needs them: torch and TRL take seconds, and `--help` needs neither.
@@ -189,14 +189,14 @@ def export(
 
 
 def _part_of(bundle: Path, only: str | None, merge: str | None, output: Path | None) -> Path:
-    from rl.routing.bundle import take_out
-    from rl.routing.merge import merge_one
+    from rl.routing.bundle import extract_adapter
+    from rl.routing.merge import merge_adapter
 
     if output is None:
         raise ValueError("--only and --merge write a folder; name it with --output")
     if only is not None and merge is not None:
         raise ValueError(f"--only {only} copies and --merge {merge} merges; give one of the two")
-    return take_out(bundle, only, output) if only is not None else merge_one(bundle, str(merge), output)
+    return extract_adapter(bundle, only, output) if only is not None else merge_adapter(bundle, str(merge), output)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -210,7 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         tell(error)
         raise SystemExit(1) from None
     except (OSError, ValueError) as error:
-        if not told_to_the_user(error):
+        if not is_user_error(error):
             raise
         tell(error)
         raise SystemExit(2) from None

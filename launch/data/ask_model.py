@@ -6,7 +6,7 @@ from data.endpoint import Endpoint
 from data.llm_rewriting import Ask
 
 
-def asked(whom: str, model: str | None, *, max_tokens: int = 256) -> Ask:
+def ask_function(whom: str, model: str | None, *, max_tokens: int = 256) -> Ask:
     """`whom` is an address, and `model` what to ask for there; or a hub name, a folder or `smollm2-135m-instruct`.
 
     Raises ValueError for an address without a model, and a model beside a local one.
@@ -21,11 +21,11 @@ def asked(whom: str, model: str | None, *, max_tokens: int = 256) -> Ask:
 
 
 def _local(name: str, max_tokens: int) -> Ask:
-    from launch.data.load_engine import named_engine
+    from launch.data.load_engine import load_engine
     from rl.models.tokenization import encode_prompt
-    from rl.rollouts.types import Unit
+    from rl.rollouts.types import RolloutRequest
 
-    engine = named_engine(name, temperature=0.7, max_tokens=max_tokens)
+    engine = load_engine(name, temperature=0.7, max_tokens=max_tokens)
     tokenizer: Any = engine.tokenizer
     position = 0
 
@@ -33,7 +33,9 @@ def _local(name: str, max_tokens: int) -> Ask:
         nonlocal position
         position += 1  # the same message asked again is answered anew
         prompt = encode_prompt(tokenizer, [{"role": "user", "content": message}])
-        [sample] = engine.sample(Unit(position=position, prompts=(prompt,), num_generations=1, version=0, seed=0))
+        [sample] = engine.sample(
+            RolloutRequest(position=position, prompts=(prompt,), num_generations=1, version=0, seed=0)
+        )
         return tokenizer.decode(list(sample.completion_ids), skip_special_tokens=True)
 
     return ask

@@ -24,8 +24,8 @@ from data.sources import read_rows
 from data.writing import write_rows
 from rewards.satisfaction import rates_by_kind
 from rl.config.load import load_run_config
-from rl.config.rewards import Rewards
-from rl.scoring.custom_verifiers import own_verifiers
+from rl.config.rewards import RewardsConfig
+from rl.scoring.custom_verifiers import custom_verifiers
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,7 +139,7 @@ def pairs_command(
     Raises ValueError when nothing can be paired.
     """
     # A run's own verifiers judge its answers again.
-    with own_verifiers(load_run_config(source).rewards if source.is_dir() else Rewards()):
+    with custom_verifiers(load_run_config(source).rewards if source.is_dir() else RewardsConfig()):
         samples = _samples(source, sampling)
         pairs = preference_pairs(samples, minimum_gap=minimum_gap, length_ratio=length_ratio, minimal=minimal)
     if not pairs:
@@ -156,8 +156,8 @@ def pairs_command(
 
 def _samples(source: Path, sampling: Sampling | None) -> Iterable[tuple[Problem, Sequence[str]]]:
     from rl.evaluation.answers import (  # not needed to draw prompts, and slow to import
-        columns_samples,
         recorded_samples,
+        samples_from_columns,
     )
 
     if source.is_dir() and sampling is not None:
@@ -165,15 +165,15 @@ def _samples(source: Path, sampling: Sampling | None) -> Iterable[tuple[Problem,
     if source.is_dir():
         return recorded_samples(source)
     problems, _ = read_implemented(source)
-    return columns_samples(problems) if sampling is None else _sampled(problems, sampling)
+    return samples_from_columns(problems) if sampling is None else _sampled(problems, sampling)
 
 
 def _sampled(problems: Sequence[Problem], sampling: Sampling) -> Iterable[tuple[Problem, Sequence[str]]]:
-    from launch.data.load_engine import named_engine
-    from rl.evaluation.answers import sampled
+    from launch.data.load_engine import load_engine
+    from rl.evaluation.answers import sample_answers
 
-    engine = named_engine(sampling.model, temperature=sampling.temperature, max_tokens=sampling.max_tokens)
-    answers = sampled(engine, engine.tokenizer, problems, samples=sampling.samples, seed=sampling.seed)
+    engine = load_engine(sampling.model, temperature=sampling.temperature, max_tokens=sampling.max_tokens)
+    answers = sample_answers(engine, engine.tokenizer, problems, samples=sampling.samples, seed=sampling.seed)
     return track(answers, "sampling", total=len(problems), console=Console(stderr=True), transient=True)
 
 

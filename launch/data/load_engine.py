@@ -8,7 +8,7 @@ from rl.models.load import load_model, load_tokenizer, resolve_dtype
 from rl.rollouts.engine_hf import TransformersEngine
 
 
-def named_engine(name: str, *, temperature: float, max_tokens: int) -> TransformersEngine:
+def load_engine(name: str, *, temperature: float, max_tokens: int) -> TransformersEngine:
     """The engine of a hub name, a folder, `smollm2-135m-instruct` or `tiny`; on the GPU where there is one."""
     model: Any = load_model(name, dtype=resolve_dtype("auto"))
     if torch.cuda.is_available():

@@ -10,7 +10,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from launch.doctor.check import Check
 
 CLOCK_SKEW = 2.0
-PATIENCE = 30.0
+TIMEOUT_SECONDS = 30.0
 
 
 def check_cluster() -> list[Check]:
@@ -56,9 +56,9 @@ def _clocks() -> Check:
     started = time.time()
     asked = [read.options(scheduling_strategy=place).remote() for place in places]
     try:
-        times = ray.get(asked, timeout=PATIENCE)
+        times = ray.get(asked, timeout=TIMEOUT_SECONDS)
     except GetTimeoutError:
-        found = f"not every node ran a task within {PATIENCE:.0f} s"
+        found = f"not every node ran a task within {TIMEOUT_SECONDS:.0f} s"
         return Check(
             name="nodes' clocks", level="fail", found=found, fix="`ray status` shows which node is full or gone"
         )

@@ -10,7 +10,7 @@ from rl.tracking.wandb_mode import wandb_mode
 
 WANDB = ("api.wandb.ai", 443)
 HUB = ("huggingface.co", 443)
-PATIENCE = 3.0
+TIMEOUT_SECONDS = 3.0
 """Seconds a connection may take."""
 
 
@@ -25,7 +25,7 @@ def check_wandb() -> Check:
     return Check(
         name="wandb",
         level="warn",
-        found=f"online, but {WANDB[0]} does not answer within {PATIENCE:.0f} s",
+        found=f"online, but {WANDB[0]} does not answer within {TIMEOUT_SECONDS:.0f} s",
         fix="set WANDB_MODE=offline, and `wandb sync` the run folder later; a run goes on either way",
     )
 
@@ -49,7 +49,7 @@ def _hub() -> Check:
     return Check(
         name="model hub",
         level="warn",
-        found=f"{HUB[0]} does not answer within {PATIENCE:.0f} s",
+        found=f"{HUB[0]} does not answer within {TIMEOUT_SECONDS:.0f} s",
         fix="name a model in a folder, or set HF_HUB_OFFLINE=1 so that nothing waits for the hub",
     )
 
@@ -57,7 +57,7 @@ def _hub() -> Check:
 def reachable(address: tuple[str, int]) -> bool:
     """Whether something accepts a connection there."""
     try:
-        with socket.create_connection(address, timeout=PATIENCE):
+        with socket.create_connection(address, timeout=TIMEOUT_SECONDS):
             return True
     except OSError:
         return False

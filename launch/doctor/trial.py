@@ -8,7 +8,7 @@ from pathlib import Path
 
 from launch.doctor.check import Check
 
-PATIENCE = 120
+TIMEOUT_SECONDS = 120
 """Seconds for starting two processes and importing torch in each; the trial itself takes two."""
 
 ALL_REDUCE = """
@@ -39,9 +39,9 @@ def try_all_reduce() -> Check:
             subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for command in commands
         ]
         try:
-            told = [rank.communicate(timeout=PATIENCE) for rank in ranks]
+            told = [rank.communicate(timeout=TIMEOUT_SECONDS) for rank in ranks]
         except subprocess.TimeoutExpired:
-            return _all_reduce_failed(f"no answer within {PATIENCE} s")
+            return _all_reduce_failed(f"no answer within {TIMEOUT_SECONDS} s")
         finally:
             for rank in ranks:
                 rank.kill()
@@ -64,14 +64,14 @@ def try_rollout() -> Check:
     from rl.models.load import load_model, load_tokenizer
     from rl.models.tokenization import encode_prompt
     from rl.rollouts.engine_hf import TransformersEngine
-    from rl.rollouts.types import Unit
+    from rl.rollouts.types import RolloutRequest
 
     tokenizer = load_tokenizer("tiny")
     engine = TransformersEngine(load_model("tiny"), tokenizer, temperature=1.0, max_completion_length=16)
     prompts = (encode_prompt(tokenizer, "Say hello."),)
     started, tokens, position = time.monotonic(), 0, 0
     while time.monotonic() < started + 2.0:
-        unit = Unit(position=position, prompts=prompts, num_generations=8, version=0, seed=0)
+        unit = RolloutRequest(position=position, prompts=prompts, num_generations=8, version=0, seed=0)
         tokens += sum(len(sample.completion_ids) for sample in engine.sample(unit))
         position += 1
     rate = tokens / (time.monotonic() - started)

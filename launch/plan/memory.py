@@ -7,7 +7,7 @@ alternate, so a device must hold the largest, never their sum.
 from dataclasses import dataclass
 
 from launch.plan.shape import Shape
-from rl.config.model import Lora
+from rl.config.model import AdapterConfig
 from rl.config.root import Config
 
 WIDTH = {"float32": 4, "bfloat16": 2}
@@ -58,7 +58,7 @@ def phases(config: Config, setting: Setting) -> list[Phase]:
     return found
 
 
-def num_trainable(lora: Lora, shape: Shape) -> int:
+def num_trainable(lora: AdapterConfig, shape: Shape) -> int:
     """Parameters of the adapter. Raises ValueError for a module or a layer that the model does not have."""
     linears = shape.linears()
     names = linears if lora.target_modules == "all-linear" else _listed(lora)
@@ -118,7 +118,7 @@ def activation_bytes(config: Config, setting: Setting, length: int) -> int:
     return reached * layer
 
 
-def layer_bytes(lora: Lora, setting: Setting, length: int) -> int:
+def layer_bytes(lora: AdapterConfig, setting: Setting, length: int) -> int:
     """Of one token in one layer, in a row of `length`: norms, attention, the gated part, what the adapter reads."""
     shape, width = setting.shape, WIDTH[setting.dtype]
     norms = 2 * (shape.hidden + 1) * 4  # each keeps its input and one factor in float32
@@ -148,7 +148,7 @@ def _reads(module: str) -> str:
     )
 
 
-def _listed(lora: Lora) -> tuple[str, ...]:
+def _listed(lora: AdapterConfig) -> tuple[str, ...]:
     names = lora.target_modules
     return (names,) if isinstance(names, str) else names
 

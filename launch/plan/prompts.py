@@ -11,7 +11,7 @@ from data.expansion import instruction_problem
 from data.problems import Problem
 from data.reading import read_problems
 from launch.plan.shape import model_folder
-from rl.config.data import Data
+from rl.config.data import DataConfig
 
 LOOKED_AT = 64
 """Prompts whose lengths stand for all."""
@@ -32,7 +32,7 @@ class PromptLengths:
     """Problems there are to train on."""
 
 
-def prompt_lengths(data: Data, model: str) -> PromptLengths:
+def prompt_lengths(data: DataConfig, model: str) -> PromptLengths:
     """Lengths of the first training prompts. Raises ValueError for data that cannot be read."""
     problems, total = _problems(data)
     count = _counter(model_folder(model))
@@ -42,7 +42,7 @@ def prompt_lengths(data: Data, model: str) -> PromptLengths:
     )
 
 
-def _problems(data: Data) -> tuple[list[Problem], int]:
+def _problems(data: DataConfig) -> tuple[list[Problem], int]:
     if data.path is not None:
         problems = read_problems(data.path)
         return problems[:LOOKED_AT], len(problems) - (0 if data.held_out_path else data.held_out)

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from attention_probes.heads import HeadRoles
-from attention_probes.listen import ProbePlan, Readings
 from attention_probes.null_baseline import NullBaseline, NullBaselineFitter
-from launch.probe.calibration_texts import OwnAnswers, own_answers, read_answers
+from attention_probes.record import ProbePlan, Readings
+from launch.probe.calibration_texts import CalibrationTexts, generate_calibration_texts, read_calibration_texts
 from rl.models.load import load_model, load_tokenizer
 
 EVERY_FOURTH = 4
@@ -38,7 +38,9 @@ def fit_baseline(
         roles=None if roles is None else HeadRoles.load(roles), horizon=horizon, window=window, per_head=True
     )
     tokenizer, policy = load_tokenizer(model), load_model(model)
-    batches = list(own_answers(policy, tokenizer, num_prompts=num_prompts, max_new_tokens=max_new_tokens, seed=seed))
+    batches = list(
+        generate_calibration_texts(policy, tokenizer, num_prompts=num_prompts, max_new_tokens=max_new_tokens, seed=seed)
+    )
     if len(batches) < EVERY_FOURTH:
         raise ValueError(f"got --num-prompts {num_prompts}; a fit and texts to test it on need at least 25")
     if not as_written:
@@ -46,7 +48,7 @@ def fit_baseline(
     held_out, fitted = batches[::EVERY_FOURTH], [one for at, one in enumerate(batches) if at % EVERY_FOURTH]
     fitter = NullBaselineFitter(plan)
     for batch in fitted:
-        fitter.update(read_answers(policy, batch, plan))
+        fitter.update(read_calibration_texts(policy, batch, plan))
     baseline = fitter.baseline()
     out.parent.mkdir(parents=True, exist_ok=True)
     baseline.save(out)
@@ -55,18 +57,18 @@ def fit_baseline(
         "layers": baseline.layers,
         "texts": "as written" if as_written else "shuffled",
         "fitted_tokens": sum(int(batch.real.sum()) for batch in fitted),
-        "held_out": _judge(baseline, [read_answers(policy, batch, plan) for batch in held_out]),
+        "held_out": _judge(baseline, [read_calibration_texts(policy, batch, plan) for batch in held_out]),
     }
 
 
-def shuffled(batch: OwnAnswers, *, seed: int) -> OwnAnswers:
+def shuffled(batch: CalibrationTexts, *, seed: int) -> CalibrationTexts:
     """The same tokens in each row, its first left in place (it may be the sink), the others in random order."""
     generator = torch.Generator().manual_seed(seed)
     ids = batch.ids.clone()
     for row, real in zip(ids, batch.real, strict=True):
         places = real.nonzero().flatten()[1:]
         row[places] = row[places[torch.randperm(len(places), generator=generator)]]
-    return OwnAnswers(ids=ids, real=batch.real, written=batch.written)
+    return CalibrationTexts(ids=ids, real=batch.real, written=batch.written)
 
 
 def _judge(baseline: NullBaseline, held_out: list[Readings]) -> dict[str, dict[str, float]]:

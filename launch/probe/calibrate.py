@@ -17,11 +17,11 @@ from attention_probes.heads import (
     sink_columns,
     sink_strengths,
 )
-from attention_probes.listen import ProbePlan
 from attention_probes.plan import middle_layers
-from attention_probes.tape import HeadReadings
+from attention_probes.record import ProbePlan
+from attention_probes.recorder import HeadReadings
 from data.needles import needle_test
-from launch.probe.calibration_texts import OwnAnswers, own_answers, read_answers
+from launch.probe.calibration_texts import CalibrationTexts, generate_calibration_texts, read_calibration_texts
 from launch.probe.retrieval_heads import find_retrieval_heads
 from rl.models.load import load_model, load_tokenizer
 
@@ -42,7 +42,7 @@ class HeadTally:
     def of(cls, layers: tuple[int, ...]) -> "HeadTally":
         return cls(spans=HeadScoreFitter(layers), sinks=HeadScoreFitter(layers), columns=Counter())
 
-    def add(self, heads: HeadReadings, batch: OwnAnswers, *, ignore_first: bool) -> None:
+    def add(self, heads: HeadReadings, batch: CalibrationTexts, *, ignore_first: bool) -> None:
         """Spans count by the tokens that the model wrote, sinks by text."""
         distance = heads.distance
         if ignore_first:
@@ -81,8 +81,10 @@ def calibrate_heads(
     tokenizer, policy = load_tokenizer(model), load_model(model)
     chosen = layers or middle_layers(policy.config.get_text_config().num_hidden_layers)
     tally = HeadTally.of(chosen)
-    for batch in own_answers(policy, tokenizer, num_prompts=num_prompts, max_new_tokens=max_new_tokens, seed=seed):
-        heads = read_answers(policy, batch, ProbePlan(layers=chosen, per_head=True)).heads
+    for batch in generate_calibration_texts(
+        policy, tokenizer, num_prompts=num_prompts, max_new_tokens=max_new_tokens, seed=seed
+    ):
+        heads = read_calibration_texts(policy, batch, ProbePlan(layers=chosen, per_head=True)).heads
         assert heads is not None
         tally.add(heads, batch, ignore_first=ignore_first)
     roles = tally.spans.roles(share)

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from attention_probes.listen import ProbePlan, Readings, listen
+from attention_probes.record import ProbePlan, Readings, record_attention
 from data.expansion import instruction_problem
 
 BATCH = 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class OwnAnswers:
+class CalibrationTexts:
     """A batch of prompts and answers; each tensor is (B, S)."""
 
     ids: Tensor
@@ -25,9 +25,9 @@ class OwnAnswers:
     """True at the answer's tokens."""
 
 
-def own_answers(
+def generate_calibration_texts(
     policy: Any, tokenizer: PreTrainedTokenizerBase, *, num_prompts: int, max_new_tokens: int, seed: int
-) -> Iterator[OwnAnswers]:
+) -> Iterator[CalibrationTexts]:
     """Batches of eight, sampled at temperature 0.7, as in the analysis of arXiv 2510.13554."""
     for start in range(0, num_prompts, BATCH):
         indices = range(start, min(start + BATCH, num_prompts))
@@ -35,7 +35,9 @@ def own_answers(
         yield _answered(policy, tokenizer, messages, max_new_tokens)
 
 
-def _answered(policy: Any, tokenizer: PreTrainedTokenizerBase, messages: list[Any], max_new_tokens: int) -> OwnAnswers:
+def _answered(
+    policy: Any, tokenizer: PreTrainedTokenizerBase, messages: list[Any], max_new_tokens: int
+) -> CalibrationTexts:
     texts = [str(tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)) for chat in messages]
     prompts = tokenizer(texts, add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt")
     with torch.no_grad(), torch.random.fork_rng():
@@ -52,11 +54,11 @@ def _answered(policy: Any, tokenizer: PreTrainedTokenizerBase, messages: list[An
     # A row ends with its first end-of-text token; what follows is padding.
     ended = (answer == tokenizer.eos_token_id).long().cumsum(dim=1) - (answer == tokenizer.eos_token_id).long()
     real = torch.cat([prompts["attention_mask"].bool(), ended == 0], dim=1)
-    return OwnAnswers(ids=ids, real=real, written=real & (torch.arange(ids.shape[1]) >= length))
+    return CalibrationTexts(ids=ids, real=real, written=real & (torch.arange(ids.shape[1]) >= length))
 
 
-def read_answers(policy: Any, answers: OwnAnswers, plan: ProbePlan) -> Readings:
+def read_calibration_texts(policy: Any, answers: CalibrationTexts, plan: ProbePlan) -> Readings:
     """What the plan's probe hears of the batch, prompts included."""
-    with torch.no_grad(), listen(policy, plan) as tape:
+    with torch.no_grad(), record_attention(policy, plan) as recorder:
         policy(input_ids=answers.ids, attention_mask=answers.real.long(), logits_to_keep=1, use_cache=False)
-    return tape.read()
+    return recorder.read()

@@ -14,13 +14,13 @@ from torch import Tensor
 from attention_probes.constraint_attention import Looks, constraint_attention, looks, prompt_spans
 from attention_probes.heads import HeadRoles, head_spans
 from attention_probes.html_page import ConstraintCurve, ProbePage, TokenReading, null_for_nan, render_page
-from attention_probes.listen import ProbePlan, Readings, listen
+from attention_probes.record import ProbePlan, Readings, record_attention
 from attention_probes.rhythm import find_rhythm
 from launch.probe.text import ProbedText, probed_text
 from rl.common.atomic import write_json, write_text
-from rl.config.credit import Credit, Probe
+from rl.config.credit import CreditConfig, ProbeConfig
 from rl.credit.assigner import CreditAssigner
-from rl.credit.view import View
+from rl.credit.inputs import CreditInputs
 from rl.models.load import load_model, load_tokenizer
 
 # Axes: S tokens of prompt and completion, T of the completion, C constraints; all of one text, so B = 1.
@@ -58,9 +58,9 @@ def run_probe(
     plan = ProbePlan(roles=None if roles is None else HeadRoles.load(roles), per_head=True)
     marked = torch.tensor([list(text.constraints.values())], dtype=torch.bool).reshape(1, -1, len(text.ids))
     spans = prompt_spans(marked, ~text.written())
-    with torch.no_grad(), listen(policy, plan, spans=spans) as tape:
+    with torch.no_grad(), record_attention(policy, plan, spans=spans) as recorder:
         policy(input_ids=torch.tensor([text.ids]), logits_to_keep=1, use_cache=False)
-    readings = tape.read()
+    readings = recorder.read()
     page = _page(model, text, plan, readings, spans)
     findings = null_for_nan(_findings(model, text, page))
     write_json(out / "readings.json", findings)
@@ -73,11 +73,11 @@ def run_probe(
 
 
 def _draw(page: ProbePage, out: Path) -> None:
-    from attention_probes.figures import constraint_figure, head_figure, rhythm_figure  # matplotlib takes a second
+    from attention_probes.plots import constraint_plot, head_plot, rhythm_plot  # matplotlib takes a second
 
-    drawn = {"rhythm": rhythm_figure(page), "heads": head_figure(page)}
+    drawn = {"rhythm": rhythm_plot(page), "heads": head_plot(page)}
     if page.constraints:
-        drawn["constraints"] = constraint_figure(page.constraints)
+        drawn["constraints"] = constraint_plot(page.constraints)
     for name, figure in drawn.items():
         figure.savefig(out / f"{name}.png")
 
@@ -106,8 +106,10 @@ def _page(model: str, text: ProbedText, plan: ProbePlan, readings: Readings, spa
     fai, waad = readings.fai[:, start:], readings.waad[:, start:]
     rhythm = find_rhythm(waad, fai, mask)
     # The rule looks at no entropy.
-    view = View(mask=mask, entropy=torch.zeros_like(fai), fai=fai, waad=waad)
-    credit = CreditAssigner(Credit(rule="coupled"), Probe(), seed=0).weights(view, step=0, micro_step=0)[:, 0]
+    inputs = CreditInputs(mask=mask, entropy=torch.zeros_like(fai), fai=fai, waad=waad)
+    credit = CreditAssigner(CreditConfig(rule="coupled"), ProbeConfig(), seed=0).weights(inputs, step=0, micro_step=0)[
+        :, 0
+    ]
     values = {
         "FAI": readings.fai[0],
         "WAAD": readings.waad[0],

@@ -9,10 +9,10 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from attention_probes.heads import Head, HeadScoreFitter, copy_scores
-from attention_probes.listen import ProbePlan, listen
+from attention_probes.record import ProbePlan, record_attention
 from data.needles import NeedleTest
 from launch.probe.text import probed_text
-from rl.models.tokenization import completion_spans, tokens_on
+from rl.models.tokenization import completion_spans, tokens_overlapping
 
 # Axes: S tokens of prompt and answer; one test at a time, so B = 1.
 
@@ -59,12 +59,12 @@ def _score_test(
     answer = test.opening + test.copied
     text = probed_text(tokenizer, policy, test.prompt, answer, [test.copied.strip()], max_new_tokens=0)
     ids, start = torch.tensor([text.ids]), text.num_prompt_tokens
-    with torch.no_grad(), listen(policy, ProbePlan(layers=layers, per_head=True)) as tape:
+    with torch.no_grad(), record_attention(policy, ProbePlan(layers=layers, per_head=True)) as recorder:
         output = policy(input_ids=ids, use_cache=False, logits_to_keep=ids.shape[1] - start + 1)
-    heads = tape.read().heads
+    heads = recorder.read().heads
     assert heads is not None
     spans = completion_spans(tokenizer, text.ids[start:])
-    copied_T = torch.tensor(tokens_on(spans, [(len(test.opening), len(answer))]))
+    copied_T = torch.tensor(tokens_overlapping(spans, [(len(test.opening), len(answer))]))
     # The query before a token generates it, so the last query generates nothing.
     said_T = output.logits[0, :-1].argmax(dim=-1) == ids[0, start:]
     needle = torch.tensor([text.constraints[test.copied.strip()]])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from rl.models.tokenization import completion_spans, decode, tokens_on
+from rl.models.tokenization import completion_spans, decode, tokens_overlapping
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +58,7 @@ def probed_text(
         pieces=tuple(source[start:stop] for source, (start, stop) in places),
         num_prompt_tokens=len(prompt_ids),
         constraints={
-            rule: (*tokens_on(offsets, [_place(rule, prompt, templated)]), *[False] * len(completion_ids))
+            rule: (*tokens_overlapping(offsets, [_place(rule, prompt, templated)]), *[False] * len(completion_ids))
             for rule in constraints
         },
     )

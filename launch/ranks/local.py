@@ -8,19 +8,19 @@ import sys
 import time
 from collections.abc import Sequence
 
-from rl.config.distributed import Distributed
+from rl.config.distributed import DistributedConfig
 
-PATIENCE = 30.0
+TIMEOUT_SECONDS = 30.0
 """Seconds that the others have to end by themselves once a rank has failed."""
 LOOK = 0.2
 
 
-def must_start_ranks(distributed: Distributed) -> bool:
+def must_start_ranks(distributed: DistributedConfig) -> bool:
     """Whether this process has to start the ranks, because nobody (torchrun, say) has said who is who."""
     return (distributed.processes > 1 or distributed.on_ray) and "WORLD_SIZE" not in os.environ
 
 
-def start_ranks(command: Sequence[str], processes: int, *, patience: float = PATIENCE) -> int:
+def start_ranks(command: Sequence[str], processes: int, *, patience: float = TIMEOUT_SECONDS) -> int:
     """Run the command in so many processes, on the loopback interface; the exit code is the first failure's, or 0.
 
     Signals are passed on. When a rank fails, the others are ended, after `patience` seconds: they would wait for ever.
@@ -53,9 +53,9 @@ def _environment(rank: int, processes: int, port: int) -> dict[str, str]:
 
 
 def _free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return listening.getsockname()[1]
+    with socket.socket() as recording:
+        recording.bind(("127.0.0.1", 0))
+        return recording.getsockname()[1]
 
 
 def _pass_on(ranks: Sequence[subprocess.Popen], number: int) -> None:

@@ -6,7 +6,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
 
 from launch.environment import prepare_environment
-from launch.user_errors import told_to_the_user
+from launch.user_errors import is_user_error
 from rl.common.errors import RunFailure
 from rl.config.load import parse_config
 from rl.config.root import Config
@@ -16,7 +16,7 @@ class Mistake(ValueError):
     """What a rank found that the user can mend."""
 
 
-class Lost(RunFailure):
+class RankLost(RunFailure):
     """A rank ended without saying why, or its node did."""
 
 
@@ -48,7 +48,7 @@ def _train(config: Config) -> None:
         if ended.code:
             raise Mistake(f"a rank ended with exit code {ended.code}") from ended
     except (OSError, ValueError) as error:
-        if not told_to_the_user(error):
+        if not is_user_error(error):
             raise
         raise Mistake(str(error)) from error
 
@@ -64,4 +64,4 @@ def cause_of(error: Exception) -> Exception:
     told = "; ".join(
         f"rank {rank}: {str(failure).splitlines()[-1].strip()}" for rank, failure in sorted(failures.items())
     )
-    return Lost(f"ranks were lost: {told or error}")
+    return RankLost(f"ranks were lost: {told or error}")

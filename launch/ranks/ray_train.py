@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from launch.ranks.ray_rank import Lost, cause_of, train_rank
-from launch.ranks.resume import started_again
+from launch.ranks.ray_rank import RankLost, cause_of, train_rank
+from launch.ranks.resume import restart_config
 from rl.config.root import Config
 from rl.rollouts.workers.ray_pool import connect
 from rl.rollouts.workers.ray_session import end_recorded_session, record_session
 from rl.runs.folder import next_folder
-from rl.runs.signals import STOP, Stopping, ask_to_stop
+from rl.runs.signals import STOP, SignalHandler, request_stop
 
 LOOK = 0.2
 """Seconds between looks at what the first rank printed, and at whether all are done."""
@@ -22,7 +22,7 @@ RANK_LOG = "rank-{}.log"
 """In the run folder: what a rank printed; the first one's is printed here, too."""
 SCRATCH = "ray-train"
 """In the run folder, while the ranks run: Ray Train makes sure there that all nodes see the folder."""
-AS_WE_LIKE_IT = {
+RAY_TRAIN_ENV = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # ranks stay where relative paths mean something
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",  # print prints
 }
@@ -42,7 +42,7 @@ def train_on_ray(config: Config) -> Path:
     ranks, rollouts = config.distributed, config.rollouts
     cpus = ranks.processes * ranks.cpus + rollouts.workers * rollouts.cpus
     connection = connect(rollouts, cpus=cpus)
-    stopping = Stopping(config.run.grace, pass_on=partial(ask_to_stop, folder))
+    stopping = SignalHandler(config.run.grace, pass_on=partial(request_stop, folder))
     try:
         stopping.take()
         for restart in range(1, ranks.restarts + 2):
@@ -51,11 +51,11 @@ def train_on_ray(config: Config) -> Path:
             try:
                 _run_ranks(config, folder)
                 break
-            except Lost as error:
+            except RankLost as error:
                 if restart > ranks.restarts or stopping.interrupted:
                     raise
                 print(f"{error}\nStarting again: restart {restart} of {ranks.restarts}", flush=True)
-                config = started_again(config, folder)
+                config = restart_config(config, folder)
     finally:
         stopping.restore()
         connection.close()
@@ -111,7 +111,7 @@ def _print_from(log: Path, place: int) -> int:
 def _trainer(config: Config, folder: Path) -> Any:
     import ray
 
-    os.environ.update(AS_WE_LIKE_IT, RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S=str(config.rollouts.start_limit))
+    os.environ.update(RAY_TRAIN_ENV, RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S=str(config.rollouts.start_limit))
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig, TorchTrainer
 

@@ -21,7 +21,7 @@ def load_or_resume(recipe: str, overrides: Sequence[str]) -> Config:
     return config
 
 
-def started_again(config: Config, folder: Path) -> Config:
+def restart_config(config: Config, folder: Path) -> Config:
     """The config that goes on where ranks were lost; what a resume had changed stays changed."""
     if _goes_on(config, folder):
         return config.model_copy(update={"resume": folder})

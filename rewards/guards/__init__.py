@@ -7,7 +7,7 @@ ordinary text, so it costs an honest answer nothing.
 from collections.abc import Sequence
 
 from rewards.guards.characters import plain_characters
-from rewards.guards.echo import own_words
+from rewards.guards.echo import not_echo
 from rewards.guards.filler import no_filler
 from rewards.guards.fluency import fluent
 from rewards.guards.length import length_floor, length_range
@@ -23,8 +23,8 @@ __all__ = [
     "length_floor",
     "length_range",
     "no_filler",
+    "not_echo",
     "on_topic",
-    "own_words",
     "plain_characters",
     "prose",
 ]

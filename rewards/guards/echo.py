@@ -3,7 +3,7 @@
 from rewards.text import WORD
 
 
-def own_words(completion: str, *, prompt: str, size: int = 4, allowed: float = 0.3) -> float:
+def not_echo(completion: str, *, prompt: str, size: int = 4, allowed: float = 0.3) -> float:
     """1 while at most `allowed` of the runs of `size` words stand in the prompt too; falls to 0 when all do.
 
     A shorter text is one run. Leave this guard out where the prompt asks to be repeated.

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from rewards.count_verdicts import whole_text
 from rewards.verdict import Verdict
-from rewards.verifier_args import Arguments, arguments_of, complaint
+from rewards.verifier_args import Arguments, argument_error, arguments_of
 from rewards.verifiers import (
     case,
     cells,
@@ -60,7 +60,7 @@ LONGEST_COMPLETION = 100_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Kind:
+class VerifierKind:
     """One row of the table.
 
     Example:
@@ -72,7 +72,7 @@ class Kind:
     reads_prompt: bool
 
 
-_FURTHER: dict[str, Kind] = {}
+_FURTHER: dict[str, VerifierKind] = {}
 """Kinds of the user, known inside `further_kinds`."""
 
 
@@ -85,7 +85,7 @@ def known_kinds() -> tuple[str, ...]:
 
 
 @contextmanager
-def further_kinds(kinds: Mapping[str, Kind]) -> Iterator[None]:
+def further_kinds(kinds: Mapping[str, VerifierKind]) -> Iterator[None]:
     """Know these kinds as well while the block runs. Raises ValueError for an id that is taken."""
     if taken := sorted(set(known_kinds()) & set(kinds)):
         raise ValueError(f"constraint kinds {taken} exist already; give yours ids of their own")
@@ -102,7 +102,7 @@ def check_arguments(kind: str, kwargs: Mapping[str, Any]) -> None:
     try:
         _look_up(kind).arguments(**kwargs)
     except ValidationError as error:
-        raise ValueError(f"arguments of {kind!r} do not fit: {complaint(error)}") from None
+        raise ValueError(f"arguments of {kind!r} do not fit: {argument_error(error)}") from None
 
 
 def verify(kind: str, completion: str, /, *, prompt: str, **kwargs: Any) -> Verdict:
@@ -122,7 +122,7 @@ def verify(kind: str, completion: str, /, *, prompt: str, **kwargs: Any) -> Verd
     return verdict if completion.strip() or not verdict.satisfied else whole_text(completion, -1.0)
 
 
-def _look_up(kind: str) -> Kind:
+def _look_up(kind: str) -> VerifierKind:
     if kind in _FURTHER:
         return _FURTHER[kind]
     if kind not in _VERIFIERS:
@@ -132,7 +132,7 @@ def _look_up(kind: str) -> Kind:
 
 
 @cache
-def _row(kind: str) -> Kind:
+def _row(kind: str) -> VerifierKind:
     verifier = _VERIFIERS[kind]
     reads_prompt = "prompt" in inspect.signature(verifier).parameters
-    return Kind(verifier=verifier, arguments=arguments_of(verifier), reads_prompt=reads_prompt)
+    return VerifierKind(verifier=verifier, arguments=arguments_of(verifier), reads_prompt=reads_prompt)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rewards.count_verdicts import Relation, every, every_count, required
-from rewards.markup import Block, blocks
+from rewards.markup import MarkdownBlock, blocks
 from rewards.text import line_spans
 from rewards.verdict import NOT_APPLICABLE, Span, Verdict
 from rewards.verifier_args import Count, Ordinal, Phrases
@@ -27,7 +27,7 @@ class Table:
 
 def tables(text: str) -> list[Table]:
     """The Markdown tables of a text, each with a header and a line of dashes under it."""
-    parts: list[list[Block]] = []
+    parts: list[list[MarkdownBlock]] = []
     for block in blocks(text):
         if block.kind == "table":
             parts.append([block])
@@ -36,7 +36,7 @@ def tables(text: str) -> list[Table]:
     return [_table(*part) for part in parts]
 
 
-def _table(whole: Block, header: Block, *rows: Block) -> Table:
+def _table(whole: MarkdownBlock, header: MarkdownBlock, *rows: MarkdownBlock) -> Table:
     return Table(span=whole.span, header=header.cells, rows=tuple(row.span for row in rows))
 
 

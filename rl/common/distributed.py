@@ -11,12 +11,12 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from torch import nn
 
-from rl.config.distributed import Distributed
+from rl.config.distributed import DistributedConfig
 
 Value = TypeVar("Value")
 
 
-def check_ranks(distributed: Distributed, environment: Mapping[str, str]) -> None:
+def check_ranks(distributed: DistributedConfig, environment: Mapping[str, str]) -> None:
     """Raise ValueError unless as many ranks were started as the config asks for."""
     started = int(environment.get("WORLD_SIZE", "1"))
     if distributed.processes != started:
@@ -26,15 +26,15 @@ def check_ranks(distributed: Distributed, environment: Mapping[str, str]) -> Non
         )
 
 
-def meet_ranks(distributed: Distributed) -> PartialState:
+def init_distributed(distributed: DistributedConfig) -> PartialState:
     """Join the other ranks, NCCL among GPUs and gloo among CPUs; alone there is nobody to join."""
     cpu = not torch.cuda.is_available()
     if distributed.zero and cpu:
-        _meet_by_deepspeed()
+        _init_deepspeed()
     return PartialState(cpu=cpu, **({"backend": "gloo"} if cpu and distributed.processes > 1 else {}))
 
 
-def _meet_by_deepspeed() -> None:
+def _init_deepspeed() -> None:
     """accelerate leaves this out on CPUs, and ZeRO-3 would then take every rank for the only one."""
     # Its shared-memory operation is compiled at the first start, and needs a compiler for it.
     importlib.import_module("deepspeed.comm.torch")
@@ -44,25 +44,25 @@ def _meet_by_deepspeed() -> None:
     deepspeed.init_distributed(dist_backend="gloo", verbose=False)
 
 
-def from_first(value: Value) -> Value:
+def broadcast_from_main(value: Value) -> Value:
     """The first rank's value, on every rank."""
     [told] = broadcast_object_list([value])
     return told
 
 
-def is_first() -> bool:
+def is_main_process() -> bool:
     return PartialState().is_main_process
 
 
-def on_first(function: Callable[[], Value]) -> Value:
+def run_on_main(function: Callable[[], Value]) -> Value:
     """What the function returns on the first rank, on every rank; its mistake is raised there, and ends the others."""
     outcome, error = None, None
-    if is_first():
+    if is_main_process():
         try:
             outcome = function()
         except (OSError, ValueError) as mistake:
             error = mistake
-    outcome, failed = from_first((outcome, error is not None))
+    outcome, failed = broadcast_from_main((outcome, error is not None))
     if error is not None:
         raise error
     if failed:
@@ -70,14 +70,14 @@ def on_first(function: Callable[[], Value]) -> Value:
     return outcome  # pyright: ignore[reportReturnType]
 
 
-def leave_first_last(leave: Callable[[], None]) -> None:
+def shutdown_main_last(leave: Callable[[], None]) -> None:
     """Leave what the first rank may host, the others before it. All ranks must come."""
-    if not is_first():
+    if not is_main_process():
         leave()
     try:
         PartialState().wait_for_everyone()
     finally:  # a rank that died keeps nobody here
-        if is_first():
+        if is_main_process():
             leave()
 
 
@@ -92,7 +92,7 @@ def any_rank(number: int) -> int:
 
 
 @contextmanager
-def whole(model: nn.Module) -> Iterator[None]:
+def gathered_parameters(model: nn.Module) -> Iterator[None]:
     """Within the block trainable tensors are whole on every rank; ZeRO-3 keeps a part on each. All ranks must enter."""
     shared: list[Any] = [weight for weight in model.parameters() if weight.requires_grad and hasattr(weight, "ds_id")]
     if not shared:
@@ -104,7 +104,7 @@ def whole(model: nn.Module) -> Iterator[None]:
         yield
 
 
-def deepspeed_config(distributed: Distributed) -> dict[str, Any] | None:
+def deepspeed_config(distributed: DistributedConfig) -> dict[str, Any] | None:
     """DeepSpeed's settings of the ZeRO stage; None without one."""
     if not distributed.zero:
         return None

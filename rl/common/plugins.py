@@ -29,7 +29,7 @@ def flat_name(path: Path) -> str:
     return str(path).strip("/.").replace("/", "__")
 
 
-def kept_copy(path: Path, folder: Path, *, key: str) -> Path:
+def copy_into_run(path: Path, folder: Path, *, key: str) -> Path:
     """The run folder's copy of a file, made now if there is none; a resumed run thus uses what it began with.
 
     Raises ValueError, naming the `key`, when there is neither file nor copy.

@@ -25,7 +25,7 @@ Rule = Literal[
 RULE_NAMES = frozenset(get_args(Rule))
 
 
-class Faithfulness(Section):
+class FaithfulnessConfig(Section):
     """Every so many steps, heavy spans of a few completions are replaced, and random ones for comparison."""
 
     every: Annotated[int, Field(ge=0)] = 0
@@ -47,9 +47,9 @@ class Faithfulness(Section):
     gives way to `uniform` until the next check."""
 
 
-class Credit(Section):
+class CreditConfig(Section):
     rule: Rule | Function = "uniform"
-    """A rule by name, or your own as `path/to/file.py:function`, which gets a `View` and an `Amplifier`."""
+    """A rule by name, or your own as `path/to/file.py:function`, which gets a `View` and an `RuleParams`."""
     base: Literal["global_anchor", "local_chunk", "coupled"] = "coupled"
     """Rules `shuffled` and `all_heads`: what they are the control of."""
     q: Annotated[float, Field(gt=0.0, le=1.0)] = 0.4
@@ -60,9 +60,9 @@ class Credit(Section):
     """Rule `coupled`: share of a dominated anchor's bonus that goes to its introducer (the paper names no value)."""
     reach: Positive = 3
     """Rule `coupled`: how many tokens before an anchor its introducer may lie (the paper tries 1, 2 and 3)."""
-    calm_quantile: Fraction = 0.5
+    waad_quantile: Fraction = 0.5
     """Rule `coupled`: an anchor is dominated only where its WAAD is at most this quantile of its completion's."""
-    jump_quantile: Fraction = 0.5
+    delta_quantile: Fraction = 0.5
     """Rule `coupled`: and only where a jump of WAAD before it is at least this quantile."""
     readings: Literal["raw", "residual"] = "raw"
     """`residual` reads each head as the difference to what `probe.baseline` expects of it at that place."""
@@ -72,10 +72,10 @@ class Credit(Section):
     """Rescale each completion's weights to a mean of 1, so that step size and KL budget do not move."""
     floor: Fraction = 0.0
     """Smallest weight of a real token."""
-    faithfulness: Faithfulness = Faithfulness()
+    faithfulness: FaithfulnessConfig = FaithfulnessConfig()
 
 
-class Probe(Section):
+class ProbeConfig(Section):
     listen: Literal["auto", "always"] = "auto"
     """`auto` reads what the credit rule needs; `always` the rhythm and the attention to each constraint as well."""
     layers: Annotated[tuple[int, ...], Field(min_length=1)] | None = None

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 from rl.config.types import Positive, Section, Seed
 
 
-class Data(Section):
+class DataConfig(Section):
     path: str | None = None
     """A JSONL or parquet file or a hub dataset in TRL's columns; null draws prompts from our own instructions."""
     held_out_path: str | None = None

@@ -7,7 +7,7 @@ from pydantic import Field
 from rl.config.types import Positive, Section, Weight
 
 
-class Distributed(Section):
+class DistributedConfig(Section):
     processes: Positive = 1
     """Trainer ranks, over all nodes; on GPUs, one a GPU."""
     nodes: Positive = 1

@@ -1,4 +1,4 @@
-"""Complaints: what pydantic found wrong with a config, as sentences that name the dotted key and the way out."""
+"""Error messages: what pydantic found wrong with a config, as sentences that name the dotted key and the way out."""
 
 import re
 from collections.abc import Iterator
@@ -14,6 +14,14 @@ from rl.config.trl_fields import trl_fields
 
 REWORDED = {"a valid array": "a list", "an object": "a group of settings", " after validation": ""}
 """Pydantic speaks of JSON and Python; a recipe is YAML."""
+
+RENAMED = {
+    "credit.calm_quantile": "credit.waad_quantile",
+    "credit.jump_quantile": "credit.delta_quantile",
+}
+"""Former key -> its name today."""
+RENAMED_VALUES = {("rewards.guards", "own_words"): "not_echo"}
+"""A key and a former value of it -> the value's name today."""
 
 
 @cache
@@ -33,7 +41,7 @@ def _dotted(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
                     yield from _dotted(item, f"{prefix}{name}.*.")
 
 
-def complaints(error: ValidationError) -> list[str]:
+def error_messages(error: ValidationError) -> list[str]:
     """One sentence for each problem; a value that fits no arm of a union is a single problem."""
     found: dict[str, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
@@ -60,11 +68,15 @@ def _key(location: tuple[str | int, ...]) -> str:
 def _sentence(key: str, details: list[ErrorDetails]) -> str:
     first = details[0]
     match first["type"]:
+        case "extra_forbidden" if key in RENAMED:
+            return f"{key} is now called {RENAMED[key]}"
         case "extra_forbidden":
             return f"{key}: unknown key; {_nearest_key(key)}"
         case "value_error":
             told = str(first.get("ctx", {})["error"])
             return told if key in ("", "trl") else f"{key}: {told}"
+    if renamed := RENAMED_VALUES.get((key.partition("[")[0], str(first["input"]))):
+        return f"{key}: {first['input']!r} is now called {renamed!r}"
     allowed = " or ".join(dict.fromkeys(_allowed(detail) for detail in details))
     return f"{key}: {allowed}, got {_shown(first['input'])}{_nearest_word(first)}"
 

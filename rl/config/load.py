@@ -10,7 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 from yaml import YAMLError
 
-from rl.config.errors import complaints
+from rl.config.errors import error_messages
 from rl.config.root import Config
 
 RESUMABLE = frozenset(
@@ -77,7 +77,7 @@ def parse_config(tree: Mapping[str, Any]) -> Config:
     try:
         return Config.model_validate_json(json.dumps(tree), strict=True)
     except ValidationError as error:
-        raise ValueError("\n".join(complaints(error))) from None
+        raise ValueError("\n".join(error_messages(error))) from None
 
 
 def resolved_yaml(config: Config) -> str:

@@ -8,14 +8,14 @@ from pydantic import Field
 from rl.config.types import Positive, Section
 
 
-class Model(Section):
+class ModelConfig(Section):
     name: str = "smollm2-135m-instruct"
     """A hub name, a local folder, `smollm2-135m-instruct` (built in) or `tiny` (two random layers, for tests)."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """`auto` is bfloat16 where the hardware multiplies it, else float32."""
 
 
-class Lora(Section):
+class AdapterConfig(Section):
     r: Positive = 16
     alpha: Positive = 32
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0

@@ -7,7 +7,7 @@ from pydantic import Field
 from rl.config.types import Fraction, Positive, Section
 
 
-class Pairs(Section):
+class PairsConfig(Section):
     rounds: Annotated[int, Field(ge=0)] = 0
     """Times that the policy answers a share of the problems of `data`, is judged by its constraints, and learns from
     its better and worse answers; `trainer.max_steps` is of each round. 0 trains once, on the pairs of `data.path`."""

@@ -12,7 +12,7 @@ Guard = Literal[
     "few_repetitions",
     "length_floor",
     "prose",
-    "own_words",
+    "not_echo",
     "no_filler",
     "plain_characters",
     "fluent",
@@ -20,7 +20,7 @@ Guard = Literal[
 """Names of `rewards.guards`; its docstrings say what each is for. `fluent` costs a forward pass of the base model."""
 
 
-class Schedule(Section):
+class ScheduleConfig(Section):
     """How the weight of one reward goes on; the formulas are in `rewards/reward_weights.py`."""
 
     schedule: Literal["fixed", "rising", "decaying", "targeted"] = "fixed"
@@ -38,7 +38,7 @@ class Schedule(Section):
     """`targeted`: largest weight."""
 
 
-class Rewards(Section):
+class RewardsConfig(Section):
     satisfaction: Literal["mean", "all", "count", "graded"] = "mean"
     """How one completion's verdicts become one reward: share satisfied, all satisfied, their number, or the share with
     near misses paid in part."""
@@ -58,7 +58,7 @@ class Rewards(Section):
     separate: bool = False
     """One reward for each category of constraints (`content`, `format`, `language`, `length`, and `own` for yours)
     instead of one named `constraints` for all."""
-    balance: dict[str, Schedule] = Field(default_factory=dict)
+    balance: dict[str, ScheduleConfig] = Field(default_factory=dict)
     """Weights that change while training goes on, by the name of the reward: `constraints`, a category, a function of
     yours. Each reward is then standardised within its group before the sum (TRL's `normalize_then_sum`), so that a
     weight is a share of influence. Empty leaves all weights as they are, and the sum to TRL."""
@@ -77,7 +77,7 @@ class Rewards(Section):
     """Most memory (address space) that the process of a verifier of yours may take."""
 
 
-def constraint_names(rewards: Rewards) -> tuple[str, ...]:
+def constraint_names(rewards: RewardsConfig) -> tuple[str, ...]:
     """The names of the rewards for constraints."""
     if not rewards.satisfaction_weight:
         return ()
@@ -86,6 +86,6 @@ def constraint_names(rewards: Rewards) -> tuple[str, ...]:
     return ("content", "format", "language", "length", *(["own"] if rewards.verifiers else []))
 
 
-def reward_names(rewards: Rewards) -> tuple[str, ...]:
+def reward_names(rewards: RewardsConfig) -> tuple[str, ...]:
     """The names of all rewards, in TRL's order: the constraints', then your functions'."""
     return (*constraint_names(rewards), *(reference.rpartition(":")[2] for reference in rewards.functions))

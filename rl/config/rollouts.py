@@ -7,7 +7,7 @@ from pydantic import Field
 from rl.config.types import Fraction, Positive, Seconds, Section, Weight
 
 
-class Rollouts(Section):
+class RolloutsConfig(Section):
     workers: Annotated[int, Field(ge=0)] = 0
     """Ray actors that sample, each with a model of its own; 0 generates in the trainer's own process."""
     engine: Literal["transformers", "vllm"] = "transformers"

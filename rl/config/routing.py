@@ -10,7 +10,7 @@ from rl.config.types import FileName, Fraction, Positive, Section, Weight
 RouterKind = Literal["task", "fixed", "attention", "kmeans", "probe"]
 
 
-class Routing(Section):
+class RoutingConfig(Section):
     adapters: tuple[FileName, ...] = ()
     """Names of the adapters; none trains the one that is called `default`, without routing."""
     start: Path | None = None

@@ -8,7 +8,7 @@ from pydantic import Field
 from rl.config.types import FileName, Positive, Seconds, Section, Weight
 
 
-class Evaluation(Section):
+class EvaluationConfig(Section):
     temperature: Weight = 0.0
     """0 is greedy."""
     samples: Positive = 1
@@ -17,13 +17,13 @@ class Evaluation(Section):
     """Score the held-out problems every so many steps as well; 0 only before and after training."""
 
 
-class Tracking(Section):
+class TrackingConfig(Section):
     report_to: tuple[Literal["wandb", "tensorboard", "trackio"], ...] = ()
     """Trackers besides the `metrics.jsonl` that is always written; wandb runs offline when there is no key."""
     project: str = "heed"
 
 
-class Run(Section):
+class RunConfig(Section):
     name: FileName = "run"
     folder: Path | None = None
     """Where the run writes; null takes the next free `runs/<name>-<number>`."""

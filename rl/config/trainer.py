@@ -24,10 +24,10 @@ GRPO_ONLY = frozenset(
         "mask_truncated_completions",
     }
 )
-"""Fields of `Trainer` that TRL's DPOConfig does not have."""
+"""Fields of `TrainerConfig` that TRL's DPOConfig does not have."""
 
 
-class Trainer(Section):
+class TrainerConfig(Section):
     """Named as in TRL's GRPOConfig wherever TRL has the field."""
 
     learning_rate: Annotated[float, Field(gt=0.0)] = 1e-5
@@ -104,7 +104,7 @@ DpoLoss = Literal[
 ]
 
 
-class Dpo(Section):
+class DpoConfig(Section):
     """Named as in TRL's DPOConfig; what both trainers have (learning rate, steps, batch) is under `trainer`."""
 
     beta: Annotated[float, Field(gt=0.0)] = 0.1

@@ -67,7 +67,7 @@ def trl_fields(algorithm: str = "grpo") -> frozenset[str]:
     return frozenset(name for package, path in sources for name in _fields(_source(package, path)))
 
 
-def refusals(block: Mapping[str, object], *, algorithm: str, stated: Mapping[str, str]) -> list[str]:
+def field_errors(block: Mapping[str, object], *, algorithm: str, stated: Mapping[str, str]) -> list[str]:
     """One sentence for each key of a `trl:` block that may not stand there; `stated` names our key of a field."""
     return [f"trl.{name}: {reason}" for name in block if (reason := _refusal(name, algorithm, stated))]
 

@@ -9,9 +9,9 @@ from transformers import PreTrainedTokenizerBase
 from data.problems import from_row
 from rl.config.root import Config
 from rl.credit.channels import channel_advantages, constraint_scores
-from rl.credit.evidence import Judged, evidence_masks
-from rl.credit.reader import Heard, listening_spans
-from rl.credit.view import Evidence, View
+from rl.credit.evidence import JudgedCompletion, evidence_masks
+from rl.credit.inputs import CreditInputs, Evidence
+from rl.credit.reader import ProbeReadings, recording_spans
 from rl.scoring.reward_functions import completion_text, verdicts_for
 
 # Axes: B completions, C constraints, P prompt tokens, T completion tokens.
@@ -36,7 +36,9 @@ def evidence_columns(
         verdicts = verdicts_for(problem, text)
         prompt = tuple(prompt_ids[real].tolist())
         judged.append(
-            Judged(problem=problem, text=text, verdicts=verdicts, prompt_ids=prompt, completion_ids=tuple(ids))
+            JudgedCompletion(
+                problem=problem, text=text, verdicts=verdicts, prompt_ids=prompt, completion_ids=tuple(ids)
+            )
         )
     length = batch["completion_ids"].shape[1]
     masks = evidence_masks(tokenizer, judged, prompt_length=mask.shape[1], completion_length=length)
@@ -75,7 +77,7 @@ def spans_of(batch: Batch) -> Tensor | None:
     """(B, N, P + T): what to listen to besides the rhythm, None where no constraint is known."""
     if "evidence_passages" not in batch:
         return None
-    return listening_spans(batch["evidence_passages"], batch["prompt_mask"], batch["completion_ids"].shape[1])
+    return recording_spans(batch["evidence_passages"], batch["prompt_mask"], batch["completion_ids"].shape[1])
 
 
 def trained_tokens(batch: Batch) -> Tensor:
@@ -84,13 +86,13 @@ def trained_tokens(batch: Batch) -> Tensor:
     return mask & batch["tool_mask"].bool() if "tool_mask" in batch else mask
 
 
-def batch_view(batch: Batch, entropy: Tensor, heard: Heard | None) -> View:
+def batch_inputs(batch: Batch, entropy: Tensor, probe_readings: ProbeReadings | None) -> CreditInputs:
     """What a rule may look at in a micro-batch."""
     evidence = None
     if "evidence_tokens" in batch:
         failed = batch["constraint_satisfied"] == 0.0
-        attention = None if heard is None else heard.attention
+        attention = None if probe_readings is None else probe_readings.attention
         evidence = Evidence(tokens=batch["evidence_tokens"], failed=failed, attention=attention)
-    fai, waad = (None, None) if heard is None else (heard.fai, heard.waad)
+    fai, waad = (None, None) if probe_readings is None else (probe_readings.fai, probe_readings.waad)
     mask = trained_tokens(batch)
-    return View(mask=mask, entropy=entropy.detach().float(), fai=fai, waad=waad, evidence=evidence)
+    return CreditInputs(mask=mask, entropy=entropy.detach().float(), fai=fai, waad=waad, evidence=evidence)

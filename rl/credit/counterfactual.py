@@ -10,15 +10,15 @@ from transformers import PreTrainedTokenizerBase
 
 from data.problems import Problem
 from rewards.satisfaction import mean_satisfied
-from rl.credit.faithfulness import Variant, Weighed
+from rl.credit.faithfulness import Variant, WeightedCompletion
 from rl.models.tokenization import decode, encode_prompt
 from rl.rollouts.engine_hf import TransformersEngine, evaluating
-from rl.rollouts.types import Unit
+from rl.rollouts.types import RolloutRequest
 from rl.scoring.reward_functions import verdicts_for
 
 BATCH = 16
 
-Score = Callable[[Weighed, tuple[int, ...]], float | None]
+Score = Callable[[WeightedCompletion, tuple[int, ...]], float | None]
 """The verdicts' score of a completion of a row's prompt, given as ids."""
 
 
@@ -32,8 +32,10 @@ class LivePolicy:
         self.score = score
         self.seed = seed
 
-    def answer_logprobs(self, rows: Sequence[tuple[Weighed, tuple[int, ...]]], answer: Sequence[int]) -> list[float]:
-        """See `faithfulness.Policy`."""
+    def answer_logprobs(
+        self, rows: Sequence[tuple[WeightedCompletion, tuple[int, ...]]], answer: Sequence[int]
+    ) -> list[float]:
+        """See `faithfulness.CounterfactualPolicy`."""
         found: list[float] = []
         for first in range(0, len(rows), BATCH):
             batch = rows[first : first + BATCH]
@@ -45,13 +47,13 @@ class LivePolicy:
         return found
 
     def verdict_changes(self, variants: Sequence[Variant]) -> list[float | None]:
-        """See `faithfulness.Policy`."""
+        """See `faithfulness.CounterfactualPolicy`."""
         changes: list[float | None] = []
         for first in range(0, len(variants), BATCH):
             batch = variants[first : first + BATCH]
             begun = [variant.completion_ids[: variant.end] for variant in batch]
             prompts = tuple((*variant.original.prompt_ids, *start) for variant, start in zip(batch, begun, strict=True))
-            unit = Unit(position=first, prompts=prompts, num_generations=1, version=0, seed=self.seed)
+            unit = RolloutRequest(position=first, prompts=prompts, num_generations=1, version=0, seed=self.seed)
             for variant, start, sample in zip(batch, begun, self.engine.sample(unit), strict=True):
                 before = self.score(variant.original, variant.original.completion_ids)
                 after = self.score(variant.original, (*start, *sample.completion_ids))
@@ -73,7 +75,7 @@ def verdict_score(tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem
     """The share of a problem's constraints that a completion keeps; None for prompts of no problem known."""
     known = {encode_prompt(tokenizer, [dict(message) for message in problem.messages]): problem for problem in problems}
 
-    def score(row: Weighed, ids: tuple[int, ...]) -> float | None:
+    def score(row: WeightedCompletion, ids: tuple[int, ...]) -> float | None:
         problem = known.get(row.prompt_ids)
         return None if problem is None else mean_satisfied(verdicts_for(problem, decode(tokenizer, ids)))
 

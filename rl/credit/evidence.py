@@ -10,13 +10,13 @@ from transformers import PreTrainedTokenizerBase
 
 from data.problems import Problem
 from rewards.verdict import Verdict
-from rl.models.tokenization import Span, completion_spans, decode, prompt_spans, tokens_on
+from rl.models.tokenization import Span, completion_spans, decode, prompt_spans, tokens_overlapping
 
 # Axes: B completions, C constraints (as many as the prompt with most has), P prompt tokens, T completion tokens.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Judged:
+class JudgedCompletion:
     """One completion of a problem: its text, its verdicts, and the tokens that it was sampled or encoded as.
 
     Example:
@@ -48,7 +48,7 @@ class EvidenceMasks:
 
 
 def evidence_masks(
-    tokenizer: PreTrainedTokenizerBase, batch: Sequence[Judged], *, prompt_length: int, completion_length: int
+    tokenizer: PreTrainedTokenizerBase, batch: Sequence[JudgedCompletion], *, prompt_length: int, completion_length: int
 ) -> EvidenceMasks:
     """The masks of a batch whose prompts are padded on the left and whose completions on the right.
 
@@ -76,16 +76,16 @@ def evidence_masks(
 def stated_by(tokenizer: PreTrainedTokenizerBase, problem: Problem, prompt_ids: Sequence[int]) -> list[list[bool]]:
     """For each constraint, which prompt tokens state it."""
     spans = prompt_spans(tokenizer, problem.messages, prompt_ids)
-    return [tokens_on(spans, spec.spans) for spec in problem.constraints]
+    return [tokens_overlapping(spans, spec.spans) for spec in problem.constraints]
 
 
-def shown_by(tokenizer: PreTrainedTokenizerBase, judged: Judged) -> list[list[bool]]:
+def shown_by(tokenizer: PreTrainedTokenizerBase, judged: JudgedCompletion) -> list[list[bool]]:
     """For each verdict, which completion tokens are its evidence; the end-of-text token too where the whole text is."""
     written = decode(tokenizer, judged.completion_ids)
     start = text_start(written, judged.text)
     spans = [(begin - start, end - start) for begin, end in completion_spans(tokenizer, judged.completion_ids)]
     return [
-        [True] * len(spans) if covers(verdict.evidence, judged.text) else tokens_on(spans, verdict.evidence)
+        [True] * len(spans) if covers(verdict.evidence, judged.text) else tokens_overlapping(spans, verdict.evidence)
         for verdict in judged.verdicts
     ]
 

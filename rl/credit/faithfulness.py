@@ -6,11 +6,11 @@ from random import Random
 from typing import Protocol, runtime_checkable
 
 from rl.common.intervals import Interval, bootstrap_interval
-from rl.config.credit import Faithfulness
+from rl.config.credit import FaithfulnessConfig
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Weighed:
+class WeightedCompletion:
     """One completion, and the weight that a credit rule gave each of its tokens."""
 
     prompt_ids: tuple[int, ...]
@@ -22,17 +22,19 @@ class Weighed:
 class Variant:
     """A completion with one span replaced."""
 
-    original: Weighed
+    original: WeightedCompletion
     completion_ids: tuple[int, ...]
     end: int
     """Where the replaced span ends."""
 
 
 @runtime_checkable
-class Policy(Protocol):
+class CounterfactualPolicy(Protocol):
     """What the check asks of a policy."""
 
-    def answer_logprobs(self, rows: Sequence[tuple[Weighed, tuple[int, ...]]], answer: Sequence[int]) -> list[float]:
+    def answer_logprobs(
+        self, rows: Sequence[tuple[WeightedCompletion, tuple[int, ...]]], answer: Sequence[int]
+    ) -> list[float]:
         """Summed log-prob of the tokens from `answer[i]` on, in each completion given for its prompt."""
         ...
 
@@ -42,7 +44,7 @@ class Policy(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
+class FaithfulnessResult:
     """Effect of replacing heavy spans less that of replacing random ones, mean over completions."""
 
     logprob: Interval | None
@@ -68,7 +70,9 @@ class Finding:
         return figures
 
 
-def check(policy: Policy, completions: Sequence[Weighed], settings: Faithfulness, *, seed: int) -> Finding:
+def check(
+    policy: CounterfactualPolicy, completions: Sequence[WeightedCompletion], settings: FaithfulnessConfig, *, seed: int
+) -> FaithfulnessResult:
     """Replace spans of each completion, `settings.draws` times, and compare heavy spans with random ones.
 
     Both spans have the same length and position decile and end before the answer, the last `answer_share` of the
@@ -90,7 +94,7 @@ def check(policy: Policy, completions: Sequence[Weighed], settings: Faithfulness
         falls = policy.verdict_changes([variant for trial in trials for variant in trial])
         measures["verdict"] = _interval(trials, _differences(falls), seed)
     decisive = measures[settings.measure]
-    return Finding(
+    return FaithfulnessResult(
         logprob=measures["logprob"],
         verdict=measures["verdict"],
         num_completions=len({id(heavy.original) for heavy, _ in trials}),
@@ -98,7 +102,7 @@ def check(policy: Policy, completions: Sequence[Weighed], settings: Faithfulness
     )
 
 
-def answer_start(row: Weighed, settings: Faithfulness) -> int:
+def answer_start(row: WeightedCompletion, settings: FaithfulnessConfig) -> int:
     """Where the answer begins: at least one token is left to it."""
     length = len(row.completion_ids)
     return length - max(1, round(settings.answer_share * length))
@@ -127,7 +131,7 @@ def draw_spans(weights: Sequence[float], *, length: int, stop: int, rng: Random)
     return heavy, rng.choice([start for start in apart if distance(start) == nearest])
 
 
-def _replaced(row: Weighed, start: int, length: int, pool: Sequence[int], rng: Random) -> Variant:
+def _replaced(row: WeightedCompletion, start: int, length: int, pool: Sequence[int], rng: Random) -> Variant:
     ids, end = list(row.completion_ids), start + length
     for place in range(start, end):
         others = [token for token in rng.choices(pool, k=32) if token != ids[place]]
@@ -136,7 +140,7 @@ def _replaced(row: Weighed, start: int, length: int, pool: Sequence[int], rng: R
 
 
 def _logprob_effects(
-    policy: Policy, trials: Sequence[tuple[Variant, Variant]], settings: Faithfulness
+    policy: CounterfactualPolicy, trials: Sequence[tuple[Variant, Variant]], settings: FaithfulnessConfig
 ) -> list[float | None]:
     """By how much more the answer's log-prob falls for the heavy span than for the other."""
     variants = [variant for trial in trials for variant in trial]

@@ -5,18 +5,18 @@ from typing import Any
 
 from torch import Tensor
 
-from rl.config.credit import Faithfulness
-from rl.credit.faithfulness import Finding, Policy, Weighed, check
+from rl.config.credit import FaithfulnessConfig
+from rl.credit.faithfulness import CounterfactualPolicy, FaithfulnessResult, WeightedCompletion, check
 
 
-class Watch:
+class FaithfulnessMonitor:
     """Gathers completions of each `every`-th optimizer step and judges the rule by them."""
 
     def __init__(
         self,
-        settings: Faithfulness,
+        settings: FaithfulnessConfig,
         *,
-        ask: Callable[[Any], Policy],
+        ask: Callable[[Any], CounterfactualPolicy],
         say: Callable[[str], None],
         rule: str,
     ):
@@ -24,26 +24,26 @@ class Watch:
         self.ask = ask
         self.say = say
         self.rule = rule
-        self._gathered: list[Weighed] = []
+        self._gathered: list[WeightedCompletion] = []
 
     def due(self, step: int) -> bool:
         """Whether optimizer step `step`, counted from 0, is one to look at."""
         return bool(self.settings.every) and (step + 1) % self.settings.every == 0
 
-    def gather(self, prompts: Tensor, prompt_mask: Tensor, ids: Tensor, mask: Tensor, weights: Tensor) -> None:
+    def collect(self, prompts: Tensor, prompt_mask: Tensor, ids: Tensor, mask: Tensor, weights: Tensor) -> None:
         """Take completions of a micro-batch, as many as are still wanted."""
         rows = zip(prompts, prompt_mask.bool(), ids, mask.bool(), weights, strict=True)
         for prompt, stated, completion, real, row_weights in rows:
             if len(self._gathered) < self.settings.completions and bool(real.any()):
                 self._gathered.append(
-                    Weighed(
+                    WeightedCompletion(
                         prompt_ids=tuple(prompt[stated].tolist()),
                         completion_ids=tuple(completion[real].tolist()),
                         weights=tuple(row_weights[real].tolist()),
                     )
                 )
 
-    def judge(self, policy: Any, *, step: int) -> Finding:
+    def evaluate(self, policy: Any, *, step: int) -> FaithfulnessResult:
         """The finding about what was gathered, said in one line; `ask` makes of `policy` whom to ask."""
         gathered, self._gathered = self._gathered, []
         finding = check(self.ask(policy), gathered, self.settings, seed=step)
@@ -51,7 +51,7 @@ class Watch:
         return finding
 
 
-def verdict_line(rule: str, finding: Finding, settings: Faithfulness, *, step: int) -> str:
+def verdict_line(rule: str, finding: FaithfulnessResult, settings: FaithfulnessConfig, *, step: int) -> str:
     """What a person is told."""
     interval = finding.logprob if settings.measure == "logprob" else finding.verdict
     if interval is None:

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from attention_probes.rhythm import top_share
-from rl.credit.view import View
+from rl.credit.inputs import CreditInputs
 
 # Axes: B completions, T completion tokens.
 
@@ -72,15 +72,15 @@ class Concentration:
         self._known: dict[int, bool] = {}
 
     def figures(
-        self, weights: Float[Tensor, "B T"], view: View, ids: Tensor, *, generator: torch.Generator
+        self, weights: Float[Tensor, "B T"], inputs: CreditInputs, ids: Tensor, *, generator: torch.Generator
     ) -> dict[str, float]:
         """Each figure's mean over the completions; none where all are masked."""
-        some_B = view.mask.any(dim=1)
+        some_B = inputs.mask.any(dim=1)
         if not bool(some_B.any()):
             return {}
         # Drawn for all rows, as the rule `random` draws: these are the tokens that it would choose.
-        noise = torch.rand(view.mask.shape, generator=generator).to(view.mask.device)[some_B]
-        weights, mask, entropy = weights[some_B], view.mask[some_B], view.entropy[some_B]
+        noise = torch.rand(inputs.mask.shape, generator=generator).to(inputs.mask.device)[some_B]
+        weights, mask, entropy = weights[some_B], inputs.mask[some_B], inputs.entropy[some_B]
         earliness = -torch.arange(mask.shape[1], device=mask.device, dtype=torch.float32).expand(mask.shape)
         figures = {
             "credit/gini": gini(weights, mask).mean(),

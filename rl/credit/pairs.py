@@ -8,9 +8,9 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from data.preferences import Answer, PreferencePair
-from rl.credit.evidence import Judged, shown_by, stated_by
-from rl.credit.reader import Heard, listening_spans
-from rl.credit.view import Evidence, View
+from rl.credit.evidence import JudgedCompletion, shown_by, stated_by
+from rl.credit.inputs import CreditInputs, Evidence
+from rl.credit.reader import ProbeReadings, recording_spans
 
 # Axes: B pairs, 2B rows, the chosen answers first; C constraints; S tokens of prompt and answer.
 
@@ -78,7 +78,7 @@ class PairEvidence:
         if (index, chosen) not in self._known:
             pair = self.pairs[index]
             judged = _answer(pair, chosen)
-            told = Judged(
+            told = JudgedCompletion(
                 problem=pair.problem,
                 text=judged.text,
                 verdicts=judged.verdicts,
@@ -97,19 +97,19 @@ def pair_spans(batch: Batch, columns: Batch) -> Tensor | None:
     if "evidence_passages" not in columns:
         return None
     prompt = batch["attention_mask"].bool() & ~batch["completion_mask"].bool()
-    return listening_spans(columns["evidence_passages"], prompt, 0)
+    return recording_spans(columns["evidence_passages"], prompt, 0)
 
 
-def pair_view(batch: Batch, entropy: Tensor, heard: Heard | None) -> View:
+def pair_inputs(batch: Batch, entropy: Tensor, probe_readings: ProbeReadings | None) -> CreditInputs:
     """What a rule may look at: the answers' tokens among all but the first."""
     evidence = None
     if "evidence_tokens" in batch:
-        attention = None if heard is None else heard.attention
+        attention = None if probe_readings is None else probe_readings.attention
         evidence = Evidence(tokens=batch["evidence_tokens"], failed=batch["constraint_failed"], attention=attention)
-    fai, waad = (None, None) if heard is None else (heard.fai, heard.waad)
+    fai, waad = (None, None) if probe_readings is None else (probe_readings.fai, probe_readings.waad)
     mask = batch["completion_mask"][:, 1:].bool()
     entropy = entropy[:, -mask.shape[1] :].detach().float()
-    return View(mask=mask, entropy=entropy, fai=fai, waad=waad, evidence=evidence)
+    return CreditInputs(mask=mask, entropy=entropy, fai=fai, waad=waad, evidence=evidence)
 
 
 def _answer(pair: PreferencePair, chosen: bool) -> Answer:

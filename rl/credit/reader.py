@@ -11,15 +11,15 @@ from torch import Tensor, nn
 
 from attention_probes.constraint_attention import constraint_attention, prompt_spans
 from attention_probes.heads import HeadRoles
-from attention_probes.listen import ProbePlan, Readings, Tape, listen
 from attention_probes.null_baseline import NullBaseline, role_mean
-from rl.config.credit import Probe
+from attention_probes.record import AttentionRecorder, ProbePlan, Readings, record_attention
+from rl.config.credit import ProbeConfig
 
 # Axes: L layers read, B rows, C constraints, S tokens of prompt and completion, T completion tokens, the last of S.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Heard:
+class ProbeReadings:
     """What one forward pass showed of the completions."""
 
     fai: Float[Tensor, "B T"]
@@ -28,10 +28,10 @@ class Heard:
     """What each token pays to each constraint's passage, over what the prompt's other tokens get; 0 where undefined."""
 
 
-class Reader:
+class ProbeReader:
     """Reads with one plan, raw or as the residual over a null baseline."""
 
-    def __init__(self, probe: Probe, *, readings: Literal["raw", "residual"] = "raw", all_heads: bool = False):
+    def __init__(self, probe: ProbeConfig, *, readings: Literal["raw", "residual"] = "raw", all_heads: bool = False):
         self.roles = None if probe.roles is None or all_heads else HeadRoles.load(probe.roles)
         self.baseline = NullBaseline.load(probe.baseline) if readings == "residual" and probe.baseline else None
         self.plan = ProbePlan(
@@ -47,21 +47,21 @@ class Reader:
                 f"probe.horizon={probe.horizon} and probe.window={probe.window}; fit it anew, or set them alike"
             )
 
-    def listening(
+    def recording(
         self, model: nn.Module, *, spans: Bool[Tensor, "B N S"] | None = None, wanted: bool = True
-    ) -> AbstractContextManager[Tape | None]:
+    ) -> AbstractContextManager[AttentionRecorder | None]:
         """Listen to the first forward pass in the block, also to `spans` if given; not at all unless `wanted`."""
-        return listen(model, self.plan, spans=spans) if wanted else nullcontext()
+        return record_attention(model, self.plan, spans=spans) if wanted else nullcontext()
 
-    def read(self, tape: Tape, length: int) -> Heard:
+    def read(self, recorder: AttentionRecorder, length: int) -> ProbeReadings:
         """What the tape holds of the last `length` tokens."""
-        readings = tape.read()
+        readings = recorder.read()
         fai, waad = (readings.fai, readings.waad) if self.baseline is None else self._residual(readings)
         attention = None
-        if readings.span_mass is not None and tape.spans is not None:
-            relative_LBSC = constraint_attention(readings.span_mass, tape.spans).relative[:, :, 0]
+        if readings.span_mass is not None and recorder.spans is not None:
+            relative_LBSC = constraint_attention(readings.span_mass, recorder.spans).relative[:, :, 0]
             attention = relative_LBSC.nanmean(dim=0).nan_to_num(nan=0.0)[:, -length:].transpose(1, 2)
-        return Heard(fai=fai[:, -length:], waad=waad[:, -length:], attention=attention)
+        return ProbeReadings(fai=fai[:, -length:], waad=waad[:, -length:], attention=attention)
 
     def _residual(self, readings: Readings) -> tuple[Float[Tensor, "B S"], Float[Tensor, "B S"]]:
         assert self.baseline is not None
@@ -72,7 +72,7 @@ class Reader:
         return role_mean(fai, layers, self.roles.global_heads), role_mean(waad, layers, self.roles.local_heads)
 
 
-def listening_spans(
+def recording_spans(
     passages: Bool[Tensor, "B C P"], prompt_mask: Tensor, completion_length: int
 ) -> Bool[Tensor, "B N S"]:
     """The passages as spans over prompt and completion, with the two more that make attention to them relative."""
@@ -80,14 +80,14 @@ def listening_spans(
     return prompt_spans(torch.nn.functional.pad(passages, (0, completion_length)), prompt_BS)
 
 
-def as_columns(heard: Heard) -> dict[str, Tensor]:
+def as_columns(probe_readings: ProbeReadings) -> dict[str, Tensor]:
     """The readings as tensors that may ride in a batch."""
-    named = {f"heard_{field.name}": getattr(heard, field.name) for field in fields(heard)}
+    named = {f"heard_{field.name}": getattr(probe_readings, field.name) for field in fields(probe_readings)}
     return {name: value for name, value in named.items() if value is not None}
 
 
-def from_columns(batch: Mapping[str, Tensor]) -> Heard | None:
+def from_columns(batch: Mapping[str, Tensor]) -> ProbeReadings | None:
     """The readings that ride in a batch, or None."""
     if "heard_fai" not in batch:
         return None
-    return Heard(**{field.name: batch.get(f"heard_{field.name}") for field in fields(Heard)})  # pyright: ignore[reportArgumentType]
+    return ProbeReadings(**{field.name: batch.get(f"heard_{field.name}") for field in fields(ProbeReadings)})  # pyright: ignore[reportArgumentType]

@@ -10,8 +10,8 @@ from rl.config.load import load_run_config
 from rl.datasets import load_problems
 from rl.models.tokenization import encode_prompt
 from rl.rollouts.local import Engine
-from rl.rollouts.types import Unit
-from rl.runs.jsonl import read_journal
+from rl.rollouts.types import RolloutRequest
+from rl.runs.jsonl import read_jsonl
 
 Samples = tuple[Problem, list[str]]
 
@@ -21,7 +21,7 @@ def recorded_samples(run: Path) -> list[Samples]:
 
     Raises ValueError when the run has recorded none, or its data no longer hold a problem.
     """
-    records = read_journal(run / "rollouts.jsonl")
+    records = read_jsonl(run / "rollouts.jsonl")
     if not records:
         raise ValueError(f"{run} has no rollouts.jsonl with answers; expected the folder of a run that has trained")
     known = {problem.problem_id: problem for problem in load_problems(load_run_config(run).data).train}
@@ -33,7 +33,7 @@ def recorded_samples(run: Path) -> list[Samples]:
     return [(known[problem_id], texts) for problem_id, texts in answers.items()]
 
 
-def columns_samples(problems: Sequence[Problem]) -> list[Samples]:
+def samples_from_columns(problems: Sequence[Problem]) -> list[Samples]:
     """The answers that each problem brings in its column `completions`. Raises ValueError for one without."""
     found = []
     for problem in problems:
@@ -48,12 +48,12 @@ def columns_samples(problems: Sequence[Problem]) -> list[Samples]:
     return found
 
 
-def sampled(
+def sample_answers(
     engine: Engine, tokenizer: Any, problems: Sequence[Problem], *, samples: int, seed: int
 ) -> Iterator[Samples]:
     """`samples` answers to each problem, one problem at a time; they depend on the seed and its place in the list."""
     for position, problem in enumerate(problems):
         prompt = encode_prompt(tokenizer, [dict(message) for message in problem.messages])
-        unit = Unit(position=position, prompts=(prompt,), num_generations=samples, version=0, seed=seed)
+        unit = RolloutRequest(position=position, prompts=(prompt,), num_generations=samples, version=0, seed=seed)
         ids = [list(sample.completion_ids) for sample in engine.sample(unit)]
         yield problem, tokenizer.batch_decode(ids, skip_special_tokens=True)

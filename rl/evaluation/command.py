@@ -14,7 +14,7 @@ from data.problems import Problem
 from data.reading import read_problems
 from rl.common.atomic import write_json
 from rl.config.load import load_run_config
-from rl.config.model import Model
+from rl.config.model import ModelConfig
 from rl.config.root import Config
 from rl.datasets import load_training
 from rl.evaluation.console import show_answers, show_gain, show_rates
@@ -22,10 +22,10 @@ from rl.evaluation.evaluate import Evaluation, evaluate, paired_gain
 from rl.models.load import load_model, load_tokenizer, resolve_dtype
 from rl.rollouts.engine_hf import engine_of
 from rl.routing.bundle import load_routed
-from rl.scoring.custom_verifiers import own_verifiers
+from rl.scoring.custom_verifiers import custom_verifiers
 
 
-def score(
+def evaluate_policy(
     config: Config,
     policy: PreTrainedModel | PeftModel,
     tokenizer: PreTrainedTokenizerBase,
@@ -52,8 +52,8 @@ def evaluate_command(target: str, data: str | None, output: Path | None = None) 
     is_run = Path(target, "config.yaml").is_file()
     if not is_run and data is None:
         raise ValueError(f"{target} is no run folder, so it has no held-out problems of its own; name some with --data")
-    config = load_run_config(Path(target)) if is_run else Config(model=Model(name=target))
-    with own_verifiers(config.rewards):
+    config = load_run_config(Path(target)) if is_run else Config(model=ModelConfig(name=target))
+    with custom_verifiers(config.rewards):
         problems = load_training(config).held_out if data is None else tuple(read_problems(data))
         figures = _compare_run(config, Path(target), problems) if is_run else _score_model(config, problems)
     if output is not None:
@@ -63,8 +63,8 @@ def evaluate_command(target: str, data: str | None, output: Path | None = None) 
 
 def _compare_run(config: Config, run: Path, problems: Sequence[Problem]) -> dict[str, Any]:
     model, tokenizer = _load(config)
-    before = score(config, model, tokenizer, problems)
-    after = score(config, load_adapter(model, run), tokenizer, problems)
+    before = evaluate_policy(config, model, tokenizer, problems)
+    after = evaluate_policy(config, load_adapter(model, run), tokenizer, problems)
     gain = paired_gain(before, after)
     console = Console()
     show_gain(console, before, after, gain)
@@ -73,7 +73,7 @@ def _compare_run(config: Config, run: Path, problems: Sequence[Problem]) -> dict
 
 
 def _score_model(config: Config, problems: Sequence[Problem]) -> dict[str, Any]:
-    evaluation = score(config, *_load(config), problems)
+    evaluation = evaluate_policy(config, *_load(config), problems)
     show_rates(Console(), evaluation)
     return {"model": evaluation.summary()}
 

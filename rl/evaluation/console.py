@@ -33,7 +33,7 @@ def show_gain(console: Console, before: Evaluation, after: Evaluation, gain: Gai
         ("mean_words", "words an answer"),
         ("distinct_share", "distinct words"),
         ("on_topic", "on topic"),
-        ("own_words", "own words"),
+        ("not_echo", "own words"),
     ):
         table.add_row(label, f"{first[name]:.2f}", f"{last[name]:.2f}", "", "")
     console.print(table)

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 
 from data.problems import Problem, request, user_text
-from rewards.guards import distinct_words, on_topic, own_words
+from rewards.guards import distinct_words, not_echo, on_topic
 from rl.common.intervals import bootstrap_interval
-from rl.models.tokenization import prompts_of
+from rl.models.tokenization import encode_problems
 from rl.rollouts.local import Engine
-from rl.rollouts.types import Unit
+from rl.rollouts.types import RolloutRequest
 from rl.scoring.reward_functions import verdicts_for
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class EvaluatedAnswer:
     """One held-out completion and what its verifiers said."""
 
     problem_id: str
@@ -30,7 +30,7 @@ class Answer:
     num_words: int
     distinct_share: float
     on_topic: float
-    own_words: float
+    not_echo: float
     """1 for an answer that does more than say the prompt back."""
 
     @property
@@ -43,7 +43,7 @@ class Answer:
 class Evaluation:
     """All held-out answers of one policy."""
 
-    answers: tuple[Answer, ...]
+    answers: tuple[EvaluatedAnswer, ...]
 
     def problem_ids(self) -> set[str]:
         """What was answered."""
@@ -73,7 +73,7 @@ class Evaluation:
             "mean_words": float(np.mean([answer.num_words for answer in self.answers])),
             "distinct_share": float(np.mean([answer.distinct_share for answer in self.answers])),
             "on_topic": float(np.mean([answer.on_topic for answer in self.answers])),
-            "own_words": float(np.mean([answer.own_words for answer in self.answers])),
+            "not_echo": float(np.mean([answer.not_echo for answer in self.answers])),
             "kinds": {kind: {"satisfied": held, "of": of} for kind, (held, of) in self.kind_rates().items()},
         }
 
@@ -98,14 +98,14 @@ def evaluate(
     scored = [problem for problem in problems if problem.constraints]
     if not scored:
         raise ValueError("evaluation needs problems with constraints; none of the held-out problems has any")
-    prompts = prompts_of(tokenizer, scored)
+    prompts = encode_problems(tokenizer, scored)
     # Alike lengths together: less padding, and the order does not depend on the policy.
     order = sorted(range(len(scored)), key=lambda index: (len(prompts[index]), index))
-    answers: list[Answer] = []
+    answers: list[EvaluatedAnswer] = []
     size = max(1, batch_size // samples)
     for first in range(0, len(order), size):
         batch = order[first : first + size]
-        unit = Unit(
+        unit = RolloutRequest(
             position=first,
             prompts=tuple(prompts[index] for index in batch),
             num_generations=samples,
@@ -117,14 +117,14 @@ def evaluate(
             [list(sample.completion_ids) for sample in engine.sample(unit)], skip_special_tokens=True
         )
         owners = [scored[index] for index in batch for _ in range(samples)]
-        answers += [judge(problem, text) for problem, text in zip(owners, texts, strict=True)]
+        answers += [evaluate_answer(problem, text) for problem, text in zip(owners, texts, strict=True)]
     return Evaluation(answers=tuple(answers))
 
 
-def judge(problem: Problem, completion: str) -> Answer:
+def evaluate_answer(problem: Problem, completion: str) -> EvaluatedAnswer:
     """Verify one completion of a problem."""
     verdicts = zip(problem.constraints, verdicts_for(problem, completion), strict=True)
-    return Answer(
+    return EvaluatedAnswer(
         problem_id=problem.problem_id,
         prompt=user_text(problem),
         completion=completion,
@@ -132,7 +132,7 @@ def judge(problem: Problem, completion: str) -> Answer:
         num_words=len(completion.split()),
         distinct_share=distinct_words(completion),
         on_topic=on_topic(completion, request=request(problem)),
-        own_words=own_words(completion, prompt=user_text(problem)),
+        not_echo=not_echo(completion, prompt=user_text(problem)),
     )
 
 
@@ -154,7 +154,7 @@ def load_evaluation(path: Path) -> Evaluation:
     answers = json.loads(path.read_text(encoding="utf-8"))["answers"]
     return Evaluation(
         answers=tuple(
-            Answer(**{**answer, "satisfied": tuple((kind, held) for kind, held in answer["satisfied"])})
+            EvaluatedAnswer(**{**answer, "satisfied": tuple((kind, held) for kind, held in answer["satisfied"])})
             for answer in answers
         )
     )

@@ -6,10 +6,10 @@ from pathlib import Path
 from peft import LoraConfig, PeftModel, set_peft_model_state_dict
 from safetensors.torch import load_file
 
-from rl.config.model import Lora
+from rl.config.model import AdapterConfig
 
 
-def lora_config(lora: Lora) -> LoraConfig:
+def lora_config(lora: AdapterConfig) -> LoraConfig:
     targets = lora.target_modules
     return LoraConfig(
         r=lora.r,
@@ -22,7 +22,7 @@ def lora_config(lora: Lora) -> LoraConfig:
     )
 
 
-def start_from(policy: PeftModel, adapter: Path, lora: Lora) -> None:
+def start_from(policy: PeftModel, adapter: Path, lora: AdapterConfig) -> None:
     """Put an earlier adapter's weights into the policy's fresh one.
 
     Raises ValueError when the folder holds no adapter, or one of another rank, alpha or other modules.

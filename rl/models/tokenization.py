@@ -23,7 +23,7 @@ def encode_prompt(tokenizer: PreTrainedTokenizerBase, prompt: Prompt) -> tuple[i
     return tuple(token_ids)
 
 
-def prompts_of(tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem]) -> list[tuple[int, ...]]:
+def encode_problems(tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem]) -> list[tuple[int, ...]]:
     """Token ids of each problem's messages."""
     return [encode_prompt(tokenizer, [dict(message) for message in problem.messages]) for problem in problems]
 
@@ -87,6 +87,6 @@ def decode(tokenizer: PreTrainedTokenizerBase, token_ids: Sequence[int]) -> str:
     return text
 
 
-def tokens_on(spans: Sequence[Span], marked: Sequence[Span]) -> list[bool]:
+def tokens_overlapping(spans: Sequence[Span], marked: Sequence[Span]) -> list[bool]:
     """Whether each token wrote at least one marked character."""
     return [any(begin < stop and start < end for start, stop in marked) for begin, end in spans]

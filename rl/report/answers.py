@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from rl.evaluation.evaluate import Answer, Evaluation
+from rl.evaluation.evaluate import EvaluatedAnswer, Evaluation
 from rl.report.rollouts import evenly
 from rl.report.run import RecordedRun
 
@@ -37,13 +37,13 @@ def column_names(runs: list[RecordedRun]) -> list[str]:
     return base + (["adapter"] if len(runs) == 1 and finished else [run.name for run in finished])
 
 
-def _by_problem(evaluation: Evaluation) -> dict[str, Answer]:
-    answers: dict[str, Answer] = {}
+def _by_problem(evaluation: Evaluation) -> dict[str, EvaluatedAnswer]:
+    answers: dict[str, EvaluatedAnswer] = {}
     for answer in evaluation.answers:
         answers.setdefault(answer.problem_id, answer)
     return answers
 
 
-def _shown(answer: Answer) -> dict[str, Any]:
+def _shown(answer: EvaluatedAnswer) -> dict[str, Any]:
     fields = asdict(answer)
     return {name: fields[name] for name in ("completion", "satisfied", "num_words")} | {"rate": answer.pass_rate}

@@ -75,7 +75,7 @@ def _answers(run: RecordedRun) -> Iterator[Finding]:
             text=f"Answers shrank from {before['mean_words']:.1f} to {after['mean_words']:.1f} words: "
             "constraints may be kept by saying less. Raise rewards.min_words, or add guards.",
         )
-    falls = {"distinct_share": "share of distinct words", "on_topic": "topic score", "own_words": "share of own words"}
+    falls = {"distinct_share": "share of distinct words", "on_topic": "topic score", "not_echo": "share of own words"}
     for name, label in falls.items():
         if after[name] < before[name] - 0.1:
             yield Finding(

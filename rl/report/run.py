@@ -8,7 +8,7 @@ from typing import Any
 from rl.config.load import load_run_config
 from rl.config.root import Config
 from rl.evaluation.evaluate import Evaluation, load_evaluation
-from rl.runs.jsonl import read_journal
+from rl.runs.jsonl import read_jsonl
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,8 +40,8 @@ def read_run(folder: Path) -> RecordedRun:
         folder=folder,
         config=load_run_config(folder),
         environment=_json(folder / "environment.json") or {},
-        metrics=read_journal(folder / "metrics.jsonl"),
-        rollouts=read_journal(folder / "rollouts.jsonl"),
+        metrics=read_jsonl(folder / "metrics.jsonl"),
+        rollouts=read_jsonl(folder / "rollouts.jsonl"),
         before=_evaluation(folder / "before.json"),
         after=_evaluation(folder / "after.json"),
         summary=_json(folder / "summary.json"),

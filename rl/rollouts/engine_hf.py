@@ -18,7 +18,7 @@ from transformers import (
 from rl.common.threads import torch_threads
 from rl.config.root import Config
 from rl.rollouts.seeded_sampling import SeededSampler, row_uniforms
-from rl.rollouts.types import Sample, Unit
+from rl.rollouts.types import RolloutRequest, Sample
 from rl.routing.route import Route
 
 # Axes: P prompts of a unit, B = P x num_generations rows, L padded prompt tokens.
@@ -45,7 +45,7 @@ class TransformersEngine:
         self.threads = threads
         self.route = route
 
-    def sample(self, unit: Unit) -> list[Sample]:
+    def sample(self, unit: RolloutRequest) -> list[Sample]:
         """One sample a row, groups in order, each group's samples in order."""
         sampler = SeededSampler(row_uniforms(unit, self.max_completion_length), temperature=self.temperature)
         with torch.no_grad(), evaluating(self.model), _whole_distribution(self.model), torch_threads(self.threads):
@@ -66,7 +66,7 @@ class TransformersEngine:
         rows = sequences[:, ids_BL.shape[1] :].tolist()
         return self._samples(unit, rows, sampler.logprobs().tolist(), [] if gates_BN is None else gates_BN.tolist())
 
-    def score(self, token_ids: Sequence[int]) -> list[float]:
+    def token_logprobs(self, token_ids: Sequence[int]) -> list[float]:
         """Log-probs, at temperature 1, of a text's tokens after the first."""
         # Every adapter alike where there are several: what is proved delivered is all of them.
         even = nullcontext() if self.route is None else self.route.even(1)
@@ -78,7 +78,7 @@ class TransformersEngine:
     def _routed(self, gates: Tensor | None) -> AbstractContextManager[None]:
         return nullcontext() if self.route is None or gates is None else self.route.applied(gates)
 
-    def _prefill(self, unit: Unit) -> tuple[Tensor, Tensor, DynamicCache]:
+    def _prefill(self, unit: RolloutRequest) -> tuple[Tensor, Tensor, DynamicCache]:
         """Padded prompts (B, L), their mask, and the cache of all but the last token, computed once a group."""
         padded = self.tokenizer.pad(
             {"input_ids": [list(prompt) for prompt in unit.prompts]}, padding_side="left", return_tensors="pt"
@@ -99,7 +99,7 @@ class TransformersEngine:
         return ids_PL.repeat_interleave(repeat, dim=0), mask_PL.repeat_interleave(repeat, dim=0), cache
 
     def _samples(
-        self, unit: Unit, rows: list[list[int]], logprobs: list[list[float]], gates: list[list[float]]
+        self, unit: RolloutRequest, rows: list[list[int]], logprobs: list[list[float]], gates: list[list[float]]
     ) -> list[Sample]:
         ends = self._end_ids()
         samples = []

@@ -13,8 +13,8 @@ from safetensors.torch import load, load_file, save_file
 from torch import Tensor
 
 from rl.common.errors import RunFailure
-from rl.config.model import Lora
-from rl.rollouts.types import Sample, Unit
+from rl.config.model import AdapterConfig
+from rl.rollouts.types import RolloutRequest, Sample
 
 # Written against vLLM 0.30: `LLM`, `SamplingParams` and `LoRARequest` as its documentation has them. TRL 1.16 admits
 # 0.22 to 0.31, where they are the same.
@@ -32,7 +32,7 @@ class VllmEngine:
         model: str,
         *,
         dtype: str,
-        lora: Lora,
+        lora: AdapterConfig,
         temperature: float,
         max_completion_length: int,
         options: dict[str, Any] | None = None,
@@ -57,11 +57,11 @@ class VllmEngine:
         self._request: Any = None
         self._number = 0
 
-    def adopt(self, parcel: bytes) -> tuple[str, ...]:
+    def load_adapter(self, payload: bytes) -> tuple[str, ...]:
         """Serve the packed adapter from now on, under a name and number that no other had: vLLM caches by them."""
         self._number += 1
         folder = self._folder / f"version-{self._number}"
-        tensors = load(parcel)
+        tensors = load(payload)
         folder.mkdir()
         save_file({peft_name(name): tensor for name, tensor in tensors.items()}, folder / ADAPTER)
         LoraConfig(
@@ -83,7 +83,7 @@ class VllmEngine:
         tensors = load_file(Path(self._request.lora_path) / ADAPTER)
         return {live_name(name): tensor for name, tensor in tensors.items()}
 
-    def sample(self, unit: Unit) -> list[Sample]:
+    def sample(self, unit: RolloutRequest) -> list[Sample]:
         """One sample a row, groups in order, each group's samples in order; every row has a seed of its own."""
         rows = [
             (prompt, row_seed(unit, unit.position + group, sample))
@@ -107,7 +107,7 @@ class VllmEngine:
             _sample(prompt, output.outputs[0], unit.version) for (prompt, _), output in zip(rows, outputs, strict=True)
         ]
 
-    def score(self, token_ids: Sequence[int]) -> list[float]:
+    def token_logprobs(self, token_ids: Sequence[int]) -> list[float]:
         """Log-probs, at temperature 1, of a text's tokens after the first."""
         parameters = self.vllm.SamplingParams(temperature=1.0, max_tokens=1, prompt_logprobs=0, detokenize=False)
         (output,) = self._generate([tuple(token_ids)], [parameters])
@@ -157,7 +157,7 @@ def live_name(name: str) -> str:
     return name.removeprefix("base_model.model.").replace(".weight", ".default.weight")
 
 
-def row_seed(unit: Unit, position: int, sample: int) -> int:
+def row_seed(unit: RolloutRequest, position: int, sample: int) -> int:
     """A seed for one row, from the same four numbers that the transformers engine's rows draw from."""
     key = f"{unit.seed} {position} {sample} {unit.version}".encode()
     return int.from_bytes(hashlib.sha256(key).digest()[:4], "big")

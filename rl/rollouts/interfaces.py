@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from rl.rollouts.types import Sample, Unit
+from rl.rollouts.types import RolloutRequest, Sample
 from rl.routing.route import Route
 
 
@@ -12,7 +12,7 @@ from rl.routing.route import Route
 class Engine(Protocol):
     """Anything that can sample a unit."""
 
-    def sample(self, unit: Unit) -> list[Sample]: ...
+    def sample(self, unit: RolloutRequest) -> list[Sample]: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,12 +34,12 @@ class Dropped:
 
 
 @runtime_checkable
-class Notes(Protocol):
+class RequestObserver(Protocol):
     """Whoever wants to know what befell a unit."""
 
-    def reissued(self, unit: Unit, cause: str) -> None: ...
+    def reissued(self, unit: RolloutRequest, cause: str) -> None: ...
 
-    def describe(self, unit: Unit) -> str:
+    def describe(self, unit: RolloutRequest) -> str:
         """The unit as a person would look for it: its step and its problems."""
         ...
 
@@ -56,15 +56,15 @@ class Sampler(Protocol):
         """Make the learner's present weights the version; return what is worth logging."""
         ...
 
-    def submit(self, units: Sequence[Unit]) -> None: ...
+    def submit(self, units: Sequence[RolloutRequest]) -> None: ...
 
-    def collect(self, units: Sequence[Unit]) -> list[Sampled | Dropped]: ...
+    def collect(self, units: Sequence[RolloutRequest]) -> list[Sampled | Dropped]: ...
 
     def figures(self) -> dict[str, float]:
         """What is worth logging since the last call."""
         ...
 
-    def finished(self) -> dict[Unit, Any]:
+    def finished(self) -> dict[RolloutRequest, Any]:
         """Units that are done and not collected yet."""
         ...
 

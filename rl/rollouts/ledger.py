@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from rl.common.errors import RunFailure
-from rl.rollouts.types import Unit
+from rl.rollouts.types import RolloutRequest
 
 Event = Literal["planned", "dispatched", "reissued", "sampled", "rewarded", "trained", "dropped"]
 
@@ -45,7 +45,7 @@ WHERE dispatched <> planned OR sampled > dispatched OR rewarded > sampled OR tra
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Totals:
+class LedgerTotals:
     """Samples of the surviving history."""
 
     dispatched: int
@@ -79,7 +79,7 @@ class Ledger:
         self._file.execute("PRAGMA journal_mode=WAL")
         self._file.executescript(SCHEMA)
 
-    def dispatch(self, unit: Unit, problem_ids: Iterable[str]) -> None:
+    def dispatch(self, unit: RolloutRequest, problem_ids: Iterable[str]) -> None:
         """Plan and hand out a unit's groups; one that was already out when the run was resumed goes out again."""
         positions = range(unit.position, unit.position + len(unit.prompts))
         known = self.pending(positions)
@@ -90,19 +90,19 @@ class Ledger:
         self._note("dispatched", [(place, self.num_generations, None) for place in fresh])
         self._note("reissued", [(place, self.num_generations, "the run was resumed") for place in known])
 
-    def reissued(self, unit: Unit, cause: str) -> None:
+    def reissued(self, unit: RolloutRequest, cause: str) -> None:
         self._note_unit("reissued", unit, cause)
 
-    def sampled(self, unit: Unit, worker: str, digest: str = "") -> None:
+    def sampled(self, unit: RolloutRequest, worker: str, digest: str = "") -> None:
         """By whom, and with the adapter of which digest."""
         self._note_unit("sampled", unit, f"{worker} {digest}".rstrip())
 
-    def describe(self, unit: Unit) -> str:
+    def describe(self, unit: RolloutRequest) -> str:
         """The unit, the step under way and its problems' ids."""
         problems = self.problem_ids(range(unit.position, unit.position + len(unit.prompts)))
         return f"{unit}, step {self.step}, problem {', '.join(problems)}"
 
-    def drop_unit(self, unit: Unit, reason: str) -> None:
+    def drop_unit(self, unit: RolloutRequest, reason: str) -> None:
         self._note_unit("dropped", unit, reason)
 
     def rewarded(self, samples: Mapping[int, int]) -> None:
@@ -115,7 +115,7 @@ class Ledger:
     def dropped(self, samples: Mapping[int, int], reason: str) -> None:
         self._note("dropped", [(place, count, reason) for place, count in samples.items()])
 
-    def _note_unit(self, event: Event, unit: Unit, detail: str) -> None:
+    def _note_unit(self, event: Event, unit: RolloutRequest, detail: str) -> None:
         positions = range(unit.position, unit.position + len(unit.prompts))
         self._note(event, [(place, self.num_generations, detail) for place in positions])
 
@@ -131,10 +131,10 @@ class Ledger:
     def _transaction(self) -> "_Transaction":
         return _Transaction(self._file)
 
-    def totals(self) -> Totals:
+    def totals(self) -> LedgerTotals:
         query = "SELECT TOTAL(dispatched), TOTAL(trained), TOTAL(dropped) FROM groups"
         dispatched, trained, dropped = (int(total) for total in self._rows(query)[0])
-        return Totals(dispatched=dispatched, trained=trained, dropped=dropped)
+        return LedgerTotals(dispatched=dispatched, trained=trained, dropped=dropped)
 
     def pending(self, positions: range | None = None) -> dict[int, int]:
         """Samples neither trained nor dropped, by position."""
@@ -153,7 +153,7 @@ class Ledger:
         with self._lock:
             return self._file.execute(query, values).fetchall()
 
-    def check(self, held: Mapping[int, int]) -> Totals:
+    def check(self, held: Mapping[int, int]) -> LedgerTotals:
         """Law 6: dispatched = trained + dropped + pending, and pending is what the run really `held`, by position.
 
         Raises RunFailure naming the first group that was lost, trained twice or never handed out.

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 from rl.rollouts.engine_hf import TransformersEngine
 from rl.rollouts.interfaces import Dropped, Engine, Sampled
-from rl.rollouts.types import Unit
+from rl.rollouts.types import RolloutRequest
 from rl.routing.route import Route
 
 
-class InProcess:
+class LocalSampler:
     """Samples units when they are collected; nothing needs to be published, for the engine has the live model."""
 
     def __init__(self, engine: Engine):
@@ -22,13 +22,13 @@ class InProcess:
     def publish(self, version: int) -> dict[str, float]:
         return {}
 
-    def submit(self, units: Sequence[Unit]) -> None:
+    def submit(self, units: Sequence[RolloutRequest]) -> None:
         """Nothing happens ahead of time."""
 
-    def collect(self, units: Sequence[Unit]) -> list[Sampled | Dropped]:
+    def collect(self, units: Sequence[RolloutRequest]) -> list[Sampled | Dropped]:
         return [self._sample(unit) for unit in units]
 
-    def _sample(self, unit: Unit) -> Sampled:
+    def _sample(self, unit: RolloutRequest) -> Sampled:
         start = time.perf_counter()
         samples = self.engine.sample(unit)
         return Sampled(samples=samples, worker="in-process", seconds=time.perf_counter() - start)
@@ -36,7 +36,7 @@ class InProcess:
     def figures(self) -> dict[str, float]:
         return {}
 
-    def finished(self) -> dict[Unit, Sampled | Dropped]:
+    def finished(self) -> dict[RolloutRequest, Sampled | Dropped]:
         return {}
 
     def close(self) -> None:

@@ -12,9 +12,9 @@ from rl.rollouts.data_order import DataOrder
 from rl.rollouts.interfaces import Dropped, Sampled, Sampler
 from rl.rollouts.ledger import Ledger
 from rl.rollouts.off_policy import Correction
-from rl.rollouts.prefetch import Kept, Prefetch
-from rl.rollouts.types import Sample, Unit
-from rl.rollouts.units import cut_units
+from rl.rollouts.prefetch import BufferedBatch, Prefetch
+from rl.rollouts.types import RolloutRequest, Sample
+from rl.rollouts.units import split_requests
 
 NO_POSITION = -1
 """Of a row that stands in for a dropped group's."""
@@ -84,12 +84,12 @@ class Rollouts:
         self._published = version
         return self.sampler.publish(version)
 
-    def _units(self, batch: int, prompts: Sequence, trainer: Any) -> list[Unit]:
+    def _units(self, batch: int, prompts: Sequence, trainer: Any) -> list[RolloutRequest]:
         """The batch's units, handed out now unless they were before."""
         if batch in self.prefetch.units:
             return self.prefetch.units[batch]
         position = first_position(trainer, len(prompts) // self.num_generations, batch)
-        cut = cut_units(
+        cut = split_requests(
             [encode_prompt(self.tokenizer, prompt) for prompt in prompts],
             num_generations=self.num_generations,
             groups_per_unit=self.groups_per_unit,
@@ -114,15 +114,18 @@ class Rollouts:
             raise RunFailure(f"generation batch {batch} holds other prompts than the data order says")
         return [str(row.get("problem_id", "unknown")) for row in rows]
 
-    def _collect(self, batch: int, units: list[Unit], trainer: Any) -> list[Sampled | Dropped]:
+    def _collect(self, batch: int, units: list[RolloutRequest], trainer: Any) -> list[Sampled | Dropped]:
         kept = self.prefetch.take(batch)
         fresh = [unit for unit in units if unit not in kept]
-        outcomes: dict[Unit, Sampled | Dropped] = {**kept, **dict(zip(fresh, self.sampler.collect(fresh), strict=True))}
+        outcomes: dict[RolloutRequest, Sampled | Dropped] = {
+            **kept,
+            **dict(zip(fresh, self.sampler.collect(fresh), strict=True)),
+        }
         for unit, outcome in outcomes.items():
             self._account(unit, outcome, trainer)
         return [outcomes[unit] for unit in units]
 
-    def _account(self, unit: Unit, outcome: Sampled | Dropped, trainer: Any) -> None:
+    def _account(self, unit: RolloutRequest, outcome: Sampled | Dropped, trainer: Any) -> None:
         if isinstance(outcome, Sampled):
             if self.ledger is not None:
                 self.ledger.sampled(unit, outcome.worker, outcome.digest)
@@ -138,7 +141,7 @@ class Rollouts:
                 f"rollouts.max_dropped={self.max_dropped:g} of the run's allows {allowed:g}"
             )
 
-    def _answer(self, units: list[Unit], outcomes: list[Sampled | Dropped]) -> dict[str, list]:
+    def _answer(self, units: list[RolloutRequest], outcomes: list[Sampled | Dropped]) -> dict[str, list]:
         samples, self.positions = [], []
         for unit, outcome in zip(units, outcomes, strict=True):
             places = [place for place in unit_positions(unit) for _ in range(self.num_generations)]
@@ -160,7 +163,7 @@ class Rollouts:
             ]
         return answer
 
-    def _stand_ins(self, unit: Unit) -> list[Sample]:
+    def _stand_ins(self, unit: RolloutRequest) -> list[Sample]:
         """Rows for a dropped unit, for TRL wants whole batches: equal within each group, so their advantages are 0."""
         return [
             Sample(
@@ -174,11 +177,11 @@ class Rollouts:
             for _ in range(self.num_generations)
         ]
 
-    def held(self) -> dict[int, int]:
+    def in_flight(self) -> dict[int, int]:
         """Samples handed out for batches to come, by position."""
         return {place: self.num_generations for unit in self.prefetch.ahead() for place in unit_positions(unit)}
 
-    def state(self) -> list[Kept]:
+    def state(self) -> list[BufferedBatch]:
         """What was sampled ahead, for a checkpoint."""
         return self.prefetch.state(self.sampler.finished())
 
@@ -186,11 +189,11 @@ class Rollouts:
         """Give the workers back."""
         self.sampler.close()
 
-    def restore(self, state: list[Kept]) -> None:
+    def restore(self, state: list[BufferedBatch]) -> None:
         self.prefetch.restore(state)
 
 
-def unit_positions(unit: Unit) -> range:
+def unit_positions(unit: RolloutRequest) -> range:
     return range(unit.position, unit.position + len(unit.prompts))
 
 

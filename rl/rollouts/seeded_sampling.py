@@ -5,12 +5,12 @@ import torch
 from torch import Tensor
 from transformers import LogitsProcessor
 
-from rl.rollouts.types import Unit
+from rl.rollouts.types import RolloutRequest
 
 # Axes: B rows of one generate call, T sampled tokens, V vocabulary.
 
 
-def row_uniforms(unit: Unit, max_tokens: int) -> np.ndarray:
+def row_uniforms(unit: RolloutRequest, max_tokens: int) -> np.ndarray:
     """Uniform numbers (B, T) in [0, 1), one stream for each (seed, position, sample index, policy version)."""
     keys = [
         (unit.seed, unit.position + group, sample, unit.version)

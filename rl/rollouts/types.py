@@ -5,7 +5,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Unit:
+class RolloutRequest:
     """Whole groups that one `generate` call samples; its tokens depend on nothing outside it.
 
     Example:

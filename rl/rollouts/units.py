@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from rl.rollouts.types import Unit
+from rl.rollouts.types import RolloutRequest
 
 
-def cut_units(
+def split_requests(
     prompts: Sequence[tuple[int, ...]],
     *,
     num_generations: int,
@@ -14,7 +14,7 @@ def cut_units(
     version: int,
     seed: int,
     tasks: Sequence[str] = (),
-) -> list[Unit]:
+) -> list[RolloutRequest]:
     """Cut repeated prompts (B = groups x num_generations, each group adjacent) into units.
 
     `position` is the first group's place in the data order; `tasks` has one a group, or none.
@@ -28,7 +28,7 @@ def cut_units(
         )
     size = groups_per_unit or len(groups)
     return [
-        Unit(
+        RolloutRequest(
             position=position + first,
             prompts=tuple(group[0] for group in groups[first : first + size]),
             num_generations=num_generations,

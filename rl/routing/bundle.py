@@ -16,12 +16,12 @@ from transformers import PreTrainedModel
 from data.problems import Problem
 from rl.common.atomic import whole_folder, write_json, write_text
 from rl.config.load import resolved_yaml
-from rl.config.model import Lora
+from rl.config.model import AdapterConfig
 from rl.config.root import Config
-from rl.config.routing import Routing
+from rl.config.routing import RoutingConfig
 from rl.models.lora import lora_config
 from rl.routing.files import load_router, save_router
-from rl.routing.mix import MIX, mixed
+from rl.routing.mix import MIX, weighted_adapter
 from rl.routing.route import Route, add_adapters
 
 SCHEMA = 1
@@ -42,7 +42,7 @@ def save_bundle(
     with whole_folder(final) as temporary:
         for name in route.names:
             save_one(policy, name, temporary / "adapters" / name)
-        with mixed(policy, shares):
+        with weighted_adapter(policy, shares):
             save_one(policy, MIX, temporary / "adapters" / MIX)
         save_router(policy, temporary)
         write_json(temporary / DESCRIPTION, describe(temporary, config, shares, trained_on))
@@ -105,7 +105,7 @@ def start_from_bundle(route: Route, bundle: Path, base: str) -> bool:
         raise ValueError(f"routing.start={bundle} is for {description['base_model']}, and model.name={base}; name that")
     for name in set(route.names) & set(description["adapters"]):
         _take_up(route, name, folder, bundle)
-    theirs: Routing = description["routing"]
+    theirs: RoutingConfig = description["routing"]
     same = {"adapters", "router", "layer", "heads"}
     if any(getattr(theirs, key) != getattr(route.settings, key) for key in same):
         return False
@@ -142,8 +142,8 @@ def read_description(bundle: Path) -> dict[str, Any]:
         found = description["schema"]
         if found == SCHEMA:
             settings = {
-                "lora": Lora.model_validate_json(json.dumps(description["lora"])),
-                "routing": Routing.model_validate_json(json.dumps(description["routing"])),
+                "lora": AdapterConfig.model_validate_json(json.dumps(description["lora"])),
+                "routing": RoutingConfig.model_validate_json(json.dumps(description["routing"])),
             }
             return {**description, **settings}
     except (ValueError, KeyError, ValidationError) as error:
@@ -180,7 +180,7 @@ def check_digests(folder: Path, description: dict[str, Any]) -> None:
             raise ValueError(f"{path} is not the file that {DESCRIPTION} describes; restore it")
 
 
-def take_out(bundle: Path, name: str, output: Path) -> Path:
+def extract_adapter(bundle: Path, name: str, output: Path) -> Path:
     """Copy one adapter out of a bundle, with a note of where it came from."""
     folder = bundle_of(bundle)
     description = read_description(folder)

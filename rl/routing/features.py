@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from peft import PeftModel
 from torch import Tensor, nn
 
-from attention_probes.listen import ProbePlan, listen
+from attention_probes.record import ProbePlan, record_attention
 
 # Axes: P prompts, L padded prompt tokens, D width of the model.
 
@@ -49,9 +49,13 @@ def attended_features(policy: PeftModel, ids: Int[Tensor, "P L"], mask: Bool[Ten
 
     The first token is left out: as a sink it would take most of it.
     """
-    with policy.disable_adapter(), _evaluating(policy), listen(policy, ProbePlan(horizon=HORIZON)) as tape:
+    with (
+        policy.disable_adapter(),
+        _evaluating(policy),
+        record_attention(policy, ProbePlan(horizon=HORIZON)) as recorder,
+    ):
         policy(input_ids=ids, attention_mask=mask.long(), logits_to_keep=1)
-        fai = tape.read().fai.clone()
+        fai = recorder.read().fai.clone()
     fai[:, 0] = 0
     shares = fai.nan_to_num().masked_fill(~mask, 0)
     shares = shares / shares.sum(dim=1, keepdim=True).clamp(min=1e-12)

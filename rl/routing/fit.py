@@ -40,7 +40,7 @@ def _fit_labels(router: Router, seen: list[tuple[Tensor, ...]], labels: Tensor, 
     optimizer = torch.optim.Adam(router.parameters(), lr=router.settings.fit_learning_rate)
     for step in range(router.settings.fit_steps):
         place = int(torch.randint(len(seen), (), generator=draw)) if step >= len(seen) else step
-        loss = nn.functional.cross_entropy(router.score(*seen[place]), parts[place])
+        loss = nn.functional.cross_entropy(router.router_logits(*seen[place]), parts[place])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

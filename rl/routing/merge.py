@@ -9,7 +9,7 @@ from rl.models.load import load_model, load_tokenizer
 from rl.routing.bundle import bundle_of, check_digests, check_name, lineage, read_description
 
 
-def merge_one(bundle: Path, name: str, output: Path) -> Path:
+def merge_adapter(bundle: Path, name: str, output: Path) -> Path:
     """Write a model that transformers loads without PEFT, with its tokenizer and a note of where it came from."""
     folder = bundle_of(bundle)
     description = read_description(folder)

@@ -12,7 +12,7 @@ MIX = "mix"
 
 
 @contextmanager
-def mixed(policy: PeftModel, shares: Mapping[str, float]) -> Iterator[None]:
+def weighted_adapter(policy: PeftModel, shares: Mapping[str, float]) -> Iterator[None]:
     """Within it, the policy has the adapter `mix`: the sum of each one's share, in the adapters' own dtype."""
     policy.add_weighted_adapter(list(shares), list(shares.values()), MIX, combination_type="cat")
     try:

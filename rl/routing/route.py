@@ -9,8 +9,8 @@ from jaxtyping import Bool, Float, Int
 from peft import PeftModel
 from torch import Tensor
 
-from rl.config.model import Lora
-from rl.config.routing import Routing
+from rl.config.model import AdapterConfig
+from rl.config.routing import RoutingConfig
 from rl.models.lora import lora_config
 from rl.routing.features import pad
 from rl.routing.gates import gated
@@ -25,7 +25,7 @@ ROUTER = "heed_router"
 class Route:
     """Says which adapters answer a prompt, and lets a pass be answered by them."""
 
-    def __init__(self, policy: PeftModel, settings: Routing):
+    def __init__(self, policy: PeftModel, settings: RoutingConfig):
         self.policy = policy
         self.settings = settings
         self.names = settings.adapters
@@ -71,7 +71,7 @@ class Route:
         return figures
 
 
-def add_adapters(policy: PeftModel, lora: Lora, settings: Routing) -> Route:
+def add_adapters(policy: PeftModel, lora: AdapterConfig, settings: RoutingConfig) -> Route:
     """Give a policy that has `default` the named adapters instead, and a fresh router.
 
     TRL wants the policy with one adapter and names it `default`; a `default` among the names is that one.
@@ -91,14 +91,14 @@ def add_adapters(policy: PeftModel, lora: Lora, settings: Routing) -> Route:
     return Route(policy, settings)
 
 
-def ranked(lora: Lora, rank: int | None) -> Lora:
+def ranked(lora: AdapterConfig, rank: int | None) -> AdapterConfig:
     """The settings at another rank, alpha in proportion, so that both learn at one pace."""
     if rank is None or rank == lora.r:
         return lora
     return lora.model_copy(update={"r": rank, "alpha": max(1, round(lora.alpha * rank / lora.r))})
 
 
-def balance_term(gates: Float[Tensor, "B N"]) -> Tensor:
+def load_balancing_loss(gates: Float[Tensor, "B N"]) -> Tensor:
     """N times the sum over adapters of load x mean gate: 1 when all are used alike (arXiv 2101.03961, equation 4)."""
     adapters = gates.shape[1]
     load = torch.nn.functional.one_hot(gates.argmax(dim=1), adapters).to(gates).mean(dim=0)

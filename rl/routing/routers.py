@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int
 from peft import PeftModel
 from torch import Tensor, nn
 
-from rl.config.routing import Routing
+from rl.config.routing import RoutingConfig
 from rl.routing.features import attended_features, mean_features, token_features
 
 # Axes: P prompts, L padded prompt tokens, D width of the model, N adapters.
@@ -18,24 +18,24 @@ class Router(nn.Module):
 
     needs_tasks = False
 
-    def __init__(self, settings: Routing):
+    def __init__(self, settings: RoutingConfig):
         super().__init__()
         self.settings = settings
 
     def see(self, policy: PeftModel, ids: Int[Tensor, "P L"], mask: Bool[Tensor, "P L"]) -> tuple[Tensor, ...]:
-        """What `score` is given of each prompt; from the frozen base, so that it may be kept."""
+        """What `router_logits` is given of each prompt; from the frozen base, so that it may be kept."""
         raise NotImplementedError
 
-    def score(self, *seen: Tensor) -> Float[Tensor, "P N"]:
+    def router_logits(self, *seen: Tensor) -> Float[Tensor, "P N"]:
         raise NotImplementedError
 
     def gates(
         self, policy: PeftModel, ids: Int[Tensor, "P L"], mask: Bool[Tensor, "P L"], tasks: Sequence[str]
     ) -> Float[Tensor, "P N"]:
-        return chosen(self.score(*self.see(policy, ids, mask)), self.settings.top)
+        return gates_from_logits(self.router_logits(*self.see(policy, ids, mask)), self.settings.top)
 
 
-def chosen(scores: Float[Tensor, "P N"], top: int | None) -> Float[Tensor, "P N"]:
+def gates_from_logits(scores: Float[Tensor, "P N"], top: int | None) -> Float[Tensor, "P N"]:
     """The softmax of the best `top` scores, 0 elsewhere; of all when `top` is None. The first of equals wins."""
     if top is None or top >= scores.shape[1]:
         return scores.softmax(dim=-1)
@@ -72,7 +72,7 @@ class AttentionRouter(Router):
     policy's frozen features.
     """
 
-    def __init__(self, settings: Routing, width: int):
+    def __init__(self, settings: RoutingConfig, width: int):
         super().__init__(settings)
         self.queries = nn.Parameter(torch.zeros(settings.heads, width))
         self.out = nn.Linear(settings.heads * width, len(settings.adapters))
@@ -80,7 +80,7 @@ class AttentionRouter(Router):
     def see(self, policy: PeftModel, ids: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
         return token_features(policy, ids, mask, layer=self.settings.layer), mask
 
-    def score(self, *seen: Tensor) -> Float[Tensor, "P N"]:
+    def router_logits(self, *seen: Tensor) -> Float[Tensor, "P N"]:
         features, mask = seen
         attention = (features @ self.queries.T / features.shape[-1] ** 0.5).masked_fill(~mask[..., None], -torch.inf)
         pooled = torch.einsum("plh,pld->phd", attention.softmax(dim=1), features)
@@ -90,14 +90,14 @@ class AttentionRouter(Router):
 class ProbeRouter(Router):
     """A linear layer over the features of the tokens that the prompt's own attention points at."""
 
-    def __init__(self, settings: Routing, width: int):
+    def __init__(self, settings: RoutingConfig, width: int):
         super().__init__(settings)
         self.out = nn.Linear(width, len(settings.adapters))
 
     def see(self, policy: PeftModel, ids: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
         return (attended_features(policy, ids, mask),)
 
-    def score(self, *seen: Tensor) -> Float[Tensor, "P N"]:
+    def router_logits(self, *seen: Tensor) -> Float[Tensor, "P N"]:
         return self.out(seen[0])
 
 
@@ -110,7 +110,7 @@ class KMeansRouter(Router):
     centres: Tensor
     middle: Tensor
 
-    def __init__(self, settings: Routing, width: int):
+    def __init__(self, settings: RoutingConfig, width: int):
         super().__init__(settings)
         self.register_buffer("centres", torch.zeros(len(settings.adapters), width))
         self.register_buffer("middle", torch.zeros(width))
@@ -118,13 +118,13 @@ class KMeansRouter(Router):
     def see(self, policy: PeftModel, ids: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
         return (mean_features(token_features(policy, ids, mask, layer=self.settings.layer), mask),)
 
-    def score(self, *seen: Tensor) -> Float[Tensor, "P N"]:
+    def router_logits(self, *seen: Tensor) -> Float[Tensor, "P N"]:
         # What all prompts share (the template, the usual words) would make every cosine nearly 1.
         directions = nn.functional.normalize(seen[0] - self.middle, dim=-1)
         return directions @ nn.functional.normalize(self.centres, dim=-1).T
 
 
-def build_router(settings: Routing, *, width: int) -> Router:
+def build_router(settings: RoutingConfig, *, width: int) -> Router:
     """A fresh router; `width` is that of the model's embeddings."""
     if settings.router == "task":
         return TaskRouter(settings)
@@ -134,7 +134,7 @@ def build_router(settings: Routing, *, width: int) -> Router:
     return kinds[settings.router](settings, width)
 
 
-def task_labels(settings: Routing, tasks: Sequence[str]) -> Int[Tensor, " P"]:
+def task_labels(settings: RoutingConfig, tasks: Sequence[str]) -> Int[Tensor, " P"]:
     """Each task's adapter as its place. Raises ValueError for a task that no adapter is meant for."""
     names = [settings.adapter_of(task) for task in tasks]
     if None in names:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from rl.common.atomic import write_json
 from rl.common.errors import RunFailure
-from rl.rollouts.ledger import Totals
+from rl.rollouts.ledger import LedgerTotals
 
 COMPLETE = "complete.json"
 LITTLE = 2**20
@@ -30,7 +30,7 @@ log = logging.getLogger("heed.checkpoint")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Cut:
+class GRPOState:
     """What a run needs beyond transformers' own files to go on as if nothing had happened."""
 
     micro_step: int
@@ -40,7 +40,7 @@ class Cut:
     """Off-policy ratios of its rows that were visited."""
     ahead: list[dict[str, Any]] = field(default_factory=list)
     """What was sampled for batches to come."""
-    totals: Totals | None = None
+    totals: LedgerTotals | None = None
     """The ledger's, to be found again after a resume."""
 
 
@@ -91,7 +91,7 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def save_cut(checkpoint: Path, cut: Cut, *, rank: int = 0) -> None:
+def save_state(checkpoint: Path, cut: GRPOState, *, rank: int = 0) -> None:
     """Add what TRL forgets of one rank to a saved checkpoint.
 
     Without the buffer, a resume inside a generation batch would sample other completions.
@@ -121,8 +121,8 @@ def mark_complete(checkpoint: Path) -> None:
     write_json(checkpoint / COMPLETE, {"files": digests})
 
 
-def load_cut(checkpoint: Path, device: Any, *, rank: int = 0) -> Cut:
-    """What `save_cut` kept. Raises ValueError when the run had fewer ranks then."""
+def load_state(checkpoint: Path, device: Any, *, rank: int = 0) -> GRPOState:
+    """What `save_state` kept. Raises ValueError when the run had fewer ranks then."""
     if not (checkpoint / f"cut-{rank}.json").is_file():
         raise ValueError(f"{checkpoint} has nothing for rank {rank}: resume with as many processes as saved it")
     state = json.loads((checkpoint / f"cut-{rank}.json").read_text())
@@ -135,12 +135,12 @@ def load_cut(checkpoint: Path, device: Any, *, rank: int = 0) -> Cut:
             ratios[int(name)] = tensor
         else:
             batches[int(index)][name] = tensor
-    return Cut(
+    return GRPOState(
         micro_step=state["micro_step"],
         buffered=batches or None,
         ratios=ratios,
         ahead=state["ahead"],
-        totals=state["totals"] and Totals(**state["totals"]),
+        totals=state["totals"] and LedgerTotals(**state["totals"]),
     )
 
 

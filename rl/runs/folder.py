@@ -11,8 +11,8 @@ from typing import Any
 from rl.common.atomic import write_json, write_text
 from rl.runs.checkpoint import checkpoint_step, resume_point
 from rl.config.root import Config
-from rl.runs.jsonl import Journal
-from rl.common.distributed import on_first
+from rl.runs.jsonl import JsonlFile
+from rl.common.distributed import run_on_main
 from rl.rollouts.workers.ray_session import end_recorded_session
 from rl.config.load import resolved_yaml
 
@@ -26,7 +26,7 @@ def open_run(config: Config) -> tuple[Path, Path | None]:
     Raises ValueError when a fresh run's folder is already used, when it cannot be written, or when `resume` names a
     folder without a complete checkpoint.
     """
-    return on_first(lambda: _open(config))
+    return run_on_main(lambda: _open(config))
 
 
 def _open(config: Config) -> tuple[Path, Path | None]:
@@ -34,7 +34,7 @@ def _open(config: Config) -> tuple[Path, Path | None]:
         end_recorded_session(config.resume)
         checkpoint = resume_point(config.resume)
         for name in JOURNALS:
-            Journal(config.resume / name).rewind(checkpoint_step(checkpoint))
+            JsonlFile(config.resume / name).rewind(checkpoint_step(checkpoint))
         return config.resume, checkpoint
     return found_run(config), None
 

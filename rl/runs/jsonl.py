@@ -7,7 +7,7 @@ from typing import Any
 from rl.common.atomic import write_text
 
 
-class Journal:
+class JsonlFile:
     """Appends one JSON object a line; each has the optimizer `step` it belongs to."""
 
     def __init__(self, path: Path):
@@ -20,11 +20,11 @@ class Journal:
     def rewind(self, step: int) -> None:
         """Keep the whole lines up to `step`; a line that a kill cut short goes too."""
         if self.path.exists():
-            kept = [line for line in read_journal(self.path) if line["step"] <= step]
+            kept = [line for line in read_jsonl(self.path) if line["step"] <= step]
             write_text(self.path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept))
 
 
-def read_journal(path: Path) -> list[dict[str, Any]]:
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
     """The whole lines of a journal, none if it was never written; only the last may be cut short.
 
     Raises ValueError on any other bad line.

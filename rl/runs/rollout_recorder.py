@@ -10,7 +10,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from data.problems import from_row, user_text
-from rl.runs.jsonl import Journal
+from rl.runs.jsonl import JsonlFile
 from rl.scoring.reward_functions import completion_text, verdicts_for
 
 # Axes: B completions of a micro-batch, C constraints, T completion tokens.
@@ -62,8 +62,8 @@ def shown_rows(rewards: Sequence[float], num_generations: int) -> dict[int, str]
 class RolloutRecorder:
     """Collects one generation batch at a time and writes it when each row to be shown was visited once."""
 
-    def __init__(self, journal: Journal, *, num_generations: int):
-        self.journal = journal
+    def __init__(self, log_file: JsonlFile, *, num_generations: int):
+        self.log_file = log_file
         self.num_generations = num_generations
         self._batch: _Batch | None = None
 
@@ -102,7 +102,7 @@ class RolloutRecorder:
                     attention=[] if attention is None else _in_short(attention[place, :, :length]),
                 )
         if len(batch.seen) == len(batch.shown):
-            self.journal.append(*({"which": which, **_describe(batch, row)} for row, which in batch.shown.items()))
+            self.log_file.append(*({"which": which, **_describe(batch, row)} for row, which in batch.shown.items()))
             self._batch = None
 
 

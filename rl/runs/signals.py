@@ -13,7 +13,7 @@ STOP = "stop"
 """In the run folder; it holds a signal's number, or nothing if somebody touched it."""
 
 
-class Stopping:
+class SignalHandler:
     """Takes the process's signals until they are restored.
 
     A machine that is taken away (SIGTERM) waits no longer than `grace` seconds: a step that hangs is given up then.
@@ -60,11 +60,11 @@ class Stopping:
         self._previous.clear()
 
 
-def ask_to_stop(folder: Path, number: int) -> None:
+def request_stop(folder: Path, number: int) -> None:
     write_text(folder / STOP, f"{number}\n")
 
 
-def take_stop(folder: Path) -> int | None:
+def take_stop_request(folder: Path) -> int | None:
     """The signal that the run was asked to stop by, once; None while nobody has."""
     asked = folder / STOP
     if not asked.exists():

@@ -6,12 +6,12 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl
 
-from rl.common.distributed import any_rank, is_first
-from rl.runs.signals import take_stop
-from rl.runs.signals import Stopping
+from rl.common.distributed import any_rank, is_main_process
+from rl.runs.signals import take_stop_request
+from rl.runs.signals import SignalHandler
 
 
-class InterruptCallback(Stopping, TrainerCallback):
+class StopCallback(SignalHandler, TrainerCallback):
     """Turns signals, and a file `stop` in the run folder, into a save at the end of the current step."""
 
     def __init__(self, folder: Path, grace: float = 120.0) -> None:
@@ -24,8 +24,8 @@ class InterruptCallback(Stopping, TrainerCallback):
             self.take()
 
     def on_step_end(self, args: Any, state: Any, control: TrainerControl, **_: Any) -> None:
-        if is_first() and not self.interrupted:
-            self.signal = take_stop(self.folder)
+        if is_main_process() and not self.interrupted:
+            self.signal = take_stop_request(self.folder)
         # a signal may reach the ranks at different steps; they stop at the same one
         self.signal = any_rank(self.signal or 0) or None
         if self.interrupted:

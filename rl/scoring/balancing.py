@@ -9,7 +9,7 @@ from transformers import TrainerCallback, TrainerState
 from transformers.trainer_callback import ExportableState
 
 from rewards.reward_weights import Decaying, Fixed, RewardBalancer, Rising, Targeted, advantage_correlations
-from rl.config.rewards import Rewards, Schedule, constraint_names, reward_names
+from rl.config.rewards import RewardsConfig, ScheduleConfig, constraint_names, reward_names
 
 # Axes: B completions of all ranks, R rewards.
 
@@ -17,7 +17,7 @@ from rl.config.rewards import Rewards, Schedule, constraint_names, reward_names
 class Balancing(TrainerCallback, ExportableState):
     """Holds the weights of the rewards; transformers keeps them in every checkpoint, as it does a callback's state."""
 
-    def __init__(self, rewards: Rewards):
+    def __init__(self, rewards: RewardsConfig):
         self.names = reward_names(rewards)
         self._balancer = RewardBalancer({name: _schedule(rewards, name) for name in self.names})
 
@@ -60,10 +60,10 @@ def _mean(scores: list[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _schedule(rewards: Rewards, name: str) -> Fixed | Rising | Decaying | Targeted:
+def _schedule(rewards: RewardsConfig, name: str) -> Fixed | Rising | Decaying | Targeted:
     """The schedule asked for, or the reward's own weight for good."""
     default = rewards.satisfaction_weight if name in constraint_names(rewards) else 1.0
-    asked = rewards.balance.get(name, Schedule(weight=default))
+    asked = rewards.balance.get(name, ScheduleConfig(weight=default))
     match asked.schedule:
         case "rising":
             return Rising(weight=asked.weight, speed=asked.speed)

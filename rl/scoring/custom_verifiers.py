@@ -10,17 +10,17 @@ from typing import Any
 from rewards.sandbox import IsolatedVerifier, Limits, VerifierFailed
 from rewards.verdict import Verdict
 from rewards.verifier_args import arguments_named
-from rewards.verifiers import Kind, further_kinds
+from rewards.verifiers import VerifierKind, further_kinds
 from rl.common.atomic import write_text
 from rl.common.plugins import flat_name
-from rl.config.rewards import Rewards
+from rl.config.rewards import RewardsConfig
 
 REMEMBERED = 4096
 """Verdicts kept, so that a text which is scored and then recorded is judged once."""
 
 
 @contextmanager
-def own_verifiers(rewards: Rewards) -> Iterator[None]:
+def custom_verifiers(rewards: RewardsConfig) -> Iterator[None]:
     """Know the kinds of `rewards.verifiers` while the block runs, each in a process of its own.
 
     Raises ValueError when a file or a function is missing, or an id is taken.
@@ -45,7 +45,7 @@ def _started(kind: str, reference: str, limits: Limits) -> IsolatedVerifier:
         raise ValueError(f"rewards.verifiers.{kind}: {error}") from error
 
 
-def _isolated(isolated: IsolatedVerifier) -> Kind:
+def _isolated(isolated: IsolatedVerifier) -> VerifierKind:
     @lru_cache(maxsize=REMEMBERED)
     def remembered(completion: str, prompt: str, kwargs: str) -> Verdict:
         return isolated.verify(completion, prompt=prompt, **json.loads(kwargs))
@@ -55,10 +55,10 @@ def _isolated(isolated: IsolatedVerifier) -> Kind:
 
     named = isolated.keywords
     arguments = arguments_named(named.required, named.optional, others=named.others)
-    return Kind(verifier=verifier, arguments=arguments, reads_prompt=True)
+    return VerifierKind(verifier=verifier, arguments=arguments, reads_prompt=True)
 
 
-def keep_own_code(rewards: Rewards, folder: Path) -> None:
+def save_custom_code(rewards: RewardsConfig, folder: Path) -> None:
     """Copy the files of the user's rewards and verifiers to `own_code/`: the run folder says what it was made by."""
     references = (*rewards.functions, *rewards.verifiers.values())
     for path in sorted({Path(reference.rpartition(":")[0]) for reference in references}):

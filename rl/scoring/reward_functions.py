@@ -12,7 +12,7 @@ from rewards.satisfaction import all_satisfied, graded_satisfied, mean_satisfied
 from rewards.verdict import Verdict
 from rewards.verifiers import verify
 from rl.common.plugins import load_function
-from rl.config.rewards import Rewards, constraint_names
+from rl.config.rewards import RewardsConfig, constraint_names
 
 RewardFunction = Callable[..., list[float | None]]
 LogMetric = Callable[[str, float], None]
@@ -21,13 +21,13 @@ LogProbs = Callable[[Sequence[Problem], Sequence[str]], list[float]]
 
 SATISFACTION = {"mean": mean_satisfied, "all": all_satisfied, "count": num_satisfied, "graded": graded_satisfied}
 
-GUARDS: dict[str, Callable[[str, Problem, Rewards], float]] = {
+GUARDS: dict[str, Callable[[str, Problem, RewardsConfig], float]] = {
     "on_topic": lambda text, problem, _: guards.on_topic(text, request=request(problem)),
     "distinct_words": lambda text, *_: guards.distinct_words(text),
     "few_repetitions": lambda text, *_: guards.few_repetitions(text),
     "length_floor": lambda text, _, rewards: guards.length_floor(text, minimum=rewards.min_words),
     "prose": lambda text, *_: guards.prose(text),
-    "own_words": lambda text, problem, _: guards.own_words(text, prompt=user_text(problem)),
+    "not_echo": lambda text, problem, _: guards.not_echo(text, prompt=user_text(problem)),
     "no_filler": lambda text, problem, _: guards.no_filler(text, prompt=user_text(problem)),
     "plain_characters": lambda text, *_: guards.plain_characters(text),
 }
@@ -35,7 +35,7 @@ GUARDS: dict[str, Callable[[str, Problem, Rewards], float]] = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Judged:
+class ScoredCompletion:
     """One completion: what its verifiers and the guards said."""
 
     problem: Problem
@@ -43,7 +43,7 @@ class Judged:
     guards: dict[str, float]
 
 
-Judge = Callable[[list, list, dict[str, Any], LogMetric], list[Judged]]
+Judge = Callable[[list, list, dict[str, Any], LogMetric], list[ScoredCompletion]]
 """TRL's prompts, completions, columns and `log_metric` -> one judgement a completion."""
 
 
@@ -54,7 +54,7 @@ def verdicts_for(problem: Problem, completion: str) -> tuple[Verdict, ...]:
 
 
 def reward_functions(
-    rewards: Rewards, *, log_probs: LogProbs | None = None
+    rewards: RewardsConfig, *, log_probs: LogProbs | None = None
 ) -> tuple[list[RewardFunction], list[float]]:
     """TRL's `reward_funcs` and `reward_weights`: the guarded constraints, then your own functions.
 
@@ -66,7 +66,9 @@ def reward_functions(
     return constraints + functions, [rewards.satisfaction_weight] * len(constraints) + [1.0] * len(functions)
 
 
-def constraint_reward(rewards: Rewards, name: str = "constraints", *, judge: Judge | None = None) -> RewardFunction:
+def constraint_reward(
+    rewards: RewardsConfig, name: str = "constraints", *, judge: Judge | None = None
+) -> RewardFunction:
     """The score of the constraints, or of one category of them, times the worst guard; None where none applies."""
     judge = judge or judging(rewards)
 
@@ -82,16 +84,18 @@ def constraint_reward(rewards: Rewards, name: str = "constraints", *, judge: Jud
     return reward
 
 
-def judging(rewards: Rewards, log_probs: LogProbs | None = None) -> Judge:
+def judging(rewards: RewardsConfig, log_probs: LogProbs | None = None) -> Judge:
     """What the rewards for constraints share: each batch is judged once, however many of them ask.
 
     A completion that was cut off (column `finish_reason`, from the rollout) is held to `rewards.unfinished` as well.
     Logs `constraint/{kind}/pass_rate` for every kind in the batch, the mean of every guard as `guard/{name}`, and
     `completions/distinct_words`.
     """
-    last: tuple[list, list[Judged]] | None = None
+    last: tuple[list, list[ScoredCompletion]] | None = None
 
-    def judge(prompts: list, completions: list, columns: dict[str, Any], log_metric: LogMetric) -> list[Judged]:
+    def judge(
+        prompts: list, completions: list, columns: dict[str, Any], log_metric: LogMetric
+    ) -> list[ScoredCompletion]:
         nonlocal last
         if last is None or last[0] is not completions:
             problems, texts = rebuild_problems(prompts, columns), [completion_text(text) for text in completions]
@@ -104,8 +108,8 @@ def judging(rewards: Rewards, log_probs: LogProbs | None = None) -> Judge:
 
 
 def _judged(
-    rewards: Rewards, problems: list[Problem], texts: list[str], finished: list[bool], log_probs: LogProbs | None
-) -> list[Judged]:
+    rewards: RewardsConfig, problems: list[Problem], texts: list[str], finished: list[bool], log_probs: LogProbs | None
+) -> list[ScoredCompletion]:
     held = [
         guard_values(text, problem, rewards, finished=done)
         for text, problem, done in zip(texts, problems, finished, strict=True)
@@ -119,12 +123,12 @@ def _judged(
                 text, log_prob=lambda _, value=value: value, ordinary=ordinary, hopeless=hopeless
             )
     return [
-        Judged(problem=problem, verdicts=verdicts_for(problem, text), guards=values)
+        ScoredCompletion(problem=problem, verdicts=verdicts_for(problem, text), guards=values)
         for problem, text, values in zip(problems, texts, held, strict=True)
     ]
 
 
-def _log(judged: list[Judged], texts: list[str], log_metric: LogMetric) -> None:
+def _log(judged: list[ScoredCompletion], texts: list[str], log_metric: LogMetric) -> None:
     outcomes: dict[str, list[float]] = defaultdict(list)
     for found, text in zip(judged, texts, strict=True):
         for spec, verdict in zip(found.problem.constraints, found.verdicts, strict=True):
@@ -137,7 +141,7 @@ def _log(judged: list[Judged], texts: list[str], log_metric: LogMetric) -> None:
         log_metric(name, sum(values) / len(values))
 
 
-def _score(rewards: Rewards, found: Judged, name: str) -> float | None:
+def _score(rewards: RewardsConfig, found: ScoredCompletion, name: str) -> float | None:
     pairs = zip(found.problem.constraints, found.verdicts, strict=True)
     wanted = [verdict for spec, verdict in pairs if name in ("constraints", _category(spec.id))]
     score = SATISFACTION[rewards.satisfaction](wanted) if wanted else None
@@ -148,7 +152,7 @@ def _category(kind: str) -> str:
     return KINDS[kind].category if kind in KINDS else "own"
 
 
-def guard_values(text: str, problem: Problem, rewards: Rewards, *, finished: bool) -> dict[str, float]:
+def guard_values(text: str, problem: Problem, rewards: RewardsConfig, *, finished: bool) -> dict[str, float]:
     """What each configured guard says of a completion, but for `fluent`."""
     held = {name: GUARDS[name](text, problem, rewards) for name in rewards.guards if name in GUARDS}
     return held if rewards.unfinished == 1.0 else held | {"finished": 1.0 if finished else rewards.unfinished}

@@ -6,8 +6,8 @@ from rich.console import Console
 from transformers import TrainerCallback, TrainerState
 
 from rewards.collapse import CollapseAlarm
-from rl.config.rewards import Rewards
-from rl.runs.jsonl import Journal, read_journal
+from rl.config.rewards import RewardsConfig
+from rl.runs.jsonl import JsonlFile, read_jsonl
 
 WATCHED = {
     "completions/mean_length": "mean_length",
@@ -17,26 +17,26 @@ WATCHED = {
 """Logged metric -> what the alarm calls it."""
 
 
-class CollapseWatch(TrainerCallback):
+class CollapseAlarmCallback(TrainerCallback):
     """Feeds what is logged to the alarm; a warning is printed and appended to the journal when it first holds."""
 
-    def __init__(self, rewards: Rewards, journal: Journal, console: Console):
+    def __init__(self, rewards: RewardsConfig, log_file: JsonlFile, console: Console):
         assert rewards.collapse_fall is not None, "without a share to fall by there is nothing to watch"
-        self.journal = journal
+        self.log_file = log_file
         self.console = console
         self._alarm = CollapseAlarm(fall=rewards.collapse_fall, window=rewards.collapse_window)
         self._warned = False
 
     def on_train_begin(self, args: Any, state: TrainerState, control: Any, **_: Any) -> None:
         """A resumed run is compared with its own beginning, which the journal holds."""
-        for line in read_journal(self.journal.path):
+        for line in read_jsonl(self.log_file.path):
             self._look(line)
 
     def on_log(self, args: Any, state: TrainerState, control: Any, logs: Any = None, **_: Any) -> None:
         was_warned = self._warned
         warning = self._look(logs or {})
         if warning is not None and not was_warned and state.is_world_process_zero:
-            self.journal.append({"step": state.global_step, "collapse": warning})
+            self.log_file.append({"step": state.global_step, "collapse": warning})
             self.console.print(f"[bold red]step {state.global_step}: {warning}[/bold red]")
 
     def _look(self, logs: dict[str, Any]) -> str | None:

@@ -6,16 +6,16 @@ from typing import Any
 from transformers import TrainerCallback
 
 from rl.evaluation.evaluate import Evaluation
-from rl.runs.jsonl import Journal
+from rl.runs.jsonl import JsonlFile
 from rl.tracking.progress import ProgressCallback
 
-LOGGED = ("pass_rate", "all_satisfied", "mean_words", "distinct_share", "on_topic", "own_words")
+LOGGED = ("pass_rate", "all_satisfied", "mean_words", "distinct_share", "on_topic", "not_echo")
 
 
-class HeldOutCurve(TrainerCallback):
+class PeriodicEvaluation(TrainerCallback):
     """Adds a line `eval/...` to the metrics. Greedy or seeded answers draw nothing from the training's randomness."""
 
-    def __init__(self, score: Callable[[], Evaluation], *, every: int, metrics: Journal, progress: ProgressCallback):
+    def __init__(self, score: Callable[[], Evaluation], *, every: int, metrics: JsonlFile, progress: ProgressCallback):
         self.score = score
         self.every = every
         self.metrics = metrics

@@ -7,29 +7,29 @@ from typing import Any
 from matplotlib.figure import Figure
 from torch import tensor
 
-from attention_probes.figures import constraint_figure, rhythm_figure
 from attention_probes.html_page import ConstraintCurve, ProbePage, TokenReading
+from attention_probes.plots import constraint_plot, rhythm_plot
 from attention_probes.rhythm import RhythmSettings, find_rhythm
-from rl.config.credit import Credit
+from rl.config.credit import CreditConfig
 
 READINGS = {"weights": "credit", "fai": "FAI", "waad": "WAAD"}
 """In a record -> in the figure."""
 
 
-def probe_figures(record: dict[str, Any], spans: Sequence[tuple[int, int]], credit: Credit) -> dict[str, Figure]:
+def probe_plots(record: dict[str, Any], spans: Sequence[tuple[int, int]], credit: CreditConfig) -> dict[str, Figure]:
     """`rhythm` and `constraints` of a recorded completion, whose tokens lie at `spans`; what was not read is left out.
 
     Anchors and preplan tokens are marked as the rules of `credit` have them.
     """
     drawn = {}
     if "fai" in record and any(record["mask"]):
-        drawn["rhythm"] = rhythm_figure(_page(record, spans, credit))
+        drawn["rhythm"] = rhythm_plot(_page(record, spans, credit))
     if curves := [_curve(verdict) for verdict in record["verdicts"] if "attention" in verdict]:
-        drawn["constraints"] = constraint_figure(curves)
+        drawn["constraints"] = constraint_plot(curves)
     return drawn
 
 
-def _page(record: dict[str, Any], spans: Sequence[tuple[int, int]], credit: Credit) -> ProbePage:
+def _page(record: dict[str, Any], spans: Sequence[tuple[int, int]], credit: CreditConfig) -> ProbePage:
     readings = [TokenReading(name=name, meaning="", values=tuple(record[key])) for key, name in READINGS.items()]
     return ProbePage(
         title=f"step {record['step']}, {record['problem_id']}: {record['which']} of its group",
@@ -41,10 +41,10 @@ def _page(record: dict[str, Any], spans: Sequence[tuple[int, int]], credit: Cred
     )
 
 
-def _marks(record: dict[str, Any], credit: Credit) -> dict[str, tuple[int, ...]]:
+def _marks(record: dict[str, Any], credit: CreditConfig) -> dict[str, tuple[int, ...]]:
     waad, fai, mask = (tensor([record[name]]) for name in ("waad", "fai", "mask"))
     settings = RhythmSettings(
-        q=credit.q, reach=credit.reach, calm_quantile=credit.calm_quantile, jump_quantile=credit.jump_quantile
+        q=credit.q, reach=credit.reach, waad_quantile=credit.waad_quantile, delta_quantile=credit.delta_quantile
     )
     return find_rhythm(waad, fai, mask.bool(), settings).places()
 

@@ -17,7 +17,7 @@ from transformers.integrations.integration_utils import rewrite_logs
 from attention_probes.heads import HeadRoles
 from rl.common.atomic import write_json
 from rl.config.root import Config
-from rl.runs.jsonl import read_journal
+from rl.runs.jsonl import read_jsonl
 from rl.tracking.background import Background
 from rl.tracking.html import credit_html, head_map_html
 from rl.tracking.wandb_mode import wandb_mode
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 RUN_ID = "wandb.json"
 STEP = "train/global_step"
 TABLE_ROWS = 64
-PATIENCE = 60.0
+TIMEOUT_SECONDS = 60.0
 """Seconds that the end of a run waits for wandb."""
 
 Spans = Callable[[Sequence[int]], list[tuple[int, int]]]
@@ -77,14 +77,14 @@ class WandbCallback(TrainerCallback):
         if adapter is not None:
             self._background.call(self._show_product, adapter, summary or {})
         self._background.call(self._finish)
-        self._background.close(PATIENCE)
+        self._background.close(TIMEOUT_SECONDS)
 
     def _start(self, identity: str) -> None:
         import wandb  # imported by the thread: the training need not wait for it
 
         # Else artifacts wait in the home folder, and a run that is moved could not be synced.
         os.environ.setdefault("WANDB_DATA_DIR", str(self.folder / "wandb"))
-        settings = wandb.Settings(console="off", init_timeout=PATIENCE, silent=True)
+        settings = wandb.Settings(console="off", init_timeout=TIMEOUT_SECONDS, silent=True)
         self._run = wandb.init(
             project=self.config.tracking.project,
             name=self.config.run.name,
@@ -108,22 +108,22 @@ class WandbCallback(TrainerCallback):
         self._run.log(figures)
 
     def _show_rollouts(self, after: int, until: int) -> None:
-        records = [line for line in read_journal(self.folder / "rollouts.jsonl") if after < line["step"] <= until]
+        records = [line for line in read_jsonl(self.folder / "rollouts.jsonl") if after < line["step"] <= until]
         if records:
             table = rollout_table(records[-TABLE_ROWS:], self.spans)
-            self._run.log({"rollouts": table, **self._probe_figures(records), STEP: until})
+            self._run.log({"rollouts": table, **self._probe_plots(records), STEP: until})
 
-    def _probe_figures(self, records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    def _probe_plots(self, records: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Of the newest completion that was listened to and no worse than its group."""
         import wandb
 
-        from rl.tracking.probe_plots import probe_figures  # matplotlib takes a second
+        from rl.tracking.probe_plots import probe_plots  # matplotlib takes a second
 
         read = [one for one in records if one["which"] != "worst" and "fai" in one and any(one["mask"])]
         if not read or self.spans is None:
             return {}
         shown = read[-1]
-        drawn = probe_figures(shown, self.spans(shown["completion_ids"]), self.config.credit)
+        drawn = probe_plots(shown, self.spans(shown["completion_ids"]), self.config.credit)
         return {f"probe_figures/{name}": wandb.Image(as_image(figure)) for name, figure in drawn.items()}
 
     def _show_product(self, adapter: Path, summary: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ from rl.runs.checkpoint import checkpoint_step, mark_complete, remove_old, savin
 CREDIT_STATE = "credit.json"
 
 
-class AdaptedTrainer(Trainer):
+class AdapterTrainer(Trainer):
     """To be inherited before one of TRL's trainers."""
 
     credit: CreditAssigner
@@ -67,7 +67,7 @@ class AdaptedTrainer(Trainer):
     def train(self, resume_from_checkpoint: str | None = None, **kwargs: Any) -> Any:
         checkpoint = None if resume_from_checkpoint is None else Path(resume_from_checkpoint)
         if checkpoint is not None:
-            self._take_up(checkpoint)
+            self._load_extra_state(checkpoint)
         if checkpoint is not None and checkpoint_step(checkpoint) >= self.args.max_steps:
             return self._restore(checkpoint)
         return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
@@ -87,20 +87,20 @@ class AdaptedTrainer(Trainer):
         folder = Path(self._get_output_dir(trial=trial)) / f"checkpoint-{self.state.global_step}"
         with saving(folder):
             super()._save_checkpoint(model, trial)
-            self._complete(folder)
+            self._save_extra_state(folder)
             self.accelerator.wait_for_everyone()
             if self.args.should_save:
                 mark_complete(folder)
         if self.args.should_save and self.keep_checkpoints is not None:
             remove_old(folder.parent, self.keep_checkpoints)
 
-    def _complete(self, checkpoint: Path) -> None:
+    def _save_extra_state(self, checkpoint: Path) -> None:
         """Add what transformers forgets of this rank."""
         if self.args.should_save:
-            write_json(checkpoint / CREDIT_STATE, {"trusted": self.credit.trusted})
+            write_json(checkpoint / CREDIT_STATE, {"rule_enabled": self.credit.rule_enabled})
             if self.route is not None:
                 save_router(self.policy, checkpoint)
 
-    def _take_up(self, checkpoint: Path) -> None:
-        """Remember what `_complete` wrote."""
-        self.credit.trusted = json.loads((checkpoint / CREDIT_STATE).read_text(encoding="utf-8"))["trusted"]
+    def _load_extra_state(self, checkpoint: Path) -> None:
+        """Remember what `_save_extra_state` wrote."""
+        self.credit.rule_enabled = json.loads((checkpoint / CREDIT_STATE).read_text(encoding="utf-8"))["rule_enabled"]

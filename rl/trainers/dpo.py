@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
 
-from attention_probes.listen import Tape
+from attention_probes.record import AttentionRecorder
 from data.preferences import PreferencePair
 from rl.credit.assigner import CreditAssigner
-from rl.credit.pairs import PAIR, PairEvidence, pair_spans, pair_view
-from rl.models.tokenization import prompts_of
+from rl.credit.pairs import PAIR, PairEvidence, pair_inputs, pair_spans
+from rl.models.tokenization import encode_problems
 from rl.routing.features import pad
-from rl.routing.route import balance_term
-from rl.trainers.base import AdaptedTrainer
+from rl.routing.route import load_balancing_loss
+from rl.trainers.base import AdapterTrainer
 
 # Axes: 2B rows, the chosen answers first; S tokens of prompt and answer; S - 1 log-probs, of the tokens but the first.
 
@@ -34,11 +34,11 @@ class _Pass:
     """One call of the loss: the policy's forward pass decides the weights, the reference's reuses them."""
 
     inputs: dict[str, Any]
-    tape: Tape | None
+    recorder: AttentionRecorder | None
     weights: Tensor | None = None
 
 
-class CreditDPOTrainer(AdaptedTrainer, DPOTrainer):
+class CreditDPOTrainer(AdapterTrainer, DPOTrainer):
     """TRL's DPOTrainer whose log-probs, the policy's and the reference's alike, are weighed token by token.
 
     The weights of an answer average 1, so that every loss keeps its scale. `logps/*` and `rewards/*` are of the
@@ -49,8 +49,8 @@ class CreditDPOTrainer(AdaptedTrainer, DPOTrainer):
         super().__init__(*args, data_collator=self._collator(kwargs), **kwargs)
         self.credit = credit
         self.pairs = pairs
-        heard = credit.listens_to_constraints and any(pair.problem.constraints for pair in pairs)
-        known = heard or credit.looks_at_evidence
+        probe_readings = credit.needs_constraint_attention and any(pair.problem.constraints for pair in pairs)
+        known = probe_readings or credit.looks_at_evidence
         self.evidence = PairEvidence(self.policy_tokenizer, pairs) if known else None
         self._live: _Pass | None = None
         self._visit = (0, 0)
@@ -89,8 +89,8 @@ class CreditDPOTrainer(AdaptedTrainer, DPOTrainer):
         step, spans = self.state.global_step, pair_spans(inputs, columns)
         term = self._gate(inputs)
         try:
-            with self.credit.listening(model, step=step, spans=spans) as tape:
-                self._live = _Pass(inputs={**inputs, **columns}, tape=tape)
+            with self.credit.recording(model, step=step, spans=spans) as recorder:
+                self._live = _Pass(inputs={**inputs, **columns}, recorder=recorder)
                 outcome = super()._compute_loss(model, _without_pair(inputs), return_outputs)
         finally:
             self._live = None
@@ -103,23 +103,23 @@ class CreditDPOTrainer(AdaptedTrainer, DPOTrainer):
         if self.route is None:
             return None
         problems = [self.pairs[index].problem for index in inputs[PAIR].tolist()]
-        prompts = prompts_of(self.policy_tokenizer, problems)
+        prompts = encode_problems(self.policy_tokenizer, problems)
         tasks = [problem.task for problem in problems]
         gates = self.route.live(*pad(prompts), tasks).to(self.accelerator.device)
         for name, value in self.route.figures(gates.detach(), tasks).items():
             self._metrics["train" if self.policy.training else "eval"][name].append(value)
         self.gate(torch.cat([gates, gates]))
         settings = self.route.settings
-        return None if settings.frozen else settings.balance * balance_term(gates)
+        return None if settings.frozen else settings.balance * load_balancing_loss(gates)
 
     def _weights(self, live: _Pass, entropy: Tensor) -> Tensor:
         """(2B, S - 1) of mean 1, from what the policy's forward pass has just shown."""
         step = self.state.global_step
         self._visit = (step, self._visit[1] + 1 if self._visit[0] == step else 0)
         ids = live.inputs["input_ids"][:, 1:]
-        heard = None if live.tape is None else self.credit.reader.read(live.tape, ids.shape[1])
-        view = pair_view(live.inputs, entropy, heard)
-        given = self.credit.assign(view, self._mixture(live.inputs), ids, step=step, micro_step=self._visit[1])
+        probe_readings = None if live.recorder is None else self.credit.reader.read(live.recorder, ids.shape[1])
+        inputs = pair_inputs(live.inputs, entropy, probe_readings)
+        given = self.credit.assign(inputs, self._mixture(live.inputs), ids, step=step, micro_step=self._visit[1])
         for name, value in given.figures.items():
             self._metrics["train" if self.policy.training else "eval"][name].append(value)
         return given.advantages

@@ -10,19 +10,19 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 
 from rl.config.root import Config
 from rl.credit.assigner import CreditAssigner
-from rl.credit.columns import batch_view, channel_column, channels_of, evidence_columns, spans_of
-from rl.credit.faithfulness_monitor import Watch
+from rl.credit.columns import batch_inputs, channel_column, channels_of, evidence_columns, spans_of
+from rl.credit.faithfulness_monitor import FaithfulnessMonitor
 from rl.credit.reader import as_columns, from_columns
 from rl.rollouts.engine_hf import evaluating
 from rl.rollouts.rollout_func import Rollouts
-from rl.routing.route import Route, balance_term
+from rl.routing.route import Route, load_balancing_loss
 from rl.runs.rollout_recorder import RolloutRecorder
 from rl.scoring.balancing import Balancing
-from rl.trainers.base import AdaptedTrainer
+from rl.trainers.base import AdapterTrainer
 from rl.trainers.resumable import Durable
 
 
-class CreditGRPOTrainer(Durable, AdaptedTrainer, GRPOTrainer):
+class CreditGRPOTrainer(Durable, AdapterTrainer, GRPOTrainer):
     """TRL's GRPOTrainer whose advantages are shared among each completion's tokens.
 
     TRL reads `inputs["advantages"]` after the loss's forward pass and accepts (B, T), so the weights read during that
@@ -37,19 +37,19 @@ class CreditGRPOTrainer(Durable, AdaptedTrainer, GRPOTrainer):
         rollouts: Rollouts,
         recorder: RolloutRecorder | None = None,
         balancing: Balancing | None = None,
-        watch: Watch | None = None,
+        faithfulness_monitor: FaithfulnessMonitor | None = None,
         **kwargs: Any,
     ):
         super().__init__(*args, rollout_func=rollouts, **kwargs)
         self.rollouts = rollouts
-        self.know_the_order()
+        self.set_data_order()
         self.config = config
         self.credit = credit
         self.recorder = recorder
         self.balancing = balancing
-        self.watch = watch
+        self.faithfulness_monitor = faithfulness_monitor
         self._live: dict[str, Any] | None = None
-        self._tape = None
+        self._attention_recorder = None
 
     def route_by(self, route: Route) -> None:
         super().route_by(route)
@@ -71,19 +71,19 @@ class CreditGRPOTrainer(Durable, AdaptedTrainer, GRPOTrainer):
         assert self.num_generations is not None
         progress = self.state.global_step / self.args.max_steps
         self.reward_weights, logged = balancing.weigh(rewards, num_generations=self.num_generations, progress=progress)
-        self._note(logged)
+        self._log_metrics(logged)
 
     def _generate_and_score_completions(self, inputs):
         batch = super()._generate_and_score_completions(inputs)
         if self.route is not None:
             batch["gates"] = self._sampled_gates()
-            self._note(self.route.figures(batch["gates"], [str(row.get("task", "")) for row in inputs]))
+            self._log_metrics(self.route.figures(batch["gates"], [str(row.get("task", "")) for row in inputs]))
         completions, completion_ids, totals = self._scored
-        if self.credit.listens_to_constraints:
+        if self.credit.needs_constraint_attention:
             batch |= evidence_columns(self.policy_tokenizer, inputs, completions, completion_ids, batch)
         if self.credit.looks_at_evidence:
             batch |= channel_column(batch, totals, weight=self.reward_weights[0].item(), config=self.config)
-        if self.credit.listens and self.credit.source == "separate":
+        if self.credit.needs_probe and self.credit.source == "separate":
             batch |= self._read_separately(batch)
         return batch
 
@@ -97,10 +97,10 @@ class CreditGRPOTrainer(Durable, AdaptedTrainer, GRPOTrainer):
         for rows in torch.arange(len(ids)).split(self.args.per_device_train_batch_size):
             part = None if spans is None else spans[rows]
             routed = nullcontext() if self.route is None else self.route.applied(batch["gates"][rows])
-            with evaluating(self.policy), routed, self.credit.reader.listening(self.policy, spans=part) as tape:
-                assert tape is not None
+            with evaluating(self.policy), routed, self.credit.reader.recording(self.policy, spans=part) as recorder:
+                assert recorder is not None
                 super()._get_per_token_logps_and_entropies(self.policy, ids[rows], mask[rows], length)
-                chunks.append(as_columns(self.credit.reader.read(tape, length)))
+                chunks.append(as_columns(self.credit.reader.read(recorder, length)))
         return {name: torch.cat([chunk[name] for chunk in chunks]) for name in chunks[0]}
 
     def _compute_loss(self, model, inputs):
@@ -108,16 +108,20 @@ class CreditGRPOTrainer(Durable, AdaptedTrainer, GRPOTrainer):
         self._live = {**inputs}
         term = self._gate(inputs)
         try:
-            with self.credit.listening(model, step=step, spans=spans_of(inputs)) as self._tape:
+            with self.credit.recording(model, step=step, spans=spans_of(inputs)) as self._attention_recorder:
                 loss = super()._compute_loss(model, self._live)
         finally:
-            self._live = self._tape = None
+            self._live = self._attention_recorder = None
         loss = loss if term is None else loss + term
         # The last micro-batch of a step has its own say; what is found holds from the next step on.
-        if self.watch is not None and self.watch.due(step) and self.accelerator.sync_gradients:
-            finding = self.watch.judge(self.policy, step=step)
-            self.credit.trusted = finding.faithful
-            self._note(finding.figures())
+        if (
+            self.faithfulness_monitor is not None
+            and self.faithfulness_monitor.due(step)
+            and self.accelerator.sync_gradients
+        ):
+            finding = self.faithfulness_monitor.evaluate(self.policy, step=step)
+            self.credit.rule_enabled = finding.faithful
+            self._log_metrics(finding.figures())
         return loss
 
     def _sampled_gates(self) -> Tensor:
@@ -135,9 +139,9 @@ class CreditGRPOTrainer(Durable, AdaptedTrainer, GRPOTrainer):
             self.gate(inputs["gates"])
             return None
         gates = self.route.live(inputs["prompt_ids"], inputs["prompt_mask"].bool())
-        self._note({"routing/drift": (gates - inputs["gates"]).abs().mean().item()})
+        self._log_metrics({"routing/drift": (gates - inputs["gates"]).abs().mean().item()})
         self.gate(gates)
-        return settings.balance * balance_term(gates) / self.current_gradient_accumulation_steps
+        return settings.balance * load_balancing_loss(gates) / self.current_gradient_accumulation_steps
 
     def _scored_as_sampled(self, model: Any, ids: Tensor, mask: Tensor, keep: int, size: int | None, **kwargs: Any):
         """TRL's log-probs outside the loss, in its own chunks, each routed as it was sampled."""
@@ -158,25 +162,27 @@ class CreditGRPOTrainer(Durable, AdaptedTrainer, GRPOTrainer):
         logps, entropies, aux_loss = super()._get_per_token_logps_and_entropies(*args, **kwargs)
         if self._live is not None and entropies is not None:
             self._live["advantages"] = self._token_advantages(self._live, entropies, logps)
-            self.correct(self._live, logps)
+            self.apply_off_policy_correction(self._live, logps)
         return logps, entropies, aux_loss
 
     def _token_advantages(self, live: dict[str, Any], entropies: Tensor, logps: Tensor) -> Tensor:
         step, ids = self.state.global_step, live["completion_ids"]
-        tape = self._tape
-        heard = self.credit.reader.read(tape, ids.shape[1]) if tape is not None else from_columns(live)
-        view = batch_view(live, entropies, heard if self.credit.listens_in(step) else None)
-        given = self.credit.assign(view, channels_of(live), ids, step=step, micro_step=self._step)
-        self._note(given.figures)
+        recorder = self._attention_recorder
+        probe_readings = self.credit.reader.read(recorder, ids.shape[1]) if recorder is not None else from_columns(live)
+        inputs = batch_inputs(live, entropies, probe_readings if self.credit.needs_probe_at(step) else None)
+        given = self.credit.assign(inputs, channels_of(live), ids, step=step, micro_step=self._step)
+        self._log_metrics(given.figures)
         if self.recorder is not None:
             ratio = (logps.detach() - live["sampling_per_token_logps"]).exp()
-            read = {"weights": given.shares, "ratio": ratio, **view.by_token()}
-            attention = None if view.evidence is None else view.evidence.attention
+            read = {"weights": given.shares, "ratio": ratio, **inputs.by_token()}
+            attention = None if inputs.evidence is None else inputs.evidence.attention
             self.recorder.see(live["row"].tolist(), live["advantages"].tolist(), read, attention)
-        if self.watch is not None and self.watch.due(step):
-            self.watch.gather(live["prompt_ids"], live["prompt_mask"], ids, view.mask, given.chosen)
+        if self.faithfulness_monitor is not None and self.faithfulness_monitor.due(step):
+            self.faithfulness_monitor.collect(
+                live["prompt_ids"], live["prompt_mask"], ids, inputs.mask, given.rule_weights
+            )
         return given.advantages
 
-    def _note(self, figures: Mapping[str, float]) -> None:
+    def _log_metrics(self, figures: Mapping[str, float]) -> None:
         for name, value in figures.items():
             self._metrics["train" if self.policy.training else "eval"][name].append(value)

@@ -18,7 +18,7 @@ from rl.common.atomic import whole_folder, write_json
 from rl.config.load import parse_config
 from rl.config.root import Config
 from rl.datasets import load_problems
-from rl.evaluation.answers import sampled
+from rl.evaluation.answers import sample_answers
 from rl.evaluation.console import show_gain
 from rl.evaluation.evaluate import load_evaluation, paired_gain
 from rl.models.load import load_model, load_tokenizer, resolve_dtype
@@ -54,7 +54,7 @@ def train_in_rounds(config: Config, train_round: TrainRound) -> Path:
             console.print(f"The rounds go on with: heed train {folder}/config.yaml resume={folder}")
             return folder
         adapter = place / "adapters" / "default"
-    conclude(folder, config.pairs.rounds, console)
+    finalize_run(folder, config.pairs.rounds, console)
     return folder
 
 
@@ -71,7 +71,7 @@ def write_pairs(config: Config, problems: Sequence[Problem], adapter: Path | Non
     model: Any = load_model(config.model.name, dtype=resolve_dtype(config.model.dtype))
     policy = model if adapter is None else PeftModel.from_pretrained(model, str(adapter))
     engine = engine_of(config, policy, tokenizer)
-    answers = sampled(engine, tokenizer, problems, samples=settings.samples, seed=config.trainer.seed + number)
+    answers = sample_answers(engine, tokenizer, problems, samples=settings.samples, seed=config.trainer.seed + number)
     shown = track(answers, "sampling", total=len(problems), console=Console(stderr=True), transient=True)
     pairs = preference_pairs(
         shown, minimum_gap=settings.minimum_gap, length_ratio=settings.length_ratio, minimal=settings.minimal
@@ -109,7 +109,7 @@ def round_config(config: Config, pairs: Path, held_out: Path | None, adapter: Pa
     return parse_config(tree)
 
 
-def conclude(folder: Path, rounds: int, console: Console) -> None:
+def finalize_run(folder: Path, rounds: int, console: Console) -> None:
     """Keep the last round's adapter as the run's, and what each round brought."""
     places = [folder / f"round-{number}" for number in range(1, rounds + 1)]
     summaries = [json.loads((place / "summary.json").read_text(encoding="utf-8")) for place in places]

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from rl.common.errors import RunFailure
 from rl.rollouts.data_order import DataOrder, EpochOrder
-from rl.rollouts.ledger import Ledger, Totals
+from rl.rollouts.ledger import Ledger, LedgerTotals
 from rl.rollouts.rollout_func import NO_POSITION, Rollouts, micro_steps_per_batch
-from rl.runs.checkpoint import Cut, checkpoint_step, load_cut, save_cut
+from rl.runs.checkpoint import GRPOState, checkpoint_step, load_state, save_state
 
 Base: Any = object
 """Stands for the adapted trainer and TRL's, which is met in `rl/trainers/grpo.py` only."""
@@ -26,10 +26,10 @@ class Durable(Base):
 
     rollouts: Rollouts
     _buffered_inputs: Any
-    _totals: Totals | None = None
+    _totals: LedgerTotals | None = None
     """The ledger's, of the checkpoint that is being saved."""
 
-    def know_the_order(self) -> None:
+    def set_data_order(self) -> None:
         """Tell the rollouts what comes next."""
         self.rollouts.order = DataOrder(
             super()._get_train_sampler,
@@ -67,7 +67,7 @@ class Durable(Base):
         device = self.accelerator.device
         return {**batch, **{name: torch.tensor(value, device=device) for name, value in columns.items()}}
 
-    def correct(self, live: dict[str, Any], learner_logps: Tensor) -> None:
+    def apply_off_policy_correction(self, live: dict[str, Any], learner_logps: Tensor) -> None:
         """Weigh what a stale policy sampled, in a micro-batch whose credit is decided."""
         changes, figures = self.rollouts.correction.apply(live, learner_logps, loss_type=self.loss_type)
         live.update(changes)
@@ -86,13 +86,13 @@ class Durable(Base):
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
         outcome = super().train(*args, **kwargs)
-        self._close_accounts()
+        self._finalize_ledger()
         return outcome
 
-    def _take_up(self, checkpoint: Path) -> None:
+    def _load_extra_state(self, checkpoint: Path) -> None:
         """Stand where the checkpoint was cut. Raises RunFailure when the ledger tells of another history."""
-        super()._take_up(checkpoint)
-        cut = load_cut(checkpoint, self.accelerator.device, rank=self.accelerator.process_index)
+        super()._load_extra_state(checkpoint)
+        cut = load_state(checkpoint, self.accelerator.device, rank=self.accelerator.process_index)
         self._step, self._buffered_inputs = cut.micro_step, cut.buffered
         self.rollouts.restore(cut.ahead)
         self.rollouts.correction.restore(cut.ratios)
@@ -109,15 +109,15 @@ class Durable(Base):
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         ledger = self.rollouts.ledger
-        self._totals = None if ledger is None else self._check_accounts(ledger)
+        self._totals = None if ledger is None else self._verify_ledger(ledger)
         super()._save_checkpoint(model, trial)
 
-    def _complete(self, checkpoint: Path) -> None:
-        super()._complete(checkpoint)
-        save_cut(checkpoint, self._cut(), rank=self.accelerator.process_index)
+    def _save_extra_state(self, checkpoint: Path) -> None:
+        super()._save_extra_state(checkpoint)
+        save_state(checkpoint, self._state(), rank=self.accelerator.process_index)
 
-    def _cut(self) -> Cut:
-        return Cut(
+    def _state(self) -> GRPOState:
+        return GRPOState(
             micro_step=self._step,
             buffered=self._buffered_inputs,
             ratios=self.rollouts.correction.state(),
@@ -125,25 +125,25 @@ class Durable(Base):
             totals=self._totals,
         )
 
-    def held(self) -> dict[int, int]:
+    def in_flight(self) -> dict[int, int]:
         """Samples that wait in the generation buffer or were handed out ahead, by position."""
-        return Counter(self._untrained()) + Counter(self.rollouts.held())
+        return Counter(self._untrained()) + Counter(self.rollouts.in_flight())
 
     def _untrained(self) -> dict[int, int]:
         within, per_pass = self._step % micro_steps_per_batch(self), self.args.steps_per_generation
         waiting = self._buffered_inputs[within:per_pass] if within and self._buffered_inputs else []
         return _count([place for batch in waiting for place in batch["position"].tolist()])
 
-    def _check_accounts(self, ledger: Ledger) -> Totals:
+    def _verify_ledger(self, ledger: Ledger) -> LedgerTotals:
         assert self.rollouts.order is not None
         batches = -(-self._step // micro_steps_per_batch(self))
         ledger.check_gaps(self.rollouts.order.positions(batches))
-        totals = ledger.check(self.held())
+        totals = ledger.check(self.in_flight())
         for name in ("dispatched", "trained", "dropped", "pending"):
             self._metrics["train"][f"ledger/{name}"].append(float(getattr(totals, name)))
         return totals
 
-    def _close_accounts(self) -> None:
+    def _finalize_ledger(self) -> None:
         """What is left when the last step is done is dropped, and the account must be even."""
         ledger = self.rollouts.ledger
         if ledger is not None and self.state.global_step >= self.args.max_steps:

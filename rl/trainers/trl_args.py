@@ -8,7 +8,7 @@ from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.grpo_config import GRPOConfig
 
 from rl.common.distributed import deepspeed_config
-from rl.config.distributed import Distributed
+from rl.config.distributed import DistributedConfig
 from rl.config.root import Config
 from rl.config.trainer import GRPO_ONLY
 from rl.tracking.metrics import trainers_own_trackers
@@ -56,7 +56,7 @@ def _common(config: Config, *, folder: Path, bf16: bool) -> dict[str, Any]:
     }
 
 
-def _ranks(distributed: Distributed) -> dict[str, Any]:
+def _ranks(distributed: DistributedConfig) -> dict[str, Any]:
     backend = {} if torch.cuda.is_available() or distributed.processes == 1 else {"ddp_backend": "gloo"}
     shared = deepspeed_config(distributed)
     return backend if shared is None else {**backend, "deepspeed": shared}

@@ -5,7 +5,7 @@ import torch
 
 from attention_probes.constraint_attention import attention_drop, constraint_attention, looks, mean_over, prompt_spans
 from attention_probes.layer import LayerAttention
-from attention_probes.listen import ProbePlan, listen
+from attention_probes.record import ProbePlan, record_attention
 from attention_probes.statistics import span_mass
 from tests.attention_probes.tiny_decoders import attention_maps, padded_batch, tiny_model
 
@@ -76,9 +76,9 @@ def test_the_drop_after_thinking_is_that_of_whole_maps():
         ids = torch.cat(parts, dim=1)
         length = ids.shape[1]
         spans = prompt_spans(mask(length, 2, 5)[None, None], mask(length, 0, 8)[None])
-        with torch.no_grad(), listen(model, ProbePlan(layers=layers), spans=spans) as tape:
+        with torch.no_grad(), record_attention(model, ProbePlan(layers=layers), spans=spans) as recorder:
             model(input_ids=ids)
-        mass = tape.read().span_mass
+        mass = recorder.read().span_mass
         assert mass is not None
         answered = mask(length, length - 4, length)[None]
         betas.append(mean_over(constraint_attention(mass, spans).per_token, answered))

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from attention_probes.figures import constraint_figure, head_figure, rhythm_figure
 from attention_probes.html_page import ConstraintCurve, ProbePage, TokenReading, render_page
+from attention_probes.plots import constraint_plot, head_plot, rhythm_plot
 
 
 def make_page(**changes: Any) -> ProbePage:
@@ -54,26 +54,26 @@ def test_a_reading_of_another_length_is_refused():
 
 def test_figures_show_what_the_page_shows():
     page = make_page()
-    rhythm = rhythm_figure(page)
+    rhythm = rhythm_plot(page)
     assert [axes.get_ylabel() for axes in rhythm.axes] == ["FAI"]
     assert {text.get_text() for text in rhythm.axes[0].get_legend().get_texts()} == {"preplan", "anchors"}
-    curves = constraint_figure(page.constraints).axes[0]
+    curves = constraint_plot(page.constraints).axes[0]
     assert [line.get_label() for line in curves.lines[1:]] == ["be brief"]
-    heads = head_figure(page).axes[0]
+    heads = head_plot(page).axes[0]
     assert [(text.get_text(), text.get_position()) for text in heads.texts] == [("l", (0, 0)), ("g", (1, 1))]
 
 
 def test_tokens_are_named_where_they_have_room_and_drawn_whatever_they_say(tmp_path):
-    few = rhythm_figure(make_page(tokens=("Say", " hi", "$x_$\n", "\u6771")))
+    few = rhythm_plot(make_page(tokens=("Say", " hi", "$x_$\n", "\u6771")))
     assert [label.get_text() for label in few.axes[0].get_xticklabels()] == ["$x_$\\n", "\\u6771"]
     few.savefig(tmp_path / "few.png")
     many = TokenReading(name="FAI", meaning="", values=(0.5,) * 100)
-    crowd = rhythm_figure(make_page(tokens=("$",) * 100, readings=(many,)))
+    crowd = rhythm_plot(make_page(tokens=("$",) * 100, readings=(many,)))
     assert crowd.axes[0].get_xlabel() == "token"
 
 
 def test_figures_can_be_drawn(tmp_path):
     page = make_page()
-    for number, figure in enumerate((rhythm_figure(page), constraint_figure(()), head_figure(page))):
+    for number, figure in enumerate((rhythm_plot(page), constraint_plot(()), head_plot(page))):
         figure.savefig(tmp_path / f"{number}.png")
         assert (tmp_path / f"{number}.png").stat().st_size > 1000

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from attention_probes.heads import HeadRoles
-from attention_probes.listen import ProbePlan, listen
 from attention_probes.null_baseline import NullBaseline, NullBaselineFitter, buckets, role_mean
-from attention_probes.tape import Readings
+from attention_probes.record import ProbePlan, record_attention
+from attention_probes.recorder import Readings
 from tests.attention_probes.tiny_decoders import padded_batch, tiny_model
 
 PLAN = ProbePlan(layers=(1, 2), horizon=(2, 12), per_head=True)
@@ -14,9 +14,9 @@ PLAN = ProbePlan(layers=(1, 2), horizon=(2, 12), per_head=True)
 
 def shuffled_readings(seed: int) -> Readings:
     """Eight rows of random tokens, which is what shuffling leaves of a text."""
-    with torch.no_grad(), listen(tiny_model("llama"), PLAN) as tape:
+    with torch.no_grad(), record_attention(tiny_model("llama"), PLAN) as recorder:
         tiny_model("llama")(**padded_batch(40, [(row, 7 - row) for row in range(8)], seed=seed))
-    return tape.read()
+    return recorder.read()
 
 
 @pytest.fixture(scope="module")

@@ -101,7 +101,7 @@ def test_a_calm_anchor_without_a_jump_before_it_is_free():
         torch.tensor([[1.0, 1.0, 1.0, 5.0, 1.0]]),
         torch.tensor([[0.0, 0.9, 0.0, 0.0, 0.0]]),
         torch.ones(1, 5, dtype=torch.bool),
-        RhythmSettings(q=0.2, reach=1, jump_quantile=0.9),
+        RhythmSettings(q=0.2, reach=1, delta_quantile=0.9),
     )
     assert not rhythm.dominated.any() and not rhythm.introducers().any()
 

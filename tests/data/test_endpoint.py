@@ -65,7 +65,7 @@ def test_a_server_that_stumbles_is_asked_again(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("script", "complaint"),
+    ("script", "argument_error"),
     [
         ((500, {}), r"gave no answer in 3 tries \(status 500\)"),
         ((401, {"error": "no"}), "status 401.*set HEED_ENDPOINT_KEY"),
@@ -75,8 +75,8 @@ def test_a_server_that_stumbles_is_asked_again(monkeypatch):
         ((200, {"choices": [{"message": {"content": None}}]}), "answers with no text"),
     ],
 )
-def test_what_goes_wrong_is_said(script, complaint):
-    with Server(script) as server, pytest.raises(ValueError, match=complaint):
+def test_what_goes_wrong_is_said(script, argument_error):
+    with Server(script) as server, pytest.raises(ValueError, match=argument_error):
         Endpoint(url=server.url, model="m", wait=lambda _: None)("Hi.")
 
 

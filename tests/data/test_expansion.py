@@ -155,15 +155,15 @@ def test_an_example_shows_an_answer_that_keeps_the_rules():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("arguments", "argument_error"),
     [
         ({"kinds": []}, "no constraint kinds to draw from"),
         ({"kinds": ["punctuation:no_coma"]}, "the nearest is 'punctuation:no_comma'"),
         ({"max_constraints": 0}, "max_constraints must be at least 1, got 0"),
     ],
 )
-def test_bad_settings_are_errors(arguments, complaint):
-    with pytest.raises(ValueError, match=complaint):
+def test_bad_settings_are_errors(arguments, argument_error):
+    with pytest.raises(ValueError, match=argument_error):
         instruction_problem(0, 0, **arguments)
 
 

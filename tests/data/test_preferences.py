@@ -127,20 +127,20 @@ def test_a_claimed_verdict_is_not_believed():
 
 
 @pytest.mark.parametrize(
-    ("changes", "complaint"),
+    ("changes", "argument_error"),
     [
         ({"chosen": None}, "expected column 'chosen' to be text"),
         ({"constraints": []}, "at least one constraint that applies"),
     ],
 )
-def test_a_bad_pair_row_is_an_error(changes, complaint):
+def test_a_bad_pair_row_is_an_error(changes, argument_error):
     row = {
         "prompt": "Describe rain.",
         "chosen": "Rain.",
         "rejected": "No.",
         "constraints": [{"id": "punctuation:no_comma"}],
     }
-    with pytest.raises(ValueError, match=complaint):
+    with pytest.raises(ValueError, match=argument_error):
         pair_from_row({**row, **changes})
 
 

@@ -52,7 +52,7 @@ def test_the_request_is_the_message_without_its_rules():
 
 
 @pytest.mark.parametrize(
-    ("changes", "complaint"),
+    ("changes", "argument_error"),
     [
         ({"prompt": None}, "expected a column 'prompt'"),
         ({"prompt": 3}, "expected 'prompt' to be text or a non-empty list of chat messages; got 3"),
@@ -70,6 +70,6 @@ def test_the_request_is_the_message_without_its_rules():
         ({"constraints": [{**NO_COMMA, "spans": [[5, 5]]}]}, "does not fit"),
     ],
 )
-def test_a_bad_row_is_an_error_that_says_what_was_expected(changes, complaint):
-    with pytest.raises(ValueError, match=complaint):
+def test_a_bad_row_is_an_error_that_says_what_was_expected(changes, argument_error):
+    with pytest.raises(ValueError, match=argument_error):
         from_row(make_row(**changes))

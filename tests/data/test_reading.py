@@ -90,7 +90,7 @@ def test_a_ground_truth_of_constraints_becomes_constraints(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("text", "argument_error"),
     [
         ("", "bad.jsonl holds no problems; expected rows with at least the column 'prompt'"),
         ('{"prompt": "a"}\n{"prompt": ', "bad.jsonl:2: expected one JSON object a line"),
@@ -108,10 +108,10 @@ def test_a_ground_truth_of_constraints_becomes_constraints(tmp_path):
         ('{"prompt": "a", "data_source": "x", "reward_model": 1}', "'reward_model' to be an object; got 1"),
     ],
 )
-def test_a_bad_file_is_an_error_with_file_and_line(tmp_path, text, complaint):
+def test_a_bad_file_is_an_error_with_file_and_line(tmp_path, text, argument_error):
     path = tmp_path / "bad.jsonl"
     path.write_text(text)
-    with pytest.raises(ValueError, match=complaint):
+    with pytest.raises(ValueError, match=argument_error):
         read_problems(path)
 
 

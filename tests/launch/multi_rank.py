@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from rl.runs.jsonl import read_journal
+from rl.runs.jsonl import read_jsonl
 from tests.rl.grpo_fixtures import EVEN_SHARE
 
 STEPS = 4
@@ -43,7 +43,7 @@ def adapter_of(run: Path) -> dict:
 
 
 def assert_equal_trainings(run: Path, alone: Path) -> None:
-    lines = [[line for line in read_journal(one / "metrics.jsonl") if "loss" in line] for one in (run, alone)]
+    lines = [[line for line in read_jsonl(one / "metrics.jsonl") if "loss" in line] for one in (run, alone)]
     assert [line["step"] for line in lines[0]] == list(range(1, STEPS + 1))
     for name in ("loss", "reward", "grad_norm", "kl"):
         assert [line[name] for line in lines[0]] == pytest.approx([line[name] for line in lines[1]], abs=1e-4), name

@@ -3,8 +3,8 @@
 import os
 
 from launch.environment import needs_no_hub, prepare_environment
-from rl.config.data import Data
-from rl.config.model import Model
+from rl.config.data import DataConfig
+from rl.config.model import ModelConfig
 from rl.config.root import Config
 
 
@@ -18,10 +18,10 @@ def test_what_the_user_set_is_kept(monkeypatch):
 
 def test_only_a_run_that_needs_no_hub_forbids_it(monkeypatch, tmp_path):
     monkeypatch.setenv("HEED_CACHE", str(tmp_path))
-    builtin = Config(model=Model(name="smollm2-135m-instruct"))
-    assert needs_no_hub(Config(model=Model(name="tiny")))
+    builtin = Config(model=ModelConfig(name="smollm2-135m-instruct"))
+    assert needs_no_hub(Config(model=ModelConfig(name="tiny")))
     assert not needs_no_hub(builtin), "it has still to be fetched"
     (tmp_path / "smollm2-135m-instruct").mkdir()
     assert needs_no_hub(builtin)
-    assert not needs_no_hub(Config(model=Model(name="org/some-model")))
-    assert not needs_no_hub(Config(model=Model(name="tiny"), data=Data(path="org/some-data")))
+    assert not needs_no_hub(Config(model=ModelConfig(name="org/some-model")))
+    assert not needs_no_hub(Config(model=ModelConfig(name="tiny"), data=DataConfig(path="org/some-data")))

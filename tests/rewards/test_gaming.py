@@ -10,7 +10,7 @@ from data.problems import ConstraintSpec, Problem
 from rewards.guards import guarded
 from rewards.satisfaction import mean_satisfied
 from rewards.verifiers import verify
-from rl.config.rewards import Rewards
+from rl.config.rewards import RewardsConfig
 from rl.scoring.reward_functions import GUARDS
 
 HERE = Path(__file__).parent / "gaming"
@@ -24,7 +24,7 @@ def satisfaction(task, text):
     return mean_satisfied([verify(kind, text, prompt=task.prompt, **kwargs) for kind, kwargs in task.constraints])
 
 
-EVERY_GUARD = Rewards(guards=tuple(GUARDS), min_words=8)
+EVERY_GUARD = RewardsConfig(guards=tuple(GUARDS), min_words=8)
 """Every guard that a recipe can name and that asks no model."""
 
 
@@ -60,13 +60,13 @@ def test_without_guards_the_attack_would_be_paid(family):
     [
         ("few_repetitions", "both ways at once"),
         ("prose", "answer shuffled"),
-        ("own_words", "echo with a tail"),
+        ("not_echo", "echo with a tail"),
         ("no_filler", "refusal"),
         ("plain_characters", "zero-width characters"),
     ],
 )
 def test_without_this_guard_all_the_others_would_pay_an_attack(guard, family):
-    others = Rewards(guards=tuple(name for name in GUARDS if name != guard), min_words=8)
+    others = RewardsConfig(guards=tuple(name for name in GUARDS if name != guard), min_words=8)
     assert any(total(task, attack(family, task, number), others) == 1 for number, task in enumerate(TASKS))
 
 

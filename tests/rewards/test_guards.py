@@ -10,8 +10,8 @@ from rewards.guards import (
     length_floor,
     length_range,
     no_filler,
+    not_echo,
     on_topic,
-    own_words,
     plain_characters,
     prose,
 )
@@ -22,7 +22,7 @@ ORDINARY = "Rain falls when warm air rises and cools. The drops grow until the c
 def test_ordinary_text_loses_nothing():
     prompt = "Explain in two sentences why rain falls."
     assert on_topic(ORDINARY, request=prompt) == 1
-    assert own_words(ORDINARY, prompt=prompt) == 1
+    assert not_echo(ORDINARY, prompt=prompt) == 1
     assert min(guard(ORDINARY) for guard in (distinct_words, few_repetitions, plain_characters, prose, no_filler)) == 1
 
 
@@ -65,12 +65,12 @@ def test_length_guards_are_shares_of_the_bound():
     assert length_range("one two", minimum=1, maximum=2) == 1
 
 
-def test_own_words_falls_with_what_is_copied():
+def test_not_echo_falls_with_what_is_copied():
     prompt = "Explain in two sentences why rain falls."
-    assert own_words(prompt, prompt=prompt) == 0
-    assert own_words("rain falls", prompt=prompt) == 0  # a short text is one run
+    assert not_echo(prompt, prompt=prompt) == 0
+    assert not_echo("rain falls", prompt=prompt) == 0  # a short text is one run
     # the runs of "why rain falls so", "rain falls so often", "falls so often here": none stands in the prompt
-    assert own_words("why rain falls so often here", prompt=prompt) == 1
+    assert not_echo("why rain falls so often here", prompt=prompt) == 1
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import psutil
 
-from rl.config.rollouts import Rollouts as Settings
+from rl.config.rollouts import RolloutsConfig as Settings
 from rl.rollouts.workers.ray_pool import Connection, connect
 from rl.rollouts.workers.ray_session import session_processes
 

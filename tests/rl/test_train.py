@@ -12,7 +12,7 @@ import pytest
 from launch.recipes import load_recipe
 from rl.config.load import load_run_config
 from rl.runs.folder import open_run
-from rl.runs.jsonl import read_journal
+from rl.runs.jsonl import read_jsonl
 from rl.train import train
 from tests.rl.grpo_fixtures import CTRL_C_IN_STEP, recipe_config
 
@@ -24,7 +24,7 @@ def read_json(path: Path) -> Any:
 
 
 def without_clock(path: Path) -> list[dict[str, Any]]:
-    lines = read_journal(path)
+    lines = read_jsonl(path)
     return [{key: line[key] for key in line if key not in CLOCK and not key.endswith("_seconds")} for line in lines]
 
 
@@ -40,7 +40,7 @@ def test_the_run_folder_says_where_it_came_from(finished_run):
 
 
 def test_every_step_is_in_the_metrics(finished_run):
-    steps = [line for line in read_journal(finished_run.folder / "metrics.jsonl") if "loss" in line]
+    steps = [line for line in read_jsonl(finished_run.folder / "metrics.jsonl") if "loss" in line]
     assert [line["step"] for line in steps] == [1, 2, 3, 4]
     for line in steps:
         assert {"reward", "grad_norm", "credit/gini", "probe/fai_mean", "probe/waad_mean"} <= line.keys()
@@ -48,7 +48,7 @@ def test_every_step_is_in_the_metrics(finished_run):
 
 
 def test_the_best_and_the_worst_of_each_group_are_recorded(finished_run):
-    records = read_journal(finished_run.folder / "rollouts.jsonl")
+    records = read_jsonl(finished_run.folder / "rollouts.jsonl")
     # 8 completions a step are 2 groups of 4
     assert [record["step"] for record in records] == [step for step in (1, 2, 3, 4) for _ in range(4)]
     for _, group in groupby(records, key=lambda record: (record["step"], record["problem_id"])):
@@ -59,7 +59,7 @@ def test_the_best_and_the_worst_of_each_group_are_recorded(finished_run):
 
 
 def test_a_record_shows_weights_and_verdicts(finished_run):
-    for record in read_journal(finished_run.folder / "rollouts.jsonl"):
+    for record in read_jsonl(finished_run.folder / "rollouts.jsonl"):
         assert len(record["weights"]) == len(record["completion_ids"])
         assert sum(record["weights"]) / len(record["weights"]) == pytest.approx(1.0, abs=1e-4)
         for verdict in record["verdicts"]:
@@ -103,7 +103,7 @@ def test_resuming_a_finished_run_changes_nothing(finished_run, tmp_path):
     train(load_recipe(f"{run}/config.yaml", [f"resume={run}"]))
     assert adapter_bytes(run) == adapter_bytes(finished_run.folder)
     assert read_json(run / "summary.json")["gain"] == read_json(finished_run.folder / "summary.json")["gain"]
-    assert read_journal(run / "rollouts.jsonl") == read_journal(finished_run.folder / "rollouts.jsonl")
+    assert read_jsonl(run / "rollouts.jsonl") == read_jsonl(finished_run.folder / "rollouts.jsonl")
 
 
 def test_ctrl_c_saves_the_step_and_says_how_to_continue(finished_run, tmp_path, monkeypatch, capsys):
@@ -120,9 +120,9 @@ def test_ctrl_c_saves_the_step_and_says_how_to_continue(finished_run, tmp_path, 
     recipe, *overrides = shlex.split(command)
     train(load_recipe(recipe, overrides))
     assert adapter_bytes(run) == adapter_bytes(finished_run.folder)
-    for journal in ("metrics.jsonl", "rollouts.jsonl"):
-        resumed = [line for line in without_clock(run / journal) if "train_loss" not in line]
-        assert resumed == [line for line in without_clock(finished_run.folder / journal) if "train_loss" not in line]
+    for log_file in ("metrics.jsonl", "rollouts.jsonl"):
+        resumed = [line for line in without_clock(run / log_file) if "train_loss" not in line]
+        assert resumed == [line for line in without_clock(finished_run.folder / log_file) if "train_loss" not in line]
 
 
 def test_a_resumed_run_forgets_what_came_after_its_checkpoint(finished_run, tmp_path):
@@ -131,5 +131,5 @@ def test_a_resumed_run_forgets_what_came_after_its_checkpoint(finished_run, tmp_
     (run / "checkpoint-4" / "complete.json").unlink()
     folder, checkpoint = open_run(load_recipe(f"{run}/config.yaml", [f"resume={run}"]))
     assert (folder, checkpoint) == (run, run / "checkpoint-2")
-    for journal in ("metrics.jsonl", "rollouts.jsonl"):
-        assert max(line["step"] for line in read_journal(run / journal)) == 2
+    for log_file in ("metrics.jsonl", "rollouts.jsonl"):
+        assert max(line["step"] for line in read_jsonl(run / log_file)) == 2

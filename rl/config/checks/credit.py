@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from rl.config.credit import Credit, Probe
+from rl.config.credit import CreditConfig, ProbeConfig
 
 if TYPE_CHECKING:  # the settings import these checks
     from rl.config.root import Config
@@ -25,13 +25,13 @@ def credit_contradictions(config: "Config") -> Iterator[str]:
         yield from _channels(config)
 
 
-def _probe(probe: Probe) -> Iterator[str]:
+def _probe(probe: ProbeConfig) -> Iterator[str]:
     near, far = probe.horizon
     if near >= far:
         yield f"probe.horizon=[{near}, {far}] is empty: the first distance must be below the second, as in [10, 100]"
 
 
-def _readings(credit: Credit, probe: Probe) -> Iterator[str]:
+def _readings(credit: CreditConfig, probe: ProbeConfig) -> Iterator[str]:
     if credit.readings == "residual" and probe.baseline is None:
         yield "credit.readings=residual needs a null baseline to subtract; set probe.baseline, or readings=raw"
     if credit.readings == "raw" and probe.baseline is not None:
@@ -71,7 +71,7 @@ def _sequence_level(config: "Config") -> Iterator[str]:
             )
 
 
-def _nothing_moves(credit: Credit) -> Iterator[str]:
+def _nothing_moves(credit: CreditConfig) -> Iterator[str]:
     if credit.floor == 1.0 and credit.preserve_mass:
         yield (
             f"credit.floor=1.0 with credit.preserve_mass=true makes every weight 1, so credit.rule={credit.rule} does "

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rl.config.checks.credit import BY_CONSTRAINT
-from rl.config.pairs import Pairs
-from rl.config.rollouts import Rollouts
-from rl.config.trainer import GRPO_ONLY, Trainer
+from rl.config.pairs import PairsConfig
+from rl.config.rollouts import RolloutsConfig
+from rl.config.trainer import GRPO_ONLY, TrainerConfig
 
 if TYPE_CHECKING:  # the settings import these checks
     from rl.config.root import Config
@@ -27,16 +27,16 @@ def dpo_contradictions(config: "Config") -> Iterator[str]:
         yield from _weighted(config)
 
 
-def _of_grpo(trainer: Trainer) -> Iterator[str]:
-    defaults = Trainer()
+def _of_grpo(trainer: TrainerConfig) -> Iterator[str]:
+    defaults = TrainerConfig()
     for name in sorted(GRPO_ONLY - SAMPLING):
         if getattr(trainer, name) != getattr(defaults, name):
             meant = "; did you mean dpo." + name + "?" if name in ("beta", "loss_type") else ""
             yield f"trainer.{name}={getattr(trainer, name)} means nothing to algorithm=dpo{meant or '; drop it'}"
 
 
-def _sampling(rollouts: Rollouts) -> Iterator[str]:
-    defaults = Rollouts()
+def _sampling(rollouts: RolloutsConfig) -> Iterator[str]:
+    defaults = RolloutsConfig()
     for name in ("workers", "engine", "address", "max_staleness"):
         if getattr(rollouts, name) != getattr(defaults, name):
             yield f"rollouts.{name}={getattr(rollouts, name)} means nothing to algorithm=dpo; drop it"
@@ -59,7 +59,7 @@ def _pairs(config: "Config") -> Iterator[str]:
             "algorithm=dpo trains on preference pairs; set data.path to a file of them (heed data pairs makes one), or "
             "pairs.rounds to make them from the policy's own answers"
         )
-    if not config.pairs.rounds and config.pairs != Pairs():
+    if not config.pairs.rounds and config.pairs != PairsConfig():
         yield "pairs says how pairs are made, but pairs.rounds=0 makes none; set pairs.rounds, or drop the rest"
     if config.probe.source == "separate":
         yield "probe.source=separate reads before a loss that algorithm=dpo has only one of; set source=loss"

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from rl.config.checks.credit import credit_contradictions
 from rl.config.checks.dpo import dpo_contradictions
 from rl.config.checks.routing import routing_contradictions
-from rl.config.data import Data
-from rl.config.distributed import Distributed
-from rl.config.model import Lora
-from rl.config.pairs import Pairs
-from rl.config.rewards import Rewards, constraint_names, reward_names
-from rl.config.run import Evaluation
-from rl.config.trainer import Trainer
+from rl.config.data import DataConfig
+from rl.config.distributed import DistributedConfig
+from rl.config.model import AdapterConfig
+from rl.config.pairs import PairsConfig
+from rl.config.rewards import RewardsConfig, constraint_names, reward_names
+from rl.config.run import EvaluationConfig
+from rl.config.trainer import TrainerConfig
 
 if TYPE_CHECKING:  # the settings import these checks
     from rl.config.root import Config
@@ -26,7 +26,7 @@ def contradictions(config: "Config") -> Iterator[str]:
         yield from _groups(config.trainer)
         yield from _clipping(config.trainer)
         yield from _rollouts(config)
-        if config.pairs != Pairs():
+        if config.pairs != PairsConfig():
             yield "pairs makes pairs for algorithm=dpo; drop it, or set algorithm=dpo"
     else:
         yield from dpo_contradictions(config)
@@ -43,7 +43,7 @@ def contradictions(config: "Config") -> Iterator[str]:
     yield from _evaluation(config.evaluation, config.data)
 
 
-def _lora(lora: Lora) -> Iterator[str]:
+def _lora(lora: AdapterConfig) -> Iterator[str]:
     if lora.layers is not None and isinstance(lora.target_modules, str):
         yield (
             f"lora.layers needs the modules by name, and lora.target_modules is {lora.target_modules!r}; "
@@ -51,7 +51,7 @@ def _lora(lora: Lora) -> Iterator[str]:
         )
 
 
-def _groups(trainer: Trainer) -> Iterator[str]:
+def _groups(trainer: TrainerConfig) -> Iterator[str]:
     batch, group = trainer.batch_per_generation, trainer.num_generations
     if batch % group == 0:
         return
@@ -82,7 +82,7 @@ def _either(numbers: list[int]) -> str:
     return " or ".join(str(number) for number in numbers)
 
 
-def _clipping(trainer: Trainer) -> Iterator[str]:
+def _clipping(trainer: TrainerConfig) -> Iterator[str]:
     if trainer.epsilon_high is not None and trainer.epsilon_high < trainer.epsilon:
         yield (
             f"trainer.epsilon_high={trainer.epsilon_high} is below trainer.epsilon={trainer.epsilon}; "
@@ -95,7 +95,7 @@ def _clipping(trainer: Trainer) -> Iterator[str]:
         )
 
 
-def _warmup(trainer: Trainer) -> Iterator[str]:
+def _warmup(trainer: TrainerConfig) -> Iterator[str]:
     if trainer.warmup_steps and trainer.lr_scheduler_type == "constant":
         yield (
             f"trainer.warmup_steps={trainer.warmup_steps} is ignored by trainer.lr_scheduler_type=constant; "
@@ -108,7 +108,7 @@ def _warmup(trainer: Trainer) -> Iterator[str]:
         )
 
 
-def _data(data: Data) -> Iterator[str]:
+def _data(data: DataConfig) -> Iterator[str]:
     if data.path is None and data.held_out_path is not None:
         yield (
             f"data.held_out_path={data.held_out_path} needs a data.path to train on; without one, all problems are "
@@ -121,7 +121,7 @@ def _data(data: Data) -> Iterator[str]:
         )
 
 
-def _rewards(rewards: Rewards) -> Iterator[str]:
+def _rewards(rewards: RewardsConfig) -> Iterator[str]:
     if not rewards.functions and not rewards.satisfaction_weight:
         yield (
             "rewards.satisfaction_weight is 0 and rewards.functions is empty: nothing is rewarded; "
@@ -183,7 +183,7 @@ def _rollouts(config: "Config") -> Iterator[str]:
         )
 
 
-def _distributed(distributed: Distributed) -> Iterator[str]:
+def _distributed(distributed: DistributedConfig) -> Iterator[str]:
     processes, nodes = distributed.processes, distributed.nodes
     if processes % nodes:
         yield (
@@ -216,7 +216,7 @@ def _alone(config: "Config") -> Iterator[str]:
         )
 
 
-def _evaluation(evaluation: Evaluation, data: Data) -> Iterator[str]:
+def _evaluation(evaluation: EvaluationConfig, data: DataConfig) -> Iterator[str]:
     if evaluation.samples > 1 and evaluation.temperature == 0.0:
         yield (
             f"evaluation.samples={evaluation.samples} at evaluation.temperature=0.0 are copies of one greedy answer; "

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from rl.config.routing import Routing
+from rl.config.routing import RoutingConfig
 
 if TYPE_CHECKING:  # the settings import these checks
     from rl.config.root import Config
@@ -13,7 +13,7 @@ def routing_contradictions(config: "Config") -> Iterator[str]:
     """One sentence for each."""
     routing = config.routing
     if not routing.adapters:
-        if routing != Routing():
+        if routing != RoutingConfig():
             yield "routing decides among routing.adapters, and none are named; name them, or drop routing"
         return
     yield from _names(routing)
@@ -21,7 +21,7 @@ def routing_contradictions(config: "Config") -> Iterator[str]:
     yield from _elsewhere(config)
 
 
-def _names(routing: Routing) -> Iterator[str]:
+def _names(routing: RoutingConfig) -> Iterator[str]:
     adapters = ", ".join(routing.adapters)
     if len(set(routing.adapters)) < len(routing.adapters):
         yield f"routing.adapters names one twice: {adapters}; give each a name of its own"
@@ -33,7 +33,7 @@ def _names(routing: Routing) -> Iterator[str]:
         yield f"routing.top={routing.top} is more than the {len(routing.adapters)} adapters; set top=null to mix all"
 
 
-def _router(routing: Routing) -> Iterator[str]:
+def _router(routing: RoutingConfig) -> Iterator[str]:
     if (routing.router == "fixed") != bool(routing.weights):
         yield (
             f"routing.router={routing.router} and routing.weights={routing.weights}: `fixed` needs the weights, and no "

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rl.common.errors import RunFailure
-from rl.config.rollouts import Rollouts as Settings
-from rl.rollouts.interfaces import Dropped, Notes, Sampled
-from rl.rollouts.types import Unit
-from rl.rollouts.workers.pool import Crew, Failed
-from rl.rollouts.workers.weight_sync import Attestation, check, probe_gap
+from rl.config.rollouts import RolloutsConfig as Settings
+from rl.rollouts.interfaces import Dropped, RequestObserver, Sampled
+from rl.rollouts.types import RolloutRequest
+from rl.rollouts.workers.pool import WorkerFailure, WorkerPool
+from rl.rollouts.workers.weight_sync import WeightFingerprint, check, probe_gap
 from rl.rollouts.workers.worker import Reply
 
 POLL = 0.02
@@ -24,9 +24,9 @@ log = logging.getLogger("heed.rollouts")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Published:
-    parcel: Any
-    learner: Attestation
-    before: Attestation | None
+    payload: Any
+    learner: WeightFingerprint
+    before: WeightFingerprint | None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -38,7 +38,7 @@ class _Slot:
     job: Any
     """The call it works on, None while idle."""
     deadline: float
-    unit: Unit | None = None
+    unit: RolloutRequest | None = None
     """None while it starts."""
     failures: int = 0
     """Since it last finished something."""
@@ -63,9 +63,9 @@ class Figures:
 class _State:
     """Everything that the pool's thread and its caller share, under one lock."""
 
-    queue: deque[Unit] = field(default_factory=deque)
-    tries: dict[Unit, int] = field(default_factory=dict)
-    done: dict[Unit, Sampled | Dropped] = field(default_factory=dict)
+    queue: deque[RolloutRequest] = field(default_factory=deque)
+    tries: dict[RolloutRequest, int] = field(default_factory=dict)
+    done: dict[RolloutRequest, Sampled | Dropped] = field(default_factory=dict)
     published: dict[int, _Published] = field(default_factory=dict)
     failure: BaseException | None = None
     closed: bool = False
@@ -79,15 +79,15 @@ class Dispatcher:
 
     def __init__(
         self,
-        crew: Crew,
+        pool: WorkerPool,
         settings: Settings,
         *,
         tolerance: float,
-        notes: Notes | None = None,
+        notes: RequestObserver | None = None,
         rank: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ):
-        self.crew = crew
+        self.pool = pool
         self.settings = settings
         self.tolerance = tolerance
         self.notes = notes
@@ -101,24 +101,24 @@ class Dispatcher:
 
     # ------------------------------------------------------------------------------------------------ the caller's side
 
-    def publish(self, parcel: bytes, learner: Attestation) -> None:
+    def publish(self, payload: bytes, learner: WeightFingerprint) -> None:
         """Offer a version to the workers; each fetches it with the first unit that asks for it."""
-        reference = self.crew.put(parcel)
+        reference = self.pool.put(payload)
         with self._changed:
             published = self._state.published
             before = published[max(published)].learner if published else None
-            published[learner.version] = _Published(parcel=reference, learner=learner, before=before)
+            published[learner.version] = _Published(payload=reference, learner=learner, before=before)
             needed = {unit.version for unit in self._state.tries} | {learner.version}
             self._state.published = {version: kept for version, kept in published.items() if version in needed}
 
-    def submit(self, units: Sequence[Unit]) -> None:
+    def submit(self, units: Sequence[RolloutRequest]) -> None:
         with self._changed:
             self._state.queue.extend(units)
             self._state.tries.update(dict.fromkeys(units, 0))
             self._assign()
             self._changed.notify_all()
 
-    def collect(self, units: Sequence[Unit]) -> list[Sampled | Dropped]:
+    def collect(self, units: Sequence[RolloutRequest]) -> list[Sampled | Dropped]:
         """What became of submitted units, in their order; waits for them."""
         with self._changed:
             while not all(unit in self._state.done for unit in units):
@@ -126,7 +126,7 @@ class Dispatcher:
                 self._changed.wait(timeout=1.0)
             return [self._state.done.pop(unit) for unit in units]
 
-    def finished(self) -> dict[Unit, Sampled | Dropped]:
+    def finished(self) -> dict[RolloutRequest, Sampled | Dropped]:
         """Units that are done and not collected yet."""
         with self._changed:
             return dict(self._state.done)
@@ -142,8 +142,8 @@ class Dispatcher:
             self._changed.notify_all()
         self._thread.join(timeout=10.0)
         for slot in self._slots:
-            self.crew.end(slot.worker)
-        self.crew.close()
+            self.pool.end(slot.worker)
+        self.pool.close()
 
     def _raise_failure(self) -> None:
         if self._state.failure is not None:
@@ -168,7 +168,7 @@ class Dispatcher:
             if not busy:
                 self._changed.wait(timeout=1.0)
                 return True
-        ready = self.crew.wait(list(busy), POLL)
+        ready = self.pool.wait(list(busy), POLL)
         with self._changed:
             for job in ready:
                 self._finish(busy[job])
@@ -187,11 +187,11 @@ class Dispatcher:
                 now = self.clock()
                 self.figures.idle_seconds += now - slot.idle_since
                 slot.unit, slot.handed_out, slot.deadline = unit, now, now + self.settings.time_limit
-                slot.job = self.crew.sample(slot.worker, unit, self._state.published[unit.version].parcel)
+                slot.job = self.pool.sample(slot.worker, unit, self._state.published[unit.version].payload)
 
     def _finish(self, slot: _Slot) -> None:
-        result = self.crew.result(slot.job)
-        if isinstance(result, Failed):
+        result = self.pool.result(slot.job)
+        if isinstance(result, WorkerFailure):
             self._failed(slot, result.cause, replace=result.fatal or slot.unit is None)
             return
         if slot.unit is not None and result is not None:
@@ -200,14 +200,14 @@ class Dispatcher:
             self._keep(slot.name, slot.unit, result)
         slot.unit, slot.job, slot.failures, slot.idle_since = None, None, 0, self.clock()
 
-    def _keep(self, worker: str, unit: Unit, reply: Reply) -> None:
+    def _keep(self, worker: str, unit: RolloutRequest, reply: Reply) -> None:
         published = self._state.published[unit.version]
-        check(published.learner, reply.attestation, before=published.before, tolerance=self.tolerance)
-        self.figures.gap = max(self.figures.gap, probe_gap(published.learner, reply.attestation))
-        digest = reply.attestation.digest
+        check(published.learner, reply.fingerprint, before=published.before, tolerance=self.tolerance)
+        self.figures.gap = max(self.figures.gap, probe_gap(published.learner, reply.fingerprint))
+        digest = reply.fingerprint.digest
         self._settle(unit, Sampled(samples=reply.samples, worker=worker, seconds=reply.seconds, digest=digest))
 
-    def _settle(self, unit: Unit, outcome: Sampled | Dropped) -> None:
+    def _settle(self, unit: RolloutRequest, outcome: Sampled | Dropped) -> None:
         del self._state.tries[unit]
         self._state.done[unit] = outcome
 
@@ -229,7 +229,7 @@ class Dispatcher:
         elif replace:
             self._replace(slot)
 
-    def _reissue(self, unit: Unit, worker: str, cause: str) -> None:
+    def _reissue(self, unit: RolloutRequest, worker: str, cause: str) -> None:
         self._state.tries[unit] += 1
         if self._state.tries[unit] < self.settings.tries:
             log.warning("%s, %s: %s; it is sampled again", worker, self._told(unit), cause)
@@ -242,23 +242,23 @@ class Dispatcher:
         log.warning("%s is dropped: it %s", self._told(unit), reason)
         self._settle(unit, Dropped(reason=reason))
 
-    def _told(self, unit: Unit) -> str:
+    def _told(self, unit: RolloutRequest) -> str:
         return str(unit) if self.notes is None else self.notes.describe(unit)
 
     def _give_up(self, slot: _Slot, cause: str) -> None:
         self._slots.remove(slot)
-        self.crew.end(slot.worker)
+        self.pool.end(slot.worker)
         log.warning("%s is given up after %d failed starts", slot.name, slot.failures)
         if not self._slots:
             raise RunFailure(f"no rollout worker is left: {slot.name}, the last one, {cause}")
 
     def _replace(self, slot: _Slot) -> None:
         self.figures.restarted += 1
-        self.crew.end(slot.worker)
+        self.pool.end(slot.worker)
         fresh = self._new_slot(slot.name)
         slot.worker, slot.job, slot.deadline = fresh.worker, fresh.job, fresh.deadline
 
     def _new_slot(self, name: str) -> _Slot:
-        worker = self.crew.spawn(name)
-        job = self.crew.start(worker)
+        worker = self.pool.spawn(name)
+        job = self.pool.start(worker)
         return _Slot(name=name, worker=worker, job=job, deadline=self.clock() + self.settings.start_limit)

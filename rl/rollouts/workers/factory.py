@@ -6,26 +6,26 @@ from typing import Literal
 import torch
 from peft import get_peft_model
 
-from rl.config.model import Lora
-from rl.config.routing import Routing
+from rl.config.model import AdapterConfig
+from rl.config.routing import RoutingConfig
 from rl.models.load import load_model, load_tokenizer, model_path, resolve_dtype
 from rl.models.lora import lora_config
 from rl.rollouts.engine_hf import TransformersEngine
 from rl.rollouts.engine_vllm import VllmEngine
-from rl.rollouts.workers.weight_sync import adapter_state, unpack
+from rl.rollouts.workers.weight_sync import adapter_state, deserialize_adapter
 from rl.rollouts.workers.worker import Worker, WorkerEngine
 from rl.routing.route import add_adapters
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class WorkerRecipe:
+class WorkerFactory:
     """Calling it with a name makes the worker; the base model is loaded then, once."""
 
     engine: Literal["transformers", "vllm"] = "transformers"
     model: str
     dtype: Literal["auto", "float32", "bfloat16"]
-    lora: Lora
-    routing: Routing = field(default_factory=Routing)
+    lora: AdapterConfig
+    routing: RoutingConfig = field(default_factory=RoutingConfig)
     temperature: float
     max_completion_length: int
     threads: int
@@ -46,14 +46,14 @@ class WorkerRecipe:
             )
         return self._transformers_engine()
 
-    def _transformers_engine(self) -> "AdoptingEngine":
+    def _transformers_engine(self) -> "AdapterEngine":
         torch.set_num_threads(self.threads)
         model = load_model(self.model, dtype=resolve_dtype(self.dtype))
         adapted = get_peft_model(model, lora_config(self.lora))
         route = add_adapters(adapted, self.lora, self.routing) if self.routing.adapters else None
         if torch.cuda.is_available():
             adapted.cuda()
-        return AdoptingEngine(
+        return AdapterEngine(
             adapted,
             load_tokenizer(self.model),
             temperature=self.temperature,
@@ -63,11 +63,11 @@ class WorkerRecipe:
         )
 
 
-class AdoptingEngine(TransformersEngine):
+class AdapterEngine(TransformersEngine):
     """The transformers engine on a model that is the worker's own."""
 
-    def adopt(self, parcel: bytes) -> tuple[str, ...]:
-        return unpack(parcel, self.model)
+    def load_adapter(self, payload: bytes) -> tuple[str, ...]:
+        return deserialize_adapter(payload, self.model)
 
     def active(self) -> dict[str, torch.Tensor]:
         return adapter_state(self.model)

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from rl.rollouts.types import Unit
+from rl.rollouts.types import RolloutRequest
 from rl.rollouts.workers.worker import Reply
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Failed:
+class WorkerFailure:
     """A call that did not come back with a result."""
 
     cause: str
@@ -17,7 +17,7 @@ class Failed:
 
 
 @runtime_checkable
-class Crew(Protocol):
+class WorkerPool(Protocol):
     """Workers somewhere else: how to start one, ask it, and end it. A job is a call under way."""
 
     def spawn(self, name: str) -> Any: ...
@@ -26,9 +26,9 @@ class Crew(Protocol):
         """The job of loading the model."""
         ...
 
-    def sample(self, worker: Any, unit: Unit, parcel: Any) -> Any: ...
+    def sample(self, worker: Any, unit: RolloutRequest, payload: Any) -> Any: ...
 
-    def put(self, parcel: bytes) -> Any:
+    def put(self, payload: bytes) -> Any:
         """Offer an adapter; what comes back goes to `sample`."""
         ...
 
@@ -36,7 +36,7 @@ class Crew(Protocol):
         """Jobs that are over, after at most `timeout` seconds."""
         ...
 
-    def result(self, job: Any) -> Reply | Failed | None:
+    def result(self, job: Any) -> Reply | WorkerFailure | None:
         """What a job that is over came to; None of one that only started a worker."""
         ...
 

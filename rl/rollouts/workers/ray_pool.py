@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from rl.common.errors import RunFailure
-from rl.config.rollouts import Rollouts as Settings
-from rl.rollouts.types import Unit
-from rl.rollouts.workers.pool import Failed
+from rl.config.rollouts import RolloutsConfig as Settings
+from rl.rollouts.types import RolloutRequest
+from rl.rollouts.workers.pool import WorkerFailure
 from rl.rollouts.workers.ray_session import ending_children_on_error
 from rl.rollouts.workers.worker import Reply, Worker
 
@@ -26,7 +26,7 @@ LOOPBACK = {
 }
 
 
-class Host:
+class RolloutActor:
     """What runs in an actor: a worker that fetches an adapter when it meets a new version."""
 
     def __init__(self, make_worker: Callable[[str], Worker], name: str):
@@ -35,12 +35,12 @@ class Host:
     def ready(self) -> None:
         """Returns when the model is loaded."""
 
-    def sample(self, unit: Unit, parcel: list) -> Reply:
+    def sample(self, unit: RolloutRequest, payload: list) -> Reply:
         """The parcel's reference lies in a list, or Ray would fetch it at every call."""
         import ray
 
         if self.worker.version != unit.version:
-            self.worker.adopt(unit.version, ray.get(parcel[0]))
+            self.worker.load_adapter(unit.version, ray.get(payload[0]))
         return self.worker.sample(unit)
 
 
@@ -63,7 +63,7 @@ class Connection:
             ray.shutdown()
 
 
-class RayCrew:
+class RayWorkerPool:
     """Actors, each holding what `make_worker` builds there."""
 
     def __init__(self, make_worker: Callable[[str], Worker], settings: Settings, connection: Connection):
@@ -72,7 +72,7 @@ class RayCrew:
         self._ray = ray
         self._connection = connection
         self._make_worker = make_worker
-        self._host = ray.remote(Host).options(
+        self._host = ray.remote(RolloutActor).options(
             num_cpus=settings.cpus, num_gpus=settings.gpus, resources=dict(settings.resources), max_restarts=0
         )
 
@@ -82,16 +82,16 @@ class RayCrew:
     def start(self, worker: Any) -> Any:
         return worker.ready.remote()
 
-    def sample(self, worker: Any, unit: Unit, parcel: Any) -> Any:
-        return worker.sample.remote(unit, [parcel])
+    def sample(self, worker: Any, unit: RolloutRequest, payload: Any) -> Any:
+        return worker.sample.remote(unit, [payload])
 
-    def put(self, parcel: bytes) -> Any:
-        return self._ray.put(parcel)
+    def put(self, payload: bytes) -> Any:
+        return self._ray.put(payload)
 
     def wait(self, jobs: list[Any], timeout: float) -> list[Any]:
         return self._ray.wait(jobs, num_returns=1, timeout=timeout)[0]
 
-    def result(self, job: Any) -> Reply | Failed | None:
+    def result(self, job: Any) -> Reply | WorkerFailure | None:
         from ray import exceptions
 
         try:
@@ -99,9 +99,9 @@ class RayCrew:
         except exceptions.RayTaskError as error:
             if isinstance(error.cause, RunFailure):  # no other worker would do better
                 raise error.cause from None
-            return Failed(cause=f"{type(error.cause).__name__}: {error.cause}", fatal=False)
+            return WorkerFailure(cause=f"{type(error.cause).__name__}: {error.cause}", fatal=False)
         except exceptions.RayError as error:
-            return Failed(cause=_in_short(error), fatal=True)
+            return WorkerFailure(cause=_in_short(error), fatal=True)
 
     def end(self, worker: Any) -> None:
         self._ray.kill(worker)

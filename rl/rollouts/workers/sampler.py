@@ -8,7 +8,7 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 
-from rl.config.rollouts import Rollouts
+from rl.config.rollouts import RolloutsConfig
 from rl.config.root import Config
 from rl.models.load import resolve_dtype
 from rl.models.tokenization import encode_prompt
@@ -16,12 +16,12 @@ from rl.rollouts.engine_hf import TransformersEngine
 from rl.rollouts.engine_vllm import import_vllm
 from rl.rollouts.interfaces import Dropped, Sampled
 from rl.rollouts.ledger import Ledger
-from rl.rollouts.types import Unit
+from rl.rollouts.types import RolloutRequest
 from rl.rollouts.workers.dispatcher import Dispatcher
-from rl.rollouts.workers.factory import WorkerRecipe
-from rl.rollouts.workers.ray_pool import Connection, RayCrew, connect
+from rl.rollouts.workers.factory import WorkerFactory
+from rl.rollouts.workers.ray_pool import Connection, RayWorkerPool, connect
 from rl.rollouts.workers.ray_session import record_session
-from rl.rollouts.workers.weight_sync import PROBE_TEXT, adapter_state, attest, pack
+from rl.rollouts.workers.weight_sync import PROBE_TEXT, adapter_state, serialize_adapter, weight_fingerprint
 from rl.routing.route import Route
 
 TOLERANCES = {torch.float32: 1e-4, torch.bfloat16: 0.1}
@@ -29,7 +29,7 @@ TOLERANCES = {torch.float32: 1e-4, torch.bfloat16: 0.1}
 
 
 @dataclass(kw_only=True, slots=True)
-class ByWorkers:
+class RemoteSampler:
     """The dispatcher's workers, kept at the learner's versions."""
 
     dispatcher: Dispatcher
@@ -43,19 +43,21 @@ class ByWorkers:
     def publish(self, version: int) -> dict[str, float]:
         start = time.perf_counter()
         state = adapter_state(self.learner.model)
-        parcel = pack(state)
-        attestation = attest(state, self.learner.score(self.probe_ids), owner="learner", version=version)
-        self.dispatcher.publish(parcel, attestation)
+        payload = serialize_adapter(state)
+        fingerprint = weight_fingerprint(
+            state, self.learner.token_logprobs(self.probe_ids), owner="learner", version=version
+        )
+        self.dispatcher.publish(payload, fingerprint)
         return {
-            "sync/bytes": float(len(parcel)),
+            "sync/bytes": float(len(payload)),
             "sync/publish_seconds": time.perf_counter() - start,
-            "sync/zero_tensors": float(len(attestation.zeros)),
+            "sync/zero_tensors": float(len(fingerprint.zeros)),
         }
 
-    def submit(self, units: Sequence[Unit]) -> None:
+    def submit(self, units: Sequence[RolloutRequest]) -> None:
         self.dispatcher.submit(units)
 
-    def collect(self, units: Sequence[Unit]) -> list[Sampled | Dropped]:
+    def collect(self, units: Sequence[RolloutRequest]) -> list[Sampled | Dropped]:
         return self.dispatcher.collect(units)
 
     def figures(self) -> dict[str, float]:
@@ -69,14 +71,14 @@ class ByWorkers:
             "sync/restarted_workers": float(figures.restarted),
         }
 
-    def finished(self) -> dict[Unit, Sampled | Dropped]:
+    def finished(self) -> dict[RolloutRequest, Sampled | Dropped]:
         return self.dispatcher.finished()
 
     def close(self) -> None:
         self.dispatcher.close()
 
 
-def hire_workers(config: Config, learner: TransformersEngine, ledger: Ledger | None) -> ByWorkers:
+def start_remote_sampler(config: Config, learner: TransformersEngine, ledger: Ledger | None) -> RemoteSampler:
     """Start this rank's share of the workers; they load their models while this process goes on."""
     ranks = PartialState()
     share = -(-config.rollouts.workers // ranks.num_processes)
@@ -87,7 +89,7 @@ def hire_workers(config: Config, learner: TransformersEngine, ledger: Ledger | N
     probe_ids = encode_prompt(learner.tokenizer, PROBE_TEXT)
     if settings.engine == "vllm":
         import_vllm()  # said now rather than by a worker
-    recipe = WorkerRecipe(
+    recipe = WorkerFactory(
         engine=settings.engine,
         model=config.model.name,
         dtype=config.model.dtype,
@@ -99,16 +101,16 @@ def hire_workers(config: Config, learner: TransformersEngine, ledger: Ledger | N
         probe_ids=probe_ids,
     )
     dispatcher = Dispatcher(
-        RayCrew(recipe, settings, connection),
+        RayWorkerPool(recipe, settings, connection),
         settings,
         tolerance=settings.tolerance or TOLERANCES[resolve_dtype(config.model.dtype)],
         notes=ledger,
         rank=ranks.process_index,
     )
-    return ByWorkers(dispatcher=dispatcher, learner=learner, probe_ids=probe_ids)
+    return RemoteSampler(dispatcher=dispatcher, learner=learner, probe_ids=probe_ids)
 
 
-def meet(settings: Rollouts, ranks: PartialState) -> Connection:
+def meet(settings: RolloutsConfig, ranks: PartialState) -> Connection:
     """Rank 0 starts or joins the cluster and tells the others where it is: never one cluster a rank."""
     cpus = settings.workers * ranks.num_processes * settings.cpus
     connection = connect(settings, cpus=cpus) if ranks.is_main_process else None

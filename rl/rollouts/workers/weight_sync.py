@@ -17,7 +17,7 @@ PROBE_TEXT = "Name three fruits, in lower case and without commas."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Attestation:
+class WeightFingerprint:
     """What one process has really active.
 
     Example:
@@ -48,18 +48,18 @@ def adapter_state(model: nn.Module) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in model.state_dict().items() if "lora_" in name or ROUTER in name}
 
 
-def pack(state: Mapping[str, Tensor]) -> bytes:
+def serialize_adapter(state: Mapping[str, Tensor]) -> bytes:
     """The adapter as the bytes that travel."""
     return save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()})
 
 
-def unpack(parcel: bytes, model: nn.Module) -> tuple[str, ...]:
+def deserialize_adapter(payload: bytes, model: nn.Module) -> tuple[str, ...]:
     """Put a packed adapter into a live model, in place; return the names that do not match, touching none of those.
 
     Raises RunFailure when the bytes are no adapter.
     """
     try:
-        sent = load(parcel)
+        sent = load(payload)
     except SafetensorError as error:
         raise RunFailure(f"the adapter was damaged on its way: {error}") from error
     active = adapter_state(model)
@@ -70,15 +70,15 @@ def unpack(parcel: bytes, model: nn.Module) -> tuple[str, ...]:
     return tuple(sorted((sent.keys() | active.keys()) - fits))
 
 
-def attest(
+def weight_fingerprint(
     state: Mapping[str, Tensor],
     logprobs: Sequence[float],
     *,
     owner: str,
     version: int,
     missing: tuple[str, ...] = (),
-) -> Attestation:
-    return Attestation(
+) -> WeightFingerprint:
+    return WeightFingerprint(
         owner=owner,
         version=version,
         tensors={name: _digest(tensor) for name, tensor in state.items()},
@@ -94,13 +94,15 @@ def _digest(tensor: Tensor) -> str:
     return found.hexdigest()
 
 
-def probe_gap(learner: Attestation, worker: Attestation) -> float:
+def probe_gap(learner: WeightFingerprint, worker: WeightFingerprint) -> float:
     """Largest difference between both sides' log-probs of the probe prompt; NaN if any is."""
     here, there = torch.tensor([learner.logprobs, worker.logprobs], dtype=torch.float64)
     return (here - there).abs().max().item()
 
 
-def check(learner: Attestation, worker: Attestation, *, before: Attestation | None, tolerance: float) -> None:
+def check(
+    learner: WeightFingerprint, worker: WeightFingerprint, *, before: WeightFingerprint | None, tolerance: float
+) -> None:
     """Raise RunFailure unless the worker has what the learner published.
 
     `before` is the learner's attestation of the version before this one, if there was one.

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from rl.common.errors import RunFailure
-from rl.rollouts.types import Sample, Unit
-from rl.rollouts.workers.weight_sync import Attestation, attest
+from rl.rollouts.types import RolloutRequest, Sample
+from rl.rollouts.workers.weight_sync import WeightFingerprint, weight_fingerprint
 
 
 @runtime_checkable
 class WorkerEngine(Protocol):
     """An engine whose adapter can be changed from outside."""
 
-    def adopt(self, parcel: bytes) -> tuple[str, ...]:
+    def load_adapter(self, payload: bytes) -> tuple[str, ...]:
         """Make the packed adapter the active one; return the tensors that did not fit."""
         ...
 
@@ -21,11 +21,11 @@ class WorkerEngine(Protocol):
         """The tensors that are really active, by name."""
         ...
 
-    def score(self, token_ids: tuple[int, ...]) -> list[float]:
+    def token_logprobs(self, token_ids: tuple[int, ...]) -> list[float]:
         """Log-probs of a text's tokens after the first."""
         ...
 
-    def sample(self, unit: Unit) -> list[Sample]: ...
+    def sample(self, unit: RolloutRequest) -> list[Sample]: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +33,7 @@ class Reply:
     """A unit's samples, and proof of the policy that they came from."""
 
     samples: list[Sample]
-    attestation: Attestation
+    fingerprint: WeightFingerprint
     seconds: float
     """Spent sampling."""
 
@@ -45,27 +45,29 @@ class Worker:
         self.engine = engine
         self.name = name
         self.probe_ids = probe_ids
-        self.attestation: Attestation | None = None
+        self.fingerprint: WeightFingerprint | None = None
 
     @property
     def version(self) -> int | None:
         """The adapter version that is active; None before the first."""
-        return None if self.attestation is None else self.attestation.version
+        return None if self.fingerprint is None else self.fingerprint.version
 
-    def adopt(self, version: int, parcel: bytes) -> Attestation:
+    def load_adapter(self, version: int, payload: bytes) -> WeightFingerprint:
         """Activate a version and attest what is active afterwards."""
         try:
-            missing = self.engine.adopt(parcel)
+            missing = self.engine.load_adapter(payload)
         except RunFailure as error:
             raise RunFailure(f"{self.name}, policy version {version}: {error}") from error
-        logprobs = self.engine.score(self.probe_ids)
-        self.attestation = attest(self.engine.active(), logprobs, owner=self.name, version=version, missing=missing)
-        return self.attestation
+        logprobs = self.engine.token_logprobs(self.probe_ids)
+        self.fingerprint = weight_fingerprint(
+            self.engine.active(), logprobs, owner=self.name, version=version, missing=missing
+        )
+        return self.fingerprint
 
-    def sample(self, unit: Unit) -> Reply:
+    def sample(self, unit: RolloutRequest) -> Reply:
         """Raises RunFailure when another version than the unit's is active."""
-        if self.attestation is None or self.version != unit.version:
+        if self.fingerprint is None or self.version != unit.version:
             raise RunFailure(f"{self.name}: version {self.version} is active, version {unit.version} was asked for")
         start = time.perf_counter()
         samples = self.engine.sample(unit)
-        return Reply(samples=samples, attestation=self.attestation, seconds=time.perf_counter() - start)
+        return Reply(samples=samples, fingerprint=self.fingerprint, seconds=time.perf_counter() - start)

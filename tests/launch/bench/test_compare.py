@@ -2,11 +2,11 @@
 
 import pytest
 
-from launch.bench.compare import Arm, area_under, compare, draw
+from launch.bench.compare import BenchArm, area_under, compare, draw
 
 
-def arm(rule: str, seed: int, *scores: float) -> Arm:
-    return Arm(rule=rule, seed=seed, steps=[10 * place for place in range(len(scores))], scores=list(scores))
+def arm(rule: str, seed: int, *scores: float) -> BenchArm:
+    return BenchArm(rule=rule, seed=seed, steps=[10 * place for place in range(len(scores))], scores=list(scores))
 
 
 def test_the_area_is_the_mean_height_of_the_curve():

@@ -7,11 +7,11 @@ import pytest
 from rich.console import Console
 
 from launch.bench import levels
-from rl.evaluation.evaluate import Answer
+from rl.evaluation.evaluate import EvaluatedAnswer
 
 
 def make_answer(*satisfied, words=4):
-    return Answer(
+    return EvaluatedAnswer(
         problem_id="p",
         prompt="Write.",
         completion="Rain",
@@ -19,7 +19,7 @@ def make_answer(*satisfied, words=4):
         num_words=words,
         distinct_share=1.0,
         on_topic=1.0,
-        own_words=1.0,
+        not_echo=1.0,
     )
 
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from launch.cli.main import main
-from launch.user_errors import told_to_the_user
+from launch.user_errors import is_user_error
 from rl.config.root import Config
 
 
@@ -142,10 +142,10 @@ def test_a_bug_keeps_its_traceback(train_with: Callable[[Callable[[Config], Path
 
 
 def test_only_a_raise_of_our_own_code_is_told():
-    assert told_to_the_user(raised_in("rl", "raise ValueError('learning_rate is 0')"))
-    assert not told_to_the_user(raised_in("transformers", "raise ValueError('unknown device')"))
-    assert not told_to_the_user(raised_in("rl", "list(zip([1], [], strict=True))"))
-    assert not told_to_the_user(raised_in("rl", "a, b = [1]"))
+    assert is_user_error(raised_in("rl", "raise ValueError('learning_rate is 0')"))
+    assert not is_user_error(raised_in("transformers", "raise ValueError('unknown device')"))
+    assert not is_user_error(raised_in("rl", "list(zip([1], [], strict=True))"))
+    assert not is_user_error(raised_in("rl", "a, b = [1]"))
 
 
 def test_every_verb_explains_itself(capsys):

@@ -13,7 +13,7 @@ from launch.cluster.spec import ClusterSpec
 from launch.recipes import load_recipe
 
 CHECKOUT = Path(__file__).resolve().parents[3]
-PATIENCE = 600
+TIMEOUT_SECONDS = 600
 """Seconds for a job that takes half a minute on an idle machine."""
 
 NOTHING = "true"
@@ -35,7 +35,7 @@ def wait_for_an_agent(address: str) -> None:
     """The dashboard answers before the agent that runs jobs does: ask it to do nothing until it does."""
     from ray.job_submission import JobSubmissionClient
 
-    client, deadline = JobSubmissionClient(address), time.monotonic() + PATIENCE
+    client, deadline = JobSubmissionClient(address), time.monotonic() + TIMEOUT_SECONDS
     while True:
         try:
             client.submit_job(entrypoint=NOTHING)
@@ -56,13 +56,15 @@ def test_a_submitted_job_trains(jobs_address, tmp_path):
     script.write_text(render("ray-job", config, ClusterSpec(checkout=str(CHECKOUT), runs=str(tmp_path / "runs"))))
     environment = {**os.environ, "RAY_API_SERVER_ADDRESS": jobs_address}
     environment.pop("RAY_ADDRESS", None)
-    done = subprocess.run(["bash", str(script)], env=environment, capture_output=True, text=True, timeout=PATIENCE)
+    done = subprocess.run(
+        ["bash", str(script)], env=environment, capture_output=True, text=True, timeout=TIMEOUT_SECONDS
+    )
     assert done.returncode == 0, done.stderr
     client = JobSubmissionClient(jobs_address)
     # Ray lists the driver of this test as a job too, which nobody submitted.
     (job,) = (job for job in client.list_jobs() if job.submission_id and job.entrypoint != NOTHING)
     # the log ends when the job does
     follow = ["ray", "job", "logs", "--address", jobs_address, "--follow", job.submission_id]
-    log = subprocess.run(follow, env=environment, capture_output=True, text=True, timeout=PATIENCE)
+    log = subprocess.run(follow, env=environment, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
     assert client.get_job_status(job.submission_id) == "SUCCEEDED", log.stdout[-2000:]
     assert (tmp_path / "runs" / "tiny" / "adapters" / "default" / "adapter_model.safetensors").is_file()

@@ -5,7 +5,7 @@ import pytest
 from data.problems import user_text
 from data.reading import read_problems
 from data.writing import write_rows
-from launch.data.ask_model import asked
+from launch.data.ask_model import ask_function
 from launch.data.attributes import attributes_command
 from launch.data.constraints import constraints_command
 from launch.data.kitab import kitab_command
@@ -80,8 +80,8 @@ def test_book_answers_are_judged(tmp_path):
 
 def test_whom_to_ask_is_an_address_or_a_local_model():
     with pytest.raises(ValueError, match="name the model to ask for there"):
-        asked("http://127.0.0.1:8000/v1", None)
+        ask_function("http://127.0.0.1:8000/v1", None)
     with pytest.raises(ValueError, match="goes with an address"):
-        asked("tiny", "big")
-    ask = asked("tiny", None, max_tokens=4)
+        ask_function("tiny", "big")
+    ask = ask_function("tiny", None, max_tokens=4)
     assert ask("Say hello.") != ask("Say hello.")  # a random model, asked anew

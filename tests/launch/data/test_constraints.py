@@ -24,7 +24,7 @@ def test_prompts_are_drawn_into_a_file(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("changes", "complaint"),
+    ("changes", "argument_error"),
     [
         ({"pattern": "lists"}, "unknown pattern 'lists'; there are listing, incorporation, example"),
         ({"split": "test"}, "unknown split 'test'"),
@@ -32,8 +32,8 @@ def test_prompts_are_drawn_into_a_file(tmp_path, capsys):
         ({"num_problems": 0}, "must be at least 1, got 0"),
     ],
 )
-def test_settings_that_do_not_exist_are_refused(tmp_path, changes, complaint):
-    with pytest.raises(ValueError, match=complaint):
+def test_settings_that_do_not_exist_are_refused(tmp_path, changes, argument_error):
+    with pytest.raises(ValueError, match=argument_error):
         drawn(tmp_path, **changes)
 
 

@@ -44,7 +44,7 @@ def main(rows: int, completion: int, folder: str) -> None:
     trainer = credit_trainer(step_config(rows, completion), Path(folder))
     seen = {"loaded": note("VmRSS") - idle}
 
-    def watch(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    def faithfulness_monitor(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **named: Any) -> Any:
             forget_peak()
             result = method(*arguments, **named)
@@ -55,9 +55,9 @@ def main(rows: int, completion: int, folder: str) -> None:
 
         return call
 
-    trainer.rollout_func = watch("sample", trainer.rollout_func)
-    trainer.compute_loss = watch("forward", trainer.compute_loss)
-    trainer.accelerator.backward = watch("backward", trainer.accelerator.backward)
+    trainer.rollout_func = faithfulness_monitor("sample", trainer.rollout_func)
+    trainer.compute_loss = faithfulness_monitor("forward", trainer.compute_loss)
+    trainer.accelerator.backward = faithfulness_monitor("backward", trainer.accelerator.backward)
     trainer.train()
     print(json.dumps(seen))
 

@@ -11,7 +11,7 @@ from launch.plan.show import plan_values, size
 from launch.plan.sizes import batches, epochs
 from launch.plan.unused import unused_settings
 from launch.recipes import load_recipe, recipe_names
-from rl.config.data import Data
+from rl.config.data import DataConfig
 from rl.config.load import parse_config
 from rl.config.root import Config
 
@@ -188,7 +188,7 @@ def test_prompts_are_counted_with_the_models_own_template(smollm2_path):
     from rl.models.load import load_tokenizer
     from rl.models.tokenization import encode_prompt
 
-    data = Data(num_problems=5, held_out=0)
+    data = DataConfig(num_problems=5, held_out=0)
     tokenizer = load_tokenizer(str(smollm2_path))
     lengths = [len(encode_prompt(tokenizer, list(problem.messages))) for problem in load_problems(data).train]
     counted = prompt_lengths(data, "smollm2-135m-instruct")
@@ -197,7 +197,7 @@ def test_prompts_are_counted_with_the_models_own_template(smollm2_path):
 
 
 def test_without_a_tokenizer_lengths_are_estimated():
-    assert not prompt_lengths(Data(num_problems=3), "nobody/nothing").counted
+    assert not prompt_lengths(DataConfig(num_problems=3), "nobody/nothing").counted
 
 
 def test_the_plan_is_plain_values():

@@ -7,7 +7,7 @@ import pytest
 
 from launch.plan.memory import num_trainable
 from launch.plan.shape import config_of, model_folder, parse_shape, shape_of
-from rl.config.model import Lora
+from rl.config.model import AdapterConfig
 from rl.models.builtin import BUILTIN
 from rl.models.tiny_shape import TINY_SHAPE
 
@@ -32,7 +32,7 @@ def test_an_adapter_has_the_parameters_that_peft_gives_it():
     from rl.models.tiny import tiny_model
 
     peft = pytest.importorskip("peft")
-    for lora in (Lora(), Lora(r=4, target_modules=("q_proj", "down_proj"), layers=(1,))):
+    for lora in (AdapterConfig(), AdapterConfig(r=4, target_modules=("q_proj", "down_proj"), layers=(1,))):
         model = peft.get_peft_model(tiny_model(), lora_config(lora))
         assert num_trainable(lora, shape_of("tiny")) == model.get_nb_trainable_parameters()[0]
 
@@ -71,8 +71,8 @@ def test_an_unknown_model_says_where_it_was_looked_for(monkeypatch):
 @pytest.mark.parametrize(
     ("lora", "told"),
     [
-        (Lora(target_modules=("q_prj",)), r"the model has no q_prj; it has q_proj, k_proj"),
-        (Lora(target_modules=("q_proj",), layers=(2,)), r"\[2\] do not exist; the model has layers 0 to 1"),
+        (AdapterConfig(target_modules=("q_prj",)), r"the model has no q_prj; it has q_proj, k_proj"),
+        (AdapterConfig(target_modules=("q_proj",), layers=(2,)), r"\[2\] do not exist; the model has layers 0 to 1"),
     ],
 )
 def test_modules_and_layers_that_are_not_there(lora, told):

@@ -5,15 +5,15 @@ import torch
 
 from attention_probes.null_baseline import NullBaseline
 from launch.probe.baseline import fit_baseline, shuffled
-from launch.probe.calibration_texts import OwnAnswers
-from rl.config.credit import Probe
-from rl.credit.reader import Reader
+from launch.probe.calibration_texts import CalibrationTexts
+from rl.config.credit import ProbeConfig
+from rl.credit.reader import ProbeReader
 
 
 def test_shuffling_keeps_tokens_padding_and_the_first():
     ids = torch.tensor([[0, 0, 5, 1, 2, 3, 4], [7, 1, 2, 3, 4, 5, 6]])
     real = ids != 0
-    batch = shuffled(OwnAnswers(ids=ids, real=real, written=real), seed=0)
+    batch = shuffled(CalibrationTexts(ids=ids, real=real, written=real), seed=0)
     assert not torch.equal(batch.ids, ids)
     assert torch.equal(batch.ids.sort(dim=1).values, ids.sort(dim=1).values)
     assert torch.equal(batch.ids != 0, real)
@@ -27,8 +27,8 @@ def test_the_fit_holds_on_other_shuffled_texts(tmp_path):
         assert abs(figures["mean_residual"]) < 0.05 * figures["mean"]
         assert 0.0 < figures["explained"] < 1.0
     # and the training that it was made for takes it
-    probe = Probe(baseline=out, horizon=(2, 8), window=4)
-    assert Reader(probe, readings="residual").baseline is not None
+    probe = ProbeConfig(baseline=out, horizon=(2, 8), window=4)
+    assert ProbeReader(probe, readings="residual").baseline is not None
     assert NullBaseline.load(out).layers == tuple(found["layers"])
 
 

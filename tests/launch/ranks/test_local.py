@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from launch.ranks.local import must_start_ranks, start_ranks
 from launch.recipes import load_recipe
-from rl.config.distributed import Distributed
+from rl.config.distributed import DistributedConfig
 from rl.config.load import resolved_yaml
 from rl.train import train
 from tests.launch.multi_rank import COMMON, STEPS, assert_equal_trainings, heed, run_together
@@ -58,12 +58,12 @@ def test_the_first_rank_leaves_last(tmp_path):
 
 def test_ranks_are_started_unless_somebody_has(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    assert not must_start_ranks(Distributed())
-    assert must_start_ranks(Distributed(processes=2))
-    assert must_start_ranks(Distributed(launcher="ray"))
-    assert must_start_ranks(Distributed(processes=16, nodes=2))
+    assert not must_start_ranks(DistributedConfig())
+    assert must_start_ranks(DistributedConfig(processes=2))
+    assert must_start_ranks(DistributedConfig(launcher="ray"))
+    assert must_start_ranks(DistributedConfig(processes=16, nodes=2))
     monkeypatch.setenv("WORLD_SIZE", "16")
-    assert not must_start_ranks(Distributed(processes=16, nodes=2))
+    assert not must_start_ranks(DistributedConfig(processes=16, nodes=2))
 
 
 def test_two_ranks_on_one_pool_train_what_one_process_trains(alone, tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from launch.ranks.ray_rank import Lost, Mistake, cause_of
+from launch.ranks.ray_rank import Mistake, RankLost, cause_of
 from rl.common.errors import RunFailure
 from rl.rollouts.workers.ray_session import FILE, session_processes
 from rl.runs.signals import STOP
@@ -27,7 +27,7 @@ class Told(Exception):
         self._base_exc = failure
 
 
-class Failed(Exception):
+class WorkerFailure(Exception):
     """As Ray Train tells of its ranks' failures."""
 
     def __init__(self, *failures: Exception):
@@ -35,7 +35,9 @@ class Failed(Exception):
 
 
 def failed(*failures: Exception) -> Exception:
-    return cause_of(Failed(*(failure if isinstance(failure, Lost) else Told(failure) for failure in failures)))
+    return cause_of(
+        WorkerFailure(*(failure if isinstance(failure, RankLost) else Told(failure) for failure in failures))
+    )
 
 
 def test_the_rank_that_knows_why_is_heard():
@@ -47,8 +49,8 @@ def test_the_rank_that_knows_why_is_heard():
 
 
 def test_what_nobody_explains_is_a_lost_rank():
-    assert isinstance(failed(RuntimeError("Connection closed by peer")), Lost)
-    assert isinstance(failed(Lost("the actor died"), RuntimeError("Connection closed by peer")), Lost)
+    assert isinstance(failed(RuntimeError("Connection closed by peer")), RankLost)
+    assert isinstance(failed(RankLost("the actor died"), RuntimeError("Connection closed by peer")), RankLost)
 
 
 def wait_for(happened: Callable[[], bool]) -> None:

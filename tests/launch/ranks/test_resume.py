@@ -2,7 +2,7 @@
 
 import pytest
 
-from launch.ranks.resume import load_or_resume, started_again
+from launch.ranks.resume import load_or_resume, restart_config
 from launch.recipes import load_recipe
 from rl.common.atomic import write_text
 from rl.config.load import resolved_yaml
@@ -33,18 +33,18 @@ def test_what_a_resume_changed_stays_changed(tmp_path):
     write_text(folder / "checkpoint-2" / "optimizer.pt", "state")
     mark_complete(folder / "checkpoint-2")
     resumed = load_recipe(str(folder / "config.yaml"), [f"resume={folder}", "trainer.max_steps=9"])
-    assert started_again(resumed, folder) == resumed
+    assert restart_config(resumed, folder) == resumed
 
 
 def test_lost_ranks_go_on_from_a_checkpoint_or_start_afresh(tmp_path):
     folder = tmp_path / "run"
     fresh = load_recipe("tiny", [f"run.folder={folder}"])
     start(folder)
-    assert started_again(fresh, folder) == fresh and not folder.exists()
+    assert restart_config(fresh, folder) == fresh and not folder.exists()
     start(folder)
     write_text(folder / "checkpoint-2" / "optimizer.pt", "state")
     mark_complete(folder / "checkpoint-2")
-    assert started_again(fresh, folder).resume == folder
+    assert restart_config(fresh, folder).resume == folder
 
 
 def test_a_run_without_a_checkpoint_is_moved_aside(tmp_path):

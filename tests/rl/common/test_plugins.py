@@ -2,7 +2,7 @@
 
 import pytest
 
-from rl.common.plugins import kept_copy, load_function
+from rl.common.plugins import copy_into_run, load_function
 
 
 def test_a_function_is_loaded_from_its_file(tmp_path):
@@ -25,22 +25,22 @@ def test_a_missing_function_is_named(tmp_path):
 def test_a_run_keeps_the_file_it_began_with(tmp_path):
     original, run = tmp_path / "mine.py", tmp_path / "run"
     original.write_text("first")
-    copy = kept_copy(original, run, key="credit.rule")
+    copy = copy_into_run(original, run, key="credit.rule")
     original.write_text("second")
-    assert kept_copy(original, run, key="credit.rule") == copy
+    assert copy_into_run(original, run, key="credit.rule") == copy
     assert copy.read_text() == "first"
     original.unlink()
-    assert kept_copy(original, run, key="credit.rule") == copy
+    assert copy_into_run(original, run, key="credit.rule") == copy
 
 
 def test_files_of_one_name_are_kept_apart(tmp_path):
     for place in ("here", "there"):
         (tmp_path / place).mkdir()
         (tmp_path / place / "mine.json").write_text(place)
-    copies = [kept_copy(tmp_path / place / "mine.json", tmp_path / "run", key="k") for place in ("here", "there")]
+    copies = [copy_into_run(tmp_path / place / "mine.json", tmp_path / "run", key="k") for place in ("here", "there")]
     assert [copy.read_text() for copy in copies] == ["here", "there"]
 
 
 def test_a_file_that_was_never_there_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"probe\.roles: there is no file .*roles\.json"):
-        kept_copy(tmp_path / "roles.json", tmp_path, key="probe.roles")
+        copy_into_run(tmp_path / "roles.json", tmp_path, key="probe.roles")

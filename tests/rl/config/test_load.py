@@ -113,6 +113,9 @@ def test_interpolation_is_left_as_it_is_written(monkeypatch: pytest.MonkeyPatch)
             "trainer.num_generations: got 1, but GRPO compares the completions of a prompt with each other; set 2 or "
             "more",
         ),
+        ("credit.calm_quantile=0.3", "credit.calm_quantile is now called credit.waad_quantile"),
+        ("credit.jump_quantile=0.3", "credit.jump_quantile is now called credit.delta_quantile"),
+        ("rewards.guards=[own_words]", "rewards.guards[0]: 'own_words' is now called 'not_echo'"),
         ("trl.optimm=adamw", "trl.optimm: TRL's GRPOConfig has no such field; did you mean trl.optim?"),
         ("trainer.max_steps", "override 'trainer.max_steps' should look like trainer.learning_rate=1e-5"),
         ("trainer..seed=1", "override 'trainer..seed=1' should look like trainer.learning_rate=1e-5"),

@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from rl.config.checks.general import contradictions
 from rl.config.errors import dotted_keys
-from rl.config.model import Lora
+from rl.config.model import AdapterConfig
 from rl.config.root import Config
-from rl.config.trainer import GRPO_ONLY, Dpo, Trainer
+from rl.config.trainer import GRPO_ONLY, DpoConfig, TrainerConfig
 from rl.config.trl_fields import DECIDED, trl_fields
 
 
@@ -41,14 +41,14 @@ def test_dotted_keys_reach_into_sections_but_not_into_trl():
 
 
 def test_trainer_and_dpo_keys_are_names_of_trl():
-    assert set(Trainer.model_fields) <= trl_fields("grpo")
-    assert set(Trainer.model_fields) - trl_fields("dpo") <= GRPO_ONLY <= set(Trainer.model_fields)
-    assert set(Dpo.model_fields) <= trl_fields("dpo")
+    assert set(TrainerConfig.model_fields) <= trl_fields("grpo")
+    assert set(TrainerConfig.model_fields) - trl_fields("dpo") <= GRPO_ONLY <= set(TrainerConfig.model_fields)
+    assert set(DpoConfig.model_fields) <= trl_fields("dpo")
 
 
 def test_what_heed_decides_are_names_of_trl_and_no_keys_of_trainer():
     assert set(DECIDED) <= trl_fields("grpo") | trl_fields("dpo")
-    assert not set(DECIDED) & set(Trainer.model_fields)
+    assert not set(DECIDED) & set(TrainerConfig.model_fields)
 
 
 def test_a_batch_of_broken_groups_names_the_nearest_batches_and_groups():
@@ -248,7 +248,7 @@ def test_other_trl_keys_pass():
 
 
 def test_layers_are_chosen_only_among_named_modules():
-    named = Lora(layers=(1,), target_modules=("q_proj",))
+    named = AdapterConfig(layers=(1,), target_modules=("q_proj",))
     assert Config(lora=named).lora == named
     with pytest.raises(ValueError, match=r"lora\.layers needs the modules by name"):
-        Config(lora=Lora(layers=(1,)))
+        Config(lora=AdapterConfig(layers=(1,)))

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, tensor
 
-from rl.config.credit import Credit, Probe
-from rl.credit.assigner import Assigned, CreditAssigner, constraint_figures
-from rl.credit.rules import Amplifier
-from rl.credit.view import Evidence, View
+from rl.config.credit import CreditConfig, ProbeConfig
+from rl.credit.assigner import AssignedCredit, CreditAssigner, constraint_metrics
+from rl.credit.inputs import CreditInputs, Evidence
+from rl.credit.rules import RuleParams
 from rl.models.load import load_model
 
 # Two rows of a prompt of 5 and a completion of 7 tokens: the first is padded on the left, the second on the right.
@@ -17,31 +17,31 @@ REAL = tensor([[0, 0] + [1] * 10, [1] * 9 + [0] * 3])
 MASK = REAL[:, -7:].bool()
 
 
-def make_assigner(*, probe: Probe | None = None, seed: int = 0, **credit) -> CreditAssigner:
-    return CreditAssigner(Credit(**credit), probe or Probe(window=4, horizon=(1, 4)), seed=seed)
+def make_assigner(*, probe: ProbeConfig | None = None, seed: int = 0, **credit) -> CreditAssigner:
+    return CreditAssigner(CreditConfig(**credit), probe or ProbeConfig(window=4, horizon=(1, 4)), seed=seed)
 
 
-def hear(assigner: CreditAssigner) -> View:
+def record(assigner: CreditAssigner) -> CreditInputs:
     ids = torch.randint(3, 512, REAL.shape, generator=torch.Generator().manual_seed(0))
     model = load_model("tiny")
-    with torch.no_grad(), assigner.listening(model, step=0) as tape:
+    with torch.no_grad(), assigner.recording(model, step=0) as recorder:
         model(input_ids=ids, attention_mask=REAL)
-    heard = None if tape is None else assigner.reader.read(tape, MASK.shape[1])
-    fai, waad = (None, None) if heard is None else (heard.fai, heard.waad)
-    return View(mask=MASK, entropy=torch.rand(MASK.shape), fai=fai, waad=waad)
+    probe_readings = None if recorder is None else assigner.reader.read(recorder, MASK.shape[1])
+    fai, waad = (None, None) if probe_readings is None else (probe_readings.fai, probe_readings.waad)
+    return CreditInputs(mask=MASK, entropy=torch.rand(MASK.shape), fai=fai, waad=waad)
 
 
-def weights(assigner: CreditAssigner, view: View, *, step: int = 0, micro_step: int = 0) -> Tensor:
-    return assigner.weights(view, step=step, micro_step=micro_step)[:, 0]
+def weights(assigner: CreditAssigner, inputs: CreditInputs, *, step: int = 0, micro_step: int = 0) -> Tensor:
+    return assigner.weights(inputs, step=step, micro_step=micro_step)[:, 0]
 
 
-def assign(assigner: CreditAssigner, view: View, advantages: Tensor) -> Assigned:
-    ids = torch.zeros(view.mask.shape, dtype=torch.long)
-    return assigner.assign(view, advantages, ids, step=0, micro_step=0)
+def assign(assigner: CreditAssigner, inputs: CreditInputs, advantages: Tensor) -> AssignedCredit:
+    ids = torch.zeros(inputs.mask.shape, dtype=torch.long)
+    return assigner.assign(inputs, advantages, ids, step=0, micro_step=0)
 
 
 @pytest.mark.parametrize(
-    ("rule", "listen", "listens"),
+    ("rule", "listen", "needs_probe"),
     [
         ("uniform", "auto", False),
         ("uniform", "always", True),
@@ -50,24 +50,24 @@ def assign(assigner: CreditAssigner, view: View, advantages: Tensor) -> Assigned
         ("constraint", "auto", True),
     ],
 )
-def test_the_probe_listens_only_where_it_must(rule, listen, listens):
-    assigner = make_assigner(rule=rule, probe=Probe(listen=listen, horizon=(1, 4)))
-    assert assigner.listens is listens
-    view = hear(assigner)
-    assert (view.fai is not None) == (view.waad is not None) == listens
+def test_the_probe_listens_only_where_it_must(rule, listen, needs_probe):
+    assigner = make_assigner(rule=rule, probe=ProbeConfig(listen=listen, horizon=(1, 4)))
+    assert assigner.needs_probe is needs_probe
+    inputs = record(assigner)
+    assert (inputs.fai is not None) == (inputs.waad is not None) == needs_probe
 
 
 def test_readings_are_those_of_the_completion():
-    view = hear(make_assigner(rule="global_anchor"))
-    assert view.fai is not None and view.waad is not None
-    assert view.fai.shape == view.waad.shape == (2, 7)
-    assert bool((view.waad[MASK] > 0.0).all())
-    assert bool((view.waad[~MASK] == 0.0).all())
+    inputs = record(make_assigner(rule="global_anchor"))
+    assert inputs.fai is not None and inputs.waad is not None
+    assert inputs.fai.shape == inputs.waad.shape == (2, 7)
+    assert bool((inputs.waad[MASK] > 0.0).all())
+    assert bool((inputs.waad[~MASK] == 0.0).all())
 
 
 def test_weights_of_a_rule_keep_law_3():
     assigner = make_assigner(rule="global_anchor", floor=0.25)
-    shared = weights(assigner, hear(assigner))
+    shared = weights(assigner, record(assigner))
     assert bool((shared[MASK] >= 0.25).all())
     assert bool((shared[~MASK] == 0.0).all())
     assert torch.allclose(shared.sum(dim=1) / MASK.sum(dim=1), tensor([1.0, 1.0]))
@@ -76,27 +76,27 @@ def test_weights_of_a_rule_keep_law_3():
 
 
 def test_the_control_repeats_itself_and_changes_with_every_micro_step():
-    view = View(mask=torch.ones(4, 30, dtype=torch.bool), entropy=torch.zeros(4, 30))
-    first = weights(make_assigner(rule="random"), view, step=3, micro_step=7)
-    assert torch.equal(weights(make_assigner(rule="random"), view, step=3, micro_step=7), first)
+    inputs = CreditInputs(mask=torch.ones(4, 30, dtype=torch.bool), entropy=torch.zeros(4, 30))
+    first = weights(make_assigner(rule="random"), inputs, step=3, micro_step=7)
+    assert torch.equal(weights(make_assigner(rule="random"), inputs, step=3, micro_step=7), first)
     for other in (
-        weights(make_assigner(rule="random"), view, step=4, micro_step=7),
-        weights(make_assigner(rule="random"), view, step=3, micro_step=8),
-        weights(make_assigner(rule="random", seed=1), view, step=3, micro_step=7),
+        weights(make_assigner(rule="random"), inputs, step=4, micro_step=7),
+        weights(make_assigner(rule="random"), inputs, step=3, micro_step=8),
+        weights(make_assigner(rule="random", seed=1), inputs, step=3, micro_step=7),
     ):
         assert not torch.equal(other, first)
 
 
 def test_the_control_leaves_the_random_state_alone():
-    view = View(mask=torch.ones(4, 30, dtype=torch.bool), entropy=torch.zeros(4, 30))
+    inputs = CreditInputs(mask=torch.ones(4, 30, dtype=torch.bool), entropy=torch.zeros(4, 30))
     state = torch.get_rng_state()
-    weights(make_assigner(rule="random"), view)
+    weights(make_assigner(rule="random"), inputs)
     assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_only_positive_advantages_are_shaped_where_the_config_says_so():
-    view = View(mask=torch.ones(2, 10, dtype=torch.bool), entropy=torch.zeros(2, 10))
-    given = assign(make_assigner(rule="random", sign="positive"), view, tensor([[1.0], [-1.0]]))
+    inputs = CreditInputs(mask=torch.ones(2, 10, dtype=torch.bool), entropy=torch.zeros(2, 10))
+    given = assign(make_assigner(rule="random", sign="positive"), inputs, tensor([[1.0], [-1.0]]))
     # 4 of 10 tokens weigh 1.5, so the mean is 1.2 and the weights are 1.25 and 0.8333
     assert sorted(given.advantages[0].tolist()) == pytest.approx([1 / 1.2] * 6 + [1.25] * 4)
     assert given.advantages[1].tolist() == [-1.0] * 10
@@ -104,63 +104,63 @@ def test_only_positive_advantages_are_shaped_where_the_config_says_so():
 
 def test_what_was_heard_is_logged():
     assigner = make_assigner(rule="global_anchor")
-    view = hear(assigner)
-    figures = assign(assigner, view, torch.ones(2, 1)).figures
-    assert view.fai is not None and view.waad is not None
-    assert figures["probe/fai_mean"] == pytest.approx(view.fai[MASK].mean().item())
-    assert figures["probe/waad_mean"] == pytest.approx(view.waad[MASK].mean().item())
+    inputs = record(assigner)
+    figures = assign(assigner, inputs, torch.ones(2, 1)).figures
+    assert inputs.fai is not None and inputs.waad is not None
+    assert figures["probe/fai_mean"] == pytest.approx(inputs.fai[MASK].mean().item())
+    assert figures["probe/waad_mean"] == pytest.approx(inputs.waad[MASK].mean().item())
     assert figures["probe/used"] == 1.0
     assert all(not math.isnan(value) for value in figures.values())
 
 
 def test_without_listening_no_reading_is_logged():
     assigner = make_assigner(rule="uniform")
-    figures = assign(assigner, hear(assigner), torch.ones(2, 1)).figures
+    figures = assign(assigner, record(assigner), torch.ones(2, 1)).figures
     assert not any(name.startswith("probe/") for name in figures)
 
 
 def test_readings_are_taken_in_steps_that_every_divides():
-    assigner = make_assigner(rule="global_anchor", probe=Probe(horizon=(1, 4), every=3))
+    assigner = make_assigner(rule="global_anchor", probe=ProbeConfig(horizon=(1, 4), every=3))
     # optimizer steps are counted from 0 here and from 1 in the metrics: steps 3, 6, ... of those
-    assert [step for step in range(9) if assigner.listens_in(step)] == [2, 5, 8]
+    assert [step for step in range(9) if assigner.needs_probe_at(step)] == [2, 5, 8]
 
 
 @pytest.mark.parametrize("rule", ["global_anchor", "coupled", "shuffled", "bottom"])
 def test_a_rule_that_needs_readings_and_has_none_weighs_all_tokens_alike(rule):
     assigner = make_assigner(rule=rule)
-    view = View(mask=MASK, entropy=torch.zeros(MASK.shape))
-    given = assign(assigner, view, torch.ones(2, 1))
+    inputs = CreditInputs(mask=MASK, entropy=torch.zeros(MASK.shape))
+    given = assign(assigner, inputs, torch.ones(2, 1))
     assert torch.equal(given.advantages, MASK.float())
     assert given.figures["probe/used"] == 0.0
 
 
 def test_a_rule_that_is_not_trusted_weighs_all_tokens_alike():
     assigner = make_assigner(rule="random")
-    assigner.trusted = False
-    given = assign(assigner, View(mask=MASK, entropy=torch.zeros(MASK.shape)), torch.ones(2, 1))
+    assigner.rule_enabled = False
+    given = assign(assigner, CreditInputs(mask=MASK, entropy=torch.zeros(MASK.shape)), torch.ones(2, 1))
     assert torch.equal(given.advantages, MASK.float())
-    assert given.figures["credit/untrusted"] == 1.0
+    assert given.figures["credit/rule_disabled"] == 1.0
 
 
 def test_a_rule_of_one_s_own_is_held_to_the_promises():
-    def last_half(view: View, amplifier: Amplifier) -> Tensor:
-        return (torch.arange(view.mask.shape[1]) >= 5).float().expand(view.mask.shape)
+    def last_half(inputs: CreditInputs, params: RuleParams) -> Tensor:
+        return (torch.arange(inputs.mask.shape[1]) >= 5).float().expand(inputs.mask.shape)
 
-    assigner = CreditAssigner(Credit(rule="mine.py:last_half"), Probe(), seed=0, own_rule=last_half)
-    assert assigner.listens, "who knows what it looks at"
-    view = View(mask=torch.ones(1, 10, dtype=torch.bool), entropy=torch.zeros(1, 10), fai=torch.zeros(1, 10))
-    assert weights(assigner, view).tolist() == [[0.0] * 5 + [2.0] * 5]
+    assigner = CreditAssigner(CreditConfig(rule="mine.py:last_half"), ProbeConfig(), seed=0, custom_rule=last_half)
+    assert assigner.needs_probe, "who knows what it looks at"
+    inputs = CreditInputs(mask=torch.ones(1, 10, dtype=torch.bool), entropy=torch.zeros(1, 10), fai=torch.zeros(1, 10))
+    assert weights(assigner, inputs).tolist() == [[0.0] * 5 + [2.0] * 5]
 
 
 def test_of_several_channels_the_shares_are_the_sizes_of_the_token_advantages():
     # channel 0 gives 2 to each of two tokens, channel 1 -1 on average, all of it to the first: 2 - 2 and 2 + 0
     tokens = tensor([[[True, False]]])
-    view = View(
+    inputs = CreditInputs(
         mask=torch.ones(1, 2, dtype=torch.bool),
         entropy=torch.zeros(1, 2),
         evidence=Evidence(tokens=tokens, failed=tensor([[True]])),
     )
-    given = assign(make_assigner(rule="constraint"), view, tensor([[2.0, -1.0]]))
+    given = assign(make_assigner(rule="constraint"), inputs, tensor([[2.0, -1.0]]))
     assert given.advantages.tolist() == [[0.0, 2.0]]
     assert given.shares.tolist() == [[0.0, 2.0]]
 
@@ -169,5 +169,5 @@ def test_attention_to_constraints_is_averaged_over_real_tokens_of_those_that_are
     # row 0 has two real tokens and pays 1 and 3 to its first rule, nothing to the place of a second; row 1 pays 5
     attention = tensor([[[1.0, 3.0, 9.0], [0.0, 0.0, 0.0]], [[5.0, 5.0, 5.0], [0.0, 0.0, 0.0]]])
     mask = tensor([[True, True, False], [True, True, True]])
-    assert constraint_figures(attention, mask) == {"probe/constraint_attention_mean": 3.5}
-    assert constraint_figures(attention * 0, mask) == {}
+    assert constraint_metrics(attention, mask) == {"probe/constraint_attention_mean": 3.5}
+    assert constraint_metrics(attention * 0, mask) == {}

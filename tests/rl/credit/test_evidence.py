@@ -7,7 +7,7 @@ import torch
 
 from data.problems import ConstraintSpec, Problem
 from rewards.verdict import NOT_APPLICABLE, Verdict
-from rl.credit.evidence import Judged, covers, evidence_masks
+from rl.credit.evidence import JudgedCompletion, covers, evidence_masks
 from rl.models.load import load_tokenizer
 from rl.models.tokenization import encode_prompt
 from rl.scoring.reward_functions import verdicts_for
@@ -24,9 +24,9 @@ PROBLEM = Problem(
 )
 
 
-def judged(text: str, *, verdicts: tuple[Verdict, ...] | None = None) -> Judged:
+def judged(text: str, *, verdicts: tuple[Verdict, ...] | None = None) -> JudgedCompletion:
     ids = TOKENIZER(text, add_special_tokens=False)["input_ids"]
-    return Judged(
+    return JudgedCompletion(
         problem=PROBLEM,
         text=text,
         verdicts=verdicts or verdicts_for(PROBLEM, text),
@@ -75,7 +75,7 @@ def test_what_does_not_apply_is_neither_kept_nor_failed():
 def test_a_prompt_without_constraints_fills_up_with_what_does_not_apply():
     free = Problem(problem_id="free", messages=PROBLEM.messages)
     one = judged("Rain.")
-    other = Judged(
+    other = JudgedCompletion(
         problem=free, text="Rain.", verdicts=(), prompt_ids=one.prompt_ids, completion_ids=one.completion_ids
     )
     masks = evidence_masks(TOKENIZER, [one, other], prompt_length=len(one.prompt_ids), completion_length=40)

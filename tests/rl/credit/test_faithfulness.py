@@ -5,8 +5,8 @@ from random import Random
 
 import pytest
 
-from rl.config.credit import Faithfulness
-from rl.credit.faithfulness import Finding, Variant, Weighed, answer_start, check, draw_spans
+from rl.config.credit import FaithfulnessConfig
+from rl.credit.faithfulness import FaithfulnessResult, Variant, WeightedCompletion, answer_start, check, draw_spans
 
 CAUSE, LENGTH = 7, 40
 
@@ -17,10 +17,12 @@ class OneCause:
     def __init__(self):
         self.num_resampled = 0
 
-    def holds(self, row: Weighed, ids: tuple[int, ...]) -> bool:
+    def holds(self, row: WeightedCompletion, ids: tuple[int, ...]) -> bool:
         return ids[CAUSE] == row.completion_ids[CAUSE]
 
-    def answer_logprobs(self, rows: Sequence[tuple[Weighed, tuple[int, ...]]], answer: Sequence[int]) -> list[float]:
+    def answer_logprobs(
+        self, rows: Sequence[tuple[WeightedCompletion, tuple[int, ...]]], answer: Sequence[int]
+    ) -> list[float]:
         return [0.0 if self.holds(row, ids) else -5.0 for row, ids in rows]
 
     def verdict_changes(self, variants: Sequence[Variant]) -> list[float | None]:
@@ -28,10 +30,10 @@ class OneCause:
         return [0.0 if self.holds(variant.original, variant.completion_ids) else 1.0 for variant in variants]
 
 
-def completions(heavy: int, *, count: int = 12) -> list[Weighed]:
+def completions(heavy: int, *, count: int = 12) -> list[WeightedCompletion]:
     """Rows of their own tokens, one of them weighed 4 times as much as the rest."""
     return [
-        Weighed(
+        WeightedCompletion(
             prompt_ids=(1, 2),
             completion_ids=tuple(100 * (row + 1) + place for place in range(LENGTH)),
             weights=tuple(4.0 if place == heavy else 1.0 for place in range(LENGTH)),
@@ -40,8 +42,8 @@ def completions(heavy: int, *, count: int = 12) -> list[Weighed]:
     ]
 
 
-def find(heavy: int, **settings) -> Finding:
-    return check(OneCause(), completions(heavy), Faithfulness(every=1, span=1, **settings), seed=0)
+def find(heavy: int, **settings) -> FaithfulnessResult:
+    return check(OneCause(), completions(heavy), FaithfulnessConfig(every=1, span=1, **settings), seed=0)
 
 
 def test_weights_on_the_cause_are_faithful():
@@ -77,16 +79,16 @@ def test_verdicts_are_compared_where_the_config_resamples():
 
 
 def test_completions_without_room_are_left_out():
-    short = Weighed(prompt_ids=(1,), completion_ids=(5, 6), weights=(1.0, 1.0))
-    finding = check(OneCause(), [short], Faithfulness(every=1, span=2), seed=0)
-    assert finding == Finding(logprob=None, verdict=None, num_completions=0, faithful=False)
+    short = WeightedCompletion(prompt_ids=(1,), completion_ids=(5, 6), weights=(1.0, 1.0))
+    finding = check(OneCause(), [short], FaithfulnessConfig(every=1, span=2), seed=0)
+    assert finding == FaithfulnessResult(logprob=None, verdict=None, num_completions=0, faithful=False)
     assert finding.figures() == {"credit/faithful": 0.0, "credit/faithfulness/completions": 0.0}
 
 
 @pytest.mark.parametrize(("length", "share", "expected"), [(40, 0.25, 30), (10, 0.25, 8), (3, 0.1, 2), (1, 0.5, 0)])
 def test_the_answer_is_the_end_and_never_nothing(length, share, expected):
-    row = Weighed(prompt_ids=(), completion_ids=(0,) * length, weights=(1.0,) * length)
-    assert answer_start(row, Faithfulness(answer_share=share)) == expected
+    row = WeightedCompletion(prompt_ids=(), completion_ids=(0,) * length, weights=(1.0,) * length)
+    assert answer_start(row, FaithfulnessConfig(answer_share=share)) == expected
 
 
 @pytest.mark.parametrize("length", [1, 2, 3])

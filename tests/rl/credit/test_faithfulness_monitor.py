@@ -3,25 +3,25 @@
 import torch
 
 from rl.common.intervals import Interval
-from rl.config.credit import Faithfulness
-from rl.credit.faithfulness import Finding, check
-from rl.credit.faithfulness_monitor import Watch, verdict_line
+from rl.config.credit import FaithfulnessConfig
+from rl.credit.faithfulness import FaithfulnessResult, check
+from rl.credit.faithfulness_monitor import FaithfulnessMonitor, verdict_line
 from tests.rl.credit.test_faithfulness import CAUSE, OneCause, completions
 
 
-def make_watch(said: list[str], **settings) -> Watch:
-    return Watch(
-        Faithfulness(every=3, span=1, **settings), ask=lambda policy: OneCause(), say=said.append, rule="coupled"
+def make_watch(said: list[str], **settings) -> FaithfulnessMonitor:
+    return FaithfulnessMonitor(
+        FaithfulnessConfig(every=3, span=1, **settings), ask=lambda policy: OneCause(), say=said.append, rule="coupled"
     )
 
 
-def gather(watch: Watch, heavy: int, *, count: int) -> None:
+def collect(faithfulness_monitor: FaithfulnessMonitor, heavy: int, *, count: int) -> None:
     rows = completions(heavy, count=count)
     prompts = torch.tensor([[0, *row.prompt_ids] for row in rows])
     ids = torch.tensor([[*row.completion_ids, 0] for row in rows])
     mask = torch.tensor([[1] * len(row.completion_ids) + [0] for row in rows])
     weights = torch.tensor([[*row.weights, 0.0] for row in rows])
-    watch.gather(prompts, prompts != 0, ids, mask, weights)
+    faithfulness_monitor.collect(prompts, prompts != 0, ids, mask, weights)
 
 
 def test_every_third_step_is_due():
@@ -29,34 +29,38 @@ def test_every_third_step_is_due():
 
 
 def test_a_watch_that_is_off_is_never_due():
-    watch = Watch(Faithfulness(), ask=lambda policy: OneCause(), say=print, rule="coupled")
-    assert not any(watch.due(step) for step in range(9))
+    faithfulness_monitor = FaithfulnessMonitor(
+        FaithfulnessConfig(), ask=lambda policy: OneCause(), say=print, rule="coupled"
+    )
+    assert not any(faithfulness_monitor.due(step) for step in range(9))
 
 
 def test_what_was_gathered_is_judged_without_its_padding():
     said: list[str] = []
-    watch = make_watch(said)
-    gather(watch, CAUSE, count=6)
-    gather(watch, CAUSE, count=6)
-    finding = watch.judge(None, step=2)
+    faithfulness_monitor = make_watch(said)
+    collect(faithfulness_monitor, CAUSE, count=6)
+    collect(faithfulness_monitor, CAUSE, count=6)
+    finding = faithfulness_monitor.evaluate(None, step=2)
     assert finding.faithful and finding.num_completions == 12
     assert said == ["step 3: is coupled faithful? logprob effect +5.000 [+5.000, +5.000] over 12 completions: kept"]
 
 
 def test_no_more_is_gathered_than_asked_for_and_nothing_twice():
-    watch = make_watch([], completions=4)
-    gather(watch, CAUSE, count=6)
-    assert watch.judge(None, step=2).num_completions == 4
-    assert watch.judge(None, step=5).num_completions == 0
+    faithfulness_monitor = make_watch([], completions=4)
+    collect(faithfulness_monitor, CAUSE, count=6)
+    assert faithfulness_monitor.evaluate(None, step=2).num_completions == 4
+    assert faithfulness_monitor.evaluate(None, step=5).num_completions == 0
 
 
 def test_a_rule_that_fails_is_said_to_be_uniform_until_the_next_check():
-    finding = Finding(logprob=Interval(mean=0.1, low=-0.2, high=0.4), verdict=None, num_completions=7, faithful=False)
-    assert verdict_line("coupled", finding, Faithfulness(every=20), step=40) == (
+    finding = FaithfulnessResult(
+        logprob=Interval(mean=0.1, low=-0.2, high=0.4), verdict=None, num_completions=7, faithful=False
+    )
+    assert verdict_line("coupled", finding, FaithfulnessConfig(every=20), step=40) == (
         "step 40: is coupled faithful? logprob effect +0.100 [-0.200, +0.400] over 7 completions: uniform until step 60"
     )
 
 
 def test_too_short_completions_are_said_to_be_so():
-    finding = check(OneCause(), [], Faithfulness(every=20), seed=0)
-    assert "no completion was long enough" in verdict_line("coupled", finding, Faithfulness(every=20), step=20)
+    finding = check(OneCause(), [], FaithfulnessConfig(every=20), seed=0)
+    assert "no completion was long enough" in verdict_line("coupled", finding, FaithfulnessConfig(every=20), step=20)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import tensor
 
+from rl.credit.inputs import CreditInputs
 from rl.credit.metrics import Concentration, decile, effective_token_ratio, gini, is_punctuation, overlap, share_on
-from rl.credit.view import View
 
 
 def all_real(count: int) -> torch.Tensor:
@@ -17,7 +17,9 @@ def all_real(count: int) -> torch.Tensor:
 def concentration(weights, entropy, mask, q, *, ids=None, piece=None) -> dict[str, float]:
     ids = torch.zeros(mask.shape, dtype=torch.long) if ids is None else ids
     generator = torch.Generator().manual_seed(0)
-    return Concentration(q=q, piece=piece).figures(weights, View(mask=mask, entropy=entropy), ids, generator=generator)
+    return Concentration(q=q, piece=piece).figures(
+        weights, CreditInputs(mask=mask, entropy=entropy), ids, generator=generator
+    )
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])
@@ -127,11 +129,11 @@ def test_without_a_tokenizer_nothing_is_said_of_punctuation():
 
 def test_the_control_overlaps_wholly_with_what_random_would_choose():
     from rl.credit.controls import random
-    from rl.credit.rules import Amplifier
+    from rl.credit.rules import RuleParams
 
-    view = View(mask=all_real(40), entropy=torch.zeros(1, 40))
-    weights = random(view, Amplifier(q=0.4, gamma_amp=1.5, generator=torch.Generator().manual_seed(0)))
-    assert concentration(weights, view.entropy, view.mask, 0.4)["credit/overlap_random"] == 1.0
+    inputs = CreditInputs(mask=all_real(40), entropy=torch.zeros(1, 40))
+    weights = random(inputs, RuleParams(q=0.4, gamma_amp=1.5, generator=torch.Generator().manual_seed(0)))
+    assert concentration(weights, inputs.entropy, inputs.mask, 0.4)["credit/overlap_random"] == 1.0
 
 
 def test_of_completions_that_are_all_masked_nothing_is_said():

@@ -9,17 +9,17 @@ from torch import tensor
 
 from rl.credit.catalogue import BASES, EVIDENCE_RULES, READING_RULES, RULES
 from rl.credit.controls import bottom, entropy, position, random, shuffled
-from rl.credit.rules import Amplifier, amplify, coupled, global_anchor, local_chunk, uniform
-from rl.credit.view import View
+from rl.credit.inputs import CreditInputs
+from rl.credit.rules import RuleParams, amplify, coupled, global_anchor, local_chunk, uniform
 
 
-def make_view(num_tokens: int = 5, **changes) -> View:
+def make_view(num_tokens: int = 5, **changes) -> CreditInputs:
     mask = torch.ones(1, num_tokens, dtype=torch.bool)
-    return replace(View(mask=mask, entropy=torch.zeros(1, num_tokens)), **changes)
+    return replace(CreditInputs(mask=mask, entropy=torch.zeros(1, num_tokens)), **changes)
 
 
-def make_amplifier(*, q: float = 0.4, gamma_amp: float = 1.5, seed: int = 0) -> Amplifier:
-    return Amplifier(q=q, gamma_amp=gamma_amp, generator=torch.Generator().manual_seed(seed))
+def make_amplifier(*, q: float = 0.4, gamma_amp: float = 1.5, seed: int = 0) -> RuleParams:
+    return RuleParams(q=q, gamma_amp=gamma_amp, generator=torch.Generator().manual_seed(seed))
 
 
 def test_uniform_weighs_every_token_the_same():
@@ -32,24 +32,24 @@ def test_an_amplified_token_weighs_gamma_amp():
 
 def test_global_anchor_amplifies_the_tokens_looked_back_to_most():
     # q 0.4 of 5 tokens are 2: those with FAI 0.5 and 0.3
-    view = make_view(fai=tensor([[0.1, 0.5, 0.2, 0.3, 0.0]]), waad=torch.zeros(1, 5))
-    assert global_anchor(view, make_amplifier()).tolist() == [[1.0, 1.5, 1.0, 1.5, 1.0]]
+    inputs = make_view(fai=tensor([[0.1, 0.5, 0.2, 0.3, 0.0]]), waad=torch.zeros(1, 5))
+    assert global_anchor(inputs, make_amplifier()).tolist() == [[1.0, 1.5, 1.0, 1.5, 1.0]]
 
 
 def test_global_anchor_counts_real_tokens_only():
     # 3 real tokens, q 0.4 -> ceil(1.2) = 2 amplified; the padding's reading is the highest, and is passed over
     mask = tensor([[True, True, True, False, False]])
-    view = make_view(mask=mask, fai=tensor([[0.1, 0.5, 0.2, 0.9, 0.9]]), waad=torch.zeros(1, 5))
-    assert (global_anchor(view, make_amplifier()) * mask).tolist() == [[1.0, 1.5, 1.5, 0.0, 0.0]]
+    inputs = make_view(mask=mask, fai=tensor([[0.1, 0.5, 0.2, 0.9, 0.9]]), waad=torch.zeros(1, 5))
+    assert (global_anchor(inputs, make_amplifier()) * mask).tolist() == [[1.0, 1.5, 1.5, 0.0, 0.0]]
 
 
 def test_the_controls_amplify_by_place_by_entropy_and_by_the_lowest_reading():
     # q 0.4 of 5 tokens are 2 each time
-    view = make_view(entropy=tensor([[0.2, 0.1, 0.9, 0.3, 0.0]]), fai=tensor([[0.1, 0.5, 0.2, 0.3, 0.0]]))
-    view = replace(view, waad=torch.zeros(1, 5))
-    assert position(view, make_amplifier()).tolist() == [[1.5, 1.5, 1.0, 1.0, 1.0]]
-    assert entropy(view, make_amplifier()).tolist() == [[1.0, 1.0, 1.5, 1.5, 1.0]]
-    assert bottom(view, make_amplifier()).tolist() == [[1.5, 1.0, 1.0, 1.0, 1.5]]
+    inputs = make_view(entropy=tensor([[0.2, 0.1, 0.9, 0.3, 0.0]]), fai=tensor([[0.1, 0.5, 0.2, 0.3, 0.0]]))
+    inputs = replace(inputs, waad=torch.zeros(1, 5))
+    assert position(inputs, make_amplifier()).tolist() == [[1.5, 1.5, 1.0, 1.0, 1.0]]
+    assert entropy(inputs, make_amplifier()).tolist() == [[1.0, 1.0, 1.5, 1.5, 1.0]]
+    assert bottom(inputs, make_amplifier()).tolist() == [[1.5, 1.0, 1.0, 1.0, 1.5]]
 
 
 RHYTHM = {
@@ -93,16 +93,16 @@ def test_a_rule_without_its_readings_is_an_error(rule):
 @pytest.mark.parametrize("num_real", [1, 4, 5, 9])
 def test_the_control_amplifies_as_many_tokens_as_the_rule(num_real):
     mask = torch.arange(9)[None] < num_real
-    view = make_view(
+    inputs = make_view(
         9, mask=mask, fai=torch.rand(1, 9, generator=torch.Generator().manual_seed(1)), waad=torch.zeros(1, 9)
     )
-    by_chance, by_rule = (rule(view, make_amplifier()) * mask for rule in (random, global_anchor))
+    by_chance, by_rule = (rule(inputs, make_amplifier()) * mask for rule in (random, global_anchor))
     assert (by_chance > 1.0).sum() == (by_rule > 1.0).sum() > 0
 
 
 def test_the_control_is_decided_by_its_generator():
-    view = make_view(40)
-    first, again, other = (random(view, make_amplifier(seed=seed)) for seed in (0, 0, 1))
+    inputs = make_view(40)
+    first, again, other = (random(inputs, make_amplifier(seed=seed)) for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
@@ -110,9 +110,9 @@ def test_the_control_is_decided_by_its_generator():
 def test_shuffled_deals_the_base_rule_s_weights_among_the_real_tokens():
     mask = torch.arange(12)[None] < tensor([[12], [9]])
     readings = {name: reading.repeat(2, 1) for name, reading in RHYTHM.items()}
-    view = View(mask=mask, entropy=torch.zeros(2, 12), **readings)
-    amplifier = replace(make_amplifier(q=1 / 6), base=coupled)
-    dealt, base = shuffled(view, amplifier), coupled(view, amplifier)
+    inputs = CreditInputs(mask=mask, entropy=torch.zeros(2, 12), **readings)
+    params = replace(make_amplifier(q=1 / 6), base=coupled)
+    dealt, base = shuffled(inputs, params), coupled(inputs, params)
     for row, other, real in zip(dealt, base, mask, strict=True):
         assert sorted(row[real].tolist()) == sorted(other[real].tolist())
     assert not torch.equal(dealt[0], base[0])
@@ -126,22 +126,22 @@ def test_shuffled_needs_a_base():
 @pytest.mark.parametrize("scores", [[0.0] * 10, [0.3] * 10, [0.0, 0.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]])
 def test_exactly_the_top_share_is_amplified_however_many_scores_tie(scores):
     # a quantile as threshold would amplify all ten tokens of the first two rows; q 0.4 of 10 tokens are 4
-    view = make_view(10, fai=tensor([scores]), waad=torch.zeros(1, 10))
-    assert (global_anchor(view, make_amplifier()) > 1.0).sum() == 4
+    inputs = make_view(10, fai=tensor([scores]), waad=torch.zeros(1, 10))
+    assert (global_anchor(inputs, make_amplifier()) > 1.0).sum() == 4
 
 
 def test_thresholds_of_domination_are_settings():
     # Token 10 has WAAD 4. At the median of all (4) it is calm and so dominated; at the lowest decile (1) it is not.
-    amplifier = replace(make_amplifier(q=1 / 6), calm_quantile=0.1)
-    weights = coupled(make_view(12, **RHYTHM), amplifier)
+    params = replace(make_amplifier(q=1 / 6), waad_quantile=0.1)
+    weights = coupled(make_view(12, **RHYTHM), params)
     assert weights[0, 10].item() == 1.5 and weights[0, 4].item() == 1.25
     # Token 10 follows no jump above 0, so a threshold at the highest of all jumps (4) frees it as well.
-    freed = coupled(make_view(12, **RHYTHM), replace(make_amplifier(q=1 / 6), jump_quantile=1.0))
+    freed = coupled(make_view(12, **RHYTHM), replace(make_amplifier(q=1 / 6), delta_quantile=1.0))
     assert freed[0, 10].item() == 1.5 and freed[0, 4].item() == 1.25
 
 
 def test_every_rule_of_the_config_exists():
-    from rl.config.credit import RULE_NAMES, Credit
+    from rl.config.credit import RULE_NAMES, CreditConfig
 
     assert RULE_NAMES == set(RULES) | {"all_heads"} >= READING_RULES | EVIDENCE_RULES
-    assert set(get_args(Credit.model_fields["base"].annotation)) == set(BASES)
+    assert set(get_args(CreditConfig.model_fields["base"].annotation)) == set(BASES)

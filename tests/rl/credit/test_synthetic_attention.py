@@ -9,20 +9,20 @@ import torch
 from torch import Tensor
 from transformers import LlamaForCausalLM
 
-from rl.config.credit import Credit, Faithfulness, Probe
+from rl.config.credit import CreditConfig, FaithfulnessConfig, ProbeConfig
 from rl.credit.assigner import CreditAssigner
-from rl.credit.faithfulness import Finding, Variant, Weighed, check
-from rl.credit.view import Evidence, View
+from rl.credit.faithfulness import FaithfulnessResult, Variant, WeightedCompletion, check
+from rl.credit.inputs import CreditInputs, Evidence
 from tests.rl.synthetic_attention import Planted, trained_on, with_bait, with_cause
 
 pytestmark = pytest.mark.slow
 
 NUM_SEQUENCES, UNSEEN, STEPS = 96, 1_000_000, 400
-SETTINGS = Faithfulness(every=1, span=1, draws=6, answer_share=0.25, threshold=0.5)
+SETTINGS = FaithfulnessConfig(every=1, span=1, draws=6, answer_share=0.25, threshold=0.5)
 """In nats: the cause is worth several (the key is one of ten), and chance differs from model to model by up to 0.3."""
 Q = 0.03
 """One token of the 32 is planted, so one is to be found; a share of three would bury it under its own ties."""
-PROBE = Probe(horizon=(4, 30), window=4, layers=(0, 1))
+PROBE = ProbeConfig(horizon=(4, 30), window=4, layers=(0, 1))
 
 
 @cache
@@ -35,20 +35,20 @@ def weights_of(rule: str, task) -> tuple[Tensor, Planted]:
     """(B, T): how the rule weighs sequences that the model never saw."""
     planted = task(NUM_SEQUENCES, seed=UNSEEN)
     shape = (NUM_SEQUENCES, planted.num_completion_tokens)
-    assigner = CreditAssigner(Credit(rule=rule, q=Q), PROBE, seed=0)
-    with torch.no_grad(), assigner.listening(model_of(task), step=0) as tape:
+    assigner = CreditAssigner(CreditConfig(rule=rule, q=Q), PROBE, seed=0)
+    with torch.no_grad(), assigner.recording(model_of(task), step=0) as recorder:
         model_of(task)(input_ids=planted.ids)
-    heard = None if tape is None else assigner.reader.read(tape, shape[1])
+    probe_readings = None if recorder is None else assigner.reader.read(recorder, shape[1])
     tokens = torch.nn.functional.one_hot(torch.tensor(planted.place), shape[1])[:, None].bool()
-    view = View(
+    inputs = CreditInputs(
         mask=torch.ones(shape, dtype=torch.bool),
         entropy=torch.zeros(shape),
-        fai=None if heard is None else heard.fai,
-        waad=None if heard is None else heard.waad,
+        fai=None if probe_readings is None else probe_readings.fai,
+        waad=None if probe_readings is None else probe_readings.waad,
         evidence=Evidence(tokens=tokens, failed=torch.zeros(NUM_SEQUENCES, 1, dtype=torch.bool)),
     )
     # the constraint's own channel, where a rule has one
-    return assigner.weights(view, step=0, micro_step=0)[:, -1], planted
+    return assigner.weights(inputs, step=0, micro_step=0)[:, -1], planted
 
 
 def on_the_planted(weights: Tensor, planted: Planted) -> Tensor:
@@ -68,10 +68,12 @@ class TrainedPolicy:
         self.model = model
 
     @torch.no_grad()
-    def answer_logprobs(self, rows: Sequence[tuple[Weighed, tuple[int, ...]]], answer: Sequence[int]) -> list[float]:
+    def answer_logprobs(
+        self, rows: Sequence[tuple[WeightedCompletion, tuple[int, ...]]], answer: Sequence[int]
+    ) -> list[float]:
         ids = torch.tensor([[*row.prompt_ids, *completion] for row, completion in rows])
         logprobs = torch.log_softmax(self.model(input_ids=ids).logits[:, :-1], dim=-1)
-        logprobs = logprobs.gather(2, ids[:, 1:, None]).squeeze(2)
+        logprobs = logprobs.collect(2, ids[:, 1:, None]).squeeze(2)
         starts = torch.tensor(
             [len(row.prompt_ids) + start for row, start in zip([r for r, _ in rows], answer, strict=True)]
         )
@@ -82,10 +84,10 @@ class TrainedPolicy:
         raise AssertionError("nothing is resampled here")
 
 
-def judged(weights: Tensor, planted: Planted, task) -> Finding:
+def judged(weights: Tensor, planted: Planted, task) -> FaithfulnessResult:
     start = planted.num_prompt_tokens
     rows = [
-        Weighed(prompt_ids=tuple(ids[:start]), completion_ids=tuple(ids[start:]), weights=tuple(row))
+        WeightedCompletion(prompt_ids=tuple(ids[:start]), completion_ids=tuple(ids[start:]), weights=tuple(row))
         for ids, row in zip(planted.ids.tolist(), weights.tolist(), strict=True)
     ]
     return check(TrainedPolicy(model_of(task)), rows, SETTINGS, seed=0)

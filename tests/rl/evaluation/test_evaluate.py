@@ -8,9 +8,9 @@ from hypothesis import given
 
 from data.problems import ConstraintSpec, Problem
 from rl.common.atomic import write_json
-from rl.evaluation.evaluate import Answer, Evaluation, evaluate, judge, load_evaluation, paired_gain
+from rl.evaluation.evaluate import EvaluatedAnswer, Evaluation, evaluate, evaluate_answer, load_evaluation, paired_gain
 from rl.models.load import load_tokenizer
-from rl.rollouts.types import Sample, Unit
+from rl.rollouts.types import RolloutRequest, Sample
 
 TOKENIZER = load_tokenizer("tiny")
 NO_COMMA = ConstraintSpec(id="punctuation:no_comma", kwargs={}, text="Use no commas.")
@@ -22,8 +22,8 @@ def make_problem(name: str, *constraints: ConstraintSpec, padding: str = "") -> 
     return Problem(problem_id=name, messages=({"role": "user", "content": text},), constraints=constraints)
 
 
-def make_answer(problem_id: str, *held: bool) -> Answer:
-    return Answer(
+def make_answer(problem_id: str, *held: bool) -> EvaluatedAnswer:
+    return EvaluatedAnswer(
         problem_id=problem_id,
         prompt="Describe the sea.",
         completion="The sea is wide.",
@@ -31,7 +31,7 @@ def make_answer(problem_id: str, *held: bool) -> Answer:
         num_words=4,
         distinct_share=1.0,
         on_topic=1.0,
-        own_words=1.0,
+        not_echo=1.0,
     )
 
 
@@ -44,9 +44,9 @@ class Parrot:
 
     def __init__(self, text: str):
         self.ids = tuple(TOKENIZER(text)["input_ids"])
-        self.units: list[Unit] = []
+        self.units: list[RolloutRequest] = []
 
-    def sample(self, unit: Unit) -> list[Sample]:
+    def sample(self, unit: RolloutRequest) -> list[Sample]:
         self.units.append(unit)
         rows = [prompt for prompt in unit.prompts for _ in range(unit.num_generations)]
         return [
@@ -62,17 +62,17 @@ class Parrot:
 
 
 def test_an_answer_is_judged_by_every_constraint():
-    answer = judge(make_problem("sea", NO_COMMA, WORDS), "blue, wide, deep, cold")
+    answer = evaluate_answer(make_problem("sea", NO_COMMA, WORDS), "blue, wide, deep, cold")
     assert answer.satisfied == (("punctuation:no_comma", False), ("length:word_range", False))
     assert answer.num_words == 4
-    assert judge(make_problem("sea", NO_COMMA, WORDS), "wide and blue").pass_rate == 1.0
-    assert judge(make_problem("sea", NO_COMMA, WORDS), "a wide blue sea").pass_rate == 0.5
+    assert evaluate_answer(make_problem("sea", NO_COMMA, WORDS), "wide and blue").pass_rate == 1.0
+    assert evaluate_answer(make_problem("sea", NO_COMMA, WORDS), "a wide blue sea").pass_rate == 0.5
 
 
 def test_an_echo_of_the_prompt_has_no_words_of_its_own():
     problem = make_problem("sea", NO_COMMA)
-    assert judge(problem, "Describe the sea.").own_words == 0.0
-    assert judge(problem, "It is wide and deep.").own_words == 1.0
+    assert evaluate_answer(problem, "Describe the sea.").not_echo == 0.0
+    assert evaluate_answer(problem, "It is wide and deep.").not_echo == 1.0
 
 
 def test_every_problem_is_answered_as_often_as_asked():

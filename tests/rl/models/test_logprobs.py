@@ -7,7 +7,7 @@ import torch
 from peft import get_peft_model
 
 from data.problems import Problem
-from rl.config.model import Lora
+from rl.config.model import AdapterConfig
 from rl.models.load import load_model, load_tokenizer
 from rl.models.logprobs import base_log_probs
 from rl.models.tokenization import encode_prompt
@@ -25,7 +25,7 @@ def tokenizer():
 def policy():
     from rl.models.lora import lora_config
 
-    policy = get_peft_model(load_model("tiny"), lora_config(Lora(r=4)))
+    policy = get_peft_model(load_model("tiny"), lora_config(AdapterConfig(r=4)))
     with torch.no_grad():  # an adapter that changes what the model says
         for name, weight in policy.named_parameters():
             if "lora_B" in name:

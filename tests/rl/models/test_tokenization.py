@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 
 from rl.models.load import load_tokenizer
-from rl.models.tokenization import completion_spans, encode_prompt, prompt_spans, tokens_on
+from rl.models.tokenization import completion_spans, encode_prompt, prompt_spans, tokens_overlapping
 
 TOKENIZER = load_tokenizer("tiny")
 SPECIAL = sorted(TOKENIZER.all_special_ids)
@@ -97,7 +97,7 @@ def test_nothing_sampled_spans_nothing():
 )
 def test_a_token_is_marked_if_it_wrote_a_marked_character(marked, expected):
     # tokens of two, three and no characters
-    assert tokens_on([(0, 2), (2, 5), (5, 5)], marked) == expected
+    assert tokens_overlapping([(0, 2), (2, 5), (5, 5)], marked) == expected
 
 
 @given(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=30).filter(str.strip))
@@ -113,7 +113,7 @@ def test_every_character_of_the_user_message_is_found_in_the_prompt(text):
 def test_a_rule_is_found_in_the_last_user_message():
     messages = [{"role": "user", "content": "Use no commas. Use no commas."}]
     ids = encode_prompt(TOKENIZER, messages)
-    marked = tokens_on(prompt_spans(TOKENIZER, messages, ids), [(15, 29)])
+    marked = tokens_overlapping(prompt_spans(TOKENIZER, messages, ids), [(15, 29)])
     assert (
         TOKENIZER.decode([token for token, mark in zip(ids, marked, strict=True) if mark]).strip() == "Use no commas."
     )

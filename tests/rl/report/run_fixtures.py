@@ -6,7 +6,7 @@ from typing import Any
 
 from rl.common.atomic import write_json, write_text
 from rl.config.load import resolved_yaml
-from rl.runs.jsonl import Journal
+from rl.runs.jsonl import JsonlFile
 from tests.rl.grpo_fixtures import tiny_config
 
 
@@ -50,14 +50,14 @@ def make_answer(**changes: Any) -> dict[str, Any]:
         "num_words": 1,
         "distinct_share": 1.0,
         "on_topic": 1.0,
-        "own_words": 1.0,
+        "not_echo": 1.0,
         **changes,
     }
 
 
 def make_summary(**gain: float) -> dict[str, Any]:
     """A summary whose answers kept their length."""
-    guards = {"distinct_share": 0.9, "on_topic": 0.9, "own_words": 0.9}
+    guards = {"distinct_share": 0.9, "on_topic": 0.9, "not_echo": 0.9}
     side = {"pass_rate": 0.5, "all_satisfied": 0.5, "mean_words": 20.0, **guards}
     kinds = {"punctuation:no_comma": {"satisfied": 1, "of": 2}}
     return {
@@ -75,8 +75,8 @@ def make_folder(
     """A run folder with these journals, and without answers."""
     folder.mkdir(parents=True)
     write_text(folder / "config.yaml", resolved_yaml(tiny_config(**settings)))
-    Journal(folder / "metrics.jsonl").append(*metrics)
-    Journal(folder / "rollouts.jsonl").append(*rollouts)
+    JsonlFile(folder / "metrics.jsonl").append(*metrics)
+    JsonlFile(folder / "rollouts.jsonl").append(*rollouts)
     if summary is not None:
         write_json(folder / "summary.json", summary)
     return folder

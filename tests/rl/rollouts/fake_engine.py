@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load
 from torch import Tensor
 
-from rl.rollouts.types import Sample, Unit
+from rl.rollouts.types import RolloutRequest, Sample
 from rl.rollouts.workers.worker import Worker
 
 NODE = "HEED_TEST_NODE"
@@ -21,22 +21,22 @@ NODE = "HEED_TEST_NODE"
 class ToyEngine:
     """Answers a unit with its position and the adapter's first number; `mischief` may do worse."""
 
-    mischief: Callable[[Unit], None]
+    mischief: Callable[[RolloutRequest], None]
 
     def __post_init__(self):
         self.tensors: dict[str, Tensor] = {}
 
-    def adopt(self, parcel: bytes) -> tuple[str, ...]:
-        self.tensors = load(parcel)
+    def load_adapter(self, payload: bytes) -> tuple[str, ...]:
+        self.tensors = load(payload)
         return ()
 
     def active(self) -> dict[str, Tensor]:
         return self.tensors
 
-    def score(self, token_ids: tuple[int, ...]) -> list[float]:
+    def token_logprobs(self, token_ids: tuple[int, ...]) -> list[float]:
         return [float(self.tensors[name].sum()) for name in sorted(self.tensors)]
 
-    def sample(self, unit: Unit) -> list[Sample]:
+    def sample(self, unit: RolloutRequest) -> list[Sample]:
         self.mischief(unit)
         answer = (unit.position, int(self.tensors["a.lora_B"][0]))
         return [
@@ -67,7 +67,7 @@ class ToyRecipe:
     def __call__(self, name: str) -> Worker:
         return Worker(ToyEngine(self.act), name=name, probe_ids=(1, 2))
 
-    def act(self, unit: Unit) -> None:
+    def act(self, unit: RolloutRequest) -> None:
         if unit.position not in self.positions or len(list(self.marks.glob("[0-9]*"))) >= self.times:
             return
         mark = self.marks / f".{time.monotonic_ns()}"

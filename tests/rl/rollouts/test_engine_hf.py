@@ -12,11 +12,11 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedModel
 
 from rl.models.load import load_model, load_tokenizer
 from rl.rollouts.engine_hf import TransformersEngine
-from rl.rollouts.types import Sample, Unit
+from rl.rollouts.types import RolloutRequest, Sample
 
 # Prompts of different lengths, so that all but the longest are padded on the left.
 PROMPTS = ((17, 30, 200, 41, 99, 3), (88, 9), (301,))
-UNIT = Unit(position=4, prompts=PROMPTS, num_generations=2, version=1, seed=0)
+UNIT = RolloutRequest(position=4, prompts=PROMPTS, num_generations=2, version=1, seed=0)
 SHAPES = ["llama", "gpt2"]
 
 

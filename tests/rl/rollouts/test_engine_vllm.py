@@ -10,11 +10,10 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file
 
 from rl.common.errors import RunFailure
-from rl.config.model import Lora
 from rl.models.load import load_model
 from rl.rollouts.engine_vllm import VllmEngine, import_vllm, row_seed, served_rank
-from rl.rollouts.types import Unit
-from rl.rollouts.workers.weight_sync import adapter_state, attest, check, pack
+from rl.rollouts.types import RolloutRequest
+from rl.rollouts.workers.weight_sync import adapter_state, check, serialize_adapter, weight_fingerprint
 from rl.rollouts.workers.worker import Worker
 
 EOS = 2
@@ -54,14 +53,14 @@ FAKE = SimpleNamespace(
     SamplingParams=SimpleNamespace,
     lora=SimpleNamespace(request=SimpleNamespace(LoRARequest=lora_request)),
 )
-UNIT = Unit(position=4, prompts=((17, 30), (88, 9)), num_generations=2, version=3, seed=0)
+UNIT = RolloutRequest(position=4, prompts=((17, 30), (88, 9)), num_generations=2, version=3, seed=0)
 
 
 def make_engine(*, max_completion_length: int = 8) -> VllmEngine:
     return VllmEngine(
         "some/model",
         dtype="bfloat16",
-        lora=Lora(r=4, alpha=8),
+        lora=LoraConfig(r=4, alpha=8),
         temperature=0.7,
         max_completion_length=max_completion_length,
         vllm=FAKE,
@@ -107,7 +106,7 @@ def test_rows_sample_the_whole_distribution_each_with_its_own_seed():
 def test_the_adapter_is_written_as_peft_would_and_loads_with_peft():
     policy, engine = make_policy(), make_engine()
     state = adapter_state(policy.get_base_model())
-    engine.adopt(pack(state))
+    engine.load_adapter(serialize_adapter(state))
     engine.sample(UNIT)
     folder = Path(engine.llm.asked[0].lora.lora_path)
     loaded = PeftModel.from_pretrained(load_model("tiny"), str(folder))
@@ -119,9 +118,9 @@ def test_the_adapter_is_written_as_peft_would_and_loads_with_peft():
 
 def test_every_version_has_a_name_of_its_own_and_the_old_one_goes():
     policy, engine = make_policy(), make_engine()
-    parcel = pack(adapter_state(policy.get_base_model()))
+    payload = serialize_adapter(adapter_state(policy.get_base_model()))
     for _ in range(2):
-        engine.adopt(parcel)
+        engine.load_adapter(payload)
         engine.sample(UNIT)
     first, second = engine.llm.asked[0].lora, engine.llm.asked[-1].lora
     assert first.lora_name != second.lora_name
@@ -133,8 +132,8 @@ def test_every_version_has_a_name_of_its_own_and_the_old_one_goes():
 def test_a_worker_attests_what_it_gave_to_vllm():
     state = adapter_state(make_policy().get_base_model())
     worker = Worker(make_engine(), name="worker-0", probe_ids=(5, 10, 20))
-    learner = attest(state, [-1.0, -2.0], owner="learner", version=3)  # as the fake scores tokens 10 and 20
-    check(learner, worker.adopt(3, pack(state)), before=None, tolerance=1e-9)
+    learner = weight_fingerprint(state, [-1.0, -2.0], owner="learner", version=3)  # as the fake scores tokens 10 and 20
+    check(learner, worker.load_adapter(3, serialize_adapter(state)), before=None, tolerance=1e-9)
 
 
 def test_without_vllm_one_sentence_says_what_to_do():

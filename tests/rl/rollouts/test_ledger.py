@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from rl.common.errors import RunFailure
-from rl.rollouts.ledger import Ledger, Totals
-from rl.rollouts.types import Unit
+from rl.rollouts.ledger import Ledger, LedgerTotals
+from rl.rollouts.types import RolloutRequest
 
 
-def unit(position: int, groups: int = 1) -> Unit:
-    return Unit(position=position, prompts=((7,),) * groups, num_generations=4, version=0, seed=0)
+def unit(position: int, groups: int = 1) -> RolloutRequest:
+    return RolloutRequest(position=position, prompts=((7,),) * groups, num_generations=4, version=0, seed=0)
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_what_is_neither_trained_nor_dropped_is_pending(ledger):
     ledger.dispatch(unit(3), ["d"])
     ledger.drop_unit(unit(3), "hung three times")
     # 4 groups of 4: two trained, one dropped, one out
-    assert ledger.totals() == Totals(dispatched=16, trained=8, dropped=4)
+    assert ledger.totals() == LedgerTotals(dispatched=16, trained=8, dropped=4)
     assert ledger.totals().pending == 4
     assert ledger.pending() == {2: 4}
     assert ledger.check({2: 4}) == ledger.totals()
@@ -92,7 +92,7 @@ def test_a_group_that_was_never_handed_out_is_a_gap(ledger):
 def test_a_reissue_is_noted_and_counts_nothing(ledger):
     ledger.dispatch(unit(0), ["a"])
     ledger.reissued(unit(0), "worker-1: died")
-    assert ledger.totals() == Totals(dispatched=4, trained=0, dropped=0)
+    assert ledger.totals() == LedgerTotals(dispatched=4, trained=0, dropped=0)
 
 
 def test_a_unit_is_described_by_its_step_and_its_problems(ledger):
@@ -113,7 +113,7 @@ def test_a_rewind_takes_back_what_came_later_and_counts_what_was_trained(ledger)
     train_whole(ledger, 2)
 
     assert ledger.rewind(1) == 8
-    assert ledger.totals() == Totals(dispatched=8, trained=4, dropped=0)
+    assert ledger.totals() == LedgerTotals(dispatched=8, trained=4, dropped=0)
     assert ledger.pending() == {1: 4}
     assert ledger.step == 2
     assert ledger.rewind(1) == 0
@@ -123,7 +123,7 @@ def test_a_group_that_was_out_at_the_checkpoint_is_handed_out_again_without_bein
     ledger.dispatch(unit(0), ["a"])
     ledger.rewind(1)
     ledger.dispatch(unit(0), ["a"])
-    assert ledger.totals() == Totals(dispatched=4, trained=0, dropped=0)
+    assert ledger.totals() == LedgerTotals(dispatched=4, trained=0, dropped=0)
 
 
 def test_a_second_process_reads_what_the_first_wrote(ledger):
@@ -155,4 +155,4 @@ def test_a_kill_loses_nothing_but_the_transaction_under_way(ledger):
         timeout=120,
     )
     assert done.returncode == -signal.SIGKILL
-    assert ledger.totals() == Totals(dispatched=4, trained=3, dropped=0)
+    assert ledger.totals() == LedgerTotals(dispatched=4, trained=3, dropped=0)

@@ -8,14 +8,14 @@ import pytest
 from rl.common.errors import RunFailure
 from rl.rollouts.interfaces import Dropped, Sampled
 from rl.rollouts.prefetch import Prefetch
-from rl.rollouts.types import Sample, Unit
+from rl.rollouts.types import RolloutRequest, Sample
 
 
-def make_unit(position: int, version: int = 0) -> Unit:
-    return Unit(position=position, prompts=((1, 2),), num_generations=1, version=version, seed=0)
+def make_unit(position: int, version: int = 0) -> RolloutRequest:
+    return RolloutRequest(position=position, prompts=((1, 2),), num_generations=1, version=version, seed=0)
 
 
-def sampled(unit: Unit) -> Sampled:
+def sampled(unit: RolloutRequest) -> Sampled:
     sample = Sample(
         prompt_ids=(1, 2), completion_ids=(5,), logprobs=(-0.1,), finish_reason="length", version=unit.version
     )

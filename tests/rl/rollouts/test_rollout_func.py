@@ -8,9 +8,9 @@ from rl.common.errors import RunFailure
 from rl.models.load import load_model, load_tokenizer
 from rl.rollouts.engine_hf import TransformersEngine
 from rl.rollouts.interfaces import Dropped
-from rl.rollouts.local import InProcess
+from rl.rollouts.local import LocalSampler
 from rl.rollouts.rollout_func import Rollouts, first_position, generation_batch
-from rl.rollouts.types import Sample, Unit
+from rl.rollouts.types import RolloutRequest, Sample
 
 PROMPTS = ["Write about the rain.", "Explain why the sky is blue.", "Describe a garden."]
 
@@ -19,9 +19,9 @@ class Recorder:
     """An engine that answers with a group's place, and remembers the units it was given."""
 
     def __init__(self):
-        self.units: list[Unit] = []
+        self.units: list[RolloutRequest] = []
 
-    def sample(self, unit: Unit) -> list[Sample]:
+    def sample(self, unit: RolloutRequest) -> list[Sample]:
         self.units.append(unit)
         rows = [(prompt, unit.position + group) for group, prompt in enumerate(unit.prompts)]
         return [
@@ -58,7 +58,7 @@ def make_trainer(
 
 def make_rollouts(engine, *, groups_per_unit: int | None = None) -> Rollouts:
     return Rollouts(
-        InProcess(engine), load_tokenizer("tiny"), num_generations=2, groups_per_unit=groups_per_unit, seed=5
+        LocalSampler(engine), load_tokenizer("tiny"), num_generations=2, groups_per_unit=groups_per_unit, seed=5
     )
 
 
@@ -111,7 +111,7 @@ def test_a_unit_s_tokens_do_not_depend_on_the_units_around_it():
     assert elsewhere != alone
 
 
-class Poisoned(InProcess):
+class Poisoned(LocalSampler):
     """Drops the units at some positions."""
 
     def __init__(self, engine, positions: set[int]):

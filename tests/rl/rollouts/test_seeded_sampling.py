@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, tensor
 
 from rl.rollouts.seeded_sampling import SeededSampler, row_uniforms
-from rl.rollouts.types import Unit
+from rl.rollouts.types import RolloutRequest
 
-UNIT = Unit(position=40, prompts=((5, 6), (7, 8)), num_generations=3, version=10, seed=2)
+UNIT = RolloutRequest(position=40, prompts=((5, 6), (7, 8)), num_generations=3, version=10, seed=2)
 
 
 def draw(logits: Tensor, uniforms: list[float], *, temperature: float) -> tuple[list[int], list[float]]:

@@ -6,15 +6,15 @@ from hypothesis import given
 
 from rl.models.load import load_tokenizer
 from rl.models.tokenization import encode_prompt
-from rl.rollouts.types import Unit
-from rl.rollouts.units import cut_units
+from rl.rollouts.types import RolloutRequest
+from rl.rollouts.units import split_requests
 
 
 def cut(
     num_groups: int, *, num_generations: int = 2, groups_per_unit: int | None = None, position: int = 0
-) -> list[Unit]:
+) -> list[RolloutRequest]:
     prompts = [(group, 7) for group in range(num_groups) for _ in range(num_generations)]
-    return cut_units(
+    return split_requests(
         prompts,
         num_generations=num_generations,
         groups_per_unit=groups_per_unit,
@@ -26,8 +26,8 @@ def cut(
 
 def test_units_hold_one_prompt_a_group():
     assert cut(3, groups_per_unit=2, position=40) == [
-        Unit(position=40, prompts=((0, 7), (1, 7)), num_generations=2, version=3, seed=5),
-        Unit(position=42, prompts=((2, 7),), num_generations=2, version=3, seed=5),
+        RolloutRequest(position=40, prompts=((0, 7), (1, 7)), num_generations=2, version=3, seed=5),
+        RolloutRequest(position=42, prompts=((2, 7),), num_generations=2, version=3, seed=5),
     ]
 
 
@@ -45,7 +45,7 @@ def test_every_group_is_in_one_unit_at_its_own_place(num_groups, num_generations
 @pytest.mark.parametrize("prompts", [[(1,), (1,), (2,)], [(1,), (2,), (2,), (1,)]])
 def test_a_split_group_is_refused(prompts):
     with pytest.raises(ValueError, match="do not form whole groups of 2 equal ones: make trainer"):
-        cut_units(prompts, num_generations=2, groups_per_unit=None, position=0, version=0, seed=0)
+        split_requests(prompts, num_generations=2, groups_per_unit=None, position=0, version=0, seed=0)
 
 
 def test_messages_go_through_the_chat_template_with_the_answer_opened():

@@ -18,8 +18,8 @@ from rl.datasets import load_problems, load_training
 from rl.export.verify import export_run
 from rl.models.load import load_model, load_tokenizer, model_path
 from rl.models.lora import lora_config
-from rl.routing.bundle import bundle_of, load_routed, read_description, save_bundle, start_from_bundle, take_out
-from rl.routing.merge import merge_one
+from rl.routing.bundle import bundle_of, extract_adapter, load_routed, read_description, save_bundle, start_from_bundle
+from rl.routing.merge import merge_adapter
 from rl.routing.mix import MIX
 from rl.routing.route import add_adapters
 from rl.train import train
@@ -78,15 +78,15 @@ def test_a_prompt_is_told_its_adapters(run: Path) -> None:
 
 
 def test_one_adapter_is_taken_out_with_its_lineage(run: Path, tmp_path: Path) -> None:
-    place = take_out(run, "left", tmp_path / "left")
+    place = extract_adapter(run, "left", tmp_path / "left")
     PeftModel.from_pretrained(load_model("tiny"), str(place))
     assert json.loads((place / "lineage.json").read_text())["adapter"] == "left"
     with pytest.raises(ValueError, match="no adapter 'up'; it has left, mix, right"):
-        take_out(run, "up", tmp_path / "up")
+        extract_adapter(run, "up", tmp_path / "up")
 
 
 def test_a_merged_model_needs_no_peft(run: Path, tmp_path: Path) -> None:
-    place = merge_one(run, "left", tmp_path / "merged")
+    place = merge_adapter(run, "left", tmp_path / "merged")
     merged = AutoModelForCausalLM.from_pretrained(str(place))
     base = AutoModelForCausalLM.from_pretrained(model_path("tiny"))
     adapted = PeftModel.from_pretrained(base, str(bundle_of(run) / "adapters" / "left"))

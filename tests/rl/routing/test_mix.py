@@ -6,7 +6,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.lora import LoraLayer
 
 from rl.models.load import load_model
-from rl.routing.mix import MIX, mixed
+from rl.routing.mix import MIX, weighted_adapter
 
 SHARES = {"left": 0.7, "right": 0.3}
 
@@ -25,7 +25,7 @@ def test_the_mix_is_the_weighted_sum(dtype: torch.dtype, use_rslora: bool) -> No
     policy.add_adapter("right", adapter(2, use_rslora))
     layers = [layer for layer in policy.modules() if isinstance(layer, LoraLayer)]
     expected = [sum(share * layer.get_delta_weight(name) for name, share in SHARES.items()) for layer in layers]
-    with mixed(policy, SHARES):
+    with weighted_adapter(policy, SHARES):
         found = [layer.get_delta_weight(MIX) for layer in layers]
         assert {layer.lora_A[MIX].weight.dtype for layer in layers} == {torch.float32}
     for ours, theirs in zip(found, expected, strict=True):

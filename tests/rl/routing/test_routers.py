@@ -5,23 +5,23 @@ import torch
 from peft import PeftModel, get_peft_model
 
 from rl.config.load import parse_config
-from rl.config.model import Lora
-from rl.config.routing import Routing
+from rl.config.model import AdapterConfig
+from rl.config.routing import RoutingConfig
 from rl.models.load import load_model
 from rl.models.lora import lora_config
 from rl.routing.features import attended_features, pad, token_features
 from rl.routing.fit import assigned, fit
-from rl.routing.route import Route, add_adapters, balance_term
-from rl.routing.routers import chosen
+from rl.routing.route import Route, add_adapters, load_balancing_loss
+from rl.routing.routers import gates_from_logits
 
 NAMES = ("left", "right", "up")
 
 
 def route_of(**settings) -> Route:
     torch.manual_seed(0)
-    policy = get_peft_model(load_model("tiny"), lora_config(Lora(r=2, alpha=4)))
+    policy = get_peft_model(load_model("tiny"), lora_config(AdapterConfig(r=2, alpha=4)))
     assert isinstance(policy, PeftModel)
-    return add_adapters(policy, Lora(r=2, alpha=4), Routing(adapters=NAMES, **settings))
+    return add_adapters(policy, AdapterConfig(r=2, alpha=4), RoutingConfig(adapters=NAMES, **settings))
 
 
 def families(each: int = 24) -> tuple[list[list[int]], list[str]]:
@@ -38,15 +38,15 @@ def families(each: int = 24) -> tuple[list[list[int]], list[str]]:
 
 def test_the_best_scores_share_the_gates():
     scores = torch.tensor([[0.0, 2.0, 1.0], [1.0, 1.0, 1.0]])
-    assert chosen(scores, 1).tolist() == [[0, 1, 0], [1, 0, 0]]
+    assert gates_from_logits(scores, 1).tolist() == [[0, 1, 0], [1, 0, 0]]
     e = torch.e
-    torch.testing.assert_close(chosen(scores, 2)[0], torch.tensor([0, e / (1 + e), 1 / (1 + e)]))
-    torch.testing.assert_close(chosen(scores, None), scores.softmax(dim=-1))
+    torch.testing.assert_close(gates_from_logits(scores, 2)[0], torch.tensor([0, e / (1 + e), 1 / (1 + e)]))
+    torch.testing.assert_close(gates_from_logits(scores, None), scores.softmax(dim=-1))
 
 
 def test_the_balance_is_one_when_all_are_used_alike_and_the_number_of_adapters_when_one_is():
-    assert balance_term(torch.eye(3)).item() == pytest.approx(1)
-    assert balance_term(torch.tensor([[1.0, 0, 0]] * 3)).item() == pytest.approx(3)
+    assert load_balancing_loss(torch.eye(3)).item() == pytest.approx(1)
+    assert load_balancing_loss(torch.tensor([[1.0, 0, 0]] * 3)).item() == pytest.approx(3)
 
 
 def test_centres_take_no_more_than_their_share():

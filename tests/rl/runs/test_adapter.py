@@ -7,8 +7,8 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 
 from rl.config.root import Config
-from rl.config.data import Data
-from rl.config.model import Model
+from rl.config.data import DataConfig
+from rl.config.model import ModelConfig
 from rl.models.load import load_model
 from rl.runs.adapter import held_out_sentence, model_card, save_adapter
 
@@ -33,11 +33,11 @@ def test_an_unmeasured_adapter_claims_nothing():
 
 def test_the_card_says_that_the_built_in_weights_are_widened():
     assert "4-bit values" in model_card(Config(), SUMMARY)
-    assert "4-bit" not in model_card(Config(model=Model(name="tiny")), SUMMARY)
+    assert "4-bit" not in model_card(Config(model=ModelConfig(name="tiny")), SUMMARY)
 
 
 def test_the_card_names_data_of_ones_own_and_claims_nothing_about_them():
-    card = model_card(Config(data=Data(path="rows.jsonl")), SUMMARY)
+    card = model_card(Config(data=DataConfig(path="rows.jsonl")), SUMMARY)
     assert "**Data.** rows.jsonl." in card
     assert "share no base instruction" not in card
     assert "share no base instruction" in model_card(Config(), SUMMARY)
@@ -45,7 +45,7 @@ def test_the_card_names_data_of_ones_own_and_claims_nothing_about_them():
 
 def test_the_adapter_is_saved_in_peft_s_layout(tmp_path):
     policy = make_policy()
-    adapter = save_adapter(policy, tmp_path, Config(model=Model(name="tiny")), SUMMARY)
+    adapter = save_adapter(policy, tmp_path, Config(model=ModelConfig(name="tiny")), SUMMARY)
     assert adapter == tmp_path / "adapters" / "default"
     assert json.loads((adapter / "adapter_config.json").read_text())["base_model_name_or_path"] == "tiny"
     reloaded = PeftModel.from_pretrained(load_model("tiny"), str(adapter))

@@ -6,13 +6,13 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from rl.runs.jsonl import Journal, read_journal
+from rl.runs.jsonl import JsonlFile, read_jsonl
 
 
-def make_journal(folder: Path, *steps: int) -> Journal:
-    journal = Journal(folder / "metrics.jsonl")
-    journal.append(*({"step": step} for step in steps))
-    return journal
+def make_journal(folder: Path, *steps: int) -> JsonlFile:
+    log_file = JsonlFile(folder / "metrics.jsonl")
+    log_file.append(*({"step": step} for step in steps))
+    return log_file
 
 
 @given(st.text(st.characters(exclude_categories=("Cs",))))
@@ -22,61 +22,61 @@ def test_any_text_is_read_back(tmp_path, text):
     path = tmp_path / "texts.jsonl"
     path.unlink(missing_ok=True)
     lines = [{"step": 1, "text": text}, {"step": 2, "text": text}]
-    Journal(path).append(*lines)
-    assert read_journal(path) == lines
+    JsonlFile(path).append(*lines)
+    assert read_jsonl(path) == lines
 
 
 def test_a_line_separator_inside_a_completion_is_no_end_of_line(tmp_path):
     lines = [{"step": 1, "text": "a\u2028b\x85c\x1cd\r\n"}]
-    journal = Journal(tmp_path / "texts.jsonl")
-    journal.append(*lines)
-    journal.rewind(1)
-    assert read_journal(journal.path) == lines
+    log_file = JsonlFile(tmp_path / "texts.jsonl")
+    log_file.append(*lines)
+    log_file.rewind(1)
+    assert read_jsonl(log_file.path) == lines
 
 
 def test_a_truncated_last_line_is_dropped(tmp_path):
-    journal = make_journal(tmp_path, 1, 2)
-    whole = journal.path.read_bytes()
+    log_file = make_journal(tmp_path, 1, 2)
+    whole = log_file.path.read_bytes()
     for cut in range(1, len(b'{"step": 2}\n') + 1):
-        journal.path.write_bytes(whole[:-cut])
-        assert read_journal(journal.path) == [{"step": 1}]
+        log_file.path.write_bytes(whole[:-cut])
+        assert read_jsonl(log_file.path) == [{"step": 1}]
 
 
 def test_a_character_cut_in_half_is_dropped_with_its_line(tmp_path):
-    journal = make_journal(tmp_path, 1)
-    with journal.path.open("ab") as file:
+    log_file = make_journal(tmp_path, 1)
+    with log_file.path.open("ab") as file:
         file.write('{"step": 2, "text": "é'.encode()[:-1])
-    assert read_journal(journal.path) == [{"step": 1}]
-    journal.rewind(1)
-    assert journal.path.read_text() == '{"step": 1}\n'
+    assert read_jsonl(log_file.path) == [{"step": 1}]
+    log_file.rewind(1)
+    assert log_file.path.read_text() == '{"step": 1}\n'
 
 
 def test_any_other_bad_line_is_an_error_with_file_and_line(tmp_path):
-    journal = make_journal(tmp_path, 1)
-    with journal.path.open("a") as file:
+    log_file = make_journal(tmp_path, 1)
+    with log_file.path.open("a") as file:
         file.write('{"step": \n{"step": 3}\n')
     with pytest.raises(ValueError, match=r"metrics\.jsonl:2: not JSON"):
-        read_journal(journal.path)
+        read_jsonl(log_file.path)
 
 
 def test_rewinding_forgets_later_steps(tmp_path):
-    journal = make_journal(tmp_path, 1, 2, 2, 3)
-    journal.rewind(2)
-    assert read_journal(journal.path) == [{"step": 1}, {"step": 2}, {"step": 2}]
-    journal.append({"step": 3, "again": True})
-    assert read_journal(journal.path)[-1] == {"step": 3, "again": True}
+    log_file = make_journal(tmp_path, 1, 2, 2, 3)
+    log_file.rewind(2)
+    assert read_jsonl(log_file.path) == [{"step": 1}, {"step": 2}, {"step": 2}]
+    log_file.append({"step": 3, "again": True})
+    assert read_jsonl(log_file.path)[-1] == {"step": 3, "again": True}
 
 
 def test_rewinding_forgets_a_truncated_line(tmp_path):
     # else the next line would be glued to it
-    journal = make_journal(tmp_path, 1)
-    with journal.path.open("a") as file:
+    log_file = make_journal(tmp_path, 1)
+    with log_file.path.open("a") as file:
         file.write('{"step": 1, "lo')
-    journal.rewind(1)
-    journal.append({"step": 2})
-    assert read_journal(journal.path) == [{"step": 1}, {"step": 2}]
+    log_file.rewind(1)
+    log_file.append({"step": 2})
+    assert read_jsonl(log_file.path) == [{"step": 1}, {"step": 2}]
 
 
 def test_rewinding_a_journal_that_was_never_written_does_nothing(tmp_path):
-    Journal(tmp_path / "none.jsonl").rewind(3)
+    JsonlFile(tmp_path / "none.jsonl").rewind(3)
     assert list(tmp_path.iterdir()) == []

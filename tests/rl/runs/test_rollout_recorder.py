@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from data.problems import ConstraintSpec, Problem, to_row
-from rl.runs.jsonl import Journal, read_journal
+from rl.runs.jsonl import JsonlFile, read_jsonl
 from rl.runs.rollout_recorder import RolloutRecorder, best_and_worst
 
 PROBLEM = Problem(
@@ -19,11 +19,11 @@ PROBLEM = Problem(
 
 @pytest.fixture
 def recorder(tmp_path) -> RolloutRecorder:
-    return RolloutRecorder(Journal(tmp_path / "rollouts.jsonl"), num_generations=2)
+    return RolloutRecorder(JsonlFile(tmp_path / "rollouts.jsonl"), num_generations=2)
 
 
 def lines(recorder: RolloutRecorder) -> list[dict[str, Any]]:
-    return read_journal(recorder.journal.path)
+    return read_jsonl(recorder.log_file.path)
 
 
 def begin(recorder: RolloutRecorder, *rewards: float, step: int = 0) -> None:

@@ -8,19 +8,19 @@ import pytest
 from transformers import TrainerControl
 
 from rl.common.errors import RunFailure
-from rl.runs.stop_callback import InterruptCallback
-from rl.runs.signals import STOP, ask_to_stop, take_stop
+from rl.runs.stop_callback import StopCallback
+from rl.runs.signals import STOP, request_stop, take_stop_request
 
 
 @pytest.fixture
 def callback(tmp_path):
-    callback = InterruptCallback(tmp_path)
+    callback = StopCallback(tmp_path)
     callback.on_train_begin(None, None, TrainerControl())
     yield callback
     callback.restore()
 
 
-def after_a_step(callback: InterruptCallback) -> tuple[bool, bool]:
+def after_a_step(callback: StopCallback) -> tuple[bool, bool]:
     control = TrainerControl()
     callback.on_step_end(None, None, control)
     return control.should_save, control.should_training_stop
@@ -46,7 +46,7 @@ def test_a_second_signal_stops_at_once(callback):
 
 def test_signals_are_given_back(tmp_path):
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    callback = InterruptCallback(tmp_path)
+    callback = StopCallback(tmp_path)
     callback.on_train_begin(None, None, TrainerControl())
     assert signal.getsignal(signal.SIGINT) == callback._note
     callback.on_train_end(None, None, TrainerControl())
@@ -76,20 +76,20 @@ def test_ctrl_c_is_no_preemption(callback):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_file_stops_as_a_signal_does_once(callback, number):
-    ask_to_stop(callback.folder, number)
+    request_stop(callback.folder, number)
     assert after_a_step(callback) == (True, True)
     assert callback.signal == number
-    assert take_stop(callback.folder) is None
+    assert take_stop_request(callback.folder) is None
 
 
 def test_a_touched_stop_file_is_a_ctrl_c(tmp_path):
     (tmp_path / STOP).touch()
-    assert take_stop(tmp_path) == signal.SIGINT
+    assert take_stop_request(tmp_path) == signal.SIGINT
 
 
 def test_outside_the_main_thread_there_are_no_signals_to_take(tmp_path):
     before = signal.getsignal(signal.SIGTERM)
-    callback = InterruptCallback(tmp_path)
+    callback = StopCallback(tmp_path)
     begin = threading.Thread(target=callback.on_train_begin, args=(None, None, TrainerControl()))
     begin.start()
     begin.join()

@@ -9,7 +9,7 @@ import pytest
 from torch import tensor
 from transformers import TrainerControl, TrainerState
 
-from rl.config.rewards import Rewards, Schedule
+from rl.config.rewards import RewardsConfig, ScheduleConfig
 from rl.scoring.balancing import Balancing
 from tests.rl.grpo_fixtures import EVEN_SHARE, credit_trainer, outcome, plain_trainer, tiny_config
 
@@ -23,12 +23,12 @@ def first_token(completion_ids: list[list[int]], **columns: Any) -> list[float]:
     return [-10.0 * (ids[0] % 3) for ids in completion_ids]
 
 
-def make_balancing(**balance: Schedule) -> Balancing:
-    return Balancing(Rewards(satisfaction_weight=0.0, functions=("a.py:first", "b.py:second"), balance=balance))
+def make_balancing(**balance: ScheduleConfig) -> Balancing:
+    return Balancing(RewardsConfig(satisfaction_weight=0.0, functions=("a.py:first", "b.py:second"), balance=balance))
 
 
 def test_a_batch_is_weighed_by_what_earlier_batches_said():
-    balancing = make_balancing(first=Schedule(schedule="targeted", weight=1.0, target=0.5, step=2.0))
+    balancing = make_balancing(first=ScheduleConfig(schedule="targeted", weight=1.0, target=0.5, step=2.0))
     batch = tensor([[0.0, 1.0], [0.5, 1.0]])  # means 0.25 and 1
     weights, logged = balancing.weigh(batch, num_generations=2, progress=0.0)
     assert weights.tolist() == [1.0, 1.0]
@@ -46,7 +46,7 @@ def test_opposed_rewards_are_logged_as_a_negative_correlation():
 
 def test_rising_and_decaying_weights_follow_the_progress():
     balancing = make_balancing(
-        first=Schedule(schedule="rising", weight=2.0), second=Schedule(schedule="decaying", speed=1.0)
+        first=ScheduleConfig(schedule="rising", weight=2.0), second=ScheduleConfig(schedule="decaying", speed=1.0)
     )
     batch = tensor([[0.0, 1.0], [1.0, 0.0]])
     balancing.weigh(batch, num_generations=2, progress=0.4)
@@ -55,7 +55,7 @@ def test_rising_and_decaying_weights_follow_the_progress():
 
 
 def test_the_weights_come_back_with_the_checkpoint():
-    schedule = Schedule(schedule="targeted", target=0.5, step=2.0)
+    schedule = ScheduleConfig(schedule="targeted", target=0.5, step=2.0)
     before, after = make_balancing(first=schedule), make_balancing(first=schedule)
     before.weigh(tensor([[0.0, 1.0], [0.5, 1.0]]), num_generations=2, progress=0.0)
     state = TrainerState(global_step=3, stateful_callbacks={"Balancing": before.state()})  # pyright: ignore

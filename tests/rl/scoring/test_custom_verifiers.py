@@ -10,8 +10,8 @@ from data.reading import read_problems
 from data.writing import write_rows
 from rewards.sandbox import VerifierFailed
 from rewards.verifiers import known_kinds, verify
-from rl.config.rewards import Rewards
-from rl.scoring.custom_verifiers import keep_own_code, own_verifiers
+from rl.config.rewards import RewardsConfig
+from rl.scoring.custom_verifiers import custom_verifiers, save_custom_code
 from rl.scoring.reward_functions import verdicts_for
 
 SOURCE = """
@@ -46,18 +46,18 @@ def file(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def rewards(file) -> Rewards:
-    return Rewards(verifiers={"own:shorter": f"{file}:shorter"}, verifier_seconds=3.0)
+def rewards(file) -> RewardsConfig:
+    return RewardsConfig(verifiers={"own:shorter": f"{file}:shorter"}, verifier_seconds=3.0)
 
 
 @pytest.fixture
 def known(rewards):
-    with own_verifiers(rewards):
+    with custom_verifiers(rewards):
         yield
 
 
 def test_a_kind_is_known_while_the_run_lasts(rewards):
-    with own_verifiers(rewards):
+    with custom_verifiers(rewards):
         assert "own:shorter" in known_kinds()
         assert [verdict.margin for verdict in verdicts_for(PROBLEM, "Rain")] == [0, 2]
     assert "own:shorter" not in known_kinds()
@@ -98,16 +98,16 @@ def test_a_text_is_judged_once(known, file):
 
 
 @pytest.mark.parametrize(
-    ("kind", "reference", "complaint"),
+    ("kind", "reference", "argument_error"),
     [
         ("own:none", "nowhere.py:f", r"rewards\.verifiers\.own:none: no file 'nowhere\.py'"),
         ("own:none", "{file}:longer", r"rewards\.verifiers\.own:none: .*could not be loaded.*no function 'longer'"),
         ("punctuation:no_comma", "{file}:shorter", "exist already"),
     ],
 )
-def test_what_cannot_be_loaded_is_one_sentence(file, kind, reference, complaint):
-    rewards = Rewards(verifiers={kind: reference.format(file=file)})
-    with pytest.raises(ValueError, match=complaint), own_verifiers(rewards):
+def test_what_cannot_be_loaded_is_one_sentence(file, kind, reference, argument_error):
+    rewards = RewardsConfig(verifiers={kind: reference.format(file=file)})
+    with pytest.raises(ValueError, match=argument_error), custom_verifiers(rewards):
         pass
 
 
@@ -115,8 +115,9 @@ def test_own_code_is_kept_in_the_run_folder(file, tmp_path):
     other = tmp_path / "mine.py"
     other.write_text("def reward(completions, **columns): ...\n")
     folder = tmp_path / "run"
-    keep_own_code(
-        Rewards(verifiers={"own:shorter": f"{file}:shorter"}, functions=(f"{other}:reward", f"{file}:again")), folder
+    save_custom_code(
+        RewardsConfig(verifiers={"own:shorter": f"{file}:shorter"}, functions=(f"{other}:reward", f"{file}:again")),
+        folder,
     )
     kept = sorted(path.read_text() for path in (folder / "own_code").iterdir())
     assert kept == sorted([SOURCE, other.read_text()])

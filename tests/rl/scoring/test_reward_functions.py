@@ -6,7 +6,7 @@ from typing import Any, get_args
 import pytest
 
 from data.problems import ConstraintSpec, Problem, to_row
-from rl.config.rewards import Guard, Rewards
+from rl.config.rewards import Guard, RewardsConfig
 from rl.scoring.reward_functions import (
     GUARDS,
     completion_text,
@@ -71,18 +71,18 @@ def test_problems_come_back_out_of_the_columns():
     ],
 )
 def test_verdicts_become_one_reward(how, expected):
-    scores, _ = score(constraint_reward(Rewards(satisfaction=how)), (SEA, "wide, blue"), (SEA, "blue"))
+    scores, _ = score(constraint_reward(RewardsConfig(satisfaction=how)), (SEA, "wide, blue"), (SEA, "blue"))
     assert scores == expected
 
 
 def test_a_problem_without_constraints_gives_no_signal():
-    scores, logged = score(constraint_reward(Rewards()), (FREE, "wide, blue"), (SEA, "blue"))
+    scores, logged = score(constraint_reward(RewardsConfig()), (FREE, "wide, blue"), (SEA, "blue"))
     assert scores == [None, 1.0]
     assert logged["constraint/punctuation:no_comma/pass_rate"] == [1.0]
 
 
 def test_the_pass_rate_of_every_kind_is_logged():
-    _, logged = score(constraint_reward(Rewards()), (SEA, "wide, blue"), (SEA, "a wide blue sea"), (SEA, "blue"))
+    _, logged = score(constraint_reward(RewardsConfig()), (SEA, "wide, blue"), (SEA, "a wide blue sea"), (SEA, "blue"))
     assert logged == {
         "constraint/length:word_range/pass_rate": [pytest.approx(2 / 3)],
         "constraint/punctuation:no_comma/pass_rate": [pytest.approx(2 / 3)],
@@ -91,7 +91,7 @@ def test_the_pass_rate_of_every_kind_is_logged():
 
 
 def test_the_constraints_score_is_multiplied_by_the_worst_guard():
-    guarded = Rewards(guards=("on_topic", "distinct_words", "length_floor"), min_words=4)
+    guarded = RewardsConfig(guards=("on_topic", "distinct_words", "length_floor"), min_words=4)
     scores, logged = score(constraint_reward(guarded), (SEA, "The sea"), (SEA, "sea sea sea sea"), (SEA, "Wide, blue"))
     # Both constraints hold, but two words of the four asked for: 1 x 0.5. One holds, and one distinct word of four is a
     # share of 0.25, half of what is asked: 0.5 x 0.5. One holds, with nothing of the request: 0.5 x 0.
@@ -102,17 +102,20 @@ def test_the_constraints_score_is_multiplied_by_the_worst_guard():
 
 def test_a_completion_that_was_cut_off_keeps_a_part_of_its_score():
     reasons = ["stop", "length"]
-    function = constraint_reward(Rewards(unfinished=0.25))
+    function = constraint_reward(RewardsConfig(unfinished=0.25))
     scores, logged = score(function, (SEA, "blue"), (SEA, "blue"), finish_reason=reasons)
     assert scores == [1.0, 0.25]
     assert logged["guard/finished"] == [pytest.approx(0.625)]
-    assert score(constraint_reward(Rewards()), (SEA, "blue"), (SEA, "blue"), finish_reason=reasons)[0] == [1.0, 1.0]
+    assert score(constraint_reward(RewardsConfig()), (SEA, "blue"), (SEA, "blue"), finish_reason=reasons)[0] == [
+        1.0,
+        1.0,
+    ]
 
 
 def test_every_guard_of_the_config_can_be_scored():
     every = get_args(Guard)
     assert set(every) == {*GUARDS, "fluent"}
-    rewards = Rewards(guards=every)
+    rewards = RewardsConfig(guards=every)
     reward = constraint_reward(rewards, judge=judging(rewards, lambda problems, texts: [-2.0]))
     scores, logged = score(reward, (SEA, "The sea is wide and blue in the morning."))
     assert scores == [0.5], "only the number of words is wrong, and no guard minds"
@@ -120,7 +123,7 @@ def test_every_guard_of_the_config_can_be_scored():
 
 
 def test_what_the_base_model_finds_unlikely_is_paid_less():
-    rewards = Rewards(guards=("fluent",), fluency=(-3.0, -7.0))
+    rewards = RewardsConfig(guards=("fluent",), fluency=(-3.0, -7.0))
     reward = constraint_reward(rewards, judge=judging(rewards, lambda problems, texts: [-3.0, -6.0, -9.0]))
     scores, logged = score(reward, (SEA, "blue"), (SEA, "blue"), (SEA, "blue"))
     assert scores == [1.0, 0.25, 0.0]
@@ -128,7 +131,7 @@ def test_what_the_base_model_finds_unlikely_is_paid_less():
 
 
 def test_each_category_may_be_a_reward_of_its_own():
-    rewards = Rewards(separate=True, guards=("length_floor",), min_words=4)
+    rewards = RewardsConfig(separate=True, guards=("length_floor",), min_words=4)
     functions, weights = reward_functions(rewards)
     assert [function.__name__ for function in functions] == ["content", "format", "language", "length"]
     assert weights == [1.0] * 4
@@ -139,7 +142,7 @@ def test_each_category_may_be_a_reward_of_its_own():
 
 def test_a_batch_is_judged_once_for_all_rewards():
     asked = []
-    rewards = Rewards(guards=("fluent",), separate=True)
+    rewards = RewardsConfig(guards=("fluent",), separate=True)
     functions, _ = reward_functions(rewards, log_probs=lambda problems, texts: asked.append(texts) or [-1.0])
     prompts, completions, columns = (
         [to_row(SEA)["prompt"]],
@@ -155,7 +158,9 @@ def test_a_batch_is_judged_once_for_all_rewards():
 
 def test_a_function_of_ones_own_is_loaded_from_its_file(tmp_path):
     (tmp_path / "mine.py").write_text("def shouting(completions, **columns):\n    return [1.0 for _ in completions]\n")
-    functions, weights = reward_functions(Rewards(satisfaction_weight=0.0, functions=(f"{tmp_path}/mine.py:shouting",)))
+    functions, weights = reward_functions(
+        RewardsConfig(satisfaction_weight=0.0, functions=(f"{tmp_path}/mine.py:shouting",))
+    )
     assert functions[0].__name__ == "shouting"
     assert weights == [1.0]
     assert score(functions[0], (SEA, "blue")) == ([1.0], {})

@@ -1,7 +1,7 @@
 """Probe figures: what a record holds is what its figures show."""
 
-from rl.config.credit import Credit
-from rl.tracking.probe_plots import probe_figures
+from rl.config.credit import CreditConfig
+from rl.tracking.probe_plots import probe_plots
 from tests.rl.report.run_fixtures import make_record
 
 SPANS = [(0, 1), (1, 2), (2, 3)]
@@ -10,7 +10,7 @@ VERDICT = {**make_record()["verdicts"][0], "attention": [0.5, 1.0, 3.0]}
 
 
 def test_the_rhythm_stands_below_the_credit():
-    rhythm = probe_figures(make_record(**READ), SPANS, Credit(q=0.3))["rhythm"]
+    rhythm = probe_plots(make_record(**READ), SPANS, CreditConfig(q=0.3))["rhythm"]
     assert [panel.get_ylabel() for panel in rhythm.axes] == ["credit", "FAI", "WAAD"]
     fai = rhythm.axes[1]
     assert [bar.get_height() for bar in fai.patches] == READ["fai"]
@@ -21,13 +21,15 @@ def test_the_rhythm_stands_below_the_credit():
 
 
 def test_a_constraint_that_was_listened_to_has_a_curve():
-    figures = probe_figures(make_record(**READ, verdicts=[VERDICT]), SPANS, Credit())
+    figures = probe_plots(make_record(**READ, verdicts=[VERDICT]), SPANS, CreditConfig())
     curve = figures["constraints"].axes[0].lines[1]
     assert (curve.get_label(), list(curve.get_ydata())) == ("punctuation:no_comma", [0.5, 1.0, 3.0])
 
 
 def test_what_was_not_read_is_left_out():
-    assert probe_figures(make_record(), SPANS, Credit()) == {}
-    assert probe_figures(make_record(**READ), SPANS, Credit()).keys() == {"rhythm"}
-    assert probe_figures(make_record(**{**READ, "mask": [0.0] * 3}), SPANS, Credit()) == {}, "nothing of it is trained"
-    assert probe_figures(make_record(verdicts=[VERDICT]), SPANS, Credit()).keys() == {"constraints"}
+    assert probe_plots(make_record(), SPANS, CreditConfig()) == {}
+    assert probe_plots(make_record(**READ), SPANS, CreditConfig()).keys() == {"rhythm"}
+    assert probe_plots(make_record(**{**READ, "mask": [0.0] * 3}), SPANS, CreditConfig()) == {}, (
+        "nothing of it is trained"
+    )
+    assert probe_plots(make_record(verdicts=[VERDICT]), SPANS, CreditConfig()).keys() == {"constraints"}

@@ -9,10 +9,10 @@ from PIL import Image
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from attention_probes.heads import HeadRoles
-from rl.config.credit import Probe
+from rl.config.credit import ProbeConfig
 from rl.config.root import Config
-from rl.config.run import Tracking
-from rl.runs.jsonl import Journal, read_journal
+from rl.config.run import TrackingConfig
+from rl.runs.jsonl import JsonlFile, read_jsonl
 from rl.tracking import wandb_callback
 from rl.tracking.metrics import MetricsCallback, start_trackers, trainers_own_trackers
 from rl.tracking.wandb_callback import WandbCallback, run_id, verdict_words
@@ -22,7 +22,7 @@ from tests.rl.tracking.wandb_files import read_offline_runs
 def log(folder: Path, state: TrainerState, logs: dict[str, float]) -> None:
     """Hand the figures to the callback as the trainer does."""
     arguments = TrainingArguments(output_dir=str(folder), report_to="none", use_cpu=True)
-    MetricsCallback(Journal(folder / "metrics.jsonl")).on_log(arguments, state, TrainerControl(), logs=logs)
+    MetricsCallback(JsonlFile(folder / "metrics.jsonl")).on_log(arguments, state, TrainerControl(), logs=logs)
 
 
 def record(step: int) -> dict[str, Any]:
@@ -44,17 +44,17 @@ def record(step: int) -> dict[str, Any]:
     }
 
 
-def watch(folder: Path, *, steps: range, told: list[str], adapter: Path | None = None) -> None:
+def faithfulness_monitor(folder: Path, *, steps: range, told: list[str], adapter: Path | None = None) -> None:
     """What a trainer and the end of a run call."""
     HeadRoles(local_heads=((1, 0),), global_heads=((2, 3),)).save(folder / "roles.json")
-    config = Config(tracking=Tracking(project="trial"), probe=Probe(roles=folder / "roles.json"))
+    config = Config(tracking=TrackingConfig(project="trial"), probe=ProbeConfig(roles=folder / "roles.json"))
     callback = WandbCallback(config, folder, warn=told.append)
     callback.spans = lambda ids: [(0, 2), (2, 4)]
     state = TrainerState(global_step=steps.start - 1)
     callback.on_train_begin(None, state, None)
     for state.global_step in steps:
         callback.on_log(None, state, None, logs={"reward": state.global_step / 10, "credit/gini": 0.1})
-    Journal(folder / "rollouts.jsonl").append(record(steps.stop - 1))
+    JsonlFile(folder / "rollouts.jsonl").append(record(steps.stop - 1))
     callback.on_save(None, state, None)
     callback.finish(adapter, {"before": {"pass_rate": 0.4}, "after": {"pass_rate": 0.6}})
 
@@ -62,21 +62,21 @@ def watch(folder: Path, *, steps: range, told: list[str], adapter: Path | None =
 def test_figures_are_written_with_their_step(tmp_path):
     log(tmp_path, TrainerState(global_step=3), {"reward": 0.5, "credit/gini": 0.1})
     log(tmp_path, TrainerState(global_step=4), {})
-    assert read_journal(tmp_path / "metrics.jsonl") == [{"step": 3, "reward": 0.5, "credit/gini": 0.1}]
+    assert read_jsonl(tmp_path / "metrics.jsonl") == [{"step": 3, "reward": 0.5, "credit/gini": 0.1}]
 
 
 def test_only_the_first_rank_writes(tmp_path):
     log(tmp_path, TrainerState(global_step=3, is_world_process_zero=False), {"reward": 0.5})
-    assert read_journal(tmp_path / "metrics.jsonl") == []
+    assert read_jsonl(tmp_path / "metrics.jsonl") == []
 
 
 def test_wandb_is_ours_and_the_others_are_the_trainers(tmp_path):
-    both = Config(tracking=Tracking(report_to=("wandb", "tensorboard")))
+    both = Config(tracking=TrackingConfig(report_to=("wandb", "tensorboard")))
     (tracker,) = start_trackers(both, tmp_path)
     tracker.finish()
     assert trainers_own_trackers(both.tracking) == ["tensorboard"]
     assert start_trackers(Config(), tmp_path) == []
-    assert trainers_own_trackers(Tracking()) == []
+    assert trainers_own_trackers(TrackingConfig()) == []
 
 
 def test_a_run_keeps_its_id(tmp_path):
@@ -97,13 +97,13 @@ def test_verdicts_are_words():
 @pytest.mark.slow
 def test_an_offline_run_is_read_back_and_a_resume_continues_it(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
-    monkeypatch.setattr(wandb_callback, "PATIENCE", 600.0)  # slow is no failure on a shared machine
+    monkeypatch.setattr(wandb_callback, "TIMEOUT_SECONDS", 600.0)  # slow is no failure on a shared machine
     adapter = tmp_path / "adapter"
     adapter.mkdir()
     (adapter / "adapter_config.json").write_text("{}")
     told: list[str] = []
-    watch(tmp_path, steps=range(1, 3), told=told)
-    watch(tmp_path, steps=range(3, 5), told=told, adapter=adapter)
+    faithfulness_monitor(tmp_path, steps=range(1, 3), told=told)
+    faithfulness_monitor(tmp_path, steps=range(3, 5), told=told, adapter=adapter)
     assert told == []
     wandb.teardown()  # its service writes on after a run has finished
     first, second = read_offline_runs(tmp_path)
@@ -139,5 +139,5 @@ def test_a_wandb_that_fails_is_told_once_and_harms_nothing(tmp_path, monkeypatch
 
     monkeypatch.setattr(wandb, "init", refuse)
     told: list[str] = []
-    watch(tmp_path, steps=range(1, 4), told=told)
+    faithfulness_monitor(tmp_path, steps=range(1, 4), told=told)
     assert told == ["wandb failed and is left out from here on (CommError: network is unreachable)"]

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from launch.recipes import load_recipe
-from rl.config.routing import Routing
-from rl.rollouts.ledger import Ledger, Totals
+from rl.config.routing import RoutingConfig
+from rl.rollouts.ledger import Ledger, LedgerTotals
 from rl.rollouts.workers.ray_session import FILE, session_processes
-from rl.runs.jsonl import read_journal
+from rl.runs.jsonl import read_jsonl
 from rl.train import train
 from tests.rl.grpo_fixtures import EVEN_SHARE, Outcome, credit_trainer, outcome, tiny_config
 from tests.rl.ray_fixture import one_ray
@@ -76,10 +76,10 @@ def survive(run: Path, kills: Sequence[tuple[str, int]], undisturbed: Path) -> N
     # whoever samples, the tokens are the same: the last part needs no worker
     train(load_recipe(f"{run}/config.yaml", [f"resume={run}", "rollouts.workers=0"]))
     assert adapter_bytes(run) == adapter_bytes(undisturbed)
-    assert read_journal(run / "rollouts.jsonl") == read_journal(undisturbed / "rollouts.jsonl")
+    assert read_jsonl(run / "rollouts.jsonl") == read_jsonl(undisturbed / "rollouts.jsonl")
     # 6 steps of 8 completions, each trained once in the history that survived
     totals = Ledger(run / "ledger.sqlite", num_generations=4).totals()
-    assert totals == Totals(dispatched=48, trained=48, dropped=0)
+    assert totals == LedgerTotals(dispatched=48, trained=48, dropped=0)
     leftovers = [process for session in sessions for process in session_processes(session)]
     assert leftovers == []
 
@@ -155,12 +155,12 @@ def test_six_dead_workers_change_no_bit(ray_is_here, tmp_path):
     assert disturbed == expected
     lines = [line for line in trainer.state.log_history if "loss" in line]
     assert sum(line["sync/restarted_workers"] for line in lines) == 6
-    assert trainer.rollouts.ledger.totals() == Totals(dispatched=48, trained=48, dropped=0)
+    assert trainer.rollouts.ledger.totals() == LedgerTotals(dispatched=48, trained=48, dropped=0)
 
 
 @pytest.mark.slow
 def test_a_dead_worker_changes_no_bit_under_routing(ray_is_here, tmp_path):
-    routing = Routing(adapters=("left", "right"), router="attention", learn="policy", top=None)
+    routing = RoutingConfig(adapters=("left", "right"), router="attention", learn="policy", top=None)
     expected, _ = trained(small_config(0).model_copy(update={"routing": routing}), tmp_path / "undisturbed")
     disturbed, trainer = trained(small_config(1).model_copy(update={"routing": routing}), tmp_path / "killed", {2: 0})
     assert disturbed == expected

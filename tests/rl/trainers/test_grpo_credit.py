@@ -9,14 +9,14 @@ from torch import Tensor
 
 from rl.config.root import Config
 from rl.credit.catalogue import EVIDENCE_RULES, RULES
-from rl.runs.jsonl import read_journal
+from rl.runs.jsonl import read_jsonl
 from rl.trainers.grpo import CreditGRPOTrainer
 from tests.rl.grpo_fixtures import credit_trainer, outcome, tiny_config
 
 HALF = f"{__file__}:first_half"
 
 
-def first_half(view: Any, amplifier: Any) -> Tensor:
+def first_half(view: Any, params: Any) -> Tensor:
     """A rule of one's own: the first half of the tokens counts double, the rest not at all."""
     place = view.mask.long().cumsum(dim=1)
     return (2 * place <= view.mask.sum(dim=1, keepdim=True)).float()
@@ -79,7 +79,7 @@ def test_what_was_read_of_a_completion_is_recorded(tmp_path):
     config = constrained_config(probe={"listen": "always", "horizon": [1, 8]}, trainer={"max_steps": 1})
     trainer = watched(config, tmp_path)
     assert not any("channel_advantages" in batch for batch in trainer.seen), "uniform credit splits no advantage"
-    recorded = read_journal(tmp_path / "rollouts.jsonl")
+    recorded = read_jsonl(tmp_path / "rollouts.jsonl")
     for line in recorded:
         for name in ("weights", "mask", "entropy", "ratio", "fai", "waad"):
             assert len(line[name]) == len(line["completion_ids"]), name
@@ -153,7 +153,7 @@ def test_a_rule_that_fails_its_check_is_uniform_until_the_next(tmp_path, capsys)
     credit = {"rule": "random", "faithfulness": {"every": 1, "span": 1, "threshold": 1e9}}
     fallen, steps = outcome_of(tiny_config(credit=credit), tmp_path / "fallen")
     alone, _ = outcome_of(tiny_config(credit={"rule": "random"}), tmp_path / "alone")
-    assert [line.get("credit/untrusted") for line in steps] == [None, 1.0, 1.0, 1.0]
+    assert [line.get("credit/rule_disabled") for line in steps] == [None, 1.0, 1.0, 1.0]
     assert [line["credit/effective_token_ratio"] for line in steps[1:]] == [1.0] * 3
     assert fallen.grad_norms[0] == alone.grad_norms[0] and fallen.grad_norms[1] != alone.grad_norms[1]
     said = [line for line in capsys.readouterr().out.splitlines() if "is random faithful?" in line]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from rl.credit.assigner import Assigned
+from rl.credit.assigner import AssignedCredit
 from tests.reference import grpo_loss, token_loss
 from tests.rl.grpo_fixtures import credit_trainer, tiny_config
 
@@ -24,14 +24,14 @@ class GivenWeights:
     def __init__(self, weights: Tensor):
         self.given = weights
 
-    def listening(self, model: Any, *, step: int, spans: Any):
+    def recording(self, model: Any, *, step: int, spans: Any):
         return nullcontext()
 
-    def listens_in(self, step: int) -> bool:
+    def needs_probe_at(self, step: int) -> bool:
         return False
 
-    def assign(self, view: Any, advantages: Tensor, ids: Tensor, *, step: int, micro_step: int) -> Assigned:
-        return Assigned(advantages=advantages * self.given, shares=self.given, chosen=self.given, figures={})
+    def assign(self, view: Any, advantages: Tensor, ids: Tensor, *, step: int, micro_step: int) -> AssignedCredit:
+        return AssignedCredit(advantages=advantages * self.given, shares=self.given, chosen=self.given, figures={})
 
 
 def make_batch(generator: torch.Generator, policy: Tensor) -> dict[str, Tensor]:

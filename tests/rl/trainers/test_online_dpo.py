@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from data.problems import user_text
 from launch.recipes import load_recipe
-from rl.config.data import Data
+from rl.config.data import DataConfig
 from rl.config.load import load_run_config, parse_config
 from rl.config.root import Config
 from rl.datasets import load_pairs, load_problems
@@ -80,7 +80,7 @@ def test_a_run_goes_on_with_the_round_that_is_missing(run, tmp_path):
 
 
 def test_problems_are_shared_out_whole():
-    problems = load_problems(Data(num_problems=7)).train
+    problems = load_problems(DataConfig(num_problems=7)).train
     shares = [share_of(problems, number, 3) for number in (1, 2, 3)]
     assert [len(share) for share in shares] == [2, 2, 3]
     assert (*shares[0], *shares[1], *shares[2]) == problems

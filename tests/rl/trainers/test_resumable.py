@@ -7,7 +7,7 @@ import pytest
 from trl import GRPOTrainer
 
 from rl.common.errors import RunFailure
-from rl.rollouts.ledger import Totals
+from rl.rollouts.ledger import LedgerTotals
 from rl.runs.checkpoint import newest_checkpoint
 from rl.trainers.grpo import CreditGRPOTrainer
 from tests.rl.grpo_fixtures import Outcome, credit_trainer, outcome, tiny_config
@@ -53,7 +53,7 @@ def test_a_resume_from_any_step_changes_no_bit_and_loses_no_sample(step, undistu
     # 6 steps of 2 micro-batches of 4 are 48 samples, but each is visited twice: the 4th of 4 micro-batches is the last
     # that is new in a buffer, so 16 of the first buffer and 16 of the second are trained, and none is left
     assert trainer.rollouts.ledger is not None
-    assert trainer.rollouts.ledger.totals() == Totals(dispatched=32, trained=32, dropped=0)
+    assert trainer.rollouts.ledger.totals() == LedgerTotals(dispatched=32, trained=32, dropped=0)
 
 
 def test_a_resume_without_the_run_s_ledger_is_refused(undisturbed, tmp_path):

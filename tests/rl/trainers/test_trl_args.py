@@ -10,10 +10,10 @@ from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.grpo_config import GRPOConfig
 
 import rl.trainers.trl_args
-from rl.config.data import Data
+from rl.config.data import DataConfig
 from rl.config.root import Config
-from rl.config.run import Tracking
-from rl.config.trainer import Dpo, Trainer
+from rl.config.run import TrackingConfig
+from rl.config.trainer import DpoConfig, TrainerConfig
 from rl.config.trl_fields import DECIDED, trl_fields
 from rl.trainers.trl_args import dpo_arguments, grpo_arguments
 
@@ -33,9 +33,9 @@ def test_names_read_from_the_source_are_the_fields_of_the_classes():
 def test_dpo_settings_arrive(tmp_path: Path):
     config = Config(
         algorithm="dpo",
-        data=Data(path="pairs.jsonl"),
-        dpo=Dpo(beta=0.3, loss_type=("ipo", "aot"), loss_weights=(1.0, 0.5), max_length=77),
-        trainer=Trainer(learning_rate=3e-4, max_steps=7, seed=5),
+        data=DataConfig(path="pairs.jsonl"),
+        dpo=DpoConfig(beta=0.3, loss_type=("ipo", "aot"), loss_weights=(1.0, 0.5), max_length=77),
+        trainer=TrainerConfig(learning_rate=3e-4, max_steps=7, seed=5),
         trl={"adam_beta2": 0.95},
     )
     arguments = dpo_arguments(config, folder=tmp_path, bf16=False)
@@ -45,12 +45,12 @@ def test_dpo_settings_arrive(tmp_path: Path):
 
 
 def test_trainer_settings_arrive(tmp_path: Path):
-    trainer = Trainer(
+    trainer = TrainerConfig(
         learning_rate=3e-4, beta=0.04, loss_type="dr_grpo", scale_rewards="none", num_generations=4, max_steps=7,
         max_completion_length=9, temperature=0.7, save_steps=3, lr_scheduler_type="cosine", seed=5, epsilon_high=0.28,
     )  # fmt: skip
     arguments = grpo_arguments(Config(trainer=trainer), folder=tmp_path, bf16=False)
-    arrived = {name: getattr(arguments, name) for name in Trainer.model_fields}
+    arrived = {name: getattr(arguments, name) for name in TrainerConfig.model_fields}
     # TRL fills the one it derives: as many steps per generation as accumulation steps
     assert arrived == trainer.model_dump() | {"steps_per_generation": 1}
 
@@ -64,7 +64,9 @@ def test_a_run_saves_into_its_folder_and_keeps_quiet(tmp_path: Path):
 
 
 def test_trackers_and_trl_settings_pass_through(tmp_path: Path):
-    config = Config(tracking=Tracking(report_to=("tensorboard",)), trl={"delta": 1.5, "top_entropy_quantile": 0.2})
+    config = Config(
+        tracking=TrackingConfig(report_to=("tensorboard",)), trl={"delta": 1.5, "top_entropy_quantile": 0.2}
+    )
     arguments = grpo_arguments(config, folder=tmp_path, bf16=False)
     assert (arguments.report_to, arguments.delta, arguments.top_entropy_quantile) == (["tensorboard"], 1.5, 0.2)
 
@@ -73,7 +75,7 @@ def test_nothing_stated_here_can_also_be_stated_under_trl(tmp_path: Path, monkey
     monkeypatch.setattr(rl.trainers.trl_args, "GRPOConfig", Stated)
     arguments = grpo_arguments(Config(), folder=tmp_path, bf16=False)
     assert isinstance(arguments, Stated)
-    assert set(arguments.stated) <= set(Trainer.model_fields) | set(DECIDED)
+    assert set(arguments.stated) <= set(TrainerConfig.model_fields) | set(DECIDED)
 
 
 def test_values_that_trl_refuses_are_the_users_to_mend(tmp_path: Path):

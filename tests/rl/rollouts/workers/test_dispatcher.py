@@ -7,20 +7,20 @@ from typing import Any
 import pytest
 
 from rl.common.errors import RunFailure
-from rl.config.rollouts import Rollouts as Settings
+from rl.config.rollouts import RolloutsConfig as Settings
 from rl.rollouts.interfaces import Dropped, Sampled
-from rl.rollouts.types import Sample, Unit
+from rl.rollouts.types import RolloutRequest, Sample
 from rl.rollouts.workers.dispatcher import Dispatcher
-from rl.rollouts.workers.pool import Failed
-from rl.rollouts.workers.weight_sync import Attestation
+from rl.rollouts.workers.pool import WorkerFailure
+from rl.rollouts.workers.weight_sync import WeightFingerprint
 from rl.rollouts.workers.worker import Reply
 
 
-def make_unit(position: int, version: int = 0) -> Unit:
-    return Unit(position=position, prompts=((1, 2),), num_generations=2, version=version, seed=0)
+def make_unit(position: int, version: int = 0) -> RolloutRequest:
+    return RolloutRequest(position=position, prompts=((1, 2),), num_generations=2, version=version, seed=0)
 
 
-def attested(version: int, *, owner: str = "learner", **changes: Any) -> Attestation:
+def attested(version: int, *, owner: str = "learner", **changes: Any) -> WeightFingerprint:
     values: dict[str, Any] = {
         "owner": owner,
         "version": version,
@@ -29,10 +29,10 @@ def attested(version: int, *, owner: str = "learner", **changes: Any) -> Attesta
         "zeros": (),
         "missing": (),
     }
-    return Attestation(**{**values, **changes})
+    return WeightFingerprint(**{**values, **changes})
 
 
-def samples_of(unit: Unit) -> list[Sample]:
+def samples_of(unit: RolloutRequest) -> list[Sample]:
     sample = Sample(
         prompt_ids=(1, 2), completion_ids=(unit.position,), logprobs=(-0.5,), finish_reason="stop", version=unit.version
     )
@@ -67,17 +67,17 @@ class FakeCrew:
     def start(self, worker: str) -> Job:
         return Job(self.starts.pop(0) if self.starts else None)
 
-    def sample(self, worker: str, unit: Unit, parcel: Any) -> Job:
+    def sample(self, worker: str, unit: RolloutRequest, payload: Any) -> Job:
         self.sampled_by.append((unit.position, worker))
         tries = self.script.get(unit.position, [])
         come_to = tries.pop(0) if tries else {}
         if not isinstance(come_to, dict):
             return Job(come_to)
         proof = replace(attested(unit.version, owner=worker), **come_to)
-        return Job(Reply(samples=samples_of(unit), attestation=proof, seconds=0.1))
+        return Job(Reply(samples=samples_of(unit), fingerprint=proof, seconds=0.1))
 
-    def put(self, parcel: bytes) -> bytes:
-        return parcel
+    def put(self, payload: bytes) -> bytes:
+        return payload
 
     def wait(self, jobs: list[Job], timeout: float) -> list[Job]:
         over = [job for job in jobs if job.comes_to != "hang"]
@@ -95,21 +95,28 @@ class FakeCrew:
         pass
 
 
-class Notes:
+class RequestObserver:
     def __init__(self):
         self.causes: list[tuple[int, str]] = []
 
-    def reissued(self, unit: Unit, cause: str) -> None:
+    def reissued(self, unit: RolloutRequest, cause: str) -> None:
         self.causes.append((unit.position, cause))
 
-    def describe(self, unit: Unit) -> str:
+    def describe(self, unit: RolloutRequest) -> str:
         return f"{unit}, problem p{unit.position}"
 
 
-def run(crew: FakeCrew, units: list[Unit], *, workers: int = 2, notes: Notes | None = None, **settings: Any) -> list:
+def run(
+    pool: FakeCrew,
+    units: list[RolloutRequest],
+    *,
+    workers: int = 2,
+    notes: RequestObserver | None = None,
+    **settings: Any,
+) -> list:
     """What became of units that are sampled with a policy published before."""
     dispatcher = Dispatcher(
-        crew, Settings(workers=workers, **settings), tolerance=1e-4, notes=notes, clock=lambda: crew.now
+        pool, Settings(workers=workers, **settings), tolerance=1e-4, notes=notes, clock=lambda: pool.now
     )
     try:
         for version in sorted({unit.version for unit in units}):
@@ -120,8 +127,8 @@ def run(crew: FakeCrew, units: list[Unit], *, workers: int = 2, notes: Notes | N
         dispatcher.close()
 
 
-DIED = Failed(cause="ActorDiedError: killed", fatal=True)
-RAISED = Failed(cause="ValueError: odd prompt", fatal=False)
+DIED = WorkerFailure(cause="ActorDiedError: killed", fatal=True)
+RAISED = WorkerFailure(cause="ValueError: odd prompt", fatal=False)
 
 
 def test_answers_come_in_the_order_of_the_units():
@@ -131,60 +138,60 @@ def test_answers_come_in_the_order_of_the_units():
 
 
 def test_a_dead_worker_s_unit_goes_out_again_and_the_worker_is_replaced(caplog):
-    crew, notes = FakeCrew(script={0: [DIED]}), Notes()
+    pool, notes = FakeCrew(script={0: [DIED]}), RequestObserver()
     with caplog.at_level(logging.WARNING):
-        (outcome,) = run(crew, [make_unit(0)], workers=1, notes=notes)
+        (outcome,) = run(pool, [make_unit(0)], workers=1, notes=notes)
     assert isinstance(outcome, Sampled)
-    assert crew.spawned == ["worker-0.0"] * 2
+    assert pool.spawned == ["worker-0.0"] * 2
     assert notes.causes == [(0, "worker-0.0: ActorDiedError: killed")]
     told = "worker-0.0, group 0 (policy version 0), problem p0: ActorDiedError: killed; it is sampled again"
     assert told in caplog.text
 
 
 def test_a_worker_that_only_raised_is_kept():
-    crew = FakeCrew(script={0: [RAISED]})
-    (outcome,) = run(crew, [make_unit(0)], workers=1)
+    pool = FakeCrew(script={0: [RAISED]})
+    (outcome,) = run(pool, [make_unit(0)], workers=1)
     assert isinstance(outcome, Sampled)
-    assert crew.spawned == ["worker-0.0"]
+    assert pool.spawned == ["worker-0.0"]
 
 
 def test_a_hung_worker_is_ended_at_its_time_limit():
-    crew, notes = FakeCrew(script={0: ["hang"]}), Notes()
-    (outcome,) = run(crew, [make_unit(0)], workers=1, notes=notes, time_limit=30.0)
+    pool, notes = FakeCrew(script={0: ["hang"]}), RequestObserver()
+    (outcome,) = run(pool, [make_unit(0)], workers=1, notes=notes, time_limit=30.0)
     assert isinstance(outcome, Sampled)
-    assert 30.0 < crew.now < 31.0
+    assert 30.0 < pool.now < 31.0
     assert notes.causes == [(0, "worker-0.0: not finished within rollouts.time_limit=30 s")]
-    assert crew.ended[0] == "worker-0.0"
+    assert pool.ended[0] == "worker-0.0"
 
 
 @pytest.mark.parametrize("failure", [DIED, RAISED, "hang"])
 def test_a_poisoned_unit_is_dropped_after_its_tries_and_the_others_go_on(failure):
-    crew = FakeCrew(script={1: [failure] * 3})
-    outcomes = run(crew, [make_unit(place) for place in range(3)], tries=3)
+    pool = FakeCrew(script={1: [failure] * 3})
+    outcomes = run(pool, [make_unit(place) for place in range(3)], tries=3)
     assert [type(outcome) for outcome in outcomes] == [Sampled, Dropped, Sampled]
     assert outcomes[1].reason.startswith("failed 3 times, last on worker-0.")
-    assert sum(position == 1 for position, _ in crew.sampled_by) == 3
+    assert sum(position == 1 for position, _ in pool.sampled_by) == 3
 
 
 def test_a_worker_that_cannot_start_is_given_up_and_the_others_do_its_work():
     # the first worker's place fails three starts; whoever is in the second one samples everything
-    crew = FakeCrew(starts=[Failed(cause="MemoryError: no room", fatal=True), None, *[DIED] * 2])
-    outcomes = run(crew, [make_unit(place) for place in range(4)], tries=3)
+    pool = FakeCrew(starts=[WorkerFailure(cause="MemoryError: no room", fatal=True), None, *[DIED] * 2])
+    outcomes = run(pool, [make_unit(place) for place in range(4)], tries=3)
     assert all(isinstance(outcome, Sampled) for outcome in outcomes)
-    assert {worker for _, worker in crew.sampled_by} == {"worker-0.1"}
+    assert {worker for _, worker in pool.sampled_by} == {"worker-0.1"}
 
 
 def test_when_no_worker_is_left_the_first_cause_is_told():
-    crew = FakeCrew(starts=[Failed(cause="OutOfMemoryError: no room", fatal=True)] * 4)
+    pool = FakeCrew(starts=[WorkerFailure(cause="OutOfMemoryError: no room", fatal=True)] * 4)
     with pytest.raises(RunFailure, match=r"no rollout worker is left: worker-0\.\d.*OutOfMemoryError: no room"):
-        run(crew, [make_unit(0)], tries=2)
+        run(pool, [make_unit(0)], tries=2)
 
 
 def test_a_worker_that_never_starts_is_given_up_at_the_start_limit():
-    crew = FakeCrew(starts=["hang"] * 4)
+    pool = FakeCrew(starts=["hang"] * 4)
     with pytest.raises(RunFailure, match=r"not finished within rollouts.start_limit=5 s"):
-        run(crew, [make_unit(0)], tries=2, start_limit=5.0)
-    assert crew.now < 11.0
+        run(pool, [make_unit(0)], tries=2, start_limit=5.0)
+    assert pool.now < 11.0
 
 
 @pytest.mark.parametrize(
@@ -200,15 +207,15 @@ def test_a_worker_that_never_starts_is_given_up_at_the_start_limit():
     ],
 )
 def test_a_worker_with_another_policy_stops_the_run(change, expected):
-    crew = FakeCrew(script={5: [change]})
+    pool = FakeCrew(script={5: [change]})
     units = [make_unit(4, version=1), make_unit(5, version=2)]
     with pytest.raises(RunFailure, match=expected):
-        run(crew, units, workers=1)
+        run(pool, units, workers=1)
 
 
 def test_a_gap_within_the_tolerance_is_reported():
-    crew = FakeCrew(script={0: [{"logprobs": (-1.0, -2.00005)}]})
-    dispatcher = Dispatcher(crew, Settings(workers=1), tolerance=1e-4)
+    pool = FakeCrew(script={0: [{"logprobs": (-1.0, -2.00005)}]})
+    dispatcher = Dispatcher(pool, Settings(workers=1), tolerance=1e-4)
     dispatcher.publish(b"", attested(0))
     dispatcher.submit([make_unit(0)])
     dispatcher.collect([make_unit(0)])
@@ -226,8 +233,8 @@ class SlowCrew(FakeCrew):
 
 
 def test_what_handing_over_took_is_told_once():
-    crew = SlowCrew()
-    dispatcher = Dispatcher(crew, Settings(workers=1), tolerance=1e-4, clock=lambda: crew.now)
+    pool = SlowCrew()
+    dispatcher = Dispatcher(pool, Settings(workers=1), tolerance=1e-4, clock=lambda: pool.now)
     dispatcher.publish(b"", attested(0))
     dispatcher.submit([make_unit(0)])
     dispatcher.collect([make_unit(0)])

@@ -4,21 +4,21 @@ from typing import Any
 
 import pytest
 
-from rl.config.rollouts import Rollouts as Settings
-from rl.rollouts.ledger import Totals
-from rl.rollouts.types import Unit
+from rl.config.rollouts import RolloutsConfig as Settings
+from rl.rollouts.ledger import LedgerTotals
+from rl.rollouts.types import RolloutRequest
 from rl.rollouts.workers import sampler
-from rl.rollouts.workers.factory import WorkerRecipe
+from rl.rollouts.workers.factory import WorkerFactory
 from rl.rollouts.workers.ray_pool import Connection
 from rl.rollouts.workers.worker import Reply, Worker
 from rl.trainers.grpo import CreditGRPOTrainer
 from tests.rl.grpo_fixtures import Outcome, credit_trainer, outcome, tiny_config
 
 
-class DirectCrew:
+class InProcessPool:
     """Workers that are called in the dispatcher's own thread."""
 
-    def __init__(self, recipe: WorkerRecipe, settings: Settings, connection: Connection):
+    def __init__(self, recipe: WorkerFactory, settings: Settings, connection: Connection):
         self.recipe = recipe
 
     def spawn(self, name: str) -> Worker:
@@ -27,21 +27,21 @@ class DirectCrew:
     def start(self, worker: Worker) -> tuple:
         return (worker, None, None)
 
-    def sample(self, worker: Worker, unit: Unit, parcel: bytes) -> tuple:
-        return (worker, unit, parcel)
+    def sample(self, worker: Worker, unit: RolloutRequest, payload: bytes) -> tuple:
+        return (worker, unit, payload)
 
-    def put(self, parcel: bytes) -> bytes:
-        return parcel
+    def put(self, payload: bytes) -> bytes:
+        return payload
 
     def wait(self, jobs: list[tuple], timeout: float) -> list[tuple]:
         return jobs[:1]
 
     def result(self, job: tuple) -> Reply | None:
-        worker, unit, parcel = job
+        worker, unit, payload = job
         if unit is None:
             return None
         if worker.version != unit.version:
-            worker.adopt(unit.version, parcel)
+            worker.load_adapter(unit.version, payload)
         return worker.sample(unit)
 
     def end(self, worker: Worker) -> None:
@@ -54,7 +54,7 @@ class DirectCrew:
 @pytest.fixture(autouse=True)
 def no_ray(monkeypatch):
     monkeypatch.setattr(sampler, "connect", lambda settings, cpus: Connection(session="", address="", ours=False))
-    monkeypatch.setattr(sampler, "RayCrew", DirectCrew)
+    monkeypatch.setattr(sampler, "RayWorkerPool", InProcessPool)
 
 
 def train(folder, **rollouts: Any) -> tuple[Outcome, CreditGRPOTrainer]:
@@ -88,7 +88,7 @@ def test_ahead_of_time_nothing_is_lost_and_nothing_too_stale(tmp_path):
     assert all(line["sync/ratio_max"] <= 3.0 and line["sync/ratio_max"] != 1.0 for line in steps(trainer)[1:])
     assert trainer.rollouts.ledger is not None
     # 4 steps of 8 completions, and nothing was sampled ahead of the last one
-    assert trainer.rollouts.ledger.totals() == Totals(dispatched=32, trained=32, dropped=0)
+    assert trainer.rollouts.ledger.totals() == LedgerTotals(dispatched=32, trained=32, dropped=0)
     assert all(trained.grad_norms)
 
 
@@ -101,4 +101,4 @@ def test_what_was_sampled_ahead_survives_a_resume(tmp_path):
     resumed.train(resume_from_checkpoint=str(tmp_path / "checkpoint-2"))
     resumed.rollouts.close()
     assert resumed.rollouts.ledger is not None
-    assert resumed.rollouts.ledger.totals() == Totals(dispatched=24, trained=24, dropped=0)
+    assert resumed.rollouts.ledger.totals() == LedgerTotals(dispatched=24, trained=24, dropped=0)

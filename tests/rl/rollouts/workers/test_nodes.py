@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from rl.config.rollouts import Rollouts as Settings
+from rl.config.rollouts import RolloutsConfig as Settings
 from rl.rollouts.interfaces import Sampled
-from rl.rollouts.types import Unit
+from rl.rollouts.types import RolloutRequest
 from rl.rollouts.workers.dispatcher import Dispatcher
-from rl.rollouts.workers.ray_pool import RayCrew, connect
-from rl.rollouts.workers.weight_sync import attest, pack
+from rl.rollouts.workers.ray_pool import RayWorkerPool, connect
+from rl.rollouts.workers.weight_sync import serialize_adapter, weight_fingerprint
 from tests.rl.emulated_cluster import emulated_cluster
 from tests.rl.rollouts.fake_engine import NODE, ToyRecipe, toy_adapter
 
@@ -48,12 +48,15 @@ def test_a_lost_node_s_units_are_sampled_on_another(tmp_path):
         )
         connection = connect(settings, cpus=2.0)
         recipe = ToyRecipe(marks=tmp_path, mischief="hang", positions=(0, 2, 4, 6))
-        dispatcher = Dispatcher(RayCrew(recipe, settings, connection), settings, tolerance=1e-4)
+        dispatcher = Dispatcher(RayWorkerPool(recipe, settings, connection), settings, tolerance=1e-4)
         state = toy_adapter(1.0)
-        learner = attest(state, [float(tensor.sum()) for tensor in state.values()], owner="learner", version=0)
-        dispatcher.publish(pack(state), learner)
+        learner = weight_fingerprint(
+            state, [float(tensor.sum()) for tensor in state.values()], owner="learner", version=0
+        )
+        dispatcher.publish(serialize_adapter(state), learner)
         units = [
-            Unit(position=place, prompts=((1, 2), (3,)), num_generations=2, version=0, seed=0) for place in (0, 2, 4, 6)
+            RolloutRequest(position=place, prompts=((1, 2), (3,)), num_generations=2, version=0, seed=0)
+            for place in (0, 2, 4, 6)
         ]
         dispatcher.submit(units)
         cluster.remove_node(nodes[first_mark(tmp_path)], allow_graceful=False)

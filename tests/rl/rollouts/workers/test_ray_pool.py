@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from rl.common.errors import RunFailure
-from rl.config.rollouts import Rollouts as Settings
+from rl.config.rollouts import RolloutsConfig as Settings
 from rl.rollouts.interfaces import Dropped, Sampled
-from rl.rollouts.types import Unit
+from rl.rollouts.types import RolloutRequest
 from rl.rollouts.workers.dispatcher import Dispatcher
-from rl.rollouts.workers.ray_pool import Connection, RayCrew, connect
-from rl.rollouts.workers.weight_sync import attest, pack
+from rl.rollouts.workers.ray_pool import Connection, RayWorkerPool, connect
+from rl.rollouts.workers.weight_sync import serialize_adapter, weight_fingerprint
 from tests.rl.ray_fixture import one_ray
 from tests.rl.rollouts.fake_engine import ToyRecipe, toy_adapter
 
@@ -27,14 +27,14 @@ def connection() -> Iterator[Connection]:
         yield connection
 
 
-def make_unit(position: int, *, version: int = 0) -> Unit:
-    return Unit(position=position, prompts=((1, 2), (3,)), num_generations=2, version=version, seed=0)
+def make_unit(position: int, *, version: int = 0) -> RolloutRequest:
+    return RolloutRequest(position=position, prompts=((1, 2), (3,)), num_generations=2, version=version, seed=0)
 
 
 def publish(dispatcher: Dispatcher, version: int) -> None:
     state = toy_adapter(float(version))
     logprobs = [float(tensor.sum()) for tensor in state.values()]
-    dispatcher.publish(pack(state), attest(state, logprobs, owner="learner", version=version))
+    dispatcher.publish(serialize_adapter(state), weight_fingerprint(state, logprobs, owner="learner", version=version))
 
 
 @pytest.fixture
@@ -42,10 +42,10 @@ def hire(connection, tmp_path) -> Iterator[Any]:
     """Makes dispatchers of toy workers, and sends the workers home."""
     made: list[Dispatcher] = []
 
-    def make(recipe: ToyRecipe | None = None, crew: type[RayCrew] = RayCrew, **changes: Any) -> Dispatcher:
+    def make(recipe: ToyRecipe | None = None, pool: type[RayWorkerPool] = RayWorkerPool, **changes: Any) -> Dispatcher:
         settings = SETTINGS.model_copy(update=changes)
         recipe = recipe or ToyRecipe(marks=tmp_path)
-        made.append(Dispatcher(crew(recipe, settings, connection), settings, tolerance=1e-4))
+        made.append(Dispatcher(pool(recipe, settings, connection), settings, tolerance=1e-4))
         return made[-1]
 
     yield make
@@ -101,15 +101,15 @@ def test_a_poisoned_unit_is_dropped_with_its_cause(hire, tmp_path):
     assert dropped.reason.endswith("ValueError: odd prompt")
 
 
-class DamagingCrew(RayCrew):
+class DamagingCrew(RayWorkerPool):
     """The last byte of every adapter changes on its way."""
 
-    def put(self, parcel: bytes) -> Any:
-        return super().put(parcel[:-1] + bytes([parcel[-1] ^ 0x40]))
+    def put(self, payload: bytes) -> Any:
+        return super().put(payload[:-1] + bytes([payload[-1] ^ 0x40]))
 
 
 def test_an_adapter_that_is_damaged_in_flight_stops_the_run(hire):
-    dispatcher = hire(crew=DamagingCrew)
+    dispatcher = hire(pool=DamagingCrew)
     publish(dispatcher, 7)
     dispatcher.submit([make_unit(0, version=7)])
     with pytest.raises(RunFailure, match=r"worker-0\.\d, policy version 7: a\.lora_B is not what was published"):

@@ -9,15 +9,15 @@ from rl.common.errors import RunFailure
 from rl.models.load import load_model, load_tokenizer
 from rl.models.tokenization import encode_prompt
 from rl.rollouts.engine_hf import TransformersEngine
-from rl.rollouts.types import Unit
-from rl.rollouts.workers.factory import AdoptingEngine
-from rl.rollouts.workers.weight_sync import PROBE_TEXT, adapter_state, attest, check, pack
+from rl.rollouts.types import RolloutRequest
+from rl.rollouts.workers.factory import AdapterEngine
+from rl.rollouts.workers.weight_sync import PROBE_TEXT, adapter_state, check, serialize_adapter, weight_fingerprint
 from rl.rollouts.workers.worker import Worker
 
 PROBE_IDS = encode_prompt(load_tokenizer("tiny"), PROBE_TEXT)
 
 
-def make_engine(kind: type[TransformersEngine] = AdoptingEngine, *, seed: int = 0, r: int = 2) -> TransformersEngine:
+def make_engine(kind: type[TransformersEngine] = AdapterEngine, *, seed: int = 0, r: int = 2) -> TransformersEngine:
     torch.manual_seed(seed)
     config = LoraConfig(r=r, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
     model = get_peft_model(load_model("tiny"), config)
@@ -30,30 +30,32 @@ def make_worker(**changes: int) -> Worker:
 
 def published(engine: TransformersEngine, version: int):
     state = adapter_state(engine.model)
-    return pack(state), attest(state, engine.score(PROBE_IDS), owner="learner", version=version)
+    return serialize_adapter(state), weight_fingerprint(
+        state, engine.token_logprobs(PROBE_IDS), owner="learner", version=version
+    )
 
 
 def test_a_worker_has_what_the_learner_published():
     learner, worker = make_engine(seed=1), make_worker(seed=2)
-    parcel, attestation = published(learner, 3)
-    delivered = worker.adopt(3, parcel)
+    payload, fingerprint = published(learner, 3)
+    delivered = worker.load_adapter(3, payload)
     # bit for bit, so the probe prompt's log-probs are equal and not only near
-    assert delivered.digest == attestation.digest
-    assert delivered.logprobs == attestation.logprobs
-    check(attestation, delivered, before=None, tolerance=1e-9)
+    assert delivered.digest == fingerprint.digest
+    assert delivered.logprobs == fingerprint.logprobs
+    check(fingerprint, delivered, before=None, tolerance=1e-9)
 
 
 def test_a_worker_samples_what_the_learner_would():
     learner, worker = make_engine(seed=1), make_worker(seed=2)
-    unit = Unit(position=0, prompts=((17, 30, 200), (88, 9)), num_generations=2, version=3, seed=0)
-    worker.adopt(3, published(learner, 3)[0])
+    unit = RolloutRequest(position=0, prompts=((17, 30, 200), (88, 9)), num_generations=2, version=3, seed=0)
+    worker.load_adapter(3, published(learner, 3)[0])
     assert worker.sample(unit).samples == learner.sample(unit)
 
 
 def test_a_worker_refuses_to_sample_for_another_version():
     worker = make_worker()
-    worker.adopt(3, published(make_engine(), 3)[0])
-    unit = Unit(position=0, prompts=((17,),), num_generations=2, version=4, seed=0)
+    worker.load_adapter(3, published(make_engine(), 3)[0])
+    unit = RolloutRequest(position=0, prompts=((17,),), num_generations=2, version=4, seed=0)
     with pytest.raises(RunFailure, match="worker-0: version 3 is active, version 4 was asked for"):
         worker.sample(unit)
 
@@ -61,39 +63,39 @@ def test_a_worker_refuses_to_sample_for_another_version():
 @pytest.mark.parametrize("place", [0, 20, -1])
 def test_a_byte_that_changes_on_the_way_stops_the_run(place):
     learner, worker = make_engine(seed=1), make_worker(seed=2)
-    parcel, attestation = published(learner, 3)
-    damaged = bytearray(parcel)
+    payload, fingerprint = published(learner, 3)
+    damaged = bytearray(payload)
     damaged[place] ^= 0x40
     with pytest.raises(RunFailure, match="worker-0, policy version 3: "):
-        check(attestation, worker.adopt(3, bytes(damaged)), before=None, tolerance=1e-4)
+        check(fingerprint, worker.load_adapter(3, bytes(damaged)), before=None, tolerance=1e-4)
 
 
 def test_an_adapter_that_never_arrived_is_noticed():
     # what happened in other people's systems for months: everything looks right, only nothing was delivered
     learner, worker = make_engine(seed=1), make_worker(seed=1)
     before_parcel, before = published(learner, 1)
-    worker.adopt(1, before_parcel)
+    worker.load_adapter(1, before_parcel)
     with torch.no_grad():
         for tensor in adapter_state(learner.model).values():
             tensor.add_(0.25)
     _, after = published(learner, 2)
     with pytest.raises(RunFailure, match=r"version 2: .*lora_A.* \(with 7 more\) is still as in version 1"):
-        check(after, worker.adopt(2, before_parcel), before=before, tolerance=1e-4)
+        check(after, worker.load_adapter(2, before_parcel), before=before, tolerance=1e-4)
 
 
 def test_an_adapter_of_another_shape_names_a_tensor_that_did_not_fit():
-    parcel, attestation = published(make_engine(r=4), 0)
+    payload, fingerprint = published(make_engine(r=4), 0)
     with pytest.raises(RunFailure, match=r"policy version 0: .*lora_A.* \(with 7 more\) did not reach the worker"):
-        check(attestation, make_worker(r=2).adopt(0, parcel), before=None, tolerance=1e-4)
+        check(fingerprint, make_worker(r=2).load_adapter(0, payload), before=None, tolerance=1e-4)
 
 
 def test_another_base_model_shows_in_the_log_probs():
     learner, worker = make_engine(seed=1), make_worker(seed=2)
     with torch.no_grad():
         worker.engine.model.model.norm.weight.mul_(1.01)
-    parcel, attestation = published(learner, 0)
+    payload, fingerprint = published(learner, 0)
     with pytest.raises(RunFailure, match="although the tensors are equal: the base models, their types or their"):
-        check(attestation, worker.adopt(0, parcel), before=None, tolerance=1e-4)
+        check(fingerprint, worker.load_adapter(0, payload), before=None, tolerance=1e-4)
 
 
 def test_the_router_travels_with_the_adapters():
@@ -105,7 +107,7 @@ def test_the_router_travels_with_the_adapters():
 
 def test_all_zero_tensors_are_named():
     state = {"a.lora_A": torch.ones(2), "a.lora_B": torch.zeros(2)}
-    assert attest(state, (), owner="learner", version=0).zeros == ("a.lora_B",)
+    assert weight_fingerprint(state, (), owner="learner", version=0).zeros == ("a.lora_B",)
 
 
 def test_the_digest_covers_names_types_shapes_and_values():
@@ -116,7 +118,7 @@ def test_the_digest_covers_names_types_shapes_and_values():
         {"a": torch.zeros(4, dtype=torch.bfloat16)},
         {"a": torch.tensor([0.0, 0.0, 0.0, -0.0])},
     ]
-    digests = {attest(state, (), owner="learner", version=0).digest for state in tensors}
+    digests = {weight_fingerprint(state, (), owner="learner", version=0).digest for state in tensors}
     assert len(digests) == len(tensors)
 
 
@@ -126,4 +128,4 @@ def test_the_probe_s_log_probs_are_those_of_a_plain_forward_pass():
     with torch.no_grad():
         logprobs = engine.model(ids).logits.log_softmax(dim=-1)
     expected = [logprobs[0, place, token].item() for place, token in enumerate(PROBE_IDS[1:])]
-    assert engine.score(PROBE_IDS) == pytest.approx(expected, abs=1e-6)
+    assert engine.token_logprobs(PROBE_IDS) == pytest.approx(expected, abs=1e-6)

@@ -22,7 +22,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class View:
+class CreditInputs:
     """The real tokens, what the probe read of them and what the verifiers showed; None for what was not asked for."""
 
     mask: Bool[Tensor, "B T"]

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from torch import Tensor, tensor
 
-from rl.credit.promises import keep_promises, spread
+from rl.credit.token_weights import normalize_weights, token_advantages
 
 SHAPES = numpy_strategies.array_shapes(min_dims=2, max_dims=2, max_side=12)
 FLOORS = st.floats(0.0, 1.0)
@@ -24,7 +24,7 @@ def weights_and_mask(draw: st.DrawFn) -> tuple[Tensor, Tensor]:
 
 def keep_one(weights: Tensor, mask: Tensor, *, floor: float, preserve_mass: bool) -> Tensor:
     """What becomes of a rule's only channel."""
-    channels = keep_promises(weights, mask, floor=floor, preserve_mass=preserve_mass)
+    channels = normalize_weights(weights, mask, floor=floor, preserve_mass=preserve_mass)
     assert channels.shape == (len(mask), 1, mask.shape[1])
     return channels[:, 0]
 
@@ -87,7 +87,7 @@ def test_weights_carry_no_gradient(preserve_mass):
 @pytest.mark.parametrize("wrong", [-0.1, float("nan"), float("inf")])
 def test_a_wrong_weight_is_refused(wrong):
     with pytest.raises(ValueError, match="negative or non-finite weight"):
-        keep_promises(tensor([[1.0, wrong]]), tensor([[True, True]]), floor=0.0, preserve_mass=True)
+        normalize_weights(tensor([[1.0, wrong]]), tensor([[True, True]]), floor=0.0, preserve_mass=True)
 
 
 def test_a_wrong_weight_at_padding_does_not_matter():
@@ -96,7 +96,7 @@ def test_a_wrong_weight_at_padding_does_not_matter():
 
 
 def test_both_signs_are_shaped():
-    spread_out = spread(
+    spread_out = token_advantages(
         tensor([[2.0], [-2.0]]), tensor([[[0.5, 1.5]], [[0.5, 1.5]]]), torch.ones(2, 2).bool(), sign="both"
     )
     assert spread_out.tolist() == [[1.0, 3.0], [-1.0, -3.0]]
@@ -105,14 +105,14 @@ def test_both_signs_are_shaped():
 def test_sign_positive_leaves_a_negative_advantage_unshaped():
     mask = tensor([[True, True, False], [True, True, False]])
     weights = tensor([[[0.5, 1.5, 0.0]], [[0.5, 1.5, 0.0]]])
-    spread_out = spread(tensor([[2.0], [-2.0]]), weights, mask, sign="positive")
+    spread_out = token_advantages(tensor([[2.0], [-2.0]]), weights, mask, sign="positive")
     assert spread_out.tolist() == [[1.0, 3.0, 0.0], [-2.0, -2.0, 0.0]]
 
 
 @given(st.floats(-10.0, 10.0, width=32), st.sampled_from(["both", "positive"]))
 def test_weights_of_one_return_the_advantage_itself(advantage, sign):
     mask = torch.ones(1, 4, dtype=torch.bool)
-    spread_out = spread(tensor([[advantage]]), torch.ones(1, 1, 4), mask, sign=sign)
+    spread_out = token_advantages(tensor([[advantage]]), torch.ones(1, 1, 4), mask, sign=sign)
     assert spread_out.tolist() == [[tensor(advantage).item()] * 4]
 
 
@@ -126,10 +126,10 @@ def test_credit_moves_advantage_and_never_makes_any(sign, floor):
     weights = weights.masked_fill(torch.rand(10_000, 3, 1, generator=generator) < 0.1, 0.0)
     mask = torch.rand(10_000, 12, generator=generator) < torch.rand(10_000, 1, generator=generator)
     advantages = torch.randn(10_000, 3, generator=generator)
-    kept = keep_promises(weights, mask, floor=floor, preserve_mass=True)
+    kept = normalize_weights(weights, mask, floor=floor, preserve_mass=True)
     real = mask[:, None].expand_as(kept)
     assert bool((kept[real] >= floor - 1e-6).all()) and bool((kept[~real] == 0.0).all())
-    spread_out = spread(advantages, kept, mask, sign=sign)
+    spread_out = token_advantages(advantages, kept, mask, sign=sign)
     assert torch.allclose(spread_out.sum(dim=1), advantages.sum(dim=1) * mask.sum(dim=1), atol=1e-3)
     assert bool((spread_out[~mask] == 0.0).all())
 
@@ -137,17 +137,19 @@ def test_credit_moves_advantage_and_never_makes_any(sign, floor):
 @pytest.mark.parametrize("shape", [(2,), (3, 3), (2, 4), (2, 1, 4), (2, 1, 1, 3)])
 def test_a_rule_that_gives_the_wrong_shape_is_refused(shape):
     with pytest.raises(ValueError, match=r"must be \(B, T\) or \(B, channels, T\) with \(B, T\) = \(2, 3\)"):
-        keep_promises(torch.ones(shape), torch.ones(2, 3, dtype=torch.bool), floor=0.0, preserve_mass=True)
+        normalize_weights(torch.ones(shape), torch.ones(2, 3, dtype=torch.bool), floor=0.0, preserve_mass=True)
 
 
 def test_channels_add_up_token_by_token():
     # channel 0: 2 x (1, 1); channel 1: -1 x (0, 2) -> 2 + 0 and 2 - 2
-    spread_out = spread(tensor([[2.0, -1.0]]), tensor([[[1.0, 1.0], [0.0, 2.0]]]), torch.ones(1, 2).bool(), sign="both")
+    spread_out = token_advantages(
+        tensor([[2.0, -1.0]]), tensor([[[1.0, 1.0], [0.0, 2.0]]]), torch.ones(1, 2).bool(), sign="both"
+    )
     assert spread_out.tolist() == [[2.0, 0.0]]
 
 
 def test_sign_positive_leaves_a_negative_channel_unshaped():
-    spread_out = spread(
+    spread_out = token_advantages(
         tensor([[2.0, -1.0]]), tensor([[[0.0, 2.0], [0.0, 2.0]]]), torch.ones(1, 2).bool(), sign="positive"
     )
     assert spread_out.tolist() == [[-1.0, 3.0]]

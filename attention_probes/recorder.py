@@ -47,7 +47,7 @@ class Readings:
     the plan over all, local and global ones (P = 3; NaN in a layer without such heads)."""
 
 
-class Tape:
+class AttentionRecorder:
     """Collects one forward pass, layer by layer; `read` gives the result."""
 
     def __init__(self, plan: ProbePlan, layers: tuple[int, ...], spans: Bool[Tensor, "B C S"] | None = None):
@@ -60,32 +60,32 @@ class Tape:
         """Forget everything, so that the next forward pass is the one that is read."""
         self._heard: dict[int, dict[str, Tensor]] = {}
 
-    def wants(self, layer: int) -> bool:
+    def needs_layer(self, layer: int) -> bool:
         """True until `layer` was heard: later passes, gradient checkpointing's second one included, are ignored."""
         return layer in self.layers and layer not in self._heard
 
-    def hear(self, index: int, layer: LayerAttention) -> None:
+    def record(self, index: int, layer: LayerAttention) -> None:
         """Take what the plan asks of one layer."""
         plan, layer = self.plan, layer.with_lse()
-        heard = {"real": layer.real(), **self._rhythm(index, layer)}
+        probe_readings = {"real": layer.real(), **self._rhythm(index, layer)}
         if plan.per_head:
-            heard |= _each_head(layer, window=plan.window, horizon=plan.horizon)
+            probe_readings |= _each_head(layer, window=plan.window, horizon=plan.horizon)
         if plan.boundary_window is not None:
             before, after = boundary_masses(layer, mean_pools(layer), window=plan.boundary_window)
-            heard |= {"before": before[:, 0], "after": after[:, 0]}
+            probe_readings |= {"before": before[:, 0], "after": after[:, 0]}
         if self.spans is not None:
             roles = () if plan.roles is None else plan.roles.of(index)
-            heard["span_mass"] = span_mass(layer, mean_pools(layer, *roles), self.spans)
-        self._heard[index] = heard
+            probe_readings["span_mass"] = span_mass(layer, mean_pools(layer, *roles), self.spans)
+        self._heard[index] = probe_readings
 
     def read(self) -> Readings:
         """The readings of the forward pass. Raises RuntimeError if a layer of the plan was not heard."""
         missing = [layer for layer in self.layers if layer not in self._heard]
         if missing:
             raise RuntimeError(f"no attention was heard in layers {missing}: run the model inside `with listen(...)`")
-        heard = [self._heard[layer] for layer in self.layers]
-        stacked = {name: torch.stack([layer[name] for layer in heard]) for name in heard[0]}
-        real, window, horizon = heard[0]["real"], self.plan.window, self.plan.horizon
+        probe_readings = [self._heard[layer] for layer in self.layers]
+        stacked = {name: torch.stack([layer[name] for layer in probe_readings]) for name in probe_readings[0]}
+        real, window, horizon = probe_readings[0]["real"], self.plan.window, self.plan.horizon
         each_head = {field.name: stacked[field.name] for field in fields(HeadReadings)} if self.plan.per_head else None
         return Readings(
             layers=self.layers,

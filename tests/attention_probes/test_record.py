@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, GptOssConfig, PreTrainedModel
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from attention_probes.heads import HeadRoles
-from attention_probes.listen import ProbePlan, Readings, listen
+from attention_probes.record import ProbePlan, Readings, record_attention
 from tests import reference
 from tests.attention_probes.tiny_decoders import CONFIGS, SHAPE, attention_maps, padded_batch, tiny_model
 
@@ -28,10 +28,10 @@ def batches(draw: st.DrawFn) -> dict[str, Tensor]:
     return padded_batch(length, [(pad, draw(st.integers(0, length - 1 - pad))) for pad in left], seed=length)
 
 
-def hear(model: nn.Module, batch: dict[str, Tensor], plan: ProbePlan | None = None, **kwargs) -> Readings:
-    with torch.no_grad(), listen(model, plan, **kwargs) as tape:
+def record(model: nn.Module, batch: dict[str, Tensor], plan: ProbePlan | None = None, **kwargs) -> Readings:
+    with torch.no_grad(), record_attention(model, plan, **kwargs) as recorder:
         model(**batch)
-    return tape.read()
+    return recorder.read()
 
 
 def expected(maps: Tensor, batch: dict[str, Tensor], plan: ProbePlan) -> tuple[Tensor, Tensor]:
@@ -55,7 +55,7 @@ def test_readings_equal_eager_attention(family, batch, window, nearest, more, ro
     plan = ProbePlan(layers=LAYERS, window=window, horizon=(nearest, nearest + more), roles=roles)
     model = tiny_model(family)
     waad, fai = expected(attention_maps(model, batch, LAYERS), batch, plan)
-    readings = hear(model, batch, plan)
+    readings = record(model, batch, plan)
     torch.testing.assert_close(readings.waad, waad, atol=1e-5 * window, rtol=0)
     torch.testing.assert_close(readings.fai, fai, atol=1e-5, rtol=0)
     assert torch.equal(readings.real, batch["attention_mask"] == 1)
@@ -67,7 +67,7 @@ def test_bfloat16_readings_are_close(family):
     model = tiny_model(family, torch.bfloat16)
     plan = ProbePlan(layers=LAYERS)
     waad, fai = expected(attention_maps(model, batch, LAYERS), batch, plan)
-    readings = hear(model, batch, plan)
+    readings = record(model, batch, plan)
     torch.testing.assert_close(readings.waad / plan.window, waad / plan.window, atol=2e-2, rtol=0)
     torch.testing.assert_close(readings.fai, fai, atol=2e-2, rtol=0)
 
@@ -76,9 +76,9 @@ def test_bfloat16_readings_are_close(family):
 def test_an_eager_model_gives_the_same_readings(family):
     batch = padded_batch(70, [(5, 3), (0, 0)])
     model = copy.deepcopy(tiny_model(family))
-    fused = hear(model, batch)
+    fused = record(model, batch)
     model.set_attn_implementation("eager")
-    eager = hear(model, batch)
+    eager = record(model, batch)
     torch.testing.assert_close(eager.waad, fused.waad, atol=1e-5 * 10, rtol=0)
     torch.testing.assert_close(eager.fai, fused.fai, atol=1e-5, rtol=0)
 
@@ -89,7 +89,7 @@ def test_an_eager_model_gives_the_same_readings(family):
 def test_each_head_and_whole_rows_equal_eager_attention(family, batch):
     model, plan = tiny_model(family), ProbePlan(layers=LAYERS, per_head=True, boundary_window=3)
     maps = attention_maps(model, batch, LAYERS)
-    readings = hear(model, batch, plan)
+    readings = record(model, batch, plan)
     assert readings.heads is not None and readings.boundaries is not None
     num_rows, num_heads = maps.shape[1:3]
     for row in range(num_rows):
@@ -108,7 +108,7 @@ def test_each_head_and_whole_rows_equal_eager_attention(family, batch):
 
 def test_the_top_key_is_the_one_looked_at_most():
     batch, model = padded_batch(70, [(4, 6), (0, 0)]), tiny_model("llama")
-    readings = hear(model, batch, ProbePlan(layers=LAYERS, per_head=True))
+    readings = record(model, batch, ProbePlan(layers=LAYERS, per_head=True))
     assert readings.heads is not None
     top = attention_maps(model, batch, LAYERS).argmax(dim=-1)
     assert torch.equal(readings.heads.top_key, top)
@@ -118,7 +118,7 @@ def test_span_mass_is_the_sum_of_the_span_for_each_role():
     batch, model = padded_batch(70, [(4, 6), (0, 0)]), tiny_model("llama")
     spans = torch.zeros(2, 3, 70, dtype=torch.bool)
     spans[:, 0, 5:9] = spans[:, 1, 7:30] = True  # overlapping; the third is empty
-    readings = hear(model, batch, ProbePlan(layers=LAYERS, roles=ROLES), spans=spans)
+    readings = record(model, batch, ProbePlan(layers=LAYERS, roles=ROLES), spans=spans)
     maps = attention_maps(model, batch, LAYERS)
     of_head = torch.einsum("lbhts,bcs->lbhtc", maps, spans.float())
     assert readings.span_mass is not None
@@ -129,15 +129,15 @@ def test_span_mass_is_the_sum_of_the_span_for_each_role():
     assert global_heads[0][batch["attention_mask"] == 1].isnan().all()  # layer 1 has no global head
 
 
-def gradients(model: nn.Module, batch: dict[str, Tensor], *, listening: bool) -> list[Tensor]:
+def gradients(model: nn.Module, batch: dict[str, Tensor], *, recording: bool) -> list[Tensor]:
     """Logits, loss and every gradient of one training step, dropout included."""
     model.zero_grad(set_to_none=True)
     torch.manual_seed(7)
-    if listening:
-        with listen(model, ProbePlan(layers=LAYERS, per_head=True)) as tape:
+    if recording:
+        with record_attention(model, ProbePlan(layers=LAYERS, per_head=True)) as recorder:
             output = model(**batch, labels=batch["input_ids"])
             output.loss.backward()
-        tape.read()
+        recorder.read()
     else:
         output = model(**batch, labels=batch["input_ids"])
         output.loss.backward()
@@ -153,9 +153,9 @@ def with_lora(model: PreTrainedModel) -> nn.Module:
 @pytest.mark.parametrize("padding", [[(0, 0), (0, 0)], [(5, 4), (0, 9)]])
 def test_listening_leaves_training_bit_identical(family, padding):
     model, batch = copy.deepcopy(tiny_model(family)).train(), padded_batch(70, padding)
-    quiet, heard = (gradients(model, batch, listening=listening) for listening in (False, True))
-    assert len(quiet) == len(heard) > 3
-    assert all(torch.equal(before, after) for before, after in zip(quiet, heard, strict=True))
+    quiet, probe_readings = (gradients(model, batch, recording=recording) for recording in (False, True))
+    assert len(quiet) == len(probe_readings) > 3
+    assert all(torch.equal(before, after) for before, after in zip(quiet, probe_readings, strict=True))
 
 
 @pytest.mark.parametrize("use_reentrant", [False, True])
@@ -164,15 +164,15 @@ def test_checkpointed_lora_training_is_bit_identical_and_heard_once(use_reentran
     model.enable_input_require_grads()
     model.get_base_model().activation_checkpointing_enable({"use_reentrant": use_reentrant})
     batch = padded_batch(70, [(5, 4), (0, 9)])
-    quiet, heard = (gradients(model, batch, listening=listening) for listening in (False, True))
-    assert all(torch.equal(before, after) for before, after in zip(quiet, heard, strict=True))
+    quiet, probe_readings = (gradients(model, batch, recording=recording) for recording in (False, True))
+    assert all(torch.equal(before, after) for before, after in zip(quiet, probe_readings, strict=True))
 
 
 def test_autocast_changes_the_model_and_not_the_probe():
     batch, model = padded_batch(70, [(5, 4), (0, 9)]), tiny_model("llama")
-    plain = hear(model, batch)
+    plain = record(model, batch)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        low = hear(model, batch)
+        low = record(model, batch)
     assert low.waad.dtype == torch.float32
     torch.testing.assert_close(low.fai, plain.fai, atol=2e-2, rtol=0)
 
@@ -180,43 +180,43 @@ def test_autocast_changes_the_model_and_not_the_probe():
 def test_only_the_first_pass_is_read_until_the_tape_is_cleared():
     model = tiny_model("llama")
     first, second = padded_batch(40, [(0, 0)], seed=1), padded_batch(40, [(0, 0)], seed=2)
-    with torch.no_grad(), listen(model) as tape:
+    with torch.no_grad(), record_attention(model) as recorder:
         model(**first)
         model(**second)
-        assert torch.equal(tape.read().fai, hear(model, first).fai)
-        tape.clear()
+        assert torch.equal(recorder.read().fai, record(model, first).fai)
+        recorder.clear()
         model(**second)
-    assert torch.equal(tape.read().fai, hear(model, second).fai)
+    assert torch.equal(recorder.read().fai, record(model, second).fai)
 
 
 def test_other_models_are_not_heard():
     model, other = tiny_model("llama"), tiny_model("qwen3")
     batch = padded_batch(30, [(0, 0)])
-    with torch.no_grad(), listen(model) as tape:
+    with torch.no_grad(), record_attention(model) as recorder:
         other(**batch)
         model(**batch)
-    assert torch.equal(tape.read().fai, hear(model, batch).fai)
+    assert torch.equal(recorder.read().fai, record(model, batch).fai)
 
 
 def test_everything_is_put_back_also_after_an_error():
     before = dict(ALL_ATTENTION_FUNCTIONS)
-    with pytest.raises(KeyError), listen(tiny_model("llama")), listen(tiny_model("qwen3")):
+    with pytest.raises(KeyError), record_attention(tiny_model("llama")), record_attention(tiny_model("qwen3")):
         raise KeyError
     assert dict(ALL_ATTENTION_FUNCTIONS) == before
 
 
 def test_a_tape_that_heard_nothing_says_so():
-    with listen(tiny_model("llama")) as tape:
+    with record_attention(tiny_model("llama")) as recorder:
         pass
     with pytest.raises(RuntimeError, match=r"no attention was heard in layers \[1, 2\]"):
-        tape.read()
+        recorder.read()
 
 
 def test_a_pass_that_continues_a_cache_is_refused():
     model, batch = tiny_model("llama"), padded_batch(12, [(0, 0)])
     with torch.no_grad():
         past = model(**batch, use_cache=True).past_key_values
-        with pytest.raises(ValueError, match="1 queries for 13 keys"), listen(model):
+        with pytest.raises(ValueError, match="1 queries for 13 keys"), record_attention(model):
             model(input_ids=batch["input_ids"][:, :1], past_key_values=past)
 
 
@@ -225,29 +225,29 @@ def test_attention_with_sink_logits_is_refused():
     config = GptOssConfig(**SHAPE | shape)
     model = AutoModelForCausalLM.from_config(config, attn_implementation="eager").eval()
     with pytest.raises(ValueError, match="s_aux"):
-        hear(model, padded_batch(12, [(0, 0)]))
+        record(model, padded_batch(12, [(0, 0)]))
 
 
 def test_attention_that_is_not_causal_is_refused():
     model = copy.deepcopy(tiny_model("llama"))
     model.model.layers[1].self_attn.is_causal = False
     with pytest.raises(ValueError, match="not causal"):
-        hear(model, padded_batch(12, [(0, 0)]))
+        record(model, padded_batch(12, [(0, 0)]))
 
 
 def test_an_unheard_attention_is_refused():
     model = copy.deepcopy(tiny_model("llama"))
     model.set_attn_implementation("flex_attention")
-    with pytest.raises(ValueError, match="flex_attention"), listen(model):
+    with pytest.raises(ValueError, match="flex_attention"), record_attention(model):
         pass
 
 
 def test_a_compiled_model_is_refused():
     model = copy.deepcopy(tiny_model("llama"))
-    with pytest.raises(ValueError, match="compiled"), listen(torch.compile(model, backend="eager")):
+    with pytest.raises(ValueError, match="compiled"), record_attention(torch.compile(model, backend="eager")):
         pass
     model.compile(backend="eager")
-    with pytest.raises(ValueError, match="compiled"), listen(model):
+    with pytest.raises(ValueError, match="compiled"), record_attention(model):
         pass
 
 
@@ -255,9 +255,9 @@ def test_a_compiled_model_is_refused():
 def test_a_function_compiled_around_the_model_is_heard_all_the_same():
     batch, model = padded_batch(30, [(3, 2)]), tiny_model("llama")
     compiled = torch.compile(lambda ids, mask: model(input_ids=ids, attention_mask=mask).logits, backend="eager")
-    with torch.no_grad(), listen(model, ProbePlan(layers=LAYERS)) as tape:
+    with torch.no_grad(), record_attention(model, ProbePlan(layers=LAYERS)) as recorder:
         logits = compiled(batch["input_ids"], batch["attention_mask"])
-    assert torch.equal(tape.read().fai, hear(model, batch, ProbePlan(layers=LAYERS)).fai)
+    assert torch.equal(recorder.read().fai, record(model, batch, ProbePlan(layers=LAYERS)).fai)
     assert torch.equal(logits, model(**batch).logits)
 
 
@@ -265,24 +265,24 @@ def test_texts_packed_into_one_row_are_refused():
     model, batch = tiny_model("llama"), padded_batch(12, [(0, 0)])
     positions = torch.tensor([[0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5]])
     with pytest.raises(ValueError, match="padded and not packed"):
-        hear(model, {"input_ids": batch["input_ids"], "position_ids": positions})
+        record(model, {"input_ids": batch["input_ids"], "position_ids": positions})
 
 
 def test_positions_that_start_behind_the_padding_are_heard():
     model, batch = tiny_model("llama"), padded_batch(30, [(6, 4)])
     positions = (batch["attention_mask"].cumsum(dim=1) - 1).clamp(min=0)
-    placed = hear(model, {**batch, "position_ids": positions})
-    torch.testing.assert_close(placed.fai, hear(model, batch).fai, atol=1e-5, rtol=0)
+    placed = record(model, {**batch, "position_ids": positions})
+    torch.testing.assert_close(placed.fai, record(model, batch).fai, atol=1e-5, rtol=0)
 
 
 def test_roles_of_another_model_are_refused():
     roles = HeadRoles(local_heads=((1, 0),), global_heads=((1, 8),))
-    with pytest.raises(ValueError, match="heads 0 to 3"), listen(tiny_model("llama"), ProbePlan(roles=roles)):
+    with pytest.raises(ValueError, match="heads 0 to 3"), record_attention(tiny_model("llama"), ProbePlan(roles=roles)):
         pass
 
 
 def test_what_is_not_of_transformers_is_refused():
-    with pytest.raises(ValueError, match="Linear holds none"), listen(nn.Linear(2, 2)):
+    with pytest.raises(ValueError, match="Linear holds none"), record_attention(nn.Linear(2, 2)):
         pass
 
 
@@ -295,11 +295,11 @@ def test_the_kernels_of_cuda_give_the_same_readings(padding, training):
     model = copy.deepcopy(tiny_model("llama", torch.bfloat16)).cuda().train(training)
     batch = {name: values.cuda() for name, values in padded_batch(80, padding).items()}
     plan = ProbePlan(layers=LAYERS)
-    with torch.set_grad_enabled(training), listen(model, plan) as tape:
+    with torch.set_grad_enabled(training), record_attention(model, plan) as recorder:
         model(**batch)
     waad, fai = expected(attention_maps(model, batch, LAYERS), batch, plan)
-    torch.testing.assert_close(tape.read().waad.cpu() / plan.window, waad / plan.window, atol=2e-2, rtol=0)
-    torch.testing.assert_close(tape.read().fai.cpu(), fai, atol=2e-2, rtol=0)
+    torch.testing.assert_close(recorder.read().waad.cpu() / plan.window, waad / plan.window, atol=2e-2, rtol=0)
+    torch.testing.assert_close(recorder.read().fai.cpu(), fai, atol=2e-2, rtol=0)
 
 
 @pytest.mark.gpu
@@ -312,10 +312,10 @@ def test_listening_on_cuda_leaves_the_logits_bit_identical(padding, dtype):
     plan, spans = ProbePlan(layers=LAYERS, per_head=True, boundary_window=3), torch.ones(2, 1, 80, dtype=torch.bool)
     with torch.no_grad():
         quiet = model(**batch).logits
-        with listen(model, plan, spans=spans.cuda()) as tape:
-            heard = model(**batch).logits
-    assert torch.equal(quiet, heard)
-    on_everything = tape.read().span_mass[..., 0].cpu()
+        with record_attention(model, plan, spans=spans.cuda()) as recorder:
+            probe_readings = model(**batch).logits
+    assert torch.equal(quiet, probe_readings)
+    on_everything = recorder.read().span_mass[..., 0].cpu()
     real = (batch["attention_mask"] == 1).cpu()[:, None].float().expand(on_everything.shape)
     torch.testing.assert_close(on_everything, real, atol=2e-2, rtol=0)
 
@@ -325,7 +325,7 @@ def test_the_real_model_reads_as_its_eager_maps(smollm2_path):
     model = AutoModelForCausalLM.from_pretrained(smollm2_path, dtype=torch.float32).eval()
     batch = padded_batch(120, [(11, 0), (0, 17)])
     plan = ProbePlan(horizon=(3, 40))
-    readings = hear(model, batch, plan)
+    readings = record(model, batch, plan)
     mean_map = attention_maps(model, batch, readings.layers).mean(dim=(0, 2))
     for row in range(2):
         real = (batch["attention_mask"][row] == 1).tolist()

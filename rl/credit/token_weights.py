@@ -9,7 +9,7 @@ from torch import Tensor
 # Axes: B completions, C channels (1, but for credit by constraint), T completion tokens.
 
 
-def keep_promises(
+def normalize_weights(
     weights: Tensor, mask: Bool[Tensor, "B T"], *, floor: float, preserve_mass: bool
 ) -> Float[Tensor, "B channels T"]:
     """The weights (B, T) or (B, channels, T) of a rule, detached, >= `floor` on real tokens and exactly 0 elsewhere.
@@ -36,7 +36,7 @@ def keep_promises(
     return (floor + (1.0 - floor) * shares).masked_fill(~mask_B1T, 0.0)
 
 
-def spread(
+def token_advantages(
     advantages: Float[Tensor, "B channels"],
     weights: Float[Tensor, "B channels T"],
     mask: Bool[Tensor, "B T"],

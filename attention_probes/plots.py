@@ -16,7 +16,7 @@ NAMED_TOKENS = 80
 """As many still stand side by side."""
 
 
-def rhythm_figure(page: ProbePage) -> Figure:
+def rhythm_plot(page: ProbePage) -> Figure:
     """Every reading of the completion, one below the other, with the marked tokens; the axis names them, if few."""
     figure = Figure(figsize=(10, 2.2 * len(page.readings)), layout="constrained")
     panels = figure.subplots(len(page.readings), 1, sharex=True, squeeze=False)[:, 0]
@@ -43,7 +43,7 @@ def _name_tokens(panel: Axes, tokens: dict[int, str]) -> None:
     panel.set_xticks(list(tokens), labels, rotation=90, fontsize=8, fontfamily="monospace", parse_math=False)
 
 
-def constraint_figure(constraints: Sequence[ConstraintCurve]) -> Figure:
+def constraint_plot(constraints: Sequence[ConstraintCurve]) -> Figure:
     """Relative attention to each constraint over the completion; 1 is what the prompt's other tokens get."""
     figure = Figure(figsize=(10, 3.5), layout="constrained")
     panel = figure.subplots()
@@ -56,7 +56,7 @@ def constraint_figure(constraints: Sequence[ConstraintCurve]) -> Figure:
     return figure
 
 
-def head_figure(page: ProbePage) -> Figure:
+def head_plot(page: ProbePage) -> Figure:
     """Head spans of the layers read, local heads marked l and global ones g."""
     figure = Figure(layout="constrained")
     panel = figure.subplots()

@@ -14,18 +14,18 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from attention_probes.capture_lse import call_keeping_lse
 from attention_probes.layer import LayerAttention
 from attention_probes.plan import ProbePlan
-from attention_probes.tape import Readings, Tape
+from attention_probes.recorder import AttentionRecorder, Readings
 
-__all__ = ["ProbePlan", "Readings", "Tape", "listen"]
+__all__ = ["AttentionRecorder", "ProbePlan", "Readings", "listen", "record_attention"]
 
-HEARD = ("sdpa", "eager")
+SUPPORTED_ATTENTION = ("sdpa", "eager")
 """Attention implementations that are handed the mask they apply, so that the probe can apply the same."""
 
 
 @contextmanager
-def listen(
+def record_attention(
     model: nn.Module, plan: ProbePlan | None = None, *, spans: Bool[Tensor, "B C S"] | None = None
-) -> Iterator[Tape]:
+) -> Iterator[AttentionRecorder]:
     """Read the first forward pass of `model` inside the block; its outputs and gradients stay bit-identical.
 
     `model` is a transformers decoder, bare or wrapped by PEFT or DDP, in training or under no_grad; the pass must begin
@@ -39,24 +39,27 @@ def listen(
     decoder = _decoder(model)
     config = decoder.config.get_text_config()
     plan = plan or ProbePlan()
-    tape = Tape(plan, plan.layers_of(config.num_hidden_layers, config.num_attention_heads), spans)
+    recorder = AttentionRecorder(plan, plan.layers_of(config.num_hidden_layers, config.num_attention_heads), spans)
     modules = set(decoder.modules())
 
     def probed(attend: Callable[..., Any], module: nn.Module, *args: Any, **kwargs: Any) -> Any:
         layer = getattr(module, "layer_idx", None)
-        if module in modules and isinstance(layer, int) and tape.wants(layer):
-            return _attend_and_hear(tape, layer, attend, module, *args, **kwargs)
+        if module in modules and isinstance(layer, int) and recorder.needs_layer(layer):
+            return _attend_and_record(recorder, layer, attend, module, *args, **kwargs)
         return attend(module, *args, **kwargs)
 
     with _around_attention(str(config._attn_implementation), probed):
-        yield tape
+        yield recorder
 
 
 @contextmanager
 def _around_attention(name: str, wrapper: Callable[..., Any]) -> Iterator[None]:
     """Let transformers call `wrapper(original, ...)` wherever it would call the attention function `name`."""
-    if name not in HEARD:
-        raise ValueError(f"cannot listen to attention {name!r}; call model.set_attn_implementation with one of {HEARD}")
+    if name not in SUPPORTED_ATTENTION:
+        raise ValueError(
+            f"attention implementation {name!r} cannot be recorded; call model.set_attn_implementation with one of "
+            f"{SUPPORTED_ATTENTION}"
+        )
     # The table's local mapping shadows its registered functions, so models keep their implementation's name and mask.
     shadow = ALL_ATTENTION_FUNCTIONS._local_mapping
     before = shadow.get(name)
@@ -78,8 +81,8 @@ def _around_attention(name: str, wrapper: Callable[..., Any]) -> Iterator[None]:
             shadow[name] = before
 
 
-def _attend_and_hear(
-    tape: Tape,
+def _attend_and_record(
+    recorder: AttentionRecorder,
     index: int,
     attend: Callable[..., Any],
     module: nn.Module,
@@ -102,9 +105,9 @@ def _attend_and_hear(
             softcap=kwargs.get("softcap"),
             lse=lse,
         )
-        if index == tape.layers[0]:
+        if index == recorder.layers[0]:
             _refuse_packed_texts(layer, kwargs.get("position_ids"))
-        tape.hear(index, layer)
+        recorder.record(index, layer)
     return result
 
 
@@ -145,3 +148,7 @@ def _decoder(model: nn.Module) -> PreTrainedModel:
     if found is None:
         raise ValueError(f"listen needs a transformers model, bare or wrapped; {type(model).__name__} holds none")
     return found.get_decoder()
+
+
+listen = record_attention
+"""The former name; it goes with the next release."""
