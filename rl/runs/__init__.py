@@ -1,0 +1,1 @@
+"""What a run keeps: its folder, its logs, its checkpoints, its adapter; and how it is stopped."""
