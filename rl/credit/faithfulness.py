@@ -1,4 +1,4 @@
-"""Faithfulness: does it matter more to what follows if a heavy span is replaced, than if any other span is?"""
+"""Faithfulness check: whether replacing the spans with the most credit changes what follows more than replacing others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

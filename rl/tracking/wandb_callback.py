@@ -1,4 +1,4 @@
-"""wandb: the run's figures, rollouts and adapter, sent by a thread that can fail without the training noticing."""
+"""The wandb callback: sends a run's metrics, rollouts and adapter from a thread whose failures never stop the training."""
 
 import json
 import os
