@@ -1,4 +1,4 @@
-"""Faithfulness check: whether replacing the spans with the most credit changes what follows more than replacing others."""
+"""Faithfulness check: whether replacing the spans with most credit changes what follows more than replacing others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

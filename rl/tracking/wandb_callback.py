@@ -1,4 +1,4 @@
-"""The wandb callback: sends a run's metrics, rollouts and adapter from a thread whose failures never stop the training."""
+"""The wandb callback: sends metrics, rollouts and the adapter from a thread whose failures never stop the training."""
 
 import json
 import os
