@@ -7,9 +7,9 @@ from typing import Any
 from peft import PeftModel
 
 from rl.common.atomic import whole_folder, write_text
+from rl.config.load import resolved_yaml
 from rl.config.root import Config
 from rl.models.load import is_builtin
-from rl.config.load import resolved_yaml
 
 WIDENED = (
     "The base weights are 4-bit values (GGUF Q4_1, embedding Q8_0) widened to floating point: "

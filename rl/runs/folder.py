@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from rl.common.atomic import write_json, write_text
-from rl.runs.checkpoint import checkpoint_step, resume_point
-from rl.config.root import Config
-from rl.runs.jsonl import JsonlFile
 from rl.common.distributed import run_on_main
-from rl.rollouts.workers.ray_session import end_recorded_session
 from rl.config.load import resolved_yaml
+from rl.config.root import Config
+from rl.rollouts.workers.ray_session import end_recorded_session
+from rl.runs.checkpoint import checkpoint_step, resume_point
+from rl.runs.jsonl import JsonlFile
 
 JOURNALS = ("metrics.jsonl", "rollouts.jsonl")
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers", "numpy")

@@ -7,8 +7,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl
 
 from rl.common.distributed import any_rank, is_main_process
-from rl.runs.signals import take_stop_request
-from rl.runs.signals import SignalHandler
+from rl.runs.signals import SignalHandler, take_stop_request
 
 
 class StopCallback(SignalHandler, TrainerCallback):

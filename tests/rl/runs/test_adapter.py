@@ -6,9 +6,9 @@ import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 
-from rl.config.root import Config
 from rl.config.data import DataConfig
 from rl.config.model import ModelConfig
+from rl.config.root import Config
 from rl.models.load import load_model
 from rl.runs.adapter import held_out_sentence, model_card, save_adapter
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from rl.common.errors import RunFailure
+from rl.rollouts.ledger import LedgerTotals
 from rl.runs.checkpoint import (
     GRPOState,
     checkpoint_step,
@@ -17,8 +19,6 @@ from rl.runs.checkpoint import (
     save_state,
     saving,
 )
-from rl.common.errors import RunFailure
-from rl.rollouts.ledger import LedgerTotals
 
 
 def make_checkpoint(run: Path, step: int, *, complete: bool = True) -> Path:

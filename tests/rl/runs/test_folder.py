@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rl.runs.folder import make_folder, next_folder, open_run
 from rl.config.load import load_run_config
+from rl.runs.folder import make_folder, next_folder, open_run
 from tests.rl.grpo_fixtures import tiny_config
 
 

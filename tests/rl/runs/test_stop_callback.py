@@ -8,8 +8,8 @@ import pytest
 from transformers import TrainerControl
 
 from rl.common.errors import RunFailure
-from rl.runs.stop_callback import StopCallback
 from rl.runs.signals import STOP, request_stop, take_stop_request
+from rl.runs.stop_callback import StopCallback
 
 
 @pytest.fixture
