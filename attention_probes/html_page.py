@@ -63,7 +63,7 @@ def render_page(page: ProbePage) -> str:
     """The page as HTML."""
     # "</script>" in a token would end the element that holds the data.
     document = json.dumps(null_for_nan(asdict(page)), allow_nan=False).replace("<", "\\u003c")
-    template = files("attention_probes").joinpath("page.html").read_text(encoding="utf-8")
+    template = files("attention_probes").joinpath("html_page.html").read_text(encoding="utf-8")
     return template.replace("__DATA__", document)
 
 
