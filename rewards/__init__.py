@@ -1,1 +1,1 @@
-"""Rewards: constraints checked by program, with verdict, margin and the text that proves it."""
+"""Rewards: constraints checked by programs, each giving a verdict, a margin and the text that proves it."""

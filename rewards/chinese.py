@@ -1,22 +1,22 @@
-"""Chinese characters: which are written only in the simplified or only in the traditional script.
+"""Chinese scripts: which characters are written only in simplified or only in traditional Chinese.
 
-Told by the two national character sets: GB 2312 holds the simplified script, Big5 the traditional one. A character in
-both, or in neither (some rare names), belongs to either script.
+The two national character sets decide: GB 2312 holds the simplified script, Big5 the traditional one. A character in
+both, or in neither (some rare names), may appear in either script.
 """
 
 
 def is_han(character: str) -> bool:
-    """Whether the character is a Chinese character of the two common Unicode blocks."""
+    """Return whether the character is a Chinese character of the two common Unicode blocks."""
     return "\u4e00" <= character <= "\u9fff" or "\u3400" <= character <= "\u4dbf"
 
 
-def only_simplified(character: str) -> bool:
-    """Whether the character belongs to the simplified script alone."""
+def is_simplified_only(character: str) -> bool:
+    """Return whether the character is written in simplified Chinese only."""
     return is_han(character) and _in(character, "gb2312") and not _in(character, "big5")
 
 
-def only_traditional(character: str) -> bool:
-    """Whether the character belongs to the traditional script alone."""
+def is_traditional_only(character: str) -> bool:
+    """Return whether the character is written in traditional Chinese only."""
     return is_han(character) and _in(character, "big5") and not _in(character, "gb2312")
 
 

@@ -1,16 +1,17 @@
-"""Collapse: one line of warning when texts become shorter, surer or poorer in words than they began."""
+"""Collapse alarm: warns when completions become much shorter, more certain or poorer in words than at the start."""
 
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import fmean
 
-WATCHED = ("mean_length", "entropy", "distinct_words")
+METRICS = ("mean_length", "entropy", "distinct_words")
+"""The values that can be monitored."""
 
 
 @dataclass(kw_only=True, slots=True)
 class CollapseAlarm:
-    """Compares the mean of the last `window` steps with that of the first `window` steps.
+    """Compare the mean of the last `window` steps with the mean of the first `window` steps.
 
     Example:
         alarm = CollapseAlarm(fall=0.5, window=5)
@@ -18,27 +19,27 @@ class CollapseAlarm:
     """
 
     fall: float = 0.5
-    """Alarm when a value has lost this share of what it was at the start."""
+    """Warn when a value has lost this share of what it was at the start."""
     window: int = 5
-    """Steps."""
+    """Number of steps that are averaged."""
     _first: dict[str, list[float]] = field(default_factory=dict)
     _last: dict[str, deque[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 0 < self.fall < 1:
-            raise ValueError(f"fall is a share between 0 and 1, got {self.fall}")
+            raise ValueError(f"fall must be a share between 0 and 1, got {self.fall}")
         if self.window < 1:
-            raise ValueError(f"window is at least 1 step, got {self.window}")
+            raise ValueError(f"window must be at least 1 step, got {self.window}")
 
     def update(self, values: Mapping[str, float]) -> str | None:
-        """Take one step's values; return the warning if any of them has fallen too far."""
-        unknown = sorted(set(values) - set(WATCHED))
+        """Add one step's values; return a warning if any of them has fallen too far."""
+        unknown = sorted(set(values) - set(METRICS))
         if unknown:
-            raise ValueError(f"cannot watch {unknown}; known are {', '.join(WATCHED)}")
-        falls = [line for name, value in values.items() if (line := self._watch(name, value))]
+            raise ValueError(f"unknown values {unknown}; known are {', '.join(METRICS)}")
+        falls = [line for name, value in values.items() if (line := self._compare(name, value))]
         return f"collapse: {'; '.join(falls)} (compared with the first {self.window} steps)" if falls else None
 
-    def _watch(self, name: str, value: float) -> str | None:
+    def _compare(self, name: str, value: float) -> str | None:
         first = self._first.setdefault(name, [])
         if len(first) < self.window:
             first.append(value)

@@ -1,4 +1,4 @@
-"""Relations: how a count held against a bound becomes a verdict."""
+"""Count verdicts: turn a count and its bound, or the spans that were found, into a verdict."""
 
 from collections.abc import Sequence
 from typing import Literal, get_args
@@ -6,13 +6,13 @@ from typing import Literal, get_args
 from rewards.verdict import Span, Verdict
 
 Relation = Literal["at least", "less than", "at most", "exactly"]
-"""The first two are IFEval's, the others ours."""
+"""How a count relates to its bound; the first two relations are IFEval's, the others ours."""
 
 RELATIONS: tuple[str, ...] = get_args(Relation)
 
 
 def relation_margin(count: int, bound: int, relation: Relation) -> float:
-    """How far `count` is inside (>= 0) or outside (< 0) the bound, in counted units."""
+    """Return how far `count` lies inside (>= 0) or outside (< 0) the bound, in counted units."""
     match relation:
         case "at least":
             return float(count - bound)
@@ -26,67 +26,74 @@ def relation_margin(count: int, bound: int, relation: Relation) -> float:
 
 
 def range_margin(count: int, minimum: int, maximum: int) -> float:
-    """Distance of `count` to the nearer end of [minimum, maximum], negative outside."""
+    """Return the distance from `count` to the nearer end of [minimum, maximum], negative outside."""
     return float(min(count - minimum, maximum - count))
 
 
-def whole_text(completion: str, margin: int | float) -> Verdict:
-    """Verdict of a global rule: the evidence is the whole completion."""
+def whole_text_verdict(completion: str, margin: int | float) -> Verdict:
+    """Return the verdict of a rule about the whole text: the evidence is the complete completion."""
     return Verdict(satisfied=margin >= 0, margin=float(margin), evidence=((0, len(completion)),) if completion else ())
 
 
-def counted(found: Sequence[Span], bound: int, relation: Relation) -> Verdict:
-    """Verdict of a rule about how often something occurs.
+def count_verdict(spans: Sequence[Span], bound: int, relation: Relation) -> Verdict:
+    """Return the verdict of a rule about how often something occurs, given the span of each occurrence.
 
-    Enough is proved by the occurrences, too many is broken by those past the bound, too few by absence.
+    The evidence is the occurrences if a minimum is reached, those past the bound if there are too many, else empty.
     """
-    margin = relation_margin(len(found), bound, relation)
+    margin = relation_margin(len(spans), bound, relation)
     limit = bound - 1 if relation == "less than" else bound
-    return _judged(found, margin, limit=limit, wanted=relation in ("at least", "exactly"))
+    return _span_count_verdict(spans, margin, limit=limit, is_lower_bound=relation in ("at least", "exactly"))
 
 
-def counted_in_range(found: Sequence[Span], minimum: int, maximum: int) -> Verdict:
-    """Verdict of a rule that something occurs between `minimum` and `maximum` times; evidence as in `counted`."""
-    return _judged(found, range_margin(len(found), minimum, maximum), limit=maximum, wanted=minimum > 0)
+def range_verdict(spans: Sequence[Span], minimum: int, maximum: int) -> Verdict:
+    """Return the verdict of a rule that bounds how often something occurs on both sides."""
+    return _span_count_verdict(
+        spans, range_margin(len(spans), minimum, maximum), limit=maximum, is_lower_bound=minimum > 0
+    )
 
 
-def _judged(found: Sequence[Span], margin: float, *, limit: int, wanted: bool) -> Verdict:
+def _span_count_verdict(spans: Sequence[Span], margin: float, *, limit: int, is_lower_bound: bool) -> Verdict:
     if margin >= 0:
-        return Verdict(satisfied=True, margin=margin, evidence=tuple(found) if wanted else ())
-    return Verdict(satisfied=False, margin=margin, evidence=tuple(found[max(limit, 0) :]))
+        return Verdict(satisfied=True, margin=margin, evidence=tuple(spans) if is_lower_bound else ())
+    return Verdict(satisfied=False, margin=margin, evidence=tuple(spans[max(limit, 0) :]))
 
 
-def required(found: Sequence[Span | None]) -> Verdict:
-    """Verdict of a rule that several things must all occur, given where each does (None = nowhere)."""
-    present = tuple(span for span in found if span is not None)
-    missing = len(found) - len(present)
+def required_verdict(spans: Sequence[Span | None]) -> Verdict:
+    """Return the verdict of a rule that several things must all occur, given the span of each (None = missing)."""
+    present = tuple(span for span in spans if span is not None)
+    missing = len(spans) - len(present)
     return Verdict(satisfied=not missing, margin=float(-missing), evidence=() if missing else present)
 
 
-def forbidden(found: Sequence[Span]) -> Verdict:
-    """Verdict of a rule that something must not occur, given each place where it does."""
-    return Verdict(satisfied=not found, margin=float(-len(found)), evidence=tuple(found))
+def forbidden_verdict(spans: Sequence[Span]) -> Verdict:
+    """Return the verdict of a rule that something must not occur, given the span of each occurrence."""
+    return Verdict(satisfied=not spans, margin=float(-len(spans)), evidence=tuple(spans))
 
 
-def every(completion: str, parts: Sequence[Span], bad: Sequence[Span]) -> Verdict:
-    """Verdict of a rule about each part of a text, broken by the bad parts; a text without parts does not keep it."""
+def each_part_verdict(completion: str, parts: Sequence[Span], bad: Sequence[Span]) -> Verdict:
+    """Return the verdict of a rule about each part of a text, given the parts that break it.
+
+    A text without parts does not satisfy the rule.
+    """
     if bad or not parts:
         return Verdict(satisfied=False, margin=float(-len(bad) or -1), evidence=tuple(bad))
-    return whole_text(completion, 0.0)
+    return whole_text_verdict(completion, 0.0)
 
 
-def every_count(
+def each_part_count_verdict(
     completion: str, parts: Sequence[Span], counts: Sequence[int], bound: int, relation: Relation
 ) -> Verdict:
-    """Verdict of a rule that bounds a count in each part of a text; the margin is the worst part's."""
+    """Return the verdict of a rule that bounds a count in each part of a text; the margin is the worst part's."""
     margins = [relation_margin(count, bound, relation) for count in counts]
     bad = tuple(part for part, margin in zip(parts, margins, strict=True) if margin < 0)
     if bad or not parts:
         return Verdict(satisfied=False, margin=min(margins, default=-1.0), evidence=bad)
-    return whole_text(completion, min(margins))
+    return whole_text_verdict(completion, min(margins))
 
 
-def at_place(kept: bool, span: Span | None) -> Verdict:
-    """Verdict of a rule about one place, or about a place that the text does not have (None). Margin 0 or -1."""
-    assert span is not None or not kept, "what is kept is kept somewhere"
-    return Verdict(satisfied=kept, margin=0.0 if kept else -1.0, evidence=(span,) if span and span[0] < span[1] else ())
+def position_verdict(satisfied: bool, span: Span | None) -> Verdict:
+    """Return the verdict of a rule about one position, None if the text has no such position. Margin 0 or -1."""
+    assert span is not None or not satisfied, "a satisfied rule about one position has that position"
+    return Verdict(
+        satisfied=satisfied, margin=0.0 if satisfied else -1.0, evidence=(span,) if span and span[0] < span[1] else ()
+    )

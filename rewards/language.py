@@ -1,4 +1,4 @@
-"""Which language a text is in: langdetect with a fixed seed, so that a text always gets the same answer."""
+"""Language detection with langdetect and a fixed seed, so that a text always gets the same answer."""
 
 from functools import lru_cache
 
@@ -10,9 +10,12 @@ SEED = 0
 
 @lru_cache(maxsize=256)
 def language_of(text: str) -> str | None:
-    """The ISO 639-1 code of a text's language ("zh-cn", "zh-tw" for Chinese), or None if no letter gives it away."""
+    """Return the ISO 639-1 code of a text's language, or None if the text has no letters to decide by.
+
+    Chinese is "zh-cn" or "zh-tw".
+    """
     DetectorFactory.seed = SEED
     try:
         return detect(text)
-    except LangDetectException:  # langdetect's way to say that digits and marks alone have no language
+    except LangDetectException:  # digits and marks alone have no language
         return None

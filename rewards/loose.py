@@ -7,17 +7,17 @@ from rewards.verifiers import verify
 
 
 def loose_variants(completion: str) -> tuple[str, ...]:
-    """The completion as it is, without its first line, its last line, both; then the same without asterisks."""
+    """Return the completion, then without its first line, its last line, both; then the same without asterisks."""
     lines = completion.split("\n")
     edges = (lines, lines[1:], lines[:-1], lines[1:-1])
-    variants = [completion, *("\n".join(kept).strip() for kept in edges[1:])]
+    variants = [completion, *("\n".join(edge).strip() for edge in edges[1:])]
     return tuple(variants + [variant.replace("*", "") for variant in variants])
 
 
 def verify_loosely(kind: str, completion: str, /, *, prompt: str, **kwargs: Any) -> bool | None:
-    """Whether any loose variant satisfies the constraint; None if it applies to none of them.
+    """Return whether any loose variant satisfies the constraint; None if the constraint applies to none of them.
 
-    Without margin or evidence: spans of an edited text say nothing about the completion.
+    There is no margin and no evidence: spans of an edited text say nothing about the completion.
     """
     verdicts: list[Verdict] = [verify(kind, text, prompt=prompt, **kwargs) for text in loose_variants(completion)]
     if all(verdict.satisfied is None for verdict in verdicts):

@@ -1,4 +1,4 @@
-"""The block structure of a Markdown text (CommonMark with tables): headings, quotes, lists, fences, rules, tables."""
+"""Markdown structure: the blocks of a text, read as CommonMark with tables."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -26,41 +26,41 @@ OPENINGS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MarkdownBlock:
-    """One block of a text.
+    """One block of a Markdown text.
 
     Example:
-        Block(kind="heading", span=(0, 9), level=2, info="Weather", cells=())     # from "## Weather"
+        MarkdownBlock(kind="heading", span=(0, 9), level=2, info="Weather", cells=())     # from "## Weather"
     """
 
     kind: str
-    """heading, quote, bullet, number, fence, rule, table, or row of a table (its header row too)."""
+    """heading, quote, bullet, number, fence, rule, table, or a row of a table (its header row too)."""
     span: Span
     level: int
-    """Of a heading 1 to 6; of quotes, bullets and numbers how deep they are nested, from 1."""
+    """The level of a heading, 1 to 6; for quotes, bullets and numbers the depth of nesting, from 1."""
     info: str
-    """Text of a heading, language of a fence."""
+    """The text of a heading, the language of a fence."""
     cells: tuple[str, ...]
-    """Of a row."""
+    """The cells of a row."""
 
 
 @lru_cache(maxsize=64)
 def blocks(text: str) -> tuple[MarkdownBlock, ...]:
-    """The blocks of a text in the order in which they begin; a block inside another one is listed too."""
+    """Return the blocks of a text in the order in which they begin; nested blocks are listed too."""
     return tuple(_blocks(text, _parser().parse(text)))
 
 
 def blocks_of(text: str, kind: str) -> list[MarkdownBlock]:
-    """The blocks of one kind."""
+    """Return the blocks of one kind."""
     return [block for block in blocks(text) if block.kind == kind]
 
 
-def spans_of(text: str, kind: str) -> list[Span]:
-    """Spans of the blocks of one kind."""
+def block_spans(text: str, kind: str) -> list[Span]:
+    """Return the spans of the blocks of one kind."""
     return [block.span for block in blocks_of(text, kind)]
 
 
 def fenced_content(text: str, fence: MarkdownBlock) -> Span:
-    """Span of what stands between the marks of a code fence."""
+    """Return the span between the marks of a code fence."""
     start, end = fence.span
     first_line_end = text.find("\n", start, end)
     last_line_start = text.rfind("\n", start, end)
@@ -74,7 +74,7 @@ def _blocks(text: str, tokens: Sequence["Token"]) -> Iterator[MarkdownBlock]:
     starts = [0, *(match.end() for match in LINE_END.finditer(text)), len(text)]
     open_lists: list[str] = []
     open_quotes = 0
-    for at, token in enumerate(tokens):
+    for index, token in enumerate(tokens):
         if token.type in ("bullet_list_open", "ordered_list_open"):
             open_lists.append("bullet" if token.type == "bullet_list_open" else "number")
         elif token.type in ("bullet_list_close", "ordered_list_close"):
@@ -86,8 +86,8 @@ def _blocks(text: str, tokens: Sequence["Token"]) -> Iterator[MarkdownBlock]:
                 kind=kind,
                 span=strip_span(text, (starts[token.map[0]], starts[token.map[1]])),
                 level=_level(kind, token, open_quotes=open_quotes, open_lists=len(open_lists)),
-                info=tokens[at + 1].content if kind == "heading" else token.info.strip() if kind == "fence" else "",
-                cells=_cells(tokens, at) if kind == "row" else (),
+                info=tokens[index + 1].content if kind == "heading" else token.info.strip() if kind == "fence" else "",
+                cells=_cells(tokens, index) if kind == "row" else (),
             )
 
 
@@ -104,13 +104,13 @@ def _level(kind: str, token: "Token", *, open_quotes: int, open_lists: int) -> i
 
 
 def _cells(tokens: Sequence["Token"], row: int) -> tuple[str, ...]:
-    """The parser drops cells past the header's and adds missing ones, so this is how a table is shown."""
-    end = next(at for at in range(row, len(tokens)) if tokens[at].type == "tr_close")
+    """Return a row's cells as rendered: the parser drops cells past the header's and adds missing ones."""
+    end = next(index for index in range(row, len(tokens)) if tokens[index].type == "tr_close")
     return tuple(token.content for token in tokens[row:end] if token.type == "inline")
 
 
 @cache
 def _parser() -> "MarkdownIt":
-    from markdown_it import MarkdownIt  # only when a structure is asked for
+    from markdown_it import MarkdownIt  # only when a structure is needed
 
     return MarkdownIt("commonmark").enable("table").disable("inline")

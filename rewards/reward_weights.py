@@ -1,7 +1,7 @@
-"""Balance: how much each of several rewards weighs as training goes on, and which of them pull against each other.
+"""Reward weights: how much each of several rewards weighs as training goes on, and which rewards conflict.
 
-The weights go onto TRL's `normalize_then_sum`, which standardises each reward within its group before the sum; so a
-weight is a share of influence, whatever the reward's scale.
+The weights multiply what TRL's `normalize_then_sum` standardises within each group before the sum; so a weight is a
+share of influence, whatever the reward's scale.
 """
 
 import math
@@ -9,20 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean
-from typing import Protocol
-
-
-class Schedule(Protocol):
-    """How the weight of one reward follows from what has been seen."""
-
-    def next_weight(self, weight: float, *, progress: float, rate: float | None) -> float:
-        """The weight from now on, given the present one, the share of training done, and the reward's mean."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fixed:
-    """The same weight all along."""
+    """A constant weight."""
 
     weight: float = 1.0
 
@@ -32,7 +23,7 @@ class Fixed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rising:
-    """weight * (1 - exp(-speed * progress)): from 0 towards the weight."""
+    """A weight that rises from 0 towards `weight`: weight * (1 - exp(-speed * progress))."""
 
     weight: float = 1.0
     speed: float = 5.0
@@ -43,7 +34,7 @@ class Rising:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decaying:
-    """weight * exp(-speed * progress): from the weight towards 0."""
+    """A weight that decays from `weight` towards 0: weight * exp(-speed * progress)."""
 
     weight: float = 1.0
     speed: float = 5.0
@@ -54,10 +45,10 @@ class Decaying:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Targeted:
-    """Dual ascent: clip(w + step * (target - rate), 0, maximum), so what falls short of its target weighs more."""
+    """Dual ascent: clip(w + step * (target - rate), 0, maximum), so a reward short of its target weighs more."""
 
     weight: float = 1.0
-    """At the start."""
+    """The weight at the start."""
     target: float = 0.9
     step: float = 0.1
     maximum: float = 4.0
@@ -68,17 +59,21 @@ class Targeted:
         return min(self.maximum, max(0.0, weight + self.step * (self.target - rate)))
 
 
-class RewardBalancer:
-    """Holds the present weight of each reward; `weights` is all there is to save and to give back on resuming."""
+WeightSchedule = Fixed | Rising | Decaying | Targeted
+"""`next_weight` gives the next weight from the current one, the share of training done, and the reward's mean."""
 
-    def __init__(self, schedules: Mapping[str, Fixed | Rising | Decaying | Targeted]) -> None:
+
+class RewardBalancer:
+    """Holds the current weight of each reward; `weights` is all there is to save and to restore on resuming."""
+
+    def __init__(self, schedules: Mapping[str, WeightSchedule]) -> None:
         if not schedules:
-            raise ValueError("a balance needs at least one reward")
+            raise ValueError("at least one reward is needed to balance")
         self.schedules = dict(schedules)
         self.weights = {name: _first_weight(schedule) for name, schedule in self.schedules.items()}
 
     def update(self, *, progress: float, rates: Mapping[str, float | None]) -> dict[str, float]:
-        """The weights from now on.
+        """Compute, store and return the weights for the next step.
 
         Args:
             progress: share of training done, 0 to 1.
@@ -88,7 +83,7 @@ class RewardBalancer:
             raise ValueError(f"progress is a share of training between 0 and 1, got {progress}")
         unknown = sorted(set(rates) - set(self.schedules))
         if unknown:
-            raise ValueError(f"unknown rewards {unknown}; this balance has {sorted(self.schedules)}")
+            raise ValueError(f"unknown rewards {unknown}; known are {sorted(self.schedules)}")
         self.weights = {
             name: schedule.next_weight(self.weights[name], progress=progress, rate=rates.get(name))
             for name, schedule in self.schedules.items()
@@ -96,15 +91,15 @@ class RewardBalancer:
         return dict(self.weights)
 
 
-def _first_weight(schedule: Fixed | Rising | Decaying | Targeted) -> float:
+def _first_weight(schedule: WeightSchedule) -> float:
     return schedule.next_weight(schedule.weight, progress=0.0, rate=None)
 
 
 def group_advantages(scores: Sequence[float | None], *, group_size: int) -> list[float | None]:
-    """Each score minus its group's mean, over its group's standard deviation; 0 in a group of equals."""
+    """Return each score minus its group's mean, over its group's standard deviation; 0 in a group of equals."""
     if group_size < 1 or len(scores) % group_size:
-        raise ValueError(f"{len(scores)} scores cannot be cut into groups of {group_size}")
-    groups = [scores[at : at + group_size] for at in range(0, len(scores), group_size)]
+        raise ValueError(f"{len(scores)} scores cannot be split into groups of {group_size}")
+    groups = [scores[start : start + group_size] for start in range(0, len(scores), group_size)]
     return [advantage for group in groups for advantage in _standardised(group)]
 
 
@@ -118,9 +113,9 @@ def _standardised(group: Sequence[float | None]) -> list[float | None]:
 def advantage_correlations(
     scores: Mapping[str, Sequence[float | None]], *, group_size: int
 ) -> dict[tuple[str, str], float]:
-    """Pearson correlation of the advantages of each pair of rewards; negative = they pull against each other.
+    """Return the Pearson correlation of the advantages of each pair of rewards; negative = they conflict.
 
-    Rows where either does not apply are left out, as are pairs where either never differs within a group.
+    Rows where either reward does not apply are left out, as are pairs where either never differs within a group.
     """
     advantages = {name: group_advantages(values, group_size=group_size) for name, values in scores.items()}
     pairs = {

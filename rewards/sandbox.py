@@ -1,4 +1,4 @@
-"""Isolation: a verifier given by the user, run in processes of its own with a limit of time and of memory."""
+"""Sandbox: runs a custom verifier in processes of its own, with limits on time and memory."""
 
 import logging
 import multiprocessing
@@ -13,37 +13,38 @@ from time import monotonic
 from types import TracebackType
 from typing import Any
 
-from rewards.sandbox_worker import Keywords, serve
+from rewards.sandbox_worker import KeywordParameters, serve
 from rewards.verdict import NOT_APPLICABLE, Verdict
 
 LOGGER = logging.getLogger("heed.rewards")
-START_SECONDS = 120.0
-"""For a process to start, import the function and say so."""
-END_SECONDS = 10.0
-"""For a process that closed its pipe to end by itself, so that its exit code is its own."""
+START_TIMEOUT = 120.0
+"""Seconds a process may take to start, import the function and report back."""
+EXIT_TIMEOUT = 10.0
+"""Seconds a process that closed its pipe may take to exit, so that its exit code is its own."""
 
 
-class VerifierFailed(ValueError):
-    """A verifier given by the user cannot be relied on; the message says what it did."""
+class VerifierError(ValueError):
+    """A custom verifier failed; the message says how."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
-    """What one call may use.
+class SandboxLimits:
+    """What one call of a custom verifier may use.
 
     Example:
         Limits(seconds=2.0, mebibytes=512, failures=3)
     """
 
     seconds: float = 5.0
+    """Wall-clock time of one call."""
     mebibytes: int = 1024
     """Address space of a process."""
     failures: int = 3
-    """Calls in a row that may hang or kill their process; one more stops the run."""
+    """Number of consecutive calls that may hang or kill their process; one more stops the run."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Request:
+class VerifierCall:
     """One completion to verify.
 
     Example:
@@ -55,7 +56,7 @@ class Request:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
 
 
-class IsolatedVerifier:
+class SandboxedVerifier:
     """Calls `path/to/file.py:function` or `package.module:function` in a pool of processes.
 
     The function has a verifier's signature, `(completion, *, prompt, **kwargs) -> Verdict`. A call that hangs or kills
@@ -63,54 +64,54 @@ class IsolatedVerifier:
     raises is a bug, and stops the run.
 
     Raises:
-        VerifierFailed: the function raised, could not be loaded, or failed too often in a row.
+        VerifierError: the function raised, could not be loaded, or failed too often in a row.
     """
 
-    def __init__(self, reference: str, *, workers: int = 1, limits: Limits | None = None) -> None:
+    def __init__(self, reference: str, *, workers: int = 1, limits: SandboxLimits | None = None) -> None:
         if workers < 1:
-            raise ValueError(f"an isolated verifier needs at least 1 worker, got {workers}")
+            raise ValueError(f"a sandboxed verifier needs at least 1 worker, got {workers}")
         self.reference = reference
-        self.limits = limits or Limits()
+        self.limits = limits or SandboxLimits()
         self._folder = TemporaryDirectory(prefix="heed-verifier-")
         self._num_started = 0
         self._num_failures = 0
         self._idle: list[_Worker] = []
-        with ExitStack() as undo:
-            undo.callback(self.close)
+        with ExitStack() as on_error:
+            on_error.callback(self.close)
             for _ in range(workers):
                 self._idle.append(self._start())
-            undo.pop_all()
+            on_error.pop_all()
         self.keywords = self._idle[0].keywords
 
     def verify(self, completion: str, *, prompt: str, **kwargs: Any) -> Verdict:
-        """The function's verdict about one completion."""
-        return self.verify_all([Request(completion=completion, prompt=prompt, kwargs=kwargs)])[0]
+        """Return the function's verdict about one completion."""
+        return self.verify_all([VerifierCall(completion=completion, prompt=prompt, kwargs=kwargs)])[0]
 
-    def verify_all(self, requests: Sequence[Request]) -> list[Verdict]:
-        """The function's verdicts, in the order of the requests."""
+    def verify_all(self, calls: Sequence[VerifierCall]) -> list[Verdict]:
+        """Return the function's verdicts, in the order of the calls."""
         verdicts: dict[int, Verdict] = {}
-        waiting = deque(enumerate(requests))
+        waiting = deque(enumerate(calls))
         busy: list[_Worker] = []
-        with ExitStack() as undo:
-            undo.callback(lambda: [worker.end() for worker in busy])  # none, unless an error leaves early
+        with ExitStack() as cleanup:
+            cleanup.callback(lambda: [worker.kill() for worker in busy])  # none, unless an error leaves early
             while waiting or busy:
                 while waiting and self._idle:
                     busy.append(self._idle.pop())
-                    busy[-1].ask(*waiting.popleft())
-                patience = min(worker.deadline for worker in busy) - monotonic()
-                wait([worker.connection for worker in busy], timeout=max(0.0, patience))
-                for worker in [worker for worker in busy if worker.is_due()]:
+                    busy[-1].send(*waiting.popleft())
+                seconds_left = min(worker.deadline for worker in busy) - monotonic()
+                wait([worker.connection for worker in busy], timeout=max(0.0, seconds_left))
+                for worker in [worker for worker in busy if worker.is_finished()]:
                     busy.remove(worker)
                     verdicts[worker.index] = self._collect(worker)
-        return [verdicts[index] for index in range(len(requests))]
+        return [verdicts[index] for index in range(len(calls))]
 
     def close(self) -> None:
         """End all processes."""
         while self._idle:
-            self._idle.pop().end()
+            self._idle.pop().kill()
         self._folder.cleanup()
 
-    def __enter__(self) -> "IsolatedVerifier":
+    def __enter__(self) -> "SandboxedVerifier":
         return self
 
     def __exit__(
@@ -120,11 +121,11 @@ class IsolatedVerifier:
 
     def _start(self) -> "_Worker":
         self._num_started += 1
-        errors = Path(self._folder.name) / f"{self._num_started}.log"
-        return _Worker(self.reference, limits=self.limits, errors=errors)
+        error_log = Path(self._folder.name) / f"{self._num_started}.log"
+        return _Worker(self.reference, limits=self.limits, error_log=error_log)
 
     def _collect(self, worker: "_Worker") -> Verdict:
-        verdict, failure = worker.answer()
+        verdict, failure = worker.receive_verdict()
         if verdict is not None:
             self._num_failures = 0
             self._idle.append(worker)
@@ -132,58 +133,61 @@ class IsolatedVerifier:
         self._num_failures += 1
         self._idle.append(self._start())
         if self._num_failures > self.limits.failures:
-            raise VerifierFailed(f"verifier {self.reference} failed {self._num_failures} times in a row: {failure}")
+            raise VerifierError(f"verifier {self.reference} failed {self._num_failures} times in a row: {failure}")
         LOGGER.error("verifier %s: %s; this completion gets no verdict", self.reference, failure)
         return NOT_APPLICABLE
 
 
 class _Worker:
-    """One process, and the request it is busy with."""
+    """One process and the call it is working on."""
 
-    def __init__(self, reference: str, *, limits: Limits, errors: Path) -> None:
+    def __init__(self, reference: str, *, limits: SandboxLimits, error_log: Path) -> None:
         # spawn: a fork would copy the trainer's memory and the locks its threads hold
         context = multiprocessing.get_context("spawn")
         self.reference = reference
         self.limits = limits
-        self.errors = errors
+        self.error_log = error_log
         self.index = -1
-        self.connection, theirs = context.Pipe()
-        arguments = (theirs, reference, limits.mebibytes, str(errors))
+        self.connection, child_connection = context.Pipe()
+        arguments = (child_connection, reference, limits.mebibytes, str(error_log))
         self.process = context.Process(target=serve, args=arguments, daemon=True)
         self.process.start()
-        theirs.close()
-        self.deadline = monotonic() + START_SECONDS
-        if not self.connection.poll(START_SECONDS):
-            self.end()
-            raise VerifierFailed(f"verifier {reference} did not start within {START_SECONDS:g} s")
+        child_connection.close()
+        self.deadline = monotonic() + START_TIMEOUT
+        if not self.connection.poll(START_TIMEOUT):
+            self.kill()
+            raise VerifierError(f"verifier {reference} did not start within {START_TIMEOUT:g} s")
         keywords = self._receive()
         if keywords is None:
-            raise VerifierFailed(f"verifier {reference} could not be loaded: {self._last_words()}")
-        self.keywords: Keywords = keywords
+            raise VerifierError(f"verifier {reference} could not be loaded: {self._last_error_line()}")
+        self.keywords: KeywordParameters = keywords
 
-    def ask(self, index: int, request: Request) -> None:
+    def send(self, index: int, call: VerifierCall) -> None:
+        """Start a call; its time limit begins now."""
         self.index = index
         self.deadline = monotonic() + self.limits.seconds
-        with suppress(BrokenPipeError):  # it died while it waited; `answer` finds that out
-            self.connection.send((request.completion, request.prompt, dict(request.kwargs)))
+        with suppress(BrokenPipeError):  # the process died while idle; `receive_verdict` reports it
+            self.connection.send((call.completion, call.prompt, dict(call.kwargs)))
 
-    def is_due(self) -> bool:
+    def is_finished(self) -> bool:
+        """Return whether the process has answered or its time is up."""
         return self.connection.poll() or monotonic() >= self.deadline
 
-    def answer(self) -> tuple[Verdict | None, str]:
-        """The verdict, or None and what happened instead."""
+    def receive_verdict(self) -> tuple[Verdict | None, str]:
+        """Return the verdict, or None and what happened instead."""
         if not self.connection.poll():
-            self.end()
+            self.kill()
             return None, f"took longer than {self.limits.seconds:g} s"
         verdict = self._receive()
         if verdict is not None:
             return verdict, ""
-        last_words = self._last_words()
-        if self.process.exitcode == 1 and not last_words.startswith("MemoryError"):
-            raise VerifierFailed(f"verifier {self.reference} raised {last_words}")
-        return None, f"its process ended with code {self.process.exitcode}: {last_words}"
+        error = self._last_error_line()
+        if self.process.exitcode == 1 and not error.startswith("MemoryError"):
+            raise VerifierError(f"verifier {self.reference} raised {error}")
+        return None, f"its process ended with code {self.process.exitcode}: {error}"
 
-    def end(self) -> None:
+    def kill(self) -> None:
+        """End the process and close its pipe."""
         self.process.kill()
         self.process.join()
         self.connection.close()
@@ -194,8 +198,8 @@ class _Worker:
         except (EOFError, ConnectionResetError):  # the other end is gone
             return None
 
-    def _last_words(self) -> str:
-        self.process.join(END_SECONDS)
-        self.end()
-        lines = self.errors.read_text(errors="replace").split("\n") if self.errors.exists() else []
-        return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+    def _last_error_line(self) -> str:
+        self.process.join(EXIT_TIMEOUT)
+        self.kill()
+        lines = self.error_log.read_text(errors="replace").split("\n") if self.error_log.exists() else []
+        return next((line.strip() for line in reversed(lines) if line.strip()), "it printed no error")

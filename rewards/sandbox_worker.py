@@ -1,4 +1,4 @@
-"""What runs in the process of an isolated verifier: load the function, answer requests until the pipe closes."""
+"""Sandbox worker: loads a custom verifier in its own process and answers calls until the pipe closes."""
 
 import faulthandler
 import importlib
@@ -18,29 +18,29 @@ from rewards.verdict import Verdict
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Keywords:
-    """The keyword arguments of a verifier, besides `prompt`.
+class KeywordParameters:
+    """The keyword parameters of a verifier besides `prompt`.
 
     Example:
-        Keywords(required=("minimum",), optional=("colour",), others=False)
+        KeywordParameters(required=("minimum",), optional=("colour",), accepts_any=False)
     """
 
     required: tuple[str, ...]
     optional: tuple[str, ...]
-    others: bool
-    """Whether it takes any further ones."""
+    accepts_any: bool
+    """Whether it takes any further keyword arguments."""
 
 
-def serve(connection: Connection, reference: str, mebibytes: int, errors: str) -> None:
-    """Answer (completion, prompt, kwargs) with a verdict; what is raised ends the process and lands in `errors`."""
-    sys.stderr = open(errors, "w", buffering=1)  # noqa: SIM115, open as long as the process lives
+def serve(connection: Connection, reference: str, mebibytes: int, error_log: str) -> None:
+    """Answer each (completion, prompt, kwargs) with a verdict; an exception ends the process, logged in `error_log`."""
+    sys.stderr = open(error_log, "w", buffering=1)  # noqa: SIM115, open as long as the process lives
     faulthandler.enable(sys.stderr)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the run, which ends its workers itself
     resource.setrlimit(resource.RLIMIT_AS, (mebibytes << 20, mebibytes << 20))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    socket.socket.connect = _refuse
-    function = load(reference)
-    connection.send(keywords_of(function))
+    socket.socket.connect = _refuse_connection
+    function = load_function(reference)
+    connection.send(keyword_parameters(function))
     while True:
         try:
             completion, prompt, kwargs = connection.recv()
@@ -54,26 +54,26 @@ def serve(connection: Connection, reference: str, mebibytes: int, errors: str) -
         connection.send(verdict)
 
 
-def load(reference: str) -> Callable[..., Any]:
-    """The function named by `path/to/file.py:function` or `package.module:function`."""
-    place, _, name = reference.rpartition(":")
-    if not place:
-        raise ValueError(f"a verifier is path/to/file.py:function or package.module:function, got {reference!r}")
-    module = _from_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
+def load_function(reference: str) -> Callable[..., Any]:
+    """Return the function named by `path/to/file.py:function` or `package.module:function`."""
+    location, _, name = reference.rpartition(":")
+    if not location:
+        raise ValueError(f"a verifier must be path/to/file.py:function or package.module:function, got {reference!r}")
+    module = _from_file(Path(location)) if location.endswith(".py") else importlib.import_module(location)
     function = getattr(module, name, None)
     if not callable(function):
-        raise ValueError(f"{place} has no function {name!r}")
+        raise ValueError(f"{location} has no function {name!r}")
     return function
 
 
-def keywords_of(function: Callable[..., Any]) -> Keywords:
-    """The keyword arguments a verifier declares."""
+def keyword_parameters(function: Callable[..., Any]) -> KeywordParameters:
+    """Return the keyword parameters a verifier declares."""
     _, *parameters = inspect.signature(function).parameters.values()
-    named = [item for item in parameters if item.kind is not item.VAR_KEYWORD and item.name != "prompt"]
-    return Keywords(
-        required=tuple(item.name for item in named if item.default is item.empty),
-        optional=tuple(item.name for item in named if item.default is not item.empty),
-        others=any(item.kind is item.VAR_KEYWORD for item in parameters),
+    keyword_only = [item for item in parameters if item.kind is not item.VAR_KEYWORD and item.name != "prompt"]
+    return KeywordParameters(
+        required=tuple(item.name for item in keyword_only if item.default is item.empty),
+        optional=tuple(item.name for item in keyword_only if item.default is not item.empty),
+        accepts_any=any(item.kind is item.VAR_KEYWORD for item in parameters),
     )
 
 
@@ -85,5 +85,5 @@ def _from_file(path: Path) -> Any:
     return module
 
 
-def _refuse(*_: object) -> NoReturn:
-    raise PermissionError("a verifier opens no connections")
+def _refuse_connection(*_: object) -> NoReturn:
+    raise PermissionError("a verifier must not open network connections")

@@ -1,6 +1,6 @@
-"""Satisfaction: the verdicts about one completion, or about many, as one number.
+"""Satisfaction: combines the verdicts about one completion, or about many, into one number.
 
-Verdicts that do not apply are left out; where none is left, the answer is None.
+Verdicts that do not apply are left out; where none is left, the result is None.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,23 +9,23 @@ from rewards.verdict import Verdict
 
 
 def num_satisfied(verdicts: Sequence[Verdict]) -> int:
-    """How many constraints are satisfied: MulDimIF's training reward (arXiv 2505.07591)."""
+    """Return how many constraints are satisfied: MulDimIF's training reward (arXiv 2505.07591)."""
     return sum(verdict.satisfied is True for verdict in verdicts)
 
 
 def mean_satisfied(verdicts: Sequence[Verdict]) -> float | None:
-    """Share of the applicable constraints that are satisfied."""
+    """Return the share of the applicable constraints that are satisfied."""
     return weighted_satisfied(verdicts, [1.0] * len(verdicts))
 
 
 def all_satisfied(verdicts: Sequence[Verdict]) -> float | None:
-    """1 if every applicable constraint is satisfied, else 0."""
+    """Return 1 if every applicable constraint is satisfied, else 0."""
     share = mean_satisfied(verdicts)
     return None if share is None else float(share == 1)
 
 
 def weighted_satisfied(verdicts: Sequence[Verdict], weights: Sequence[float]) -> float | None:
-    """Share of the weight of the applicable constraints that lies on satisfied ones."""
+    """Return the share of the applicable constraints' weight that lies on satisfied ones."""
     if any(weight < 0 for weight in weights):
         raise ValueError(f"weights of constraints must be >= 0, got {list(weights)}")
     rows = [pair for pair in zip(verdicts, weights, strict=True) if pair[0].satisfied is not None]
@@ -34,10 +34,10 @@ def weighted_satisfied(verdicts: Sequence[Verdict], weights: Sequence[float]) ->
 
 
 def graded_satisfied(verdicts: Sequence[Verdict]) -> float | None:
-    """Mean over the applicable constraints of 1 if satisfied, else 1 / (2 + 2 x what is missing in the rule's units).
+    """Return the mean over the applicable constraints of 1 if satisfied, else 0.5 / (1 - margin).
 
     A miss by one earns a quarter and a miss by ten next to nothing, so that completions which all break a rule still
-    differ; none earns as much as a kept rule.
+    differ; no miss earns as much as a satisfied rule.
     """
     grades = [_grade(verdict) for verdict in verdicts if verdict.satisfied is not None]
     return sum(grades) / len(grades) if grades else None
@@ -47,18 +47,13 @@ def _grade(verdict: Verdict) -> float:
     return 1.0 if verdict.satisfied else 0.5 / (1.0 - verdict.margin)
 
 
-def satisfaction_rate(completions: Sequence[Sequence[Verdict]]) -> float | None:
-    """Constraint satisfaction rate (CSR): satisfied over applicable constraints, all completions together."""
-    return mean_satisfied([verdict for verdicts in completions for verdict in verdicts])
-
-
-def rates_by_kind(judged: Sequence[tuple[str, Verdict]]) -> dict[str, float]:
-    """Satisfaction rate of each kind that applied at least once."""
-    kinds = sorted({kind for kind, _ in judged})
-    rates = {kind: mean_satisfied([verdict for name, verdict in judged if name == kind]) for kind in kinds}
+def rates_by_kind(verdicts: Sequence[tuple[str, Verdict]]) -> dict[str, float]:
+    """Return the satisfaction rate of each kind that applied at least once, from (kind, verdict) pairs."""
+    kinds = sorted({kind for kind, _ in verdicts})
+    rates = {kind: mean_satisfied([verdict for name, verdict in verdicts if name == kind]) for kind in kinds}
     return {kind: rate for kind, rate in rates.items() if rate is not None}
 
 
 def constraint_metrics(rates: Mapping[str, float]) -> dict[str, float]:
-    """The rates under the names they are logged by: `constraint/{kind}/pass_rate`."""
+    """Return the rates under the names they are logged by: `constraint/{kind}/pass_rate`."""
     return {f"constraint/{kind}/pass_rate": rate for kind, rate in rates.items()}

@@ -1,4 +1,4 @@
-"""From a reward for one text to TRL's signature for a batch."""
+"""TRL rewards: turns a reward for one text into a reward function with TRL's signature for a batch."""
 
 import functools
 import inspect
@@ -11,28 +11,30 @@ Text = str | Sequence[Message]
 
 
 def text_of(text: Text) -> str:
-    """The string itself, or the contents of the messages joined by line feeds."""
+    """Return the string itself, or the contents of the messages joined by line feeds."""
     return text if isinstance(text, str) else "\n".join(str(message["content"] or "") for message in text)
 
 
 def batch_reward(function: Callable[..., float | None]) -> Callable[..., list[float | None]]:
-    """A TRL reward function that asks `function(completion, **named)` for each row.
+    """Return a TRL reward function that calls `function(completion, **arguments)` for each row.
 
-    `named` are the parameters that `function` declares after the first: `prompt` is the prompt's text, any other
-    name the dataset column (or other keyword) that TRL passes under it; lists as long as the batch are dealt out row
+    The arguments are the parameters that `function` declares after the first: `prompt` is the prompt's text, any other
+    name the dataset column (or other keyword) that TRL passes under it; lists as long as the batch are distributed row
     by row. The name stays, so that TRL logs `rewards/{name}/mean`. None = no signal; an exception stops the run.
     """
     _, *parameters = inspect.signature(function).parameters.values()
 
     @functools.wraps(function)
     def rewards(prompts: Sequence[Text], completions: Sequence[Text], **columns: Any) -> list[float | None]:
-        given = {"prompt": [text_of(prompt) for prompt in prompts], **columns}
-        missing = [p.name for p in parameters if p.default is p.empty and p.name not in given]
+        available = {"prompt": [text_of(prompt) for prompt in prompts], **columns}
+        missing = [p.name for p in parameters if p.default is p.empty and p.name not in available]
         if missing:
-            raise ValueError(f"{function.__name__} needs the columns {missing}; this batch has {sorted(given)}")
-        named = {p.name: given[p.name] for p in parameters if p.name in given}
+            raise ValueError(f"{function.__name__} needs the columns {missing}; this batch has {sorted(available)}")
+        arguments = {p.name: available[p.name] for p in parameters if p.name in available}
         return [
-            function(text_of(completion), **{name: _row(value, row, len(completions)) for name, value in named.items()})
+            function(
+                text_of(completion), **{name: _row(value, row, len(completions)) for name, value in arguments.items()}
+            )
             for row, completion in enumerate(completions)
         ]
 

@@ -1,4 +1,4 @@
-"""Verdict: what a verifier found, by how much, and where in the completion."""
+"""Verdict: whether a completion satisfies a rule, by how much, and which characters prove it."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """The finding of one verifier about one completion.
+    """The result of one verifier for one completion.
 
     Example:
         Verdict(satisfied=False, margin=-2.0, evidence=((4, 5), (9, 10)))    # "no comma", two commas
@@ -18,20 +18,20 @@ class Verdict:
     satisfied: bool | None
     """None = the rule does not apply to this completion."""
     margin: float
-    """In the rule's own units (words missing, marks too many); >= 0 iff satisfied, 0 if not applicable."""
+    """Distance to the bound in the rule's own units (words, marks); >= 0 iff satisfied, 0 if not applicable."""
     evidence: tuple[Span, ...]
     """Spans that prove the rule if satisfied and break it if not; empty = absence, the whole text = a global rule."""
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.margin):
-            raise ValueError(f"a margin is a finite number, got {self.margin}")
+            raise ValueError(f"a margin must be a finite number, got {self.margin}")
         if self.satisfied is None and self.margin != 0:
-            raise ValueError(f"a rule that does not apply has margin 0, got {self.margin}")
+            raise ValueError(f"a rule that does not apply must have margin 0, got {self.margin}")
         if self.satisfied is not None and self.satisfied != (self.margin >= 0):
             raise ValueError(f"margin must be >= 0 iff satisfied, got satisfied={self.satisfied}, margin={self.margin}")
         if any(not 0 <= start < end for start, end in self.evidence):
-            raise ValueError(f"evidence is non-empty half-open spans (start, end), got {self.evidence}")
+            raise ValueError(f"evidence must be non-empty half-open spans (start, end), got {self.evidence}")
 
 
 NOT_APPLICABLE = Verdict(satisfied=None, margin=0.0, evidence=())
-"""The verdict of a rule that says nothing about this completion."""
+"""The verdict of a rule that does not apply to this completion."""

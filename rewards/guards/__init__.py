@@ -1,7 +1,7 @@
-"""Guards: rewards in [0, 1] that fall when a text collapses into what pays.
+"""Guards: factors in [0, 1] that fall when a text collapses into whatever earns the reward.
 
-Constraints alone are hacked at once: answers shrink to the three words that satisfy them. A guard is 1 for any
-ordinary text, so it costs an honest answer nothing.
+Constraints alone are easy to exploit: answers shrink to the three words that satisfy them. A guard is 1 for any
+ordinary text, so an honest answer loses nothing.
 """
 
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ from rewards.guards.repetition import distinct_words, few_repetitions
 from rewards.guards.topic import on_topic
 
 __all__ = [
+    "apply_guards",
     "distinct_words",
     "few_repetitions",
     "fluent",
-    "guarded",
     "length_floor",
     "length_range",
     "no_filler",
@@ -30,6 +30,6 @@ __all__ = [
 ]
 
 
-def guarded(score: float, guards: Sequence[float]) -> float:
-    """The score times its worst guard: no other virtue buys back what a guard takes."""
+def apply_guards(score: float, guards: Sequence[float]) -> float:
+    """Multiply the score by its lowest guard: doing well on one guard cannot make up for failing another."""
     return score * min(guards, default=1.0)

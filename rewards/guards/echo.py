@@ -1,24 +1,17 @@
-"""Whether a text is more than the prompt said back."""
+"""Guard `not_echo`: detects an answer that repeats the prompt."""
 
-from rewards.text import WORD
+from rewards.text import lower_words, word_runs
 
 
 def not_echo(completion: str, *, prompt: str, size: int = 4, allowed: float = 0.3) -> float:
-    """1 while at most `allowed` of the runs of `size` words stand in the prompt too; falls to 0 when all do.
+    """Return 1 while at most `allowed` of the runs of `size` words also occur in the prompt, 0 when all do.
 
-    A shorter text is one run. Leave this guard out where the prompt asks to be repeated.
+    The value falls linearly in between; a text shorter than `size` words is one run. Leave this guard out where the
+    prompt asks to be repeated.
     """
-    words = _words(completion)
+    words = lower_words(completion)
     size = min(size, len(words))
-    given = set(_runs(_words(prompt), size))
-    runs = _runs(words, size)
-    copied = sum(run in given for run in runs) / len(runs)
+    prompt_runs = set(word_runs(lower_words(prompt), size))
+    runs = word_runs(words, size)
+    copied = sum(run in prompt_runs for run in runs) / len(runs)
     return min(1.0, (1 - copied) / (1 - allowed))
-
-
-def _words(text: str) -> list[str]:
-    return [match[0].lower() for match in WORD.finditer(text)]
-
-
-def _runs(words: list[str], size: int) -> list[tuple[str, ...]]:
-    return [tuple(words[at : at + size]) for at in range(len(words) - size + 1)]

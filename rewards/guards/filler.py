@@ -1,4 +1,4 @@
-"""Whether a text answers, rather than talks about its answer, its rules or itself."""
+"""Guard `no_filler`: detects sentences about the answer, its rules or the model instead of an answer."""
 
 import re
 
@@ -17,15 +17,15 @@ FILLER = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-"""Phrases of a text about itself."""
+"""Phrases of a text that talks about itself."""
 
 
 def no_filler(completion: str, *, prompt: str = "", allowed: float = 0.25) -> float:
-    """1 while at most `allowed` of the sentences hold a phrase about the answer itself; falls to 0 when all do.
+    """Return 1 while at most `allowed` of the sentences hold a phrase about the answer itself, 0 when all do.
 
-    A phrase that the prompt holds as well is no filler: the prompt may ask for it.
+    The value falls linearly in between. A phrase that occurs in the prompt is no filler: the prompt may ask for it.
     """
     sentences = [completion[start:end] for start, end in sentence_spans(completion)]
-    asked = prompt.lower()
-    hollow = sum(any(match[0].lower() not in asked for match in FILLER.finditer(text)) for text in sentences)
-    return min(1.0, (1 - hollow / len(sentences)) / (1 - allowed)) if sentences else 0.0
+    prompt_text = prompt.lower()
+    num_filler = sum(any(match[0].lower() not in prompt_text for match in FILLER.finditer(text)) for text in sentences)
+    return min(1.0, (1 - num_filler / len(sentences)) / (1 - allowed)) if sentences else 0.0

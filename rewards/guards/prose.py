@@ -1,11 +1,11 @@
-"""Whether a text runs like English: function words in the usual share, and next to words they can stand next to."""
+"""Guard `prose`: detects text that is not running English, by the share and the neighbours of its function words."""
 
 import re
 
 from rewards.text import TERM
 from rewards.topic import FUNCTION_WORDS
 
-LEAST, MOST = 0.2, 0.75
+MIN_SHARE, MAX_SHARE = 0.2, 0.75
 """Share of function words in English running text: 0.4 to 0.5, less in lists."""
 ALLOWED = 0.05
 """Share of impossible neighbours allowed.
@@ -20,49 +20,53 @@ def _words(text: str) -> frozenset[str]:
 
 
 ARTICLES = _words("a an the my your our their every")
-LINKS = _words("of from with into at for by in on to")
-JOINTS = _words("and or but nor than because if as")
+PREPOSITIONS = _words("of from with into at for by in on to")
+CONJUNCTIONS = _words("and or but nor than because if as")
 VERBS = _words("is are was were be been am has have had do does did")
 MODALS = _words("can could will would should may might must shall")
 SUBJECTS = _words("i he she we they")
 OBJECTS = _words("him them")
 
-NEVER_BEFORE: tuple[tuple[frozenset[str], frozenset[str]], ...] = (
-    (ARTICLES, ARTICLES | LINKS | JOINTS | VERBS | MODALS | SUBJECTS | OBJECTS),
+IMPOSSIBLE_SETS: tuple[tuple[frozenset[str], frozenset[str]], ...] = (
+    (ARTICLES, ARTICLES | PREPOSITIONS | CONJUNCTIONS | VERBS | MODALS | SUBJECTS | OBJECTS),
     (ARTICLES, _words("you it its this these those that which who not there then")),
-    (LINKS, SUBJECTS | MODALS | _words("and or but of is are was were be been am did does")),
-    (JOINTS - {"as"}, _words("and or but than") | (VERBS & _words("is are was were been am"))),
+    (PREPOSITIONS, SUBJECTS | MODALS | _words("and or but of is are was were be been am did does")),
+    (CONJUNCTIONS - {"as"}, _words("and or but than") | (VERBS & _words("is are was were been am"))),
     (_words("is are was were"), MODALS | OBJECTS | VERBS - {"been"}),
     (_words("has have had"), MODALS | _words("is are was were be am do does did of and or")),
-    (MODALS, LINKS | _words("is are was were am has had does did been and or")),
+    (MODALS, PREPOSITIONS | _words("is are was were am has had does did been and or")),
     (SUBJECTS, SUBJECTS | OBJECTS | ARTICLES | _words("of this these those it")),
 )
-"""Words, and those that do not stand right behind them."""
+"""Pairs of word sets: no word of the second stands directly behind a word of the first."""
 NEVER_LAST = ARTICLES | _words("of from into and or but nor than because if as")
-"""Words that end no sentence."""
-IMPOSSIBLE = frozenset((first, second) for firsts, seconds in NEVER_BEFORE for first in firsts for second in seconds)
+"""Words that never end a sentence."""
+IMPOSSIBLE = frozenset((first, second) for firsts, seconds in IMPOSSIBLE_SETS for first in firsts for second in seconds)
 PIECE = re.compile(rf"{TERM.pattern}|[.!?](?=\s|$)|[^\w\s]")
 SENTENCE_ENDS = frozenset(".!?")
 
 
 def prose(completion: str) -> float:
-    """1 for English running text; less when its function words are too few, too many, or in impossible places."""
+    """Return 1 for running English, less when function words are too few, too many, or in impossible positions."""
     pieces = PIECE.findall(completion)
     words = [piece.lower() for piece in pieces if piece[0].isalnum()]
     share = sum(word in FUNCTION_WORDS for word in words) / max(1, len(words))
-    return min(1.0, share / LEAST, (1 - share) / (1 - MOST), _order(pieces))
+    return min(1.0, share / MIN_SHARE, (1 - share) / (1 - MAX_SHARE), _order(pieces))
 
 
 def _order(pieces: list[str]) -> float:
-    """The second of two neighbours is taken as written: "the US" and "the IT crowd" are no articles before pronouns."""
+    """Return 1 while at most `ALLOWED` of the neighbouring words are impossible, less above.
+
+    The second of two neighbours is compared as written: "the US" and "the IT crowd" do not count as an article before
+    a pronoun.
+    """
     has_capitals = any(not piece.islower() for piece in pieces if piece[0].isalpha())
-    telling = FUNCTION_WORDS | SENTENCE_ENDS if has_capitals else FUNCTION_WORDS
-    pairs = [pair for pair in zip(pieces, [*pieces, "."][1:], strict=True) if pair[0].lower() in telling]
-    broken = sum(_is_broken(first.lower(), second) for first, second in pairs) / max(1, len(pairs))
-    return max(0.0, 1.0 - 2 * max(0.0, broken - ALLOWED))
+    grammar_words = FUNCTION_WORDS | SENTENCE_ENDS if has_capitals else FUNCTION_WORDS
+    pairs = [pair for pair in zip(pieces, [*pieces, "."][1:], strict=True) if pair[0].lower() in grammar_words]
+    impossible = sum(_is_impossible(first.lower(), second) for first, second in pairs) / max(1, len(pairs))
+    return max(0.0, 1.0 - 2 * max(0.0, impossible - ALLOWED))
 
 
-def _is_broken(first: str, second: str) -> bool:
+def _is_impossible(first: str, second: str) -> bool:
     if first in SENTENCE_ENDS:
         return second.islower()
     return (first, second) in IMPOSSIBLE or (second in SENTENCE_ENDS and first in NEVER_LAST)

@@ -1,10 +1,10 @@
-"""Cells and headings: rules about the words of every table cell or every Markdown heading."""
+"""Cell and heading verifiers: the words of every table cell or every Markdown heading."""
 
 import re
 from collections.abc import Sequence
 
-from rewards.count_verdicts import Relation, every, every_count
-from rewards.markup import spans_of
+from rewards.count_verdicts import Relation, each_part_count_verdict, each_part_verdict
+from rewards.markup import block_spans
 from rewards.text import strip_span, term_spans
 from rewards.verdict import Span, Verdict
 from rewards.verifier_args import Character, Count
@@ -12,42 +12,42 @@ from rewards.verifiers.part_length import words_in
 from rewards.verifiers.table import tables
 
 CELL = re.compile(r"(?:\\.|[^|\n\\])+")
-"""What stands between two bars of a table row; a bar after a backslash divides nothing."""
+"""The text between two bars of a table row; a bar after a backslash does not divide cells."""
 
 
 def cell_spans(text: str) -> list[Span]:
-    """Spans of the cells of all Markdown tables that are not blank, headers aside."""
+    """Return the spans of the cells of all Markdown tables that are not blank, headers excluded."""
     rows = [row for table in tables(text) for row in table.rows]
     cells = [strip_span(text, match.span()) for start, end in rows for match in CELL.finditer(text, start, end)]
     return [(start, end) for start, end in cells if start < end]
 
 
 def words_per_cell(completion: str, *, num_words: Count, relation: Relation) -> Verdict:
-    """Every cell of a table has so many words, the header aside. Margin: the worst cell's, in words."""
+    """Check the number of words in every cell of a table, headers excluded. Margin: the worst cell's, in words."""
     cells = cell_spans(completion)
-    return every_count(completion, cells, words_in(completion, cells), num_words, relation)
+    return each_part_count_verdict(completion, cells, words_in(completion, cells), num_words, relation)
 
 
 def cell_mark(completion: str, *, mark: Character) -> Verdict:
-    """Every cell of a table ends with the mark, the header aside. Margin: minus the cells that do not."""
+    """Check that every cell of a table ends with the mark, headers excluded. Margin: minus the cells that do not."""
     cells = cell_spans(completion)
-    return every(completion, cells, [(end - 1, end) for _, end in cells if completion[end - 1] != mark])
+    return each_part_verdict(completion, cells, [(end - 1, end) for _, end in cells if completion[end - 1] != mark])
 
 
 def table_title_case(completion: str) -> Verdict:
-    """Every word in the cells of a table starts with a capital, digits aside. Margin: minus the others."""
+    """Check that every word in a table's cells starts with a capital or a digit. Margin: minus the others."""
     return _title_case(completion, cell_spans(completion))
 
 
 def heading_title_case(completion: str) -> Verdict:
-    """Every word of every Markdown heading starts with a capital, digits aside. Margin: minus the others."""
-    return _title_case(completion, spans_of(completion, "heading"))
+    """Check that every word of every heading starts with a capital or a digit. Margin: minus the others."""
+    return _title_case(completion, block_spans(completion, "heading"))
 
 
 def _title_case(completion: str, parts: Sequence[Span]) -> Verdict:
     words = [span for span in term_spans(completion) if any(start <= span[0] < end for start, end in parts)]
     words = [span for span in words if completion[span[0]].isalpha()]
-    return every(completion, words, [span for span in words if completion[span[0]].islower()])
+    return each_part_verdict(completion, words, [span for span in words if completion[span[0]].islower()])
 
 
 VERIFIERS = {

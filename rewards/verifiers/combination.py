@@ -1,6 +1,6 @@
-"""Combination: several answers in one, the request repeated before the answer, nothing said twice."""
+"""Combination verifiers: several answers in one, the request repeated first, no sentence twice."""
 
-from rewards.count_verdicts import at_place, forbidden, whole_text
+from rewards.count_verdicts import forbidden_verdict, position_verdict, whole_text_verdict
 from rewards.text import TERM, first_span, sentence_spans, strip_span
 from rewards.verdict import Span, Verdict
 from rewards.verifier_args import Ordinal, Phrase
@@ -9,29 +9,32 @@ ANSWER_DIVIDER = "******"
 
 
 def two_responses(completion: str) -> Verdict:
-    """Two different answers divided by six asterisks. Margin: minus the answers too many or missing. (IFEval)"""
+    """Check for two different answers divided by six asterisks. Margin: minus the extra or missing answers. (IFEval)"""
     return parts(completion, divider=ANSWER_DIVIDER, num_parts=2)
 
 
 def parts(completion: str, *, divider: Phrase, num_parts: Ordinal) -> Verdict:
-    """So many different parts divided by the divider, only the outermost blank. Margin: minus those amiss."""
-    found = [part.strip() for part in completion.split(divider)]
-    blank_inside = sum(not part for part in found[1:-1])
-    filled = [part for part in found if part]
+    """Check for a number of different parts divided by the divider; only the outermost may be blank.
+
+    Margin: minus the parts that are missing, extra, blank or repeated.
+    """
+    stripped = [part.strip() for part in completion.split(divider)]
+    blank_inside = sum(not part for part in stripped[1:-1])
+    filled = [part for part in stripped if part]
     repeated = len(filled) - len(set(filled))
-    return whole_text(completion, -abs(len(filled) - num_parts) - blank_inside - repeated)
+    return whole_text_verdict(completion, -abs(len(filled) - num_parts) - blank_inside - repeated)
 
 
 def repeat_prompt(completion: str, *, prompt_to_repeat: Phrase) -> Verdict:
-    """The text begins with the request repeated, letter case ignored. Margin 0 or -1. (IFEval)"""
+    """Check that the text begins with the request repeated, letter case ignored. Margin 0 or -1. (IFEval)"""
     start, end = strip_span(completion, (0, len(completion)))
-    wanted = prompt_to_repeat.strip()
-    repeats = completion[start:end].lower().startswith(wanted.lower())
-    return at_place(repeats, (start, min(start + len(wanted), end)) if repeats else first_span(completion))
+    expected = prompt_to_repeat.strip()
+    repeats = completion[start:end].lower().startswith(expected.lower())
+    return position_verdict(repeats, (start, min(start + len(expected), end)) if repeats else first_span(completion))
 
 
 def no_repeated_sentence(completion: str) -> Verdict:
-    """No sentence says the words of an earlier one again, letter case ignored. Margin: minus the repeated ones."""
+    """Check that no sentence repeats an earlier one, letter case ignored. Margin: minus the repeated ones."""
     seen: set[tuple[str, ...]] = set()
     repeated: list[Span] = []
     for start, end in sentence_spans(completion):
@@ -39,7 +42,7 @@ def no_repeated_sentence(completion: str) -> Verdict:
         if words and words in seen:
             repeated.append((start, end))
         seen.add(words)
-    return forbidden(repeated)
+    return forbidden_verdict(repeated)
 
 
 VERIFIERS = {

@@ -1,12 +1,12 @@
-"""Content: pieces of text with a fixed shape, such as placeholders, postscripts, numbers and dates."""
+"""Content verifiers: pieces of text with a fixed shape, such as placeholders, postscripts, numbers and dates."""
 
 import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Literal
 
-from rewards.count_verdicts import Relation, counted, forbidden, required
-from rewards.text import enclosed_spans
+from rewards.count_verdicts import Relation, count_verdict, forbidden_verdict, required_verdict
+from rewards.text import character_spans, enclosed_spans
 from rewards.verdict import Span, Verdict
 from rewards.verifier_args import Character, Count, Phrase
 
@@ -31,52 +31,52 @@ DATES: dict[str, tuple[str, str]] = {
 
 
 def number_placeholders(completion: str, *, num_placeholders: Count) -> Verdict:
-    """At least so many placeholders in square brackets. Margin in placeholders. (IFEval)"""
-    return counted(enclosed_spans(completion, "[", "]"), num_placeholders, "at least")
+    """Check for a minimum number of placeholders in square brackets. Margin in placeholders. (IFEval)"""
+    return count_verdict(enclosed_spans(completion, "[", "]"), num_placeholders, "at least")
 
 
 def postscript(completion: str, *, postscript_marker: Phrase) -> Verdict:
-    """A postscript follows the marker, letter case ignored. Margin 0 or -1. (IFEval)"""
+    """Check for a postscript that begins with the marker, letter case ignored. Margin 0 or -1. (IFEval)"""
     marker = postscript_marker.strip()
     pattern = POSTSCRIPTS.get(marker, re.escape(marker))
     match = re.search(rf"(?:{pattern})[^\n]*", completion, re.IGNORECASE)
-    return required([match.span() if match else None])
+    return required_verdict([match.span() if match else None])
 
 
 def numbers(completion: str, *, num_numbers: Count, relation: Relation) -> Verdict:
-    """So many numbers in digits, such as 7, -1.5 or 1,000. Margin in numbers."""
-    return counted([match.span() for match in NUMBER.finditer(completion)], num_numbers, relation)
+    """Check the number of numbers in digits, such as 7, -1.5 or 1,000. Margin in numbers."""
+    return count_verdict([match.span() for match in NUMBER.finditer(completion)], num_numbers, relation)
 
 
 def no_digits(completion: str) -> Verdict:
-    """No digit. Margin: minus the digits."""
-    return forbidden([(at, at + 1) for at, character in enumerate(completion) if character.isdigit()])
+    """Check that no digit occurs. Margin: minus the digits."""
+    return forbidden_verdict(character_spans(completion, str.isdigit))
 
 
 def dates(completion: str, *, style: DateStyle, num_dates: Count, relation: Relation) -> Verdict:
-    """So many dates of the calendar in this style. Margin in dates."""
-    return counted(list(_dates(completion, style)), num_dates, relation)
+    """Check the number of valid calendar dates in this style. Margin in dates."""
+    return count_verdict(list(_dates(completion, style)), num_dates, relation)
 
 
 def links(completion: str, *, num_links: Count, relation: Relation) -> Verdict:
-    """So many web addresses that start with http:// or https://. Margin in addresses."""
-    return counted([match.span() for match in LINK.finditer(completion)], num_links, relation)
+    """Check the number of web addresses that start with http:// or https://. Margin in addresses."""
+    return count_verdict([match.span() for match in LINK.finditer(completion)], num_links, relation)
 
 
 def emojis(completion: str, *, num_emojis: Count, relation: Relation) -> Verdict:
-    """So many emojis, joined ones counted once. Margin in emojis."""
-    return counted([match.span() for match in EMOJI.finditer(completion)], num_emojis, relation)
+    """Check the number of emojis; joined ones count once. Margin in emojis."""
+    return count_verdict([match.span() for match in EMOJI.finditer(completion)], num_emojis, relation)
 
 
 def exclude_letter(completion: str, *, letter: Character) -> Verdict:
-    """The letter does not occur, letter case ignored (a lipogram). Margin: minus its occurrences."""
-    wrong = {letter.lower(), letter.upper()}
-    return forbidden([(at, at + 1) for at, character in enumerate(completion) if character in wrong])
+    """Check that the letter does not occur, letter case ignored (a lipogram). Margin: minus its occurrences."""
+    cases = (letter.lower(), letter.upper())
+    return forbidden_verdict(character_spans(completion, lambda character: character in cases))
 
 
 def ascii_only(completion: str) -> Verdict:
-    """Every character is one of ASCII's. Margin: minus the others."""
-    return forbidden([(at, at + 1) for at, character in enumerate(completion) if not character.isascii()])
+    """Check that every character is ASCII. Margin: minus the others."""
+    return forbidden_verdict(character_spans(completion, lambda character: not character.isascii()))
 
 
 def _dates(text: str, style: DateStyle) -> Iterator[Span]:
@@ -84,7 +84,7 @@ def _dates(text: str, style: DateStyle) -> Iterator[Span]:
     for match in re.finditer(rf"(?<![\w./-])(?:{pattern})(?![\w/-]|\.\d)", text, re.ASCII):
         try:
             datetime.strptime(match[0], form)
-        except ValueError:  # of the right shape, but no day of the calendar
+        except ValueError:  # the right shape, but not a day of the calendar
             continue
         yield match.span()
 

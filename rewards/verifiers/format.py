@@ -1,8 +1,8 @@
-"""Format: bullets, highlights, sections, titles and fixed answers."""
+"""IFEval format verifiers: bullets, highlights, sections, titles and fixed answers."""
 
 import re
 
-from rewards.count_verdicts import counted, required
+from rewards.count_verdicts import count_verdict, required_verdict
 from rewards.verdict import Span, Verdict
 from rewards.verifier_args import Count, Phrase
 
@@ -14,38 +14,41 @@ FIXED_ANSWERS = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
 
 
 def number_bullet_lists(completion: str, *, num_bullets: Count) -> Verdict:
-    """Exactly so many bullets, `* ` or `-` at the start of a line. Margin in bullets. (IFEval)"""
-    found = [match.span(1) for pattern in (BULLET_STAR, BULLET_DASH) for match in pattern.finditer(completion)]
-    return counted(sorted(found), num_bullets, "exactly")
+    """Check for an exact number of bullets, `* ` or `-` at the start of a line. Margin in bullets. (IFEval)"""
+    bullets = [match.span(1) for pattern in (BULLET_STAR, BULLET_DASH) for match in pattern.finditer(completion)]
+    return count_verdict(sorted(bullets), num_bullets, "exactly")
 
 
 def constrained_response(completion: str) -> Verdict:
-    """One of the three fixed answers of IFEval occurs. Margin 0 or -1. (IFEval)"""
+    """Check that one of IFEval's three fixed answers occurs. Margin 0 or -1. (IFEval)"""
     starts = [(completion.find(answer), len(answer)) for answer in FIXED_ANSWERS]
-    return required([next(((at, at + size) for at, size in starts if at >= 0), None)])
+    return required_verdict([next(((start, start + size) for start, size in starts if start >= 0), None)])
 
 
 def number_highlighted_sections(completion: str, *, num_highlights: Count) -> Verdict:
-    """At least so many highlights, *one star* or **two**. Margin in highlights. (IFEval)"""
-    found = [
+    """Check for a minimum number of highlights, *one star* or **two**. Margin in highlights. (IFEval)"""
+    highlights = [
         match.span() for pattern in (ITALIC, BOLD) for match in pattern.finditer(completion) if match[1].strip("* \t")
     ]
-    return counted(sorted(found), num_highlights, "at least")
+    return count_verdict(sorted(highlights), num_highlights, "at least")
 
 
 def multiple_sections(completion: str, *, section_spliter: Phrase, num_sections: Count) -> Verdict:
-    """At least so many section marks, the word followed by a number. Margin in sections. (IFEval)"""
+    """Check for a minimum number of section marks, the word and a number. Margin in sections. (IFEval)"""
     mark = re.compile(rf"{re.escape(section_spliter.strip())}\s?\d+")
-    return counted([match.span() for match in mark.finditer(completion)], num_sections, "at least")
+    return count_verdict([match.span() for match in mark.finditer(completion)], num_sections, "at least")
 
 
 def title(completion: str) -> Verdict:
-    """A title in double angular brackets on one line, <<so>>. Margin 0 or -1. (IFEval)"""
-    return required([next(filter(None, map(_bracketed, re.finditer(r"[^\n]+", completion))), None)])
+    """Check for a title in double angular brackets on one line, <<title>>. Margin 0 or -1. (IFEval)"""
+    return required_verdict([next(filter(None, map(_bracketed, re.finditer(r"[^\n]+", completion))), None)])
 
 
 def _bracketed(line: re.Match[str]) -> Span | None:
-    """Searched from both ends of the line: one pattern for it would take quadratic time on `<<<<...`."""
+    """Return the span of the title in a line.
+
+    Searched from both ends of the line: one pattern for it would take quadratic time on `<<<<...`.
+    """
     opening, closing = line[0].find("<<"), line[0].rfind(">>")
     if opening < 0 or closing < opening + 3 or not line[0][opening : closing + 2].lstrip("<").rstrip(">").strip():
         return None

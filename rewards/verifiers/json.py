@@ -1,4 +1,4 @@
-"""JSON: a completion that is JSON or holds some, its nesting, its keys and its schema."""
+"""JSON verifiers: a completion that is or contains JSON, its nesting, its keys and its schema."""
 
 import json
 from dataclasses import dataclass
@@ -6,20 +6,20 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from rewards.count_verdicts import Relation, relation_margin, whole_text
+from rewards.count_verdicts import Relation, relation_margin, whole_text_verdict
 from rewards.markup import blocks_of, fenced_content
 from rewards.text import strip_span
 from rewards.verdict import Span, Verdict
 from rewards.verifier_args import Count, Phrases
 
 FENCES = ("```json", "```Json", "```JSON", "```")
-MOST_TRIES = 32
-"""Opening braces in running text at which JSON is looked for."""
+MAX_TRIES = 32
+"""Number of opening braces in running text at which JSON is tried."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
-    """A JSON value and where it stands.
+class JsonValue:
+    """A JSON value and its span in the completion.
 
     Example:
         Found(value={"a": 1}, span=(7, 15))
@@ -42,68 +42,68 @@ def _checked_schema(schema: dict[str, Any]) -> dict[str, Any]:
 Schema = Annotated[dict[str, Any], AfterValidator(_checked_schema)]
 
 
-def find_json(text: str) -> Found | None:
-    """The JSON value that is the text, or else its first fence with one, or else its first object in running text."""
+def find_json(text: str) -> JsonValue | None:
+    """Return the JSON value that is the text, or else that of its first fence, or else its first object in prose."""
     spans = [strip_span(text, (0, len(text))), *(fenced_content(text, fence) for fence in blocks_of(text, "fence"))]
     for span in spans:
         value = parse(text[slice(*span)])
         if value is not None:
-            return Found(value=value[0], span=strip_span(text, span))
+            return JsonValue(value=value[0], span=strip_span(text, span))
     return _object_in_prose(text)
 
 
 def parse(text: str) -> tuple[Any] | None:
-    """The value in a 1-tuple, because the value itself may be null; None if the text is no JSON."""
+    """Return the value in a 1-tuple, because the value itself may be null; None if the text is not JSON."""
     try:
         return (json.loads(text),)
     except (ValueError, RecursionError):  # the parser's two ways to refuse a text
         return None
 
 
-def _object_in_prose(text: str) -> Found | None:
-    at = -1
-    for _ in range(MOST_TRIES):
-        at = text.find("{", at + 1)
-        if at < 0:
+def _object_in_prose(text: str) -> JsonValue | None:
+    start = -1
+    for _ in range(MAX_TRIES):
+        start = text.find("{", start + 1)
+        if start < 0:
             return None
         try:
-            value, end = json.JSONDecoder().raw_decode(text, at)
+            value, end = json.JSONDecoder().raw_decode(text, start)
         except (ValueError, RecursionError):
             continue
-        return Found(value=value, span=(at, end))
+        return JsonValue(value=value, span=(start, end))
     return None
 
 
 def json_format(completion: str) -> Verdict:
-    """The whole text is JSON, bare or in a code fence. Margin 0 or -1. (IFEval)"""
+    """Check that the whole text is JSON, bare or in a code fence. Margin 0 or -1. (IFEval)"""
     text = completion.strip()
     for fence in FENCES:
         text = text.removeprefix(fence)
-    return whole_text(completion, 0.0 if parse(text.removesuffix("```").strip()) else -1.0)
+    return whole_text_verdict(completion, 0.0 if parse(text.removesuffix("```").strip()) else -1.0)
 
 
 def nesting(completion: str, *, depth: Count, relation: Relation) -> Verdict:
-    """The JSON there is has objects nested so deep; {} is 1 deep. Margin in levels, or -1 without JSON."""
-    found = find_json(completion)
-    margin = relation_margin(object_depth(found.value), depth, relation) if found else -1.0
-    return _about(found, margin)
+    """Check how deeply objects are nested in the JSON found; {} has depth 1. Margin in levels, or -1 without JSON."""
+    document = find_json(completion)
+    margin = relation_margin(object_depth(document.value), depth, relation) if document else -1.0
+    return _about(document, margin)
 
 
 def keys(completion: str, *, keys: Phrases) -> Verdict:
-    """The JSON there is is an object with all these keys. Margin: minus the keys missing."""
-    found = find_json(completion)
-    held = found.value if found and isinstance(found.value, dict) else {}
-    return _about(found, -float(sum(key not in held for key in keys)))
+    """Check that the JSON found is an object with all these keys. Margin: minus the missing keys."""
+    document = find_json(completion)
+    value = document.value if document and isinstance(document.value, dict) else {}
+    return _about(document, -float(sum(key not in value for key in keys)))
 
 
 def fits_schema(completion: str, *, json_schema: Schema) -> Verdict:
-    """The JSON there is fits the JSON schema (draft 2020-12). Margin: minus the errors, or -1 without JSON."""
-    found = find_json(completion)
-    return _about(found, -float(_num_errors(found.value, json_schema)) if found else -1.0)
+    """Check the JSON found against the JSON schema (draft 2020-12). Margin: minus the errors, or -1 without JSON."""
+    document = find_json(completion)
+    return _about(document, -float(_num_errors(document.value, json_schema)) if document else -1.0)
 
 
 def object_depth(value: Any) -> int:
-    """How many objects deep the deepest object lies; lists do not count. Walked without recursion."""
+    """Return how deeply objects are nested, not counting lists; computed without recursion."""
     deepest, open_values = 0, [(value, 0)]
     while open_values:
         value, depth = open_values.pop()
@@ -124,8 +124,8 @@ def _num_errors(value: Any, json_schema: dict[str, Any]) -> int:
     return sum(1 for _ in Draft202012Validator(json_schema, registry=Registry()).iter_errors(value))
 
 
-def _about(found: Found | None, margin: float) -> Verdict:
-    return Verdict(satisfied=margin >= 0, margin=margin, evidence=(found.span,) if found else ())
+def _about(document: JsonValue | None, margin: float) -> Verdict:
+    return Verdict(satisfied=margin >= 0, margin=margin, evidence=(document.span,) if document else ())
 
 
 VERIFIERS = {

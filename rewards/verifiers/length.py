@@ -1,9 +1,9 @@
-"""Length: how many words, sentences, lines and paragraphs a completion has; its evidence is the whole text."""
+"""Length verifiers: the number of words, sentences, lines and paragraphs; the evidence is the whole text."""
 
 import re
 
-from rewards.count_verdicts import Relation, range_margin, relation_margin, whole_text
-from rewards.text import WORD, line_spans, paragraph_spans, sentence_spans, word_spans
+from rewards.count_verdicts import Relation, range_margin, relation_margin, whole_text_verdict
+from rewards.text import line_spans, lower_words, paragraph_spans, sentence_spans, word_spans
 from rewards.verdict import Verdict
 from rewards.verifier_args import Count, Ordinal, Phrase
 
@@ -12,72 +12,72 @@ FIRST_WORD_ENDS = set(".,?!'\"")
 
 
 def number_words(completion: str, *, num_words: Count, relation: Relation) -> Verdict:
-    """So many words. Margin in words. (IFEval)"""
-    return whole_text(completion, relation_margin(len(word_spans(completion)), num_words, relation))
+    """Check the number of words. Margin in words. (IFEval)"""
+    return whole_text_verdict(completion, relation_margin(len(word_spans(completion)), num_words, relation))
 
 
 def word_range(completion: str, *, minimum: Count, maximum: Count) -> Verdict:
-    """Between `minimum` and `maximum` words. Margin in words."""
-    return whole_text(completion, range_margin(len(word_spans(completion)), minimum, maximum))
+    """Check for `minimum` to `maximum` words. Margin in words."""
+    return whole_text_verdict(completion, range_margin(len(word_spans(completion)), minimum, maximum))
 
 
 def number_sentences(completion: str, *, num_sentences: Count, relation: Relation) -> Verdict:
-    """So many sentences. Margin in sentences. (IFEval)"""
-    return whole_text(completion, relation_margin(len(sentence_spans(completion)), num_sentences, relation))
+    """Check the number of sentences. Margin in sentences. (IFEval)"""
+    return whole_text_verdict(completion, relation_margin(len(sentence_spans(completion)), num_sentences, relation))
 
 
 def sentence_range(completion: str, *, minimum: Count, maximum: Count) -> Verdict:
-    """Between `minimum` and `maximum` sentences. Margin in sentences."""
-    return whole_text(completion, range_margin(len(sentence_spans(completion)), minimum, maximum))
+    """Check for `minimum` to `maximum` sentences. Margin in sentences."""
+    return whole_text_verdict(completion, range_margin(len(sentence_spans(completion)), minimum, maximum))
 
 
 def number_paragraphs(completion: str, *, num_paragraphs: Count) -> Verdict:
-    """Exactly so many parts divided by `***`, none of them blank but the outermost. Margin in paragraphs. (IFEval)"""
+    """Check the number of parts divided by `***`; only the outermost may be blank. Margin in paragraphs. (IFEval)"""
     parts = [part.strip() for part in PARAGRAPH_DIVIDER.split(completion)]
     blank_inside = sum(not part for part in parts[1:-1])
     num_found = sum(map(bool, parts))
-    return whole_text(completion, -abs(num_found - num_paragraphs) - blank_inside)
+    return whole_text_verdict(completion, -abs(num_found - num_paragraphs) - blank_inside)
 
 
 def paragraph_range(completion: str, *, minimum: Count, maximum: Count) -> Verdict:
-    """Between `minimum` and `maximum` paragraphs divided by blank lines. Margin in paragraphs."""
-    return whole_text(completion, range_margin(len(paragraph_spans(completion)), minimum, maximum))
+    """Check for `minimum` to `maximum` paragraphs divided by blank lines. Margin in paragraphs."""
+    return whole_text_verdict(completion, range_margin(len(paragraph_spans(completion)), minimum, maximum))
 
 
 def nth_paragraph_first_word(
     completion: str, *, num_paragraphs: Ordinal, nth_paragraph: Ordinal, first_word: Phrase
 ) -> Verdict:
-    """So many parts divided by two line feeds, and the nth begins with the word. (IFEval)
+    """Check the number of parts divided by two line feeds, and that the nth begins with the word. (IFEval)
 
-    Margin: minus the paragraphs too many or missing, and minus one for another first word.
+    Margin: minus the extra or missing paragraphs, and minus one for another first word.
     """
     parts = completion.split("\n\n")
     num_found = sum(bool(part.strip()) for part in parts)
     nth = parts[nth_paragraph - 1].strip() if nth_paragraph <= num_found else ""
     wrong_word = not nth or _leading_word(nth) != first_word.lower()
-    return whole_text(completion, -abs(num_found - num_paragraphs) - wrong_word)
+    return whole_text_verdict(completion, -abs(num_found - num_paragraphs) - wrong_word)
 
 
 def _leading_word(paragraph: str) -> str:
     word = paragraph.split()[0].lstrip("'").lstrip('"')
-    end = next((at for at, character in enumerate(word) if character in FIRST_WORD_ENDS), len(word))
+    end = next((end for end, character in enumerate(word) if character in FIRST_WORD_ENDS), len(word))
     return word[:end].lower()
 
 
 def line_range(completion: str, *, minimum: Count, maximum: Count) -> Verdict:
-    """Between `minimum` and `maximum` lines that are not blank. Margin in lines."""
-    return whole_text(completion, range_margin(len(line_spans(completion)), minimum, maximum))
+    """Check for `minimum` to `maximum` lines that are not blank. Margin in lines."""
+    return whole_text_verdict(completion, range_margin(len(line_spans(completion)), minimum, maximum))
 
 
 def character_range(completion: str, *, minimum: Count, maximum: Count) -> Verdict:
-    """Between `minimum` and `maximum` characters, white space at both ends not counted. Margin in characters."""
-    return whole_text(completion, range_margin(len(completion.strip()), minimum, maximum))
+    """Check for `minimum` to `maximum` characters, white space at both ends excluded. Margin in characters."""
+    return whole_text_verdict(completion, range_margin(len(completion.strip()), minimum, maximum))
 
 
 def distinct_words(completion: str, *, num_words: Count, relation: Relation) -> Verdict:
-    """So many different words, letter case ignored. Margin in words."""
-    distinct = {match[0].lower() for match in WORD.finditer(completion)}
-    return whole_text(completion, relation_margin(len(distinct), num_words, relation))
+    """Check the number of different words, letter case ignored. Margin in words."""
+    num_distinct = len(set(lower_words(completion)))
+    return whole_text_verdict(completion, relation_margin(num_distinct, num_words, relation))
 
 
 VERIFIERS = {

@@ -1,32 +1,35 @@
-"""Letters: how words, sentences and lines begin (alliteration, acrostics), and words that read backwards too."""
+"""Letter verifiers: how words, sentences and lines begin (alliteration, acrostics), and palindromes."""
 
 from collections.abc import Sequence
 from itertools import groupby
 
-from rewards.count_verdicts import Relation, counted, every, relation_margin
+from rewards.count_verdicts import Relation, count_verdict, each_part_verdict, relation_margin
 from rewards.text import line_spans, sentence_spans, term_spans
 from rewards.verdict import Span, Verdict
 from rewards.verifier_args import Count, Letter, Letters, Ordinal
 
 
 def first_letter(text: str, span: Span) -> Span:
-    """Span of the first letter in a part of a text, or of its first character if it has none."""
+    """Return the span of the first letter in a part of a text, or of its first character if it has none."""
     start, end = span
-    at = next((at for at in range(start, end) if text[at].isalpha()), start)
-    return at, at + 1
+    index = next((index for index in range(start, end) if text[index].isalpha()), start)
+    return index, index + 1
 
 
 def acrostic(completion: str, *, word: Letters) -> Verdict:
-    """The first letters of the lines spell the word, letter case ignored. Margin: minus the lines wrong or missing."""
+    """Check that the lines' first letters spell the word, letter case ignored. Margin: minus wrong or missing lines."""
     firsts = [first_letter(completion, line) for line in line_spans(completion)]
-    wanted = word.lower().ljust(len(firsts))
-    wrong = [span for span, letter in zip(firsts, wanted, strict=False) if completion[slice(*span)].lower() != letter]
+    expected = word.lower().ljust(len(firsts))
+    wrong = [span for span, letter in zip(firsts, expected, strict=False) if completion[slice(*span)].lower() != letter]
     margin = float(-len(wrong) - max(0, len(word) - len(firsts)))
     return Verdict(satisfied=margin == 0, margin=margin, evidence=tuple(wrong if margin else firsts))
 
 
 def alliteration(completion: str, *, num_words: Ordinal) -> Verdict:
-    """So many words in a row begin with the same letter. Margin: words of the longest such row past or short of it."""
+    """Check for `num_words` words in a row that begin with the same letter.
+
+    Margin: the number of words in the longest such row minus `num_words`.
+    """
     spans = [span for span in term_spans(completion) if completion[span[0]].isalpha()]
     runs = [list(run) for _, run in groupby(spans, key=lambda span: completion[span[0]].lower())]
     longest = max(runs, key=len, default=[])
@@ -35,36 +38,44 @@ def alliteration(completion: str, *, num_words: Ordinal) -> Verdict:
 
 
 def word_initial(completion: str, *, letter: Letter) -> Verdict:
-    """Every word as written begins with the letter, letter case ignored. Margin: minus the words that do not."""
+    """Check that every word begins with the letter, letter case ignored. Margin: minus the words that do not."""
     return _all_begin(completion, term_spans(completion), letter)
 
 
 def sentence_initial(completion: str, *, letter: Letter) -> Verdict:
-    """Every sentence begins with the letter, letter case ignored. Margin: minus the sentences that do not."""
+    """Check that every sentence begins with the letter, letter case ignored. Margin: minus those that do not."""
     return _all_begin(completion, sentence_spans(completion), letter)
 
 
 def line_initial(completion: str, *, letter: Letter) -> Verdict:
-    """Every line's first letter is this one, letter case ignored. Margin: minus the lines where it is not."""
+    """Check that every line's first letter is this one, letter case ignored. Margin: minus the lines that differ."""
     return _all_begin(completion, line_spans(completion), letter)
 
 
 def alphabetical_sentences(completion: str) -> Verdict:
-    """The first letters of the sentences, two or more, never go back in the alphabet. Margin: minus those that do."""
+    """Check that the first letters of two or more sentences are in order. Margin: minus those out of order."""
     firsts = [first_letter(completion, sentence) for sentence in sentence_spans(completion)]
     letters = [completion[slice(*span)].lower() for span in firsts]
-    return every(completion, firsts[1:], [firsts[at] for at in range(1, len(firsts)) if letters[at] < letters[at - 1]])
+    return each_part_verdict(
+        completion,
+        firsts[1:],
+        [firsts[index] for index in range(1, len(firsts)) if letters[index] < letters[index - 1]],
+    )
 
 
 def palindromes(completion: str, *, num_palindromes: Count, relation: Relation) -> Verdict:
-    """So many words of three letters or more read the same backwards. Margin in words."""
+    """Check the number of palindromes of three letters or more. Margin in words."""
     words = [(span, completion[slice(*span)].lower()) for span in term_spans(completion)]
-    return counted([span for span, word in words if len(word) > 2 and word == word[::-1]], num_palindromes, relation)
+    return count_verdict(
+        [span for span, word in words if len(word) > 2 and word == word[::-1]], num_palindromes, relation
+    )
 
 
 def _all_begin(completion: str, parts: Sequence[Span], letter: str) -> Verdict:
     firsts = [first_letter(completion, part) for part in parts]
-    return every(completion, firsts, [span for span in firsts if completion[slice(*span)].lower() != letter.lower()])
+    return each_part_verdict(
+        completion, firsts, [span for span in firsts if completion[slice(*span)].lower() != letter.lower()]
+    )
 
 
 VERIFIERS = {

@@ -1,12 +1,12 @@
-"""Markdown: headings, quotes, lists, code fences, rules and links, read as CommonMark does."""
+"""Markdown verifiers: headings, quotes, lists, code fences, rules and links, read as CommonMark."""
 
 import re
 from typing import Annotated
 
 from pydantic import Field
 
-from rewards.count_verdicts import Relation, counted, forbidden, relation_margin, required
-from rewards.markup import blocks, blocks_of, spans_of
+from rewards.count_verdicts import Relation, count_verdict, forbidden_verdict, relation_margin, required_verdict
+from rewards.markup import block_spans, blocks, blocks_of
 from rewards.text import LINE
 from rewards.verdict import Span, Verdict
 from rewards.verifier_args import Count, Phrase
@@ -19,40 +19,40 @@ TASK = re.compile(r"^(?:[-*+]|\d+[.)])\s+\[([ xX])\]\s")
 
 
 def headings(completion: str, *, num_headings: Count, relation: Relation) -> Verdict:
-    """So many headings of any level. Margin in headings."""
-    return counted(spans_of(completion, "heading"), num_headings, relation)
+    """Check the number of headings of any level. Margin in headings."""
+    return count_verdict(block_spans(completion, "heading"), num_headings, relation)
 
 
 def heading_levels(completion: str, *, levels: Levels) -> Verdict:
-    """There is a heading of each of the levels. Margin: minus the levels missing."""
+    """Check for a heading of each of the levels. Margin: minus the missing levels."""
     first = {block.level: block.span for block in reversed(blocks_of(completion, "heading"))}
-    return required([first.get(level) for level in levels])
+    return required_verdict([first.get(level) for level in levels])
 
 
 def heading_depth(completion: str, *, num_levels: Count, relation: Relation) -> Verdict:
-    """So many different heading levels. Margin in levels."""
+    """Check the number of different heading levels. Margin in levels."""
     first = {block.level: block.span for block in reversed(blocks_of(completion, "heading"))}
-    return counted(sorted(first.values()), num_levels, relation)
+    return count_verdict(sorted(first.values()), num_levels, relation)
 
 
 def block_quotes(completion: str, *, num_quotes: Count, relation: Relation) -> Verdict:
-    """So many block quotes, those inside others not counted. Margin in quotes."""
+    """Check the number of block quotes, nested ones not counted. Margin in quotes."""
     outer = [block.span for block in blocks_of(completion, "quote") if block.level == 1]
-    return counted(outer, num_quotes, relation)
+    return count_verdict(outer, num_quotes, relation)
 
 
 def bullet_items(completion: str, *, num_items: Count, relation: Relation) -> Verdict:
-    """So many bullet items, those of nested lists too. Margin in items."""
-    return counted(spans_of(completion, "bullet"), num_items, relation)
+    """Check the number of bullet items, those of nested lists too. Margin in items."""
+    return count_verdict(block_spans(completion, "bullet"), num_items, relation)
 
 
 def numbered_items(completion: str, *, num_items: Count, relation: Relation) -> Verdict:
-    """So many numbered items, those of nested lists too. Margin in items."""
-    return counted(spans_of(completion, "number"), num_items, relation)
+    """Check the number of numbered items, those of nested lists too. Margin in items."""
+    return count_verdict(block_spans(completion, "number"), num_items, relation)
 
 
 def list_depth(completion: str, *, depth: Count, relation: Relation) -> Verdict:
-    """The most deeply nested list is so deep; 1 for a plain list, 0 for none. Margin in levels."""
+    """Check the depth of the most deeply nested list; 1 for a plain list, 0 for none. Margin in levels."""
     items = [block for block in blocks(completion) if block.kind in ("bullet", "number")]
     deepest = max((item.level for item in items), default=0)
     margin = relation_margin(deepest, depth, relation)
@@ -61,51 +61,56 @@ def list_depth(completion: str, *, depth: Count, relation: Relation) -> Verdict:
 
 
 def no_lists(completion: str) -> Verdict:
-    """No bullet and no numbered list. Margin: minus the items."""
-    return forbidden([block.span for block in blocks(completion) if block.kind in ("bullet", "number")])
+    """Check that there is neither a bullet nor a numbered list. Margin: minus the items."""
+    return forbidden_verdict([block.span for block in blocks(completion) if block.kind in ("bullet", "number")])
 
 
 def checked_items(completion: str, *, num_items: Count, relation: Relation) -> Verdict:
-    """So many items of a task list, `- [ ]` or `- [x]`. Margin in items."""
+    """Check the number of items of task lists, `- [ ]` or `- [x]`. Margin in items."""
     items = [block.span for block in blocks(completion) if block.kind in ("bullet", "number")]
-    return counted([span for span in items if TASK.match(completion[slice(*span)])], num_items, relation)
+    return count_verdict([span for span in items if TASK.match(completion[slice(*span)])], num_items, relation)
 
 
 def code_fences(completion: str, *, num_fences: Count, relation: Relation) -> Verdict:
-    """So many fenced code blocks. Margin in blocks."""
-    return counted(spans_of(completion, "fence"), num_fences, relation)
+    """Check the number of fenced code blocks. Margin in blocks."""
+    return count_verdict(block_spans(completion, "fence"), num_fences, relation)
 
 
 def code_language(completion: str, *, language: Phrase) -> Verdict:
-    """A fenced code block names this language, letter case ignored. Margin 0 or -1."""
-    named = [b.span for b in blocks_of(completion, "fence") if b.info.lower().split(" ")[0] == language.strip().lower()]
-    return required([named[0] if named else None])
+    """Check that a fenced code block names this language, letter case ignored. Margin 0 or -1."""
+    matching = [
+        b.span for b in blocks_of(completion, "fence") if b.info.lower().split(" ")[0] == language.strip().lower()
+    ]
+    return required_verdict([matching[0] if matching else None])
 
 
 def rules(completion: str, *, num_rules: Count, relation: Relation) -> Verdict:
-    """So many horizontal rules. Margin in rules."""
-    return counted(spans_of(completion, "rule"), num_rules, relation)
+    """Check the number of horizontal rules. Margin in rules."""
+    return count_verdict(block_spans(completion, "rule"), num_rules, relation)
 
 
 def bold(completion: str, *, num_bold: Count, relation: Relation) -> Verdict:
-    """So many pieces in **bold**, each on one line. Margin in pieces."""
-    found = [match.span() for match in BOLD.finditer(completion) if match[1].strip()]
-    return counted(found, num_bold, relation)
+    """Check the number of pieces in **bold**, each on one line. Margin in pieces."""
+    spans = [match.span() for match in BOLD.finditer(completion) if match[1].strip()]
+    return count_verdict(spans, num_bold, relation)
 
 
 def markdown_links(completion: str, *, num_links: Count, relation: Relation) -> Verdict:
-    """So many links `[text](address)`. Margin in links."""
-    return counted([span for line in LINE.finditer(completion) for span in _links(line)], num_links, relation)
+    """Check the number of links `[text](address)`. Margin in links."""
+    return count_verdict([span for line in LINE.finditer(completion) for span in _links(line)], num_links, relation)
 
 
 def plain_text(completion: str) -> Verdict:
-    """No heading, quote, list, fence, rule, table or bold text. Margin: minus those there are."""
+    """Check that there is no heading, quote, list, fence, rule, table or bold text. Margin: minus those there are."""
     marked = [block.span for block in blocks(completion) if block.kind != "row"]
-    return forbidden(sorted(marked + [match.span() for match in BOLD.finditer(completion)]))
+    return forbidden_verdict(sorted(marked + [match.span() for match in BOLD.finditer(completion)]))
 
 
 def _links(line: re.Match[str]) -> list[Span]:
-    """Read back from `](...)`: reading on from each `[` takes quadratic time on a line of nothing else."""
+    """Return the spans of the links in a line.
+
+    Found backwards from `](...)`: searching from each `[` takes quadratic time on a line of nothing else.
+    """
     spans = []
     after = 0
     for match in LINK_END.finditer(line[0]):

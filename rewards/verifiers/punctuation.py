@@ -1,9 +1,9 @@
-"""Punctuation: marks that must or must not occur, and where."""
+"""Punctuation verifiers: marks that must or must not occur, and where."""
 
 import unicodedata
 
-from rewards.count_verdicts import Relation, at_place, counted, every, forbidden
-from rewards.text import enclosed_spans, sentence_spans
+from rewards.count_verdicts import Relation, count_verdict, each_part_verdict, forbidden_verdict, position_verdict
+from rewards.text import character_spans, enclosed_spans, sentence_spans
 from rewards.verdict import Span, Verdict
 from rewards.verifier_args import Character, Count
 
@@ -13,75 +13,80 @@ PAIRS = {"(": ")", "[": "]", "{": "}", "\u201c": "\u201d", "\u00ab": "\u00bb"}
 
 
 def mark_spans(text: str, marks: str) -> list[Span]:
-    """Where any of the marks stands in the text."""
-    return [(at, at + 1) for at, character in enumerate(text) if character in marks]
+    """Return the spans of any of the marks in the text."""
+    return character_spans(text, lambda character: character in marks)
 
 
 def no_comma(completion: str) -> Verdict:
-    """No comma. Margin: minus the commas. (IFEval)"""
-    return forbidden(mark_spans(completion, ","))
+    """Check that no comma occurs. Margin: minus the commas. (IFEval)"""
+    return forbidden_verdict(mark_spans(completion, ","))
 
 
 def exclude_mark(completion: str, *, mark: Character) -> Verdict:
-    """The mark does not occur. Margin: minus its occurrences."""
-    return forbidden(mark_spans(completion, mark))
+    """Check that the mark does not occur. Margin: minus its occurrences."""
+    return forbidden_verdict(mark_spans(completion, mark))
 
 
 def mark_frequency(completion: str, *, mark: Character, frequency: Count, relation: Relation) -> Verdict:
-    """The mark occurs so many times. Margin in marks."""
-    return counted(mark_spans(completion, mark), frequency, relation)
+    """Check how often the mark occurs. Margin in marks."""
+    return count_verdict(mark_spans(completion, mark), frequency, relation)
 
 
 def ends_with_mark(completion: str, *, mark: Character) -> Verdict:
-    """The last character that is no white space is the mark. Margin 0 or -1."""
+    """Check that the last character that is not white space is the mark. Margin 0 or -1."""
     end = len(completion.rstrip())
-    return at_place(completion[:end].endswith(mark), (end - 1, end) if end else None)
+    return position_verdict(completion[:end].endswith(mark), (end - 1, end) if end else None)
 
 
 def sentence_mark(completion: str, *, mark: Character) -> Verdict:
-    """Every sentence ends with the mark, closing quotes and brackets aside. Margin: minus the sentences that do not."""
+    """Check that every sentence ends with the mark, closing quotes and brackets ignored.
+
+    Margin: minus the sentences that do not.
+    """
     ends = [start + max(1, len(completion[start:end].rstrip(CLOSERS))) for start, end in sentence_spans(completion)]
     last = [(end - 1, end) for end in ends]
-    return every(completion, last, [span for span in last if completion[span[0]] != mark])
+    return each_part_verdict(completion, last, [span for span in last if completion[span[0]] != mark])
 
 
 def only_marks(completion: str, *, marks: str) -> Verdict:
-    """No punctuation but the marks listed, which may be none. Margin: minus the other marks."""
-    others = {mark for mark in set(completion) - set(marks) if unicodedata.category(mark).startswith("P")}
-    return forbidden(mark_spans(completion, "".join(others)))
+    """Check that no punctuation occurs but the marks listed, which may be none. Margin: minus the other marks."""
+    other_marks = {mark for mark in set(completion) - set(marks) if unicodedata.category(mark).startswith("P")}
+    return forbidden_verdict(mark_spans(completion, "".join(other_marks)))
 
 
 def balanced(completion: str) -> Verdict:
-    """Every bracket and every curly or angled quotation mark has its partner. Margin: minus those without."""
+    """Check that every bracket and every curly or angled quotation mark is paired. Margin: minus the unpaired ones."""
     open_marks: list[int] = []
-    lonely: list[int] = []
-    for at, character in enumerate(completion):
+    unpaired: list[int] = []
+    for index, character in enumerate(completion):
         if character in PAIRS:
-            open_marks.append(at)
+            open_marks.append(index)
         elif character in PAIRS.values():
             matches = open_marks and PAIRS[completion[open_marks[-1]]] == character
-            lonely.append(at) if not matches else open_marks.pop()
-    return forbidden([(at, at + 1) for at in sorted(lonely + open_marks)])
+            unpaired.append(index) if not matches else open_marks.pop()
+    return forbidden_verdict([(index, index + 1) for index in sorted(unpaired + open_marks)])
 
 
 def parentheses(completion: str, *, num_parentheses: Count, relation: Relation) -> Verdict:
-    """So many remarks in round brackets, each on one line. Margin in remarks."""
-    return counted(_not_hollow(completion, "(", ")"), num_parentheses, relation)
+    """Check the number of remarks in round brackets, each on one line. Margin in remarks."""
+    return count_verdict(_non_blank_spans(completion, "(", ")"), num_parentheses, relation)
 
 
 def quotations(completion: str, *, num_quotations: Count, relation: Relation) -> Verdict:
-    """So many quotations between straight or curly double quotation marks, each on one line. Margin in quotations."""
-    found = _not_hollow(completion, '"', '"') + _not_hollow(completion, "\u201c", "\u201d")
-    return counted(sorted(found), num_quotations, relation)
+    """Check the number of quotations in double quotation marks, each on one line. Margin in quotations."""
+    spans = _non_blank_spans(completion, '"', '"') + _non_blank_spans(completion, "\u201c", "\u201d")
+    return count_verdict(sorted(spans), num_quotations, relation)
 
 
 def questions(completion: str, *, num_questions: Count, relation: Relation) -> Verdict:
-    """So many sentences end with a question mark. Margin in sentences."""
-    asked = [span for span in sentence_spans(completion) if completion[slice(*span)].rstrip(CLOSERS).endswith("?")]
-    return counted(asked, num_questions, relation)
+    """Check the number of sentences that end with a question mark. Margin in sentences."""
+    question_spans = [
+        span for span in sentence_spans(completion) if completion[slice(*span)].rstrip(CLOSERS).endswith("?")
+    ]
+    return count_verdict(question_spans, num_questions, relation)
 
 
-def _not_hollow(text: str, opening: str, closing: str) -> list[Span]:
+def _non_blank_spans(text: str, opening: str, closing: str) -> list[Span]:
     spans = enclosed_spans(text, opening, closing)
     return [(start, end) for start, end in spans if text[start + 1 : end - 1].strip()]
 

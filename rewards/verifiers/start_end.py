@@ -1,44 +1,47 @@
-"""Start and end: what a completion begins with, ends with, or is wrapped in."""
+"""Start and end verifiers: what a completion begins with, ends with, or is wrapped in."""
 
-from rewards.count_verdicts import at_place, every, required
+from rewards.count_verdicts import each_part_verdict, position_verdict, required_verdict
 from rewards.text import first_span, line_spans, strip_span, term_spans
 from rewards.verdict import Span, Verdict
 from rewards.verifier_args import Phrase
 
 
 def starts_with(completion: str, *, phrase: Phrase) -> Verdict:
-    """The text begins with the phrase, as words of their own, letter case as given. Margin 0 or -1."""
+    """Check that the text begins with the phrase, as whole words, letter case as given. Margin 0 or -1."""
     start, _ = first_span(completion)
     after = start + len(phrase)
     begins = completion.startswith(phrase, start) and not _inside_word(completion, after)
-    return at_place(begins, (start, after) if begins else first_span(completion))
+    return position_verdict(begins, (start, after) if begins else first_span(completion))
 
 
 def ends_with(completion: str, *, phrase: Phrase) -> Verdict:
-    """The text ends with the phrase, as words of their own, letter case as given. Margin 0 or -1."""
+    """Check that the text ends with the phrase, as whole words, letter case as given. Margin 0 or -1."""
     _, end = strip_span(completion, (0, len(completion)))
     start = end - len(phrase)
     ends = completion.endswith(phrase, 0, end) and not _inside_word(completion, start)
-    return at_place(ends, (start, end) if ends else _last_character(completion))
+    return position_verdict(ends, (start, end) if ends else _last_character(completion))
 
 
 def end_checker(completion: str, *, end_phrase: Phrase) -> Verdict:
-    """The text ends with the phrase; letter case and quotation marks around the text are ignored. (IFEval)"""
+    """Check that the text ends with the phrase. Margin 0 or -1. (IFEval)
+
+    Letter case and quotation marks around the text are ignored.
+    """
     phrase = end_phrase.strip().lower()
     start, end = strip_span(completion, (0, len(completion)))
     while end > start and completion[end - 1] == '"':
         end -= 1
     ends = completion[start:end].lower().endswith(phrase)
-    return at_place(ends, (max(end - len(phrase), 0), end) if ends else _last_character(completion))
+    return position_verdict(ends, (max(end - len(phrase), 0), end) if ends else _last_character(completion))
 
 
 def quotation(completion: str) -> Verdict:
-    """The whole text stands between double quotation marks. Margin: minus the marks missing. (IFEval)"""
+    """Check that the whole text is in double quotation marks. Margin: minus the missing marks. (IFEval)"""
     return delimited(completion, opening='"', closing='"')
 
 
 def delimited(completion: str, *, opening: Phrase, closing: Phrase) -> Verdict:
-    """The whole text stands between two marks. Margin: minus the marks missing."""
+    """Check that the whole text is enclosed by two marks. Margin: minus the missing marks."""
     start, end = strip_span(completion, (0, len(completion)))
     text = completion[start:end]
     fits = len(text) >= len(opening) + len(closing)
@@ -47,44 +50,46 @@ def delimited(completion: str, *, opening: Phrase, closing: Phrase) -> Verdict:
         (start, start + len(opening)) if begins else None,
         (end - len(closing), end) if ends else None,
     ]
-    verdict = required(edges)
+    verdict = required_verdict(edges)
     if verdict.satisfied or not text:
         return verdict
-    wrong = [span for kept, span in ((begins, first_span(completion)), (ends, (end - 1, end))) if not kept]
+    wrong = [span for present, span in ((begins, first_span(completion)), (ends, (end - 1, end))) if not present]
     return Verdict(satisfied=False, margin=verdict.margin, evidence=tuple(dict.fromkeys(wrong)))
 
 
 def first_word(completion: str, *, word: Phrase) -> Verdict:
-    """The first word as written is this one, letter case ignored. Margin 0 or -1."""
+    """Check that the first word as written is this one, letter case ignored. Margin 0 or -1."""
     return _word_is(completion, term_spans(completion)[:1], word)
 
 
 def last_word(completion: str, *, word: Phrase) -> Verdict:
-    """The last word as written is this one, letter case ignored. Margin 0 or -1."""
+    """Check that the last word as written is this one, letter case ignored. Margin 0 or -1."""
     return _word_is(completion, term_spans(completion)[-1:], word)
 
 
 def same_first_and_last_word(completion: str) -> Verdict:
-    """The last word as written is the first one again, letter case ignored. Margin 0 or -1."""
+    """Check that the last word repeats the first one, letter case ignored. Margin 0 or -1."""
     terms = term_spans(completion)
     if len(terms) < 2:
-        return at_place(False, terms[0] if terms else None)
+        return position_verdict(False, terms[0] if terms else None)
     return _word_is(completion, terms[-1:], completion[slice(*terms[0])])
 
 
 def each_line_starts(completion: str, *, prefix: Phrase) -> Verdict:
-    """Every line that is not blank begins with the prefix. Margin: minus the lines that do not."""
+    """Check that every line that is not blank begins with the prefix. Margin: minus the lines that do not."""
     lines = line_spans(completion)
-    return every(completion, lines, [span for span in lines if not completion.startswith(prefix.strip(), span[0])])
+    return each_part_verdict(
+        completion, lines, [span for span in lines if not completion.startswith(prefix.strip(), span[0])]
+    )
 
 
 def _word_is(completion: str, spans: list[Span], word: str) -> Verdict:
     span = spans[0] if spans else None
-    return at_place(span is not None and completion[slice(*span)].lower() == word.strip().lower(), span)
+    return position_verdict(span is not None and completion[slice(*span)].lower() == word.strip().lower(), span)
 
 
-def _inside_word(text: str, at: int) -> bool:
-    return 0 < at < len(text) and text[at - 1].isalnum() and text[at].isalnum()
+def _inside_word(text: str, index: int) -> bool:
+    return 0 < index < len(text) and text[index - 1].isalnum() and text[index].isalnum()
 
 
 def _last_character(text: str) -> Span | None:

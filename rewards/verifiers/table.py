@@ -1,10 +1,10 @@
-"""Tables: rows, columns and headers of Markdown tables, and of comma-separated lines."""
+"""Table verifiers: rows, columns and headers of Markdown tables, and of comma-separated lines."""
 
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rewards.count_verdicts import Relation, every, every_count, required
+from rewards.count_verdicts import Relation, each_part_count_verdict, each_part_verdict, required_verdict
 from rewards.markup import MarkdownBlock, blocks
 from rewards.text import line_spans
 from rewards.verdict import NOT_APPLICABLE, Span, Verdict
@@ -22,11 +22,11 @@ class Table:
     span: Span
     header: tuple[str, ...]
     rows: tuple[Span, ...]
-    """Without the header."""
+    """The rows without the header."""
 
 
 def tables(text: str) -> list[Table]:
-    """The Markdown tables of a text, each with a header and a line of dashes under it."""
+    """Return the Markdown tables of a text, each with a header and a line of dashes under it."""
     parts: list[list[MarkdownBlock]] = []
     for block in blocks(text):
         if block.kind == "table":
@@ -36,48 +36,66 @@ def tables(text: str) -> list[Table]:
     return [_table(*part) for part in parts]
 
 
-def _table(whole: MarkdownBlock, header: MarkdownBlock, *rows: MarkdownBlock) -> Table:
-    return Table(span=whole.span, header=header.cells, rows=tuple(row.span for row in rows))
+def _table(table: MarkdownBlock, header: MarkdownBlock, *rows: MarkdownBlock) -> Table:
+    return Table(span=table.span, header=header.cells, rows=tuple(row.span for row in rows))
 
 
 def num_rows(completion: str, *, num_rows: Count, relation: Relation) -> Verdict:
-    """There is a table, and every table has so many rows, the header aside. Margin: the worst table's, in rows."""
-    found = tables(completion)
-    return every_count(completion, _spans(found), [len(table.rows) for table in found], num_rows, relation)
+    """Check that there is a table and every table has this number of rows, the header not counted.
+
+    Margin: the worst table's, in rows.
+    """
+    all_tables = tables(completion)
+    return each_part_count_verdict(
+        completion, _spans(all_tables), [len(table.rows) for table in all_tables], num_rows, relation
+    )
 
 
 def num_columns(completion: str, *, num_columns: Count, relation: Relation) -> Verdict:
-    """There is a table, and every table has so many columns. Margin: the worst table's, in columns."""
-    found = tables(completion)
-    return every_count(completion, _spans(found), [len(table.header) for table in found], num_columns, relation)
+    """Check that there is a table and every table has this number of columns.
+
+    Margin: the worst table's, in columns.
+    """
+    all_tables = tables(completion)
+    return each_part_count_verdict(
+        completion, _spans(all_tables), [len(table.header) for table in all_tables], num_columns, relation
+    )
 
 
 def row_limit(completion: str, *, maximum: Count) -> Verdict:
-    """A table, if there is one, has at most so many rows. Margin as for `num_rows`; no table: not applicable."""
+    """Check that no table has more than `maximum` rows. Margin as for `num_rows`; not applicable without a table."""
     return num_rows(completion, num_rows=maximum, relation="at most") if tables(completion) else NOT_APPLICABLE
 
 
 def column_limit(completion: str, *, maximum: Count) -> Verdict:
-    """A table, if there is one, has at most so many columns. Margin as for `num_columns`; no table: not applicable."""
+    """Check that no table has more than `maximum` columns. Margin as for `num_columns`; not applicable without one."""
     return num_columns(completion, num_columns=maximum, relation="at most") if tables(completion) else NOT_APPLICABLE
 
 
 def header(completion: str, *, columns: Phrases) -> Verdict:
-    """The first table's header names these columns in this order, letter case ignored. Margin: minus those wrong."""
-    found = tables(completion)
-    if not found:
-        return required([None] * len(columns))
-    names = [name.strip(" *").lower() for name in found[0].header]
-    wanted = [column.strip().lower() for column in columns]
-    right = sum(name == column for name, column in zip(names, wanted, strict=False))
-    margin = float(right - max(len(names), len(wanted)))
-    return Verdict(satisfied=margin == 0, margin=margin, evidence=(found[0].span,))
+    """Check that the first table's header names these columns in this order, letter case ignored.
+
+    Margin: minus the wrong columns.
+    """
+    all_tables = tables(completion)
+    if not all_tables:
+        return required_verdict([None] * len(columns))
+    names = [name.strip(" *").lower() for name in all_tables[0].header]
+    expected = [column.strip().lower() for column in columns]
+    num_right = sum(name == column for name, column in zip(names, expected, strict=False))
+    margin = float(num_right - max(len(names), len(expected)))
+    return Verdict(satisfied=margin == 0, margin=margin, evidence=(all_tables[0].span,))
 
 
 def comma_separated(completion: str, *, num_columns: Ordinal) -> Verdict:
-    """Every line holds so many comma-separated values, quotes as in CSV. Margin: minus the lines that do not."""
+    """Check that every line has this number of comma-separated values, with quotes as in CSV.
+
+    Margin: minus the lines that do not.
+    """
     lines = line_spans(completion)
-    return every(completion, lines, [span for span in lines if _num_values(completion[slice(*span)]) != num_columns])
+    return each_part_verdict(
+        completion, lines, [span for span in lines if _num_values(completion[slice(*span)]) != num_columns]
+    )
 
 
 def _num_values(line: str) -> int:
@@ -87,8 +105,8 @@ def _num_values(line: str) -> int:
         return 0
 
 
-def _spans(found: Sequence[Table]) -> list[Span]:
-    return [table.span for table in found]
+def _spans(all_tables: Sequence[Table]) -> list[Span]:
+    return [table.span for table in all_tables]
 
 
 VERIFIERS = {

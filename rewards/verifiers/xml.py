@@ -1,10 +1,10 @@
-"""XML: a completion that holds a well-formed document, its elements and their attributes."""
+"""XML verifiers: a completion that contains a well-formed document, its elements and their attributes."""
 
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from xml.parsers import expat
 
-from rewards.count_verdicts import Relation, at_place, counted, every_count, required
+from rewards.count_verdicts import Relation, count_verdict, each_part_count_verdict, position_verdict, required_verdict
 from rewards.markup import blocks_of, fenced_content
 from rewards.verdict import Span, Verdict
 from rewards.verifier_args import Count, Phrases
@@ -12,7 +12,7 @@ from rewards.verifier_args import Count, Phrases
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Element:
-    """An element of a document.
+    """An element of an XML document.
 
     Example:
         Element(name="book", span=(0, 25), num_attributes=2)     # from `<book id="7" lang="en" />`
@@ -20,71 +20,79 @@ class Element:
 
     name: str
     span: Span
-    """Of the opening tag."""
+    """The span of the opening tag."""
     num_attributes: int
 
 
 def elements_in(text: str) -> list[Element]:
-    """The elements of the first well-formed document: the whole text, a fence, or from the first < to the last >."""
+    """Return the elements of the first well-formed document.
+
+    The document is the whole text, a fence, or the text from the first < to the last >.
+    """
     outer = (text.find("<"), text.rfind(">") + 1)
     for span in (outer, *(fenced_content(text, fence) for fence in blocks_of(text, "fence"))):
-        if 0 <= span[0] < span[1] and (found := _parse(text, span)):
-            return found
+        if 0 <= span[0] < span[1] and (elements := _parse(text, span)):
+            return elements
     return []
 
 
 def well_formed(completion: str) -> Verdict:
-    """There is a well-formed document. Margin 0 or -1."""
-    found = elements_in(completion)
-    return at_place(bool(found), found[0].span if found else None)
+    """Check that there is a well-formed document. Margin 0 or -1."""
+    elements = elements_in(completion)
+    return position_verdict(bool(elements), elements[0].span if elements else None)
 
 
 def required_elements(completion: str, *, elements: Phrases) -> Verdict:
-    """The document has an element of each name. Margin: minus the names missing."""
+    """Check that the document has an element of each name. Margin: minus the missing names."""
     first = {element.name: element.span for element in reversed(elements_in(completion))}
-    return required([first.get(name) for name in elements])
+    return required_verdict([first.get(name) for name in elements])
 
 
 def num_attributes(completion: str, *, num_attributes: Count, relation: Relation) -> Verdict:
-    """There is a document, and its elements have so many attributes together. Margin in attributes, -1 without one."""
-    found = elements_in(completion)
-    tags = [element.span for element in found for _ in range(element.num_attributes)]
-    verdict = counted(tags, num_attributes, relation)
+    """Check the number of attributes of all elements together. Margin in attributes, -1 without a document."""
+    elements = elements_in(completion)
+    tags = [element.span for element in elements for _ in range(element.num_attributes)]
+    verdict = count_verdict(tags, num_attributes, relation)
     evidence = tuple(dict.fromkeys(verdict.evidence))
-    return Verdict(satisfied=verdict.satisfied, margin=verdict.margin, evidence=evidence) if found else _NO_DOCUMENT
+    return Verdict(satisfied=verdict.satisfied, margin=verdict.margin, evidence=evidence) if elements else _NO_DOCUMENT
 
 
 def attributes_per_element(completion: str, *, num_attributes: Count, relation: Relation) -> Verdict:
-    """There is a document, and every element has so many attributes. Margin: the worst element's, in attributes."""
-    found = elements_in(completion)
-    counts = [element.num_attributes for element in found]
-    return every_count(completion, [element.span for element in found], counts, num_attributes, relation)
+    """Check the number of attributes of every element. Margin: the worst element's, in attributes."""
+    elements = elements_in(completion)
+    counts = [element.num_attributes for element in elements]
+    return each_part_count_verdict(completion, [element.span for element in elements], counts, num_attributes, relation)
 
 
 _NO_DOCUMENT = Verdict(satisfied=False, margin=-1.0, evidence=())
 
 
 def _parse(text: str, span: Span) -> list[Element]:
-    """Without document types: their entities can grow without bound, and may name other files."""
+    """Return the elements of a well-formed document, or nothing if it is not well-formed.
+
+    Document types are refused: their entities can grow without bound, and may name other files.
+    """
     document = text[slice(*span)].encode("utf-8", errors="replace")
     parser = expat.ParserCreate(encoding="utf-8")
     starts: list[tuple[str, int, int]] = []
 
     def refuse(*_: object) -> None:
-        raise expat.ExpatError("document types are not read")
+        raise expat.ExpatError("document types are not supported")
 
-    parser.StartElementHandler = lambda name, given: starts.append((name, parser.CurrentByteIndex, len(given)))
+    parser.StartElementHandler = lambda name, attributes: starts.append(
+        (name, parser.CurrentByteIndex, len(attributes))
+    )
     parser.StartDoctypeDeclHandler = refuse
     try:
         parser.Parse(document, True)
-    except expat.ExpatError:  # the parser's way to say that this is no XML
+    except expat.ExpatError:  # the text is not well-formed XML
         return []
-    edges = pairwise([0, *(at for _, at, _ in starts)])
-    places = accumulate((len(document[before:at].decode("utf-8")) for before, at in edges), initial=span[0])
-    next(places)
+    edges = pairwise([0, *(index for _, index, _ in starts)])
+    offsets = accumulate((len(document[before:index].decode("utf-8")) for before, index in edges), initial=span[0])
+    next(offsets)
     return [
-        Element(name=name, span=(place, text.find(">", place) + 1), num_attributes=number)
-        for (name, _, number), place in zip(starts, places, strict=True)
+        Element(name=name, span=(offset, text.find(">", offset) + 1), num_attributes=number)
+        for (name, _, number), offset in zip(starts, offsets, strict=True)
     ]
 
 

@@ -73,7 +73,7 @@ def channels_of(batch: Batch) -> Tensor:
     return batch["channel_advantages"] if "channel_advantages" in batch else batch["advantages"][:, None]
 
 
-def spans_of(batch: Batch) -> Tensor | None:
+def block_spans(batch: Batch) -> Tensor | None:
     """(B, N, P + T): what to listen to besides the rhythm, None where no constraint is known."""
     if "evidence_passages" not in batch:
         return None

@@ -8,7 +8,15 @@ from torch import Tensor
 from transformers import TrainerCallback, TrainerState
 from transformers.trainer_callback import ExportableState
 
-from rewards.reward_weights import Decaying, Fixed, RewardBalancer, Rising, Targeted, advantage_correlations
+from rewards.reward_weights import (
+    Decaying,
+    Fixed,
+    RewardBalancer,
+    Rising,
+    Targeted,
+    WeightSchedule,
+    advantage_correlations,
+)
 from rl.config.rewards import RewardsConfig, ScheduleConfig, constraint_names, reward_names
 
 # Axes: B completions of all ranks, R rewards.
@@ -60,7 +68,7 @@ def _mean(scores: list[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _schedule(rewards: RewardsConfig, name: str) -> Fixed | Rising | Decaying | Targeted:
+def _schedule(rewards: RewardsConfig, name: str) -> WeightSchedule:
     """The schedule asked for, or the reward's own weight for good."""
     default = rewards.satisfaction_weight if name in constraint_names(rewards) else 1.0
     asked = rewards.balance.get(name, ScheduleConfig(weight=default))

@@ -7,10 +7,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from rewards.sandbox import IsolatedVerifier, Limits, VerifierFailed
+from rewards.sandbox import SandboxedVerifier, SandboxLimits, VerifierError
 from rewards.verdict import Verdict
-from rewards.verifier_args import arguments_named
-from rewards.verifiers import VerifierKind, further_kinds
+from rewards.verifier_args import model_of_argument_names
+from rewards.verifiers import VerifierKind, custom_kinds
 from rl.common.atomic import write_text
 from rl.common.plugins import flat_name
 from rl.config.rewards import RewardsConfig
@@ -25,27 +25,27 @@ def custom_verifiers(rewards: RewardsConfig) -> Iterator[None]:
 
     Raises ValueError when a file or a function is missing, or an id is taken.
     """
-    limits = Limits(seconds=rewards.verifier_seconds, mebibytes=rewards.verifier_mebibytes)
+    limits = SandboxLimits(seconds=rewards.verifier_seconds, mebibytes=rewards.verifier_mebibytes)
     with ExitStack() as open_processes:
         kinds = {
             kind: _isolated(open_processes.enter_context(_started(kind, reference, limits)))
             for kind, reference in rewards.verifiers.items()
         }
-        open_processes.enter_context(further_kinds(kinds))
+        open_processes.enter_context(custom_kinds(kinds))
         yield
 
 
-def _started(kind: str, reference: str, limits: Limits) -> IsolatedVerifier:
+def _started(kind: str, reference: str, limits: SandboxLimits) -> SandboxedVerifier:
     path = reference.rpartition(":")[0]
     if not Path(path).is_file():
         raise ValueError(f"rewards.verifiers.{kind}: no file {path!r}; write path/to/file.py:function")
     try:
-        return IsolatedVerifier(reference, limits=limits)
-    except VerifierFailed as error:
+        return SandboxedVerifier(reference, limits=limits)
+    except VerifierError as error:
         raise ValueError(f"rewards.verifiers.{kind}: {error}") from error
 
 
-def _isolated(isolated: IsolatedVerifier) -> VerifierKind:
+def _isolated(isolated: SandboxedVerifier) -> VerifierKind:
     @lru_cache(maxsize=REMEMBERED)
     def remembered(completion: str, prompt: str, kwargs: str) -> Verdict:
         return isolated.verify(completion, prompt=prompt, **json.loads(kwargs))
@@ -54,7 +54,7 @@ def _isolated(isolated: IsolatedVerifier) -> VerifierKind:
         return remembered(completion, prompt, json.dumps(kwargs, sort_keys=True))
 
     named = isolated.keywords
-    arguments = arguments_named(named.required, named.optional, others=named.others)
+    arguments = model_of_argument_names(named.required, named.optional, accepts_any=named.accepts_any)
     return VerifierKind(verifier=verifier, arguments=arguments, reads_prompt=True)
 
 

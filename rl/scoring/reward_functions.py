@@ -76,7 +76,7 @@ def constraint_reward(
         return [
             None
             if (score := _score(rewards, found, name)) is None
-            else guards.guarded(score, list(found.guards.values()))
+            else guards.apply_guards(score, list(found.guards.values()))
             for found in judge(prompts, completions, columns, log_metric)
         ]
 

@@ -10,7 +10,7 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 
 from rl.config.root import Config
 from rl.credit.assigner import CreditAssigner
-from rl.credit.columns import batch_inputs, channel_column, channels_of, evidence_columns, spans_of
+from rl.credit.columns import batch_inputs, block_spans, channel_column, channels_of, evidence_columns
 from rl.credit.faithfulness_monitor import FaithfulnessMonitor
 from rl.credit.reader import as_columns, from_columns
 from rl.rollouts.engine_hf import evaluating
@@ -92,7 +92,7 @@ class CreditGRPOTrainer(Durable, AdapterTrainer, GRPOTrainer):
         """Readings of a whole generation batch by passes of their own, in chunks as large as the loss's."""
         ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
         mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
-        spans, length = spans_of(batch), batch["completion_ids"].shape[1]
+        spans, length = block_spans(batch), batch["completion_ids"].shape[1]
         chunks = []
         for rows in torch.arange(len(ids)).split(self.args.per_device_train_batch_size):
             part = None if spans is None else spans[rows]
@@ -108,7 +108,7 @@ class CreditGRPOTrainer(Durable, AdapterTrainer, GRPOTrainer):
         self._live = {**inputs}
         term = self._gate(inputs)
         try:
-            with self.credit.recording(model, step=step, spans=spans_of(inputs)) as self._attention_recorder:
+            with self.credit.recording(model, step=step, spans=block_spans(inputs)) as self._attention_recorder:
                 loss = super()._compute_loss(model, self._live)
         finally:
             self._live = self._attention_recorder = None

@@ -33,5 +33,5 @@ def test_bad_settings_and_unknown_values_are_refused():
         CollapseAlarm(fall=1.0)
     with pytest.raises(ValueError, match="window"):
         CollapseAlarm(window=0)
-    with pytest.raises(ValueError, match="cannot watch"):
+    with pytest.raises(ValueError, match="unknown values"):
         CollapseAlarm().update({"mean_lenght": 1.0})

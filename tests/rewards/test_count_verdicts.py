@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 
 from rewards.count_verdicts import (
     RELATIONS,
-    counted,
-    counted_in_range,
-    every,
-    every_count,
-    forbidden,
+    count_verdict,
+    each_part_count_verdict,
+    each_part_verdict,
+    forbidden_verdict,
     range_margin,
+    range_verdict,
     relation_margin,
-    required,
+    required_verdict,
 )
 
 THREE = [(0, 1), (4, 5), (8, 9)]
@@ -53,34 +53,34 @@ def test_range_margin_is_the_distance_to_the_nearer_end():
 
 
 def test_too_many_are_broken_by_those_past_the_bound():
-    assert counted(THREE, 2, "at most").evidence == ((8, 9),)
-    assert counted(THREE, 2, "less than").evidence == ((4, 5), (8, 9))
-    assert counted_in_range(THREE, 0, 1).evidence == ((4, 5), (8, 9))
+    assert count_verdict(THREE, 2, "at most").evidence == ((8, 9),)
+    assert count_verdict(THREE, 2, "less than").evidence == ((4, 5), (8, 9))
+    assert range_verdict(THREE, 0, 1).evidence == ((4, 5), (8, 9))
 
 
 def test_too_few_are_broken_by_absence():
-    assert counted(THREE, 4, "at least").evidence == ()
-    assert counted(THREE, 4, "exactly").evidence == ()
-    assert counted_in_range(THREE, 4, 5).evidence == ()
+    assert count_verdict(THREE, 4, "at least").evidence == ()
+    assert count_verdict(THREE, 4, "exactly").evidence == ()
+    assert range_verdict(THREE, 4, 5).evidence == ()
 
 
 def test_enough_is_proved_by_what_occurs_and_few_enough_by_absence():
-    assert counted(THREE, 3, "at least").evidence == tuple(THREE)
-    assert counted(THREE, 3, "at most").evidence == ()
+    assert count_verdict(THREE, 3, "at least").evidence == tuple(THREE)
+    assert count_verdict(THREE, 3, "at most").evidence == ()
 
 
 def test_required_and_forbidden_count_what_is_missing_and_what_is_there():
-    assert required([(0, 1), None, None]).margin == -2
-    assert required([(4, 5), (0, 1)]).evidence == ((4, 5), (0, 1))
-    assert forbidden(THREE).margin == -3
-    assert forbidden([]).satisfied
+    assert required_verdict([(0, 1), None, None]).margin == -2
+    assert required_verdict([(4, 5), (0, 1)]).evidence == ((4, 5), (0, 1))
+    assert forbidden_verdict(THREE).margin == -3
+    assert forbidden_verdict([]).satisfied
 
 
 def test_a_rule_about_each_part_needs_a_part():
-    assert not every("abc", [], []).satisfied
-    assert not every_count("abc", [], [], 1, "at most").satisfied
+    assert not each_part_verdict("abc", [], []).satisfied
+    assert not each_part_count_verdict("abc", [], [], 1, "at most").satisfied
 
 
 def test_a_rule_about_each_part_has_the_margin_of_the_worst():
-    verdict = every_count("0123456789", THREE, [5, 1, 2], 3, "at least")
+    verdict = each_part_count_verdict("0123456789", THREE, [5, 1, 2], 3, "at least")
     assert (verdict.margin, verdict.evidence) == (-2, ((4, 5), (8, 9)))

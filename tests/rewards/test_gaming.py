@@ -7,7 +7,7 @@ from time import process_time
 import pytest
 
 from data.problems import ConstraintSpec, Problem
-from rewards.guards import guarded
+from rewards.guards import apply_guards
 from rewards.satisfaction import mean_satisfied
 from rewards.verifiers import verify
 from rl.config.rewards import RewardsConfig
@@ -33,7 +33,7 @@ def total(task, text, rewards=EVERY_GUARD):
     specs = tuple(ConstraintSpec(id=kind, kwargs=kwargs, text="") for kind, kwargs in task.constraints)
     messages = ({"role": "user", "content": task.prompt},)
     problem = Problem(problem_id="p", messages=messages, constraints=specs, extras={"request": task.request})
-    return guarded(satisfaction(task, text), [GUARDS[name](text, problem, rewards) for name in rewards.guards])
+    return apply_guards(satisfaction(task, text), [GUARDS[name](text, problem, rewards) for name in rewards.guards])
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.topic)

@@ -3,10 +3,10 @@
 import pytest
 
 from rewards.guards import (
+    apply_guards,
     distinct_words,
     few_repetitions,
     fluent,
-    guarded,
     length_floor,
     length_range,
     no_filler,
@@ -121,5 +121,5 @@ def test_fluency_refuses_bounds_the_wrong_way_round():
 
 
 def test_the_worst_guard_decides():
-    assert guarded(0.8, [1.0, 0.5, 0.9]) == pytest.approx(0.4)
-    assert guarded(0.8, []) == 0.8
+    assert apply_guards(0.8, [1.0, 0.5, 0.9]) == pytest.approx(0.4)
+    assert apply_guards(0.8, []) == 0.8

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rewards.sandbox import IsolatedVerifier, Limits, Request, VerifierFailed
-from rewards.sandbox_worker import load
+from rewards.sandbox import SandboxedVerifier, SandboxLimits, VerifierCall, VerifierError
+from rewards.sandbox_worker import load_function
 from rewards.verdict import NOT_APPLICABLE
 
 SOURCE = """
@@ -42,12 +42,14 @@ def reference(tmp_path_factory) -> str:
 
 @pytest.fixture(scope="module")
 def verifier(reference):
-    with IsolatedVerifier(reference, workers=2, limits=Limits(seconds=3.0, mebibytes=2048, failures=9)) as verifier:
+    with SandboxedVerifier(
+        reference, workers=2, limits=SandboxLimits(seconds=3.0, mebibytes=2048, failures=9)
+    ) as verifier:
         yield verifier
 
 
 def requests(*completions):
-    return [Request(completion=completion, prompt="", kwargs={"maximum": 5}) for completion in completions]
+    return [VerifierCall(completion=completion, prompt="", kwargs={"maximum": 5}) for completion in completions]
 
 
 def test_verdicts_come_back_in_the_order_of_the_requests(verifier):
@@ -77,34 +79,34 @@ def test_a_failure_costs_its_own_verdict_and_one_error(verifier, caplog, complet
     [
         ("raise", "KeyError: 'no such colour'"),
         ("wrong type", "must return a Verdict, got True"),
-        ("call", "opens no connections"),
+        ("call", "must not open network connections"),
     ],
 )
 def test_a_bug_stops_the_run_and_names_itself(reference, completion, words):
-    with IsolatedVerifier(reference) as verifier, pytest.raises(VerifierFailed, match=words):
+    with SandboxedVerifier(reference) as verifier, pytest.raises(VerifierError, match=words):
         verifier.verify(completion, prompt="")
 
 
 def test_too_many_failures_in_a_row_stop_the_run(reference):
-    limits = Limits(seconds=60.0, failures=1)
-    with IsolatedVerifier(reference, limits=limits) as verifier:
+    limits = SandboxLimits(seconds=60.0, failures=1)
+    with SandboxedVerifier(reference, limits=limits) as verifier:
         assert verifier.verify_all(requests("die", "a", "die"))[1].satisfied
-        with pytest.raises(VerifierFailed, match="failed 2 times in a row"):
+        with pytest.raises(VerifierError, match="failed 2 times in a row"):
             verifier.verify("die", prompt="")
 
 
 @pytest.mark.parametrize("wrong", ["short", "nowhere.py:short", "rewards.verdict:nothing"])
 def test_what_cannot_be_loaded_is_an_error_at_once(wrong):
-    with pytest.raises(VerifierFailed, match="could not be loaded"):
-        IsolatedVerifier(wrong)
+    with pytest.raises(VerifierError, match="could not be loaded"):
+        SandboxedVerifier(wrong)
 
 
 def test_an_entry_point_is_loaded_by_its_module():
     from rewards.verifiers.punctuation import no_comma
 
-    assert load("rewards.verifiers.punctuation:no_comma") is no_comma
+    assert load_function("rewards.verifiers.punctuation:no_comma") is no_comma
 
 
 def test_a_pool_has_workers():
     with pytest.raises(ValueError, match="at least 1 worker"):
-        IsolatedVerifier("rewards.verdict:Verdict", workers=0)
+        SandboxedVerifier("rewards.verdict:Verdict", workers=0)

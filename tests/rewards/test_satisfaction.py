@@ -9,7 +9,6 @@ from rewards.satisfaction import (
     mean_satisfied,
     num_satisfied,
     rates_by_kind,
-    satisfaction_rate,
     weighted_satisfied,
 )
 from rewards.verdict import NOT_APPLICABLE, Verdict
@@ -27,7 +26,7 @@ def test_what_does_not_apply_is_left_out():
 
 
 def test_without_an_applicable_constraint_there_is_no_signal():
-    assert mean_satisfied([]) is all_satisfied([NOT_APPLICABLE]) is satisfaction_rate([[], [NOT_APPLICABLE]]) is None
+    assert mean_satisfied([]) is all_satisfied([NOT_APPLICABLE]) is None
 
 
 def test_weights_share_out_the_applicable_constraints_only():
@@ -49,11 +48,6 @@ def test_a_near_miss_earns_more_than_a_far_one_and_less_than_a_kept_rule():
     assert graded_satisfied([far]) == 0.05
     assert graded_satisfied([KEPT, far, NOT_APPLICABLE]) == (1.0 + 0.05) / 2
     assert graded_satisfied([NOT_APPLICABLE]) is None
-
-
-def test_the_rate_counts_constraints_not_completions():
-    # 1 of 1 and 0 of 3: 1 / 4, not the mean of 1 and 0
-    assert satisfaction_rate([[KEPT], [BROKEN, BROKEN, BROKEN]]) == 0.25
 
 
 def test_rates_by_kind_are_logged_under_the_kind():

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rewards.text import (
-    LONGEST_PIECE,
+    MAX_PIECE,
     enclosed_spans,
     line_spans,
     paragraph_spans,
@@ -46,7 +46,7 @@ def test_enclosed_text_ends_at_the_first_closing_mark_of_its_line():
 
 
 def test_a_text_longer_than_a_piece_is_cut_between_sentences():
-    text = "It rains here. " * (2 * LONGEST_PIECE // 15)
+    text = "It rains here. " * (2 * MAX_PIECE // 15)
     assert set(cut(text, sentence_spans(text))) == {"It rains here."}
 
 

@@ -30,9 +30,9 @@ ARGUMENTS = {
 
 def arguments_for(kind):
     """Arguments that fit the kind, found from what the complaint asks for."""
-    from rewards.verifiers import _look_up
+    from rewards.verifiers import _kind_of
 
-    return {name: _example(name, field) for name, field in _look_up(kind).arguments.model_fields.items()}
+    return {name: _example(name, field) for name, field in _kind_of(kind).arguments.model_fields.items()}
 
 
 def _example(name, field):

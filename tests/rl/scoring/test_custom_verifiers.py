@@ -8,7 +8,7 @@ import pytest
 from data.problems import ConstraintSpec, Problem
 from data.reading import read_problems
 from data.writing import write_rows
-from rewards.sandbox import VerifierFailed
+from rewards.sandbox import VerifierError
 from rewards.verifiers import known_kinds, verify
 from rl.config.rewards import RewardsConfig
 from rl.scoring.custom_verifiers import custom_verifiers, save_custom_code
@@ -81,12 +81,12 @@ def test_what_hangs_or_grows_costs_one_error_and_its_verdict(known, caplog, text
 
 
 def test_a_bug_stops_the_run_with_its_name(known):
-    with pytest.raises(VerifierFailed, match="KeyError: 'no such colour'"):
+    with pytest.raises(VerifierError, match="KeyError: 'no such colour'"):
         verify("own:shorter", "raise", prompt="", than=6)
 
 
 def test_evidence_beyond_the_text_is_a_bug(known):
-    with pytest.raises(VerifierFailed, match="in a text of 6 characters"):
+    with pytest.raises(VerifierError, match="in a text of 6 characters"):
         verify("own:shorter", "beyond", prompt="", than=6)
 
 

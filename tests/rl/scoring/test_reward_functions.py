@@ -91,8 +91,10 @@ def test_the_pass_rate_of_every_kind_is_logged():
 
 
 def test_the_constraints_score_is_multiplied_by_the_worst_guard():
-    guarded = RewardsConfig(guards=("on_topic", "distinct_words", "length_floor"), min_words=4)
-    scores, logged = score(constraint_reward(guarded), (SEA, "The sea"), (SEA, "sea sea sea sea"), (SEA, "Wide, blue"))
+    apply_guards = RewardsConfig(guards=("on_topic", "distinct_words", "length_floor"), min_words=4)
+    scores, logged = score(
+        constraint_reward(apply_guards), (SEA, "The sea"), (SEA, "sea sea sea sea"), (SEA, "Wide, blue")
+    )
     # Both constraints hold, but two words of the four asked for: 1 x 0.5. One holds, and one distinct word of four is a
     # share of 0.25, half of what is asked: 0.5 x 0.5. One holds, with nothing of the request: 0.5 x 0.
     assert scores == [0.5, 0.25, 0.0]
