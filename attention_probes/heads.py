@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from attention_probes.errors import ProbeError
+
 # Axes: L layers read, B rows of the batch, H heads, S tokens.
 
 Head = tuple[int, int]
@@ -29,7 +31,7 @@ class HeadRoles:
     def __post_init__(self) -> None:
         for role, heads in (("local", self.local_heads), ("global", self.global_heads)):
             if not heads or len(set(heads)) < len(heads):
-                raise ValueError(f"the {role} role needs at least one head and none twice, got {heads}")
+                raise ProbeError(f"the {role} role needs at least one head and none twice, got {heads}")
 
     @property
     def layers(self) -> tuple[int, ...]:
@@ -54,7 +56,7 @@ class HeadRoles:
         """Raises ValueError if the file does not hold the two lists of (layer, head) pairs."""
         document = json.loads(path.read_text())
         if set(document) != {"local_heads", "global_heads"}:
-            raise ValueError(f"{path} must hold local_heads and global_heads; it holds {sorted(document)}")
+            raise ProbeError(f"{path} must hold local_heads and global_heads; it holds {sorted(document)}")
         return cls(**{role: tuple((layer, head) for layer, head in heads) for role, heads in document.items()})
 
 

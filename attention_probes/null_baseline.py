@@ -10,6 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from attention_probes.errors import ProbeError
 from attention_probes.heads import Head
 from attention_probes.plan import ProbePlan
 from attention_probes.recorder import Readings
@@ -47,7 +48,7 @@ class NullBaselineFitter:
     def update(self, readings: Readings) -> None:
         """Add one batch, read with `per_head`. Raises ValueError for other layers than before."""
         if self._moments is not None and readings.layers != self._layers:
-            raise ValueError(f"this baseline is of layers {self._layers}, the readings are of {readings.layers}")
+            raise ProbeError(f"this baseline is of layers {self._layers}, the readings are of {readings.layers}")
         self._layers = readings.layers
         values_RLHN = _head_values(readings).double().permute(0, 1, 3, 2, 4)[..., readings.real]
         moments = torch.stack([torch.ones_like(values_RLHN), values_RLHN, values_RLHN.square()])
@@ -90,7 +91,7 @@ class NullBaseline:
         0 at padding, in buckets never calibrated, and where the spread is 0. Raises ValueError for other layers.
         """
         if readings.layers != self.layers:
-            raise ValueError(f"this baseline is of layers {self.layers}, the readings are of {readings.layers}")
+            raise ProbeError(f"this baseline is of layers {self.layers}, the readings are of {readings.layers}")
         bucket_BS = buckets(readings.real, self.horizon)
         expected, spread = (
             table.to(bucket_BS.device)[..., bucket_BS].permute(0, 1, 3, 2, 4) for table in (self.mean, self.spread)

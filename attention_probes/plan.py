@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from attention_probes.errors import ProbeError
 from attention_probes.heads import HeadRoles
 
 
@@ -31,13 +32,13 @@ class ProbePlan:
     def __post_init__(self) -> None:
         nearest, farthest = self.horizon
         if self.window < 1:
-            raise ValueError(f"window must be at least 1 token, got {self.window}")
+            raise ProbeError(f"window must be at least 1 token, got {self.window}")
         if not 0 <= nearest <= farthest:
-            raise ValueError(f"horizon must be (nearest, farthest) with 0 <= nearest <= farthest, got {self.horizon}")
+            raise ProbeError(f"horizon must be (nearest, farthest) with 0 <= nearest <= farthest, got {self.horizon}")
         if self.boundary_window is not None and self.boundary_window < 1:
-            raise ValueError(f"boundary_window must be at least 1 token, got {self.boundary_window}")
+            raise ProbeError(f"boundary_window must be at least 1 token, got {self.boundary_window}")
         if self.roles is not None and self.layers is not None and not set(self.roles.layers) <= set(self.layers):
-            raise ValueError(f"roles name heads of layers {self.roles.layers}, but the plan reads layers {self.layers}")
+            raise ProbeError(f"roles name heads of layers {self.roles.layers}, but the plan reads layers {self.layers}")
 
     def layers_of(self, num_layers: int, num_heads: int) -> tuple[int, ...]:
         """The layers to read in a model of that shape. Raises ValueError for a layer or head that it does not have."""
@@ -46,10 +47,10 @@ class ProbePlan:
         else:
             layers = self.roles.layers if self.roles is not None else middle_layers(num_layers)
         if not layers or layers[0] < 0 or layers[-1] >= num_layers:
-            raise ValueError(f"cannot read layers {layers}; this model has layers 0 to {num_layers - 1}")
+            raise ProbeError(f"cannot read layers {layers}; this model has layers 0 to {num_layers - 1}")
         heads = () if self.roles is None else self.roles.local_heads + self.roles.global_heads
         if absent := [(layer, head) for layer, head in heads if not 0 <= head < num_heads]:
-            raise ValueError(f"roles name heads {absent}; each layer of this model has heads 0 to {num_heads - 1}")
+            raise ProbeError(f"roles name heads {absent}; each layer of this model has heads 0 to {num_heads - 1}")
         return layers
 
 

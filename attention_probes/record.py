@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from attention_probes.capture_lse import call_keeping_lse
+from attention_probes.errors import ProbeError
 from attention_probes.layer import LayerAttention
 from attention_probes.plan import ProbePlan
 from attention_probes.recorder import AttentionRecorder, Readings
@@ -56,7 +57,7 @@ def record_attention(
 def _around_attention(name: str, wrapper: Callable[..., Any]) -> Iterator[None]:
     """Let transformers call `wrapper(original, ...)` wherever it would call the attention function `name`."""
     if name not in SUPPORTED_ATTENTION:
-        raise ValueError(
+        raise ProbeError(
             f"attention implementation {name!r} cannot be recorded; call model.set_attn_implementation with one of "
             f"{SUPPORTED_ATTENTION}"
         )
@@ -118,7 +119,7 @@ def _refuse_packed_texts(layer: LayerAttention, position_ids: Tensor | None) -> 
     real_BS = layer.real()
     restarts = (position_ids.diff(dim=1) < 1) & real_BS[:, 1:] & real_BS[:, :-1]
     if restarts.any():
-        raise ValueError("position_ids start anew within a row; listen reads one text a row, padded and not packed")
+        raise ProbeError("position_ids start anew within a row; listen reads one text a row, padded and not packed")
 
 
 def _refuse_unknown_attention(
@@ -132,10 +133,10 @@ def _refuse_unknown_attention(
         )
     unknown = [name for name in ("position_bias", "s_aux") if kwargs.get(name) is not None]
     if unknown:
-        raise ValueError(f"{layer} uses {unknown} in its attention, which the probe does not know")
+        raise ProbeError(f"{layer} uses {unknown} in its attention, which the probe does not know")
     causal = kwargs.get("is_causal")
     if attention_mask is None and not (getattr(module, "is_causal", True) if causal is None else causal):
-        raise ValueError(f"{layer} is not causal; listen reads decoders only")
+        raise ProbeError(f"{layer} is not causal; listen reads decoders only")
 
 
 def _decoder(model: nn.Module) -> PreTrainedModel:
@@ -143,10 +144,10 @@ def _decoder(model: nn.Module) -> PreTrainedModel:
     for module in model.modules():
         # torch.compile(model) wraps it around `_orig_mod`, model.compile() keeps the graph in the module itself.
         if hasattr(module, "_orig_mod") or module._compiled_call_impl is not None:
-            raise ValueError("cannot listen to a compiled model: its graph no longer calls the attention function")
+            raise ProbeError("cannot listen to a compiled model: its graph no longer calls the attention function")
     found = next((module for module in model.modules() if isinstance(module, PreTrainedModel)), None)
     if found is None:
-        raise ValueError(f"listen needs a transformers model, bare or wrapped; {type(model).__name__} holds none")
+        raise ProbeError(f"listen needs a transformers model, bare or wrapped; {type(model).__name__} holds none")
     return found.get_decoder()
 
 

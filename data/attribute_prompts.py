@@ -7,6 +7,7 @@ from data.attributes import Attribute, hard_attributes
 from data.conflicts import conflict
 from data.problems import ConstraintSpec, Problem
 from data.prompt_templates import write_prompt
+from rewards.errors import InputError
 
 SIZES = (3, 45)
 """Fewest and most attributes of a prompt (UltraGen, arXiv 2502.12375, asks for about 45)."""
@@ -28,9 +29,9 @@ def sample_attributes(pool: Sequence[Attribute], size: int, rng: Random) -> list
     which lets an attribute in that repeats one and is far from another.)
     """
     if not SIZES[0] <= size <= SIZES[1]:
-        raise ValueError(f"the size of an attribute set must be between {SIZES[0]} and {SIZES[1]}, got {size}")
+        raise InputError(f"the size of an attribute set must be between {SIZES[0]} and {SIZES[1]}, got {size}")
     if not pool:
-        raise ValueError("no attributes to sample from")
+        raise InputError("no attributes to sample from")
     first = rng.choice(pool)
     shuffled = rng.sample(list(pool), len(pool))
     candidates = sorted(shuffled, key=lambda one: _overlap(one.topic, first.topic), reverse=True)[:MAX_CANDIDATES]

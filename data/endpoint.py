@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from rewards.errors import InputError
+
 KEY_VARIABLE = "HEED_ENDPOINT_KEY"
 """The environment variable with the key; a key in a settings file would end up in run folders."""
 AGAIN = frozenset({408, 409, 429, 500, 502, 503, 504})
@@ -31,14 +33,14 @@ class Endpoint:
 
     def __post_init__(self) -> None:
         if not self.url.startswith(("http://", "https://")):
-            raise ValueError(
+            raise InputError(
                 f"an endpoint is an http:// or https:// address, as in http://127.0.0.1:8000/v1; got {self.url!r}"
             )
         if not self.model:
-            raise ValueError(f"the endpoint {self.url} needs the name of a model")
+            raise InputError(f"the endpoint {self.url} needs the name of a model")
 
     def __call__(self, message: str) -> str:
-        """The model's answer. Raises ValueError when there is none after `tries`, or the key is refused."""
+        """The model's answer. Raises InputError when there is none after `tries`, or the key is refused."""
         import httpx2  # most who draw prompts ask no endpoint
 
         reason = ""
@@ -55,7 +57,7 @@ class Endpoint:
             if response.status_code not in AGAIN:
                 return _text(response, self._address())
             reason = f"status {response.status_code}"
-        raise ValueError(f"{self._address()} gave no answer in {self.tries} tries ({reason})")
+        raise InputError(f"{self._address()} gave no answer in {self.tries} tries ({reason})")
 
     def _address(self) -> str:
         return f"{self.url.rstrip('/')}/chat/completions"
@@ -77,11 +79,11 @@ def _headers() -> dict[str, str]:
 def _text(response: Any, address: str) -> str:
     if response.status_code >= 400:
         hint = f"; set {KEY_VARIABLE}" if response.status_code in (401, 403) else ""
-        raise ValueError(f"{address} refuses: status {response.status_code}, {response.text[:200]!r}{hint}")
+        raise InputError(f"{address} refuses: status {response.status_code}, {response.text[:200]!r}{hint}")
     try:
         text = response.json()["choices"][0]["message"]["content"]
     except (ValueError, LookupError, TypeError) as error:
-        raise ValueError(f"{address} answers in no OpenAI format: {response.text[:200]!r}") from error
+        raise InputError(f"{address} answers in no OpenAI format: {response.text[:200]!r}") from error
     if not isinstance(text, str):
-        raise ValueError(f"{address} answers with no text: {response.text[:200]!r}")
+        raise InputError(f"{address} answers with no text: {response.text[:200]!r}")
     return text

@@ -9,6 +9,7 @@ from data.instructions import Instruction, Split, instructions
 from data.problems import Problem
 from data.prompt_templates import Drawn, Pattern, categories, compose
 from data.witness import witness
+from rewards.errors import InputError
 
 MAX_DRAWS = 1000
 """Redraws before a set of kinds is called hopeless; a fitting draw comes within a few."""
@@ -29,7 +30,7 @@ def instruction_problem(
     verifier ids to draw from; None is `SHORT_KINDS`. A pure function of its arguments.
     """
     if max_constraints < 1:
-        raise ValueError(f"max_constraints must be at least 1, got {max_constraints}")
+        raise InputError(f"max_constraints must be at least 1, got {max_constraints}")
     rng = Random(f"{split}-{seed}-{index}")
     instruction = _instruction(seed, index, split)
     number = rng.randint(1, max_constraints)
@@ -39,7 +40,7 @@ def instruction_problem(
         answer = witness(drawn) if pattern == "example" else None
         if pattern != "example" or answer is not None:
             return compose(f"{split}-{seed}-{index}", instruction, drawn, pattern=pattern, rng=rng, answer=answer)
-    raise ValueError(f"found no {pattern} prompt in {MAX_DRAWS} draws from kinds {sorted(pool)}")
+    raise InputError(f"found no {pattern} prompt in {MAX_DRAWS} draws from kinds {sorted(pool)}")
 
 
 def leveled_problem(
@@ -60,7 +61,7 @@ def leveled_problem(
     pool = _pool(kinds, GENERAL_KINDS)
     reachable = len({find_kind(kind_id).category for kind_id in pool})
     if not 1 <= level <= reachable:
-        raise ValueError(f"level must be between 1 and {reachable}, the categories of the kinds given; got {level}")
+        raise InputError(f"level must be between 1 and {reachable}, the categories of the kinds given; got {level}")
     name = f"{split}-level-{level}-{seed}-{index}"
     rng = Random(name)
     instruction = _instruction(seed, index, split)
@@ -69,7 +70,7 @@ def leveled_problem(
         answer = witness(drawn) if len(categories(drawn)) == level else None
         if answer is not None:
             return compose(name, instruction, drawn, pattern=pattern, rng=rng, answer=answer)
-    raise ValueError(f"found no level {level} {pattern} prompt in {MAX_DRAWS} draws from kinds {sorted(pool)}")
+    raise InputError(f"found no level {level} {pattern} prompt in {MAX_DRAWS} draws from kinds {sorted(pool)}")
 
 
 def draw_constraints(rng: Random, instruction: Instruction, *, kinds: Sequence[str], number: int) -> list[Drawn]:
@@ -102,11 +103,11 @@ def _draw_level(rng: Random, instruction: Instruction, kinds: Sequence[str], lev
 def _pool(kinds: Sequence[str] | None, default: Sequence[str]) -> tuple[str, ...]:
     """The kinds to draw from, in an order that does not depend on how they are listed.
 
-    Raises ValueError for none at all and for one we cannot draw.
+    Raises InputError for none at all and for one we cannot draw.
     """
     pool = sorted({find_kind(kind_id).id for kind_id in (default if kinds is None else kinds)})
     if not pool:
-        raise ValueError("no constraint kinds to draw from; leave `kinds` out or name at least one")
+        raise InputError("no constraint kinds to draw from; leave `kinds` out or name at least one")
     return tuple(pool)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from rapidfuzz.distance import Levenshtein
 
 from data.problems import Span
+from rewards.errors import InputError
 
 Finding = Literal["satisfied", "unsatisfied", "irrelevant"]
 
@@ -85,15 +86,15 @@ def judge_books(answer: str, query: BookQuery) -> BookReport:
 def query_from_row(row: Mapping[str, Any]) -> BookQuery:
     """A query from KITAB's columns `Author, constraints, all_books, mapped_books` (lists of titles).
 
-    Raises ValueError naming the missing column, or a satisfying book that is none of the author's.
+    Raises InputError naming the missing column, or a satisfying book that is none of the author's.
     """
     missing = [name for name in ("Author", "constraints", "all_books", "mapped_books") if row.get(name) is None]
     if missing:
-        raise ValueError(f"expected KITAB columns Author, constraints, all_books, mapped_books; missing {missing}")
+        raise InputError(f"expected KITAB columns Author, constraints, all_books, mapped_books; missing {missing}")
     books, satisfying = tuple(row["all_books"]), tuple(row["mapped_books"])
     strange = [title for title in satisfying if title not in books]
     if strange:
-        raise ValueError(f"mapped_books must be among all_books; {strange} are not")
+        raise InputError(f"mapped_books must be among all_books; {strange} are not")
     return BookQuery(author=row["Author"], constraint=row["constraints"], books=books, satisfying=satisfying)
 
 

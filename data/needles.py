@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from random import Random
 
+from rewards.errors import InputError
+
 CITIES = ("Orlin", "Vastra", "Keldon", "Marrow Bay", "Tessaly", "Brindle", "Upper Quay", "Novemar")
 """None is on a map, so that no answer is known by heart."""
 ACTIVITIES = ("feed the herons", "paint a blue door", "count old bridges", "taste warm plum soup", "ride the salt tram")
@@ -34,10 +36,10 @@ class NeedleTest:
 def needle_test(seed: int, index: int, *, num_sentences: int = 24) -> NeedleTest:
     """Test `index` of the stream `seed`, the needle at a random depth. A pure function of its arguments.
 
-    Raises ValueError for a text of no sentences.
+    Raises InputError for a text of no sentences.
     """
     if num_sentences < 1:
-        raise ValueError(f"num_sentences must be at least 1, got {num_sentences}")
+        raise InputError(f"num_sentences must be at least 1, got {num_sentences}")
     rng = Random(f"needle-{seed}-{index}")
     city, copied = rng.choice(CITIES), f" {rng.choice(ACTIVITIES)} {rng.choice(SETTINGS)}"
     opening = f"The best thing to do in {city} is to"

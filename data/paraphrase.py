@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from data.problems import ConstraintSpec, Problem, request, user_text
+from rewards.errors import InputError
 from rewards.topic import request_stems
 
 Rewrite = Callable[[str], str]
@@ -27,7 +28,7 @@ def paraphrase(problem: Problem, rewrite: Rewrite, *, attempts: int = 3, kept_to
 def mask(problem: Problem) -> str:
     """The user message with `[[number]]` in the place of each constraint, numbered from 1."""
     if any(len(spec.spans) != 1 for spec in problem.constraints):
-        raise ValueError(f"cannot paraphrase {problem.problem_id!r}: each constraint needs exactly one span")
+        raise InputError(f"cannot paraphrase {problem.problem_id!r}: each constraint needs exactly one span")
     text = user_text(problem)
     placed = sorted(enumerate(problem.constraints, 1), key=lambda item: item[1].spans[0], reverse=True)
     for number, spec in placed:

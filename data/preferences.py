@@ -7,6 +7,7 @@ from itertools import permutations
 from typing import Any, Literal
 
 from data.problems import Problem, from_row, to_row, user_text
+from rewards.errors import InputError
 from rewards.satisfaction import mean_satisfied
 from rewards.verdict import Verdict
 from rewards.verifiers import verify
@@ -58,7 +59,7 @@ def best_and_worst(
     length alone must not tell them apart. Ties go to the pair that is closest in length, then to the earlier answers.
     """
     if length_ratio is not None and length_ratio < 1:
-        raise ValueError(f"length_ratio must be at least 1, got {length_ratio}")
+        raise InputError(f"length_ratio must be at least 1, got {length_ratio}")
     pairs = [
         (chosen, rejected)
         for chosen, rejected in permutations(answers, 2)
@@ -128,7 +129,7 @@ def pair_from_row(row: Mapping[str, Any]) -> PreferencePair:
     problem = from_row({name: value for name, value in row.items() if name not in PAIR_COLUMNS})
     answers = [judge(problem, _answer_text(row, name)) for name in ("chosen", "rejected")]
     if answers[0] is None or answers[1] is None:
-        raise ValueError("expected a preference row with at least one constraint that applies to both answers")
+        raise InputError("expected a preference row with at least one constraint that applies to both answers")
     return _pair(problem, answers[0], answers[1], row.get("pair_kind") or "best_worst")
 
 
@@ -151,7 +152,7 @@ def _answer_text(row: Mapping[str, Any], name: str) -> str:
     value = row.get(name)
     text = value[-1].get("content") if isinstance(value, list) and value and isinstance(value[-1], Mapping) else value
     if not isinstance(text, str):
-        raise ValueError(f"expected column {name!r} to be text or chat messages that end in one; got {value!r}")
+        raise InputError(f"expected column {name!r} to be text or chat messages that end in one; got {value!r}")
     return text
 
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rewards.errors import InputError
+
 Span = tuple[int, int]
 Message = dict[str, str]
 
@@ -84,11 +86,11 @@ def to_row(problem: Problem) -> dict[str, Any]:
 def from_row(row: Mapping[str, Any], *, default_id: str = "row-1") -> Problem:
     """Read one dataset row; a missing optional column takes its default, an unknown one is kept in `extras`.
 
-    Raises ValueError saying what was expected and what was given. Constraint ids are checked here only for shape:
+    Raises InputError saying what was expected and what was given. Constraint ids are checked here only for shape:
     `rewards` decides which ids and arguments exist (see `data.reading`).
     """
     if row.get("prompt") is None:
-        raise ValueError(f"expected a column 'prompt' (text or chat messages); this row has {sorted(row)}")
+        raise InputError(f"expected a column 'prompt' (text or chat messages); this row has {sorted(row)}")
     messages = _messages(row["prompt"])
     length = len(messages[-1]["content"])
     return Problem(
@@ -108,7 +110,7 @@ def _identity(value: Any, default: str) -> str:
 def _optional_text(row: Mapping[str, Any], column: str) -> str | None:
     value = row.get(column)
     if value is not None and not isinstance(value, str):
-        raise ValueError(f"expected column {column!r} to be text; got {value!r}")
+        raise InputError(f"expected column {column!r} to be text; got {value!r}")
     return value
 
 
@@ -116,12 +118,12 @@ def _messages(prompt: Any) -> tuple[Message, ...]:
     if isinstance(prompt, str):
         prompt = [{"role": "user", "content": prompt}]
     if not isinstance(prompt, Sequence) or not prompt:
-        raise ValueError(f"expected 'prompt' to be text or a non-empty list of chat messages; got {prompt!r}")
+        raise InputError(f"expected 'prompt' to be text or a non-empty list of chat messages; got {prompt!r}")
     messages = tuple(_message(item) for item in prompt)
     if messages[-1]["role"] != "user":
-        raise ValueError(f"expected the last message of 'prompt' to be the user's; got role {messages[-1]['role']!r}")
+        raise InputError(f"expected the last message of 'prompt' to be the user's; got role {messages[-1]['role']!r}")
     if not messages[-1]["content"].strip():
-        raise ValueError("expected 'prompt' to say something; the last user message is empty")
+        raise InputError("expected 'prompt' to say something; the last user message is empty")
     return messages
 
 
@@ -131,7 +133,7 @@ def _message(item: Any) -> Message:
         or not isinstance(item.get("role"), str)
         or not isinstance(item.get("content"), str)
     ):
-        raise ValueError(f"expected a chat message with text 'role' and 'content'; got {item!r}")
+        raise InputError(f"expected a chat message with text 'role' and 'content'; got {item!r}")
     return {"role": item["role"], "content": item["content"]}
 
 
@@ -139,17 +141,17 @@ def _listed(value: Any) -> Sequence[Any]:
     if value is None:
         return ()
     if isinstance(value, str) or not isinstance(value, Sequence):
-        raise ValueError(f"expected 'constraints' to be a list of {{id, kwargs, text, spans}}; got {value!r}")
+        raise InputError(f"expected 'constraints' to be a list of {{id, kwargs, text, spans}}; got {value!r}")
     return value
 
 
 def _constraint(item: Any, length: int) -> ConstraintSpec:
     if not isinstance(item, Mapping) or not isinstance(item.get("id"), str):
-        raise ValueError(f"expected a constraint with a text 'id'; got {item!r}")
+        raise InputError(f"expected a constraint with a text 'id'; got {item!r}")
     spans = tuple(_span(span, length, item["id"]) for span in item.get("spans") or ())
     text = item.get("text") or ""
     if not isinstance(text, str):
-        raise ValueError(f"expected the text of constraint {item['id']!r} to be text; got {text!r}")
+        raise InputError(f"expected the text of constraint {item['id']!r} to be text; got {text!r}")
     return ConstraintSpec(id=item["id"], kwargs=_arguments(item), text=text, spans=spans)
 
 
@@ -160,20 +162,20 @@ def _arguments(item: Mapping[str, Any]) -> dict[str, Any]:
         try:
             kwargs = json.loads(kwargs)
         except json.JSONDecodeError as error:
-            raise ValueError(f"kwargs of constraint {item['id']!r} are not JSON: {error}; got {kwargs!r}") from error
+            raise InputError(f"kwargs of constraint {item['id']!r} are not JSON: {error}; got {kwargs!r}") from error
     if kwargs is None:
         return {}
     if not isinstance(kwargs, Mapping):
-        raise ValueError(f"expected kwargs of constraint {item['id']!r} to be a JSON object; got {kwargs!r}")
+        raise InputError(f"expected kwargs of constraint {item['id']!r} to be a JSON object; got {kwargs!r}")
     return {name: value for name, value in kwargs.items() if value is not None}
 
 
 def _span(span: Any, length: int, kind: str) -> Span:
     if not isinstance(span, Sequence) or len(span) != 2 or not all(isinstance(end, int) for end in span):
-        raise ValueError(f"expected a span of constraint {kind!r} to be [start, end]; got {span!r}")
+        raise InputError(f"expected a span of constraint {kind!r} to be [start, end]; got {span!r}")
     start, end = span
     if not 0 <= start < end <= length:
-        raise ValueError(
+        raise InputError(
             f"span {[start, end]} of constraint {kind!r} does not fit the user message of {length} characters"
         )
     return (start, end)

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from data.constraints import Category, find_kind
 from data.instructions import Instruction
 from data.problems import ConstraintSpec, Problem, Span
+from rewards.errors import InputError
 
 Pattern = Literal["listing", "incorporation", "example"]
 """MulDimIF's three ways to state constraints (arXiv 2505.07591, section 3)."""
@@ -74,9 +75,9 @@ def write_prompt(
     The pattern `example` needs a shot, which stands before the request; the others take none.
     """
     if pattern not in get_args(Pattern):
-        raise ValueError(f"unknown pattern {pattern!r}; there are {sorted(get_args(Pattern))}")
+        raise InputError(f"unknown pattern {pattern!r}; there are {sorted(get_args(Pattern))}")
     if (shot is not None) != (pattern == "example"):
-        raise ValueError(f"the pattern 'example' needs a shot and no other takes one; got {pattern!r} with {shot!r}")
+        raise InputError(f"the pattern 'example' needs a shot and no other takes one; got {pattern!r} with {shot!r}")
     template = _listing(len(phrases), rng) if pattern == "listing" else _incorporation(len(phrases), rng)
     text, spans = fill(template, request, phrases)
     if shot is None:

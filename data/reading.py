@@ -7,6 +7,7 @@ from pathlib import Path
 from data.problems import Problem, from_row
 from data.row_formats import adapt
 from data.sources import read_rows
+from rewards.errors import InputError
 from rewards.verifiers import check_arguments, known_kinds
 
 
@@ -14,7 +15,7 @@ def read_problems(source: str | Path, *, split: str = "train") -> list[Problem]:
     """All problems of a file (.jsonl, .json, .parquet, the first two also .gz) or of one split of a hub dataset.
 
     Columns are TRL's: `prompt` as text or chat messages; `problem_id, constraints, reference, task` may be missing,
-    others are kept. Raises ValueError for a bad row, naming file, line and what was expected, for an unknown
+    others are kept. Raises InputError for a bad row, naming file, line and what was expected, for an unknown
     constraint kind or argument, and for a source without rows.
     """
     return [problem for place, problem in _placed(source, split) if _checked(place, problem)]
@@ -40,7 +41,7 @@ def _checked(place: str, problem: Problem) -> bool:
         for spec in problem.constraints:
             check_arguments(spec.id, spec.kwargs)
     except ValueError as error:
-        raise ValueError(f"{place}: {error}") from error
+        raise InputError(f"{place}: {error}") from error
     return True
 
 
@@ -49,10 +50,10 @@ def _placed(source: str | Path, split: str) -> Iterator[tuple[str, Problem]]:
     for place, row in read_rows(source, split=split):
         try:
             if not isinstance(row, Mapping):
-                raise ValueError(f"expected a JSON object with at least 'prompt'; got {row!r}")
+                raise InputError(f"expected a JSON object with at least 'prompt'; got {row!r}")
             problem = from_row(adapt(row), default_id=place)
         except ValueError as error:
-            raise ValueError(f"{place}: {error}") from error
+            raise InputError(f"{place}: {error}") from error
         yield place, problem
     if place is None:
-        raise ValueError(f"{source} holds no problems; expected rows with at least the column 'prompt'")
+        raise InputError(f"{source} holds no problems; expected rows with at least the column 'prompt'")

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rewards.errors import InputError
+
 Row = Mapping[str, Any]
 
 
@@ -61,11 +63,11 @@ def _open_instruct(truth: Any) -> Row:
 def _constraints(ids: Sequence[str], kwargs: Sequence[Any] | None) -> list[Row]:
     kwargs = [None] * len(ids) if kwargs is None else kwargs
     if len(kwargs) != len(ids):
-        raise ValueError(f"expected one kwargs for each of the {len(ids)} instruction ids; got {len(kwargs)}")
+        raise InputError(f"expected one kwargs for each of the {len(ids)} instruction ids; got {len(kwargs)}")
     return [{"id": kind, "kwargs": values} for kind, values in zip(ids, kwargs, strict=True)]
 
 
 def _mapping(value: Any, column: str) -> Row:
     if not isinstance(value, Mapping):
-        raise ValueError(f"expected verl's column {column!r} to be an object; got {value!r}")
+        raise InputError(f"expected verl's column {column!r} to be an object; got {value!r}")
     return value

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from rewards.errors import InputError
+
 PlacedRow = tuple[str, Any]
 """A row after the words that locate it: `train.jsonl:7`."""
 
@@ -19,7 +21,7 @@ def read_rows(source: str | Path, *, split: str = "train") -> Iterator[PlacedRow
     if kind not in SUFFIXES:
         return _hub_rows(str(source), split)
     if not path.is_file():
-        raise ValueError(f"no data file {path}; expected an existing {', '.join(SUFFIXES)} file or a hub dataset name")
+        raise InputError(f"no data file {path}; expected an existing {', '.join(SUFFIXES)} file or a hub dataset name")
     return {".jsonl": _jsonl_rows, ".json": _json_rows, ".parquet": _parquet_rows}[kind](path)
 
 
@@ -28,7 +30,7 @@ def _text(path: Path) -> str:
     try:
         return (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8")
     except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
-        raise ValueError(f"{path.name} is not UTF-8 text, or its gzip wrapping is damaged: {error}") from error
+        raise InputError(f"{path.name} is not UTF-8 text, or its gzip wrapping is damaged: {error}") from error
 
 
 def _jsonl_rows(path: Path) -> Iterator[PlacedRow]:
@@ -38,7 +40,7 @@ def _jsonl_rows(path: Path) -> Iterator[PlacedRow]:
             try:
                 row = json.loads(line)
             except json.JSONDecodeError as error:
-                raise ValueError(f"{place}: expected one JSON object a line; {error}") from error
+                raise InputError(f"{place}: expected one JSON object a line; {error}") from error
             yield place, row
 
 
@@ -46,9 +48,9 @@ def _json_rows(path: Path) -> Iterator[PlacedRow]:
     try:
         rows = json.loads(_text(path))
     except json.JSONDecodeError as error:
-        raise ValueError(f"{path.name}:{error.lineno}: expected a JSON list of objects; {error}") from error
+        raise InputError(f"{path.name}:{error.lineno}: expected a JSON list of objects; {error}") from error
     if not isinstance(rows, list):
-        raise ValueError(f"{path.name}: expected a JSON list of objects; got a {type(rows).__name__}")
+        raise InputError(f"{path.name}: expected a JSON list of objects; got a {type(rows).__name__}")
     for number, row in enumerate(rows, 1):
         yield f"{path.name} row {number}", row
 
@@ -59,7 +61,7 @@ def _parquet_rows(path: Path) -> Iterator[PlacedRow]:
     try:
         rows = parquet.read_table(path).to_pylist()
     except ArrowInvalid as error:
-        raise ValueError(f"{path.name} is not a readable parquet file: {error}") from error
+        raise InputError(f"{path.name} is not a readable parquet file: {error}") from error
     for number, row in enumerate(rows, 1):
         yield f"{path.name} row {number}", row
 
@@ -70,7 +72,7 @@ def _hub_rows(name: str, split: str) -> Iterator[PlacedRow]:
     try:
         dataset = load_dataset(name, split=split)
     except OSError as error:  # the hub's own errors, no network included
-        raise ValueError(
+        raise InputError(
             f"{name!r} is neither a {', '.join(SUFFIXES)} file nor a hub dataset that can be loaded: {error}"
         ) from error
     for number, row in enumerate(dataset, 1):

@@ -6,17 +6,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rewards.errors import InputError
+
 
 def write_rows(rows: Sequence[Mapping[str, Any]], path: str | Path) -> Path:
     """Write rows as .jsonl or .parquet beside the target, then rename: a killed run leaves no half file.
 
-    Raises ValueError for another suffix or no rows.
+    Raises InputError for another suffix or no rows.
     """
     path = Path(path)
     if path.suffix not in (".jsonl", ".parquet"):
-        raise ValueError(f"cannot write {path}; expected a name that ends in .jsonl or .parquet")
+        raise InputError(f"cannot write {path}; expected a name that ends in .jsonl or .parquet")
     if not rows:
-        raise ValueError(f"no rows to write to {path}")
+        raise InputError(f"no rows to write to {path}")
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:

@@ -13,6 +13,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Any
 
+from rewards.errors import InputError
 from rewards.sandbox_worker import KeywordParameters, serve
 from rewards.verdict import NOT_APPLICABLE, Verdict
 
@@ -23,7 +24,7 @@ EXIT_TIMEOUT = 10.0
 """Seconds a process that closed its pipe may take to exit, so that its exit code is its own."""
 
 
-class VerifierError(ValueError):
+class VerifierError(InputError):
     """A custom verifier failed; the message says how."""
 
 

@@ -5,6 +5,8 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from rewards.errors import InputError
+
 Message = Mapping[str, Any]
 Text = str | Sequence[Message]
 """A string, or chat messages as TRL passes them for conversational data."""
@@ -29,7 +31,7 @@ def batch_reward(function: Callable[..., float | None]) -> Callable[..., list[fl
         available = {"prompt": [text_of(prompt) for prompt in prompts], **columns}
         missing = [p.name for p in parameters if p.default is p.empty and p.name not in available]
         if missing:
-            raise ValueError(f"{function.__name__} needs the columns {missing}; this batch has {sorted(available)}")
+            raise InputError(f"{function.__name__} needs the columns {missing}; this batch has {sorted(available)}")
         arguments = {p.name: available[p.name] for p in parameters if p.name in available}
         return [
             function(

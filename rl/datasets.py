@@ -11,6 +11,7 @@ from data.preferences import PreferencePair, pair_from_row, pair_row, plain_pair
 from data.problems import Problem, to_row, user_text
 from data.reading import read_problems
 from data.sources import read_rows
+from rl.common.errors import UserError
 from rl.config.data import DataConfig
 from rl.config.root import Config
 from rl.credit.pairs import PAIR
@@ -55,9 +56,7 @@ def load_pairs(data: DataConfig) -> Pairs:
     spoken_for = {user_text(problem) for problem in held_out}
     train = tuple(pair for pair in pairs if user_text(pair.problem) not in spoken_for)
     if not train:
-        raise ValueError(
-            f"data.held_out={data.held_out} leaves nothing to train on: {data.path} has {len(pairs)} pairs"
-        )
+        raise UserError(f"data.held_out={data.held_out} leaves nothing to train on: {data.path} has {len(pairs)} pairs")
     return Pairs(train=train, held_out=held_out)
 
 
@@ -65,7 +64,7 @@ def _placed_pair(place: str, row: Any) -> PreferencePair:
     try:
         return pair_from_row(row) if row.get("constraints") else plain_pair_from_row(row)
     except ValueError as error:
-        raise ValueError(f"{place}: {error}") from error
+        raise UserError(f"{place}: {error}") from error
 
 
 def as_preferences(pairs: tuple[PreferencePair, ...]) -> Dataset:
@@ -76,7 +75,7 @@ def as_preferences(pairs: tuple[PreferencePair, ...]) -> Dataset:
 
 
 def load_problems(data: DataConfig) -> Problems:
-    """Read `data.path`, or draw from our own instructions. Raises ValueError when nothing is left to train on."""
+    """Read `data.path`, or draw from our own instructions. Raises UserError when nothing is left to train on."""
     if data.path is None:
         return Problems(
             train=_drawn(data, "train", data.num_problems), held_out=_drawn(data, "held_out", data.held_out)
@@ -85,7 +84,7 @@ def load_problems(data: DataConfig) -> Problems:
     if data.held_out_path is not None:
         return Problems(train=problems, held_out=tuple(read_problems(data.held_out_path)))
     if data.held_out >= len(problems):
-        raise ValueError(
+        raise UserError(
             f"data.held_out={data.held_out} leaves nothing to train on: {data.path} has {len(problems)} problems"
         )
     cut = len(problems) - data.held_out

@@ -6,6 +6,7 @@ from typing import get_args
 
 from data.constraints import content, edges, format, language, length, marks, structured, words
 from data.constraints.taxonomy import Category, ConstraintKind
+from rewards.errors import InputError
 
 KINDS = MappingProxyType(
     {
@@ -31,5 +32,5 @@ def find_kind(kind_id: str) -> ConstraintKind:
     """The kind under a verifier id; ValueError with the nearest id if we cannot draw it."""
     if kind_id not in KINDS:
         nearest = get_close_matches(kind_id, KINDS, n=1, cutoff=0.0)[0]
-        raise ValueError(f"unknown constraint kind {kind_id!r}; the nearest is {nearest!r}")
+        raise InputError(f"unknown constraint kind {kind_id!r}; the nearest is {nearest!r}")
     return KINDS[kind_id]

@@ -9,6 +9,7 @@ from data.muldimif.reading import Reading, Rule
 from data.muldimif.triples import read_triple
 from data.problems import ConstraintSpec, Problem, Span
 from data.sources import read_rows
+from rewards.errors import InputError
 from rewards.verifiers import known_kinds
 
 Triple = tuple[str, str, str]
@@ -51,7 +52,7 @@ def read_muldimif(source: str | Path) -> MulDimIF:
                 problems.append(_problem(row, triples, readings))
                 num_weaker += sum(reading.weaker for reading in readings)
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{place}: expected a MulDimIF row (id, conversations, constraints); {error!r}") from error
+            raise InputError(f"{place}: expected a MulDimIF row (id, conversations, constraints); {error!r}") from error
     return MulDimIF(problems=tuple(problems), unread=tuple(unread), num_weaker=num_weaker)
 
 

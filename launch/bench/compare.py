@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
+from rl.common.errors import UserError
 from rl.common.intervals import student_interval
 
 
@@ -34,14 +35,14 @@ class Comparison:
 
 
 def compare(arms: Sequence[BenchArm], rules: Sequence[str], *, base: str = "uniform") -> list[Comparison]:
-    """Each rule against `base`. Raises ValueError when a rule lacks a seed that `base` has."""
+    """Each rule against `base`. Raises UserError when a rule lacks a seed that `base` has."""
     of = {rule: {arm.seed: arm for arm in arms if arm.rule == rule} for rule in [base, *rules]}
     return [_comparison(rule, of[rule], of[base], base) for rule in rules]
 
 
 def _comparison(rule: str, own: dict[int, BenchArm], base: dict[int, BenchArm], base_name: str) -> Comparison:
     if own.keys() != base.keys():
-        raise ValueError(f"{rule} has seeds {sorted(own)}, {base_name} has {sorted(base)}; a pair needs both")
+        raise UserError(f"{rule} has seeds {sorted(own)}, {base_name} has {sorted(base)}; a pair needs both")
     last = fmean(arm.scores[-1] for arm in own.values())
     area = fmean(area_under(arm) for arm in own.values())
     if rule == base_name:

@@ -16,6 +16,7 @@ from launch.bench.compare import BenchArm, Comparison, compare, draw
 from launch.bench.tasks import TASKS, Budget, Task
 from rl.build import build_trainer
 from rl.common.atomic import write_json
+from rl.common.errors import UserError
 from rl.config.load import parse_config
 from rl.config.root import Config
 from rl.trainers.grpo import CreditGRPOTrainer
@@ -29,10 +30,10 @@ POINTS = 10
 def bench_credit(task: str, rules: Sequence[str], seeds: int, *, folder: Path, budget: Budget) -> dict[str, Any]:
     """Train each rule with each seed, skip what `folder` already has, and write `credit.json` and `credit.png`.
 
-    Raises ValueError for fewer than two seeds, and for a folder with arms of another task or budget.
+    Raises UserError for fewer than two seeds, and for a folder with arms of another task or budget.
     """
     if seeds < 2:
-        raise ValueError(f"got --seeds {seeds}; an interval needs at least 2")
+        raise UserError(f"got --seeds {seeds}; an interval needs at least 2")
     keep_budget(folder, task, budget)
     console = Console()
     names = list(dict.fromkeys(["uniform", *rules]))
@@ -57,12 +58,12 @@ def keep_budget(folder: Path, task: str, budget: Budget) -> None:
     path, kept = folder / "budget.json", {"task": task, **asdict(budget)}
     folder.mkdir(parents=True, exist_ok=True)
     if path.exists() and json.loads(path.read_text()) != kept:
-        raise ValueError(f"{folder} holds arms of another budget ({path}); choose another folder, or the same budget")
+        raise UserError(f"{folder} holds arms of another budget ({path}); choose another folder, or the same budget")
     write_json(path, kept)
 
 
 def arm_config(task: Task, name: str, seed: int, budget: Budget, folder: Path) -> Config:
-    """The settings of one arm; arms of a seed differ in `credit` alone. Raises ValueError for an unknown rule."""
+    """The settings of one arm; arms of a seed differ in `credit` alone. Raises UserError for an unknown rule."""
     tree = task.tree(seed, budget)
     steps = {"max_steps": budget.steps, "save_steps": budget.steps, "learning_rate": budget.learning_rate, "seed": seed}
     tree["trainer"] = tree["trainer"] | steps

@@ -17,6 +17,7 @@ from data.problems import Problem
 from data.prompt_templates import Pattern
 from launch.data.load_engine import load_engine
 from rl.common.atomic import write_json
+from rl.common.errors import UserError
 from rl.evaluation.evaluate import EvaluatedAnswer, evaluate
 
 LEVELS = (1, 2, 3, 4)
@@ -33,7 +34,7 @@ def bench_levels(
     settings = {"model": model, "prompts": prompts, "seed": seed, "max_tokens": max_tokens}
     if min(prompts, max_tokens, batch_size) < 1:
         given = f"{prompts}, {max_tokens} and {batch_size}"
-        raise ValueError(f"prompts, max_tokens and batch_size must be at least 1, got {given}")
+        raise UserError(f"prompts, max_tokens and batch_size must be at least 1, got {given}")
     cells = _kept(output, settings)
     engine = load_engine(model, temperature=0.0, max_tokens=max_tokens)
     done = {_place(cell) for cell in cells}
@@ -105,5 +106,5 @@ def _kept(output: Path | None, settings: dict[str, Any]) -> list[dict[str, Any]]
         return []
     known = json.loads(output.read_text(encoding="utf-8"))
     if {name: known.get(name) for name in settings} != settings:
-        raise ValueError(f"{output} holds another bench; name a file of its own, or remove it")
+        raise UserError(f"{output} holds another bench; name a file of its own, or remove it")
     return known["cells"]

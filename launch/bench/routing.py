@@ -19,6 +19,7 @@ from launch.bench.credit import comparison_table, keep_budget, run_arm
 from launch.bench.tasks import HELD_OUT_SEED, Budget
 from rl.build import build_route
 from rl.common.atomic import write_json
+from rl.common.errors import UserError
 from rl.config.load import parse_config
 from rl.config.root import Config
 from rl.models.load import load_model, load_tokenizer
@@ -85,12 +86,12 @@ class Families:
 def bench_routing(arms: Sequence[str], seeds: int, *, folder: Path, budget: Budget = BUDGET) -> dict[str, Any]:
     """Train each arm with each seed, skip what `folder` has, and write `routing.json` and `routing.png`.
 
-    Raises ValueError for an unknown arm, for fewer than two seeds, and for a folder of another budget.
+    Raises UserError for an unknown arm, for fewer than two seeds, and for a folder of another budget.
     """
     if unknown := [name for name in arms if name not in ARMS]:
-        raise ValueError(f"unknown arm {unknown[0]!r}; there is {', '.join(ARMS)}")
+        raise UserError(f"unknown arm {unknown[0]!r}; there is {', '.join(ARMS)}")
     if seeds < 2:
-        raise ValueError(f"got --seeds {seeds}; an interval needs at least 2")
+        raise UserError(f"got --seeds {seeds}; an interval needs at least 2")
     keep_budget(folder, "families", budget)
     console, task, trained = Console(), Families(), []
     names = list(dict.fromkeys(["single", *arms]))

@@ -9,6 +9,7 @@ from data.toy_tasks import arithmetic
 from data.toy_tasks.arithmetic import chain_problem
 from launch.bench.chain_model import MAX_SOLUTION, chain_accuracy, warmed_model
 from launch.recipes import load_recipe
+from rl.common.errors import UserError
 from rl.config.root import Config
 from rl.datasets import load_problems
 from rl.evaluation.command import evaluate_policy
@@ -121,8 +122,8 @@ TASKS: dict[str, Task] = {"chain": Chain(), "constraints": Constraints()}
 
 
 def budget_of(task: str, steps: int | None) -> Budget:
-    """The task's own budget, or as many steps as are asked for. Raises ValueError for an unknown task."""
+    """The task's own budget, or as many steps as are asked for. Raises UserError for an unknown task."""
     if task not in TASKS:
-        raise ValueError(f"unknown task {task!r}; there is {', '.join(TASKS)}")
+        raise UserError(f"unknown task {task!r}; there is {', '.join(TASKS)}")
     own = TASKS[task].budget
     return own if steps is None else replace(own, steps=steps)

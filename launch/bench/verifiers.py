@@ -14,6 +14,7 @@ from data.constraints import KINDS
 from data.instructions import Instruction, instructions
 from data.problems import ConstraintSpec
 from rewards.verifiers import verify
+from rl.common.errors import UserError
 
 WORDS_PER_COMPLETION = (20, 120)
 LISTED = 10
@@ -32,12 +33,12 @@ class Job:
 def bench_verifiers(*, completions: int = 10_000, constraints: int = 3, seed: int = 0) -> dict[str, Any]:
     """Seconds to verify different completions in one process, and the kinds that take longest.
 
-    Raises ValueError for a number below 1.
+    Raises UserError for a number below 1.
     Every kind is drawn equally often, those that detect a language included; loading the libraries counts too.
     `cpu_seconds` is what other work on the machine disturbs least.
     """
     if min(completions, constraints) < 1:
-        raise ValueError(f"completions and constraints must be at least 1, got {completions} and {constraints}")
+        raise UserError(f"completions and constraints must be at least 1, got {completions} and {constraints}")
     jobs = list(_jobs(completions, constraints, seed))
     seconds: dict[str, float] = defaultdict(float)
     satisfied = 0

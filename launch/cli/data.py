@@ -8,6 +8,7 @@ import typer
 
 from launch.cli.output import AsJson, echo_json, talking_on_stderr
 from launch.environment import prepare_environment
+from rl.common.errors import UserError
 
 app = typer.Typer(
     help="Draw prompts with constraints or attributes, check files of them, pair and judge answers.",
@@ -37,9 +38,9 @@ def constraints(
     from launch.data.constraints import constraints_command
 
     if (paraphrase or doubt) and ask is None:
-        raise ValueError("--paraphrase and --doubt need --ask: an endpoint's address or a local model")
+        raise UserError("--paraphrase and --doubt need --ask: an endpoint's address or a local model")
     if ask is not None and not (paraphrase or doubt):
-        raise ValueError(f"--ask={ask} has nothing to do; add --paraphrase or --doubt")
+        raise UserError(f"--ask={ask} has nothing to do; add --paraphrase or --doubt")
     answering = _asked(ask, ask_model)
 
     with talking_on_stderr(as_json):
@@ -134,7 +135,7 @@ def kitab(
 
 def _asked(ask: str | None, model: str | None) -> Callable[[str], str] | None:
     if ask is None and model is not None:
-        raise ValueError(f"--ask-model={model} needs --ask, the address that has it")
+        raise UserError(f"--ask-model={model} needs --ask, the address that has it")
     if ask is None:
         return None
     prepare_environment()

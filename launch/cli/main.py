@@ -16,8 +16,7 @@ from launch.cli import plan_doctor as start_verbs
 from launch.cli import probe as probe_verbs
 from launch.cli.output import AsJson, echo_json, talking_on_stderr
 from launch.environment import prepare_environment
-from launch.user_errors import is_user_error
-from rl.common.errors import RunFailure
+from rl.common.errors import USER_ERRORS, RunFailure, UserError
 
 # Bodies are imported by the verb that needs them: torch and TRL take seconds, and `--help` needs neither.
 
@@ -156,7 +155,7 @@ def gateway(
 
         from launch.serve.gateway import gateway as application
     except ModuleNotFoundError as error:
-        raise ValueError(f"heed gateway needs {error.name}; pip install 'heed[gateway]'") from error
+        raise UserError(f"heed gateway needs {error.name}; pip install 'heed[gateway]'") from error
     from launch.serve.route import RoutedPrompts
 
     app = application(RoutedPrompts(bundle).gates, upstream=upstream, time_limit=time_limit)
@@ -193,25 +192,24 @@ def _part_of(bundle: Path, only: str | None, merge: str | None, output: Path | N
     from rl.routing.merge import merge_adapter
 
     if output is None:
-        raise ValueError("--only and --merge write a folder; name it with --output")
+        raise UserError("--only and --merge write a folder; name it with --output")
     if only is not None and merge is not None:
-        raise ValueError(f"--only {only} copies and --merge {merge} merges; give one of the two")
+        raise UserError(f"--only {only} copies and --merge {merge} merges; give one of the two")
     return extract_adapter(bundle, only, output) if only is not None else merge_adapter(bundle, str(merge), output)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; what the user can mend is told on stderr, without a traceback, with exit code 2.
+    """Run the command line.
 
-    So is what ended a run that had begun, with exit code 1.
+    An error that the user can mend is one sentence on stderr and exit code 2; a failure of a run that had begun is
+    one sentence and exit code 1. Any other error is a bug and keeps its traceback.
     """
     try:
         app(args=arguments)
     except RunFailure as error:
         tell(error)
         raise SystemExit(1) from None
-    except (OSError, ValueError) as error:
-        if not is_user_error(error):
-            raise
+    except USER_ERRORS as error:
         tell(error)
         raise SystemExit(2) from None
 

@@ -7,6 +7,7 @@ import typer
 
 from launch.cli.output import AsJson, echo_json, talking_on_stderr
 from launch.environment import prepare_environment
+from rl.common.errors import UserError
 
 app = typer.Typer(no_args_is_help=True)
 Model = Annotated[str, typer.Option(help="A hub name, a folder, smollm2-135m-instruct or tiny.")]
@@ -31,7 +32,7 @@ def read(
     if context.invoked_subcommand is not None:
         return
     if prompt is None:
-        raise ValueError("heed probe needs --prompt, the user's message, and --completion or --generate")
+        raise UserError("heed probe needs --prompt, the user's message, and --completion or --generate")
     prepare_environment()
     from launch.probe.read import print_findings, run_probe
 

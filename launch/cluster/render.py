@@ -10,6 +10,7 @@ from typing import Literal
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from launch.cluster.spec import ClusterSpec
+from rl.common.errors import UserError
 from rl.config.load import resolved_yaml
 from rl.config.root import Config
 
@@ -23,12 +24,12 @@ INTERRUPTED, TERMINATED = 130, 143
 
 
 def render(target: Target, config: Config, spec: ClusterSpec) -> str:
-    """The file's text. Raises ValueError for what the target needs and the spec lacks.
+    """The file's text. Raises UserError for what the target needs and the spec lacks.
 
     The resolved recipe travels inside the file, so that what starts is what was planned.
     """
     if target == "kuberay" and spec.image is None:
-        raise ValueError("kuberay needs an image: set image in the spec (heed's Dockerfile builds one)")
+        raise UserError("kuberay needs an image: set image in the spec (heed's Dockerfile builds one)")
     environment = Environment(
         loader=PackageLoader("launch.cluster", "templates"),
         autoescape=False,  # these are shell and YAML; every value goes through a filter of its language

@@ -7,13 +7,14 @@ from typing import Annotated
 import yaml
 from pydantic import AfterValidator, Field, ValidationError
 
+from rl.common.errors import UserError
 from rl.config.types import Positive, Section
 
 
 def _absolute_pair(text: str) -> str:
     source, colon, target = text.partition(":")
     if not colon or not source or not target.startswith("/"):
-        raise ValueError(f"should look like /data:/data, got {text!r}")
+        raise UserError(f"should look like /data:/data, got {text!r}")
     return text
 
 
@@ -54,15 +55,15 @@ class ClusterSpec(Section):
 
 
 def load_spec(path: Path | None) -> ClusterSpec:
-    """The spec in a YAML file, or the defaults. Raises ValueError naming each key that is wrong."""
+    """The spec in a YAML file, or the defaults. Raises UserError naming each key that is wrong."""
     if path is None:
         return ClusterSpec()
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         return ClusterSpec.model_validate_json(json.dumps(tree), strict=True)
     except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+        raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     except ValidationError as error:
         wrong = [f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors()]
         allowed = ", ".join(ClusterSpec.model_fields)
-        raise ValueError("\n".join([f"{path}:", *wrong, f"keys: {allowed}"])) from error
+        raise UserError("\n".join([f"{path}:", *wrong, f"keys: {allowed}"])) from error

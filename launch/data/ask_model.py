@@ -4,19 +4,20 @@ from typing import Any
 
 from data.endpoint import Endpoint
 from data.llm_rewriting import Ask
+from rl.common.errors import UserError
 
 
 def ask_function(whom: str, model: str | None, *, max_tokens: int = 256) -> Ask:
     """`whom` is an address, and `model` what to ask for there; or a hub name, a folder or `smollm2-135m-instruct`.
 
-    Raises ValueError for an address without a model, and a model beside a local one.
+    Raises UserError for an address without a model, and a model beside a local one.
     """
     if whom.startswith(("http://", "https://")):
         if model is None:
-            raise ValueError(f"{whom} is an address; name the model to ask for there with --ask-model")
+            raise UserError(f"{whom} is an address; name the model to ask for there with --ask-model")
         return Endpoint(url=whom, model=model, max_tokens=max_tokens)
     if model is not None:
-        raise ValueError(f"--ask-model={model} goes with an address under --ask; {whom} is a local model itself")
+        raise UserError(f"--ask-model={model} goes with an address under --ask; {whom} is a local model itself")
     return _local(whom, max_tokens)
 
 

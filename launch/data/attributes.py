@@ -14,6 +14,7 @@ from data.llm_rewriting import Ask, describing
 from data.problems import Problem, to_row, user_text
 from data.sources import first_text, read_rows
 from data.writing import write_rows
+from rl.common.errors import UserError
 
 COLUMNS = ("text", "completion", "response", "reference")
 """The first of these that a row has is its text."""
@@ -24,17 +25,17 @@ def attributes_command(
 ) -> dict[str, Any]:
     """Write one prompt for each text, which asks for a text like it; with `sets`, that many attribute sets instead.
 
-    `ask` adds soft attributes, in the words of a language model. Raises ValueError for a row without text, a text
+    `ask` adds soft attributes, in the words of a language model. Raises UserError for a row without text, a text
     without enough attributes left out and counted, and sizes outside 3 to 45.
     """
     low, high = sizes
     if not SIZES[0] <= low <= high <= SIZES[1]:
-        raise ValueError(f"sizes must lie between {SIZES[0]} and {SIZES[1]}, the smaller first; got {low} and {high}")
+        raise UserError(f"sizes must lie between {SIZES[0]} and {SIZES[1]}, the smaller first; got {low} and {high}")
     texts = [_text(place, row) for place, row in read_rows(source)]
     problems = list(_sets(texts, sets, seed, sizes) if sets else _reconstructions(texts, seed, sizes, ask))
     kept = [problem for problem in problems if len(problem.constraints) >= low]
     if not kept:
-        raise ValueError(f"no text of {source} has {low} attributes that a program can check")
+        raise UserError(f"no text of {source} has {low} attributes that a program can check")
     path = write_rows([to_row(problem) for problem in kept], output)
     console = Console()
     console.print(Text(user_text(kept[0])))
@@ -50,7 +51,7 @@ def attributes_command(
 def _text(place: str, row: Any) -> str:
     found = first_text(row, COLUMNS)
     if found is None:
-        raise ValueError(f"{place}: expected a text in one of the columns {', '.join(COLUMNS)}; got {row!r:.100}")
+        raise UserError(f"{place}: expected a text in one of the columns {', '.join(COLUMNS)}; got {row!r:.100}")
     return found
 
 

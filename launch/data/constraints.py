@@ -23,6 +23,7 @@ from data.reading import read_implemented
 from data.sources import read_rows
 from data.writing import write_rows
 from rewards.satisfaction import rates_by_kind
+from rl.common.errors import UserError
 from rl.config.load import load_run_config
 from rl.config.rewards import RewardsConfig
 from rl.scoring.custom_verifiers import custom_verifiers
@@ -44,7 +45,7 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if self.samples < 2 or self.max_tokens < 1 or self.temperature <= 0:
-            raise ValueError(
+            raise UserError(
                 "pairs need at least 2 samples a prompt, 1 token and a temperature above 0; got "
                 f"{self.samples}, {self.max_tokens} and {self.temperature}"
             )
@@ -70,12 +71,12 @@ def constraints_command(
     `reword` is asked to say each prompt in other words, `doubt` whether its constraints go together; prompts that fail
     the checks keep their own words, those that are doubted are left out.
 
-    Raises ValueError for a level, pattern or split that does not exist.
+    Raises UserError for a level, pattern or split that does not exist.
     """
     way = _one_of("pattern", pattern, get_args(Pattern))
     part = _one_of("split", split, get_args(Split))
     if num_problems < 1:
-        raise ValueError(f"the number of prompts must be at least 1, got {num_problems}")
+        raise UserError(f"the number of prompts must be at least 1, got {num_problems}")
     indices = track(range(num_problems), description="drawing prompts", console=Console(stderr=True), transient=True)
     problems = [leveled_problem(seed, index, level=level, split=part, pattern=way) for index in indices]
     problems, asked = _asked_about(problems, reword, doubt)
@@ -96,7 +97,7 @@ def _asked_about(
         kept = [problem for problem in problems if doubted(problem, doubt) is None]
         told["doubted"], problems = len(problems) - len(kept), kept
         if not problems:
-            raise ValueError(f"the model asked doubts that any of the {told['doubted']} prompts can be satisfied")
+            raise UserError(f"the model asked doubts that any of the {told['doubted']} prompts can be satisfied")
     if reword is not None:
         reworded = [paraphrase(problem, rewording(reword)) for problem in problems]
         told["reworded"] = sum(problem is not None for problem in reworded)
@@ -136,14 +137,14 @@ def pairs_command(
 ) -> dict[str, Any]:
     """Pair answers for DPO: a run folder's, those in a file's column `completions`, or, with `sampling`, a model's.
 
-    Raises ValueError when nothing can be paired.
+    Raises UserError when nothing can be paired.
     """
     # A run's own verifiers judge its answers again.
     with custom_verifiers(load_run_config(source).rewards if source.is_dir() else RewardsConfig()):
         samples = _samples(source, sampling)
         pairs = preference_pairs(samples, minimum_gap=minimum_gap, length_ratio=length_ratio, minimal=minimal)
     if not pairs:
-        raise ValueError(f"{source} holds no two answers to one prompt that differ in score by {minimum_gap} or more")
+        raise UserError(f"{source} holds no two answers to one prompt that differ in score by {minimum_gap} or more")
     path = write_rows([pair_row(pair) for pair in pairs], output)
     _preview_pairs(pairs[:PREVIEW])
     gaps = [pair.chosen.score - pair.rejected.score for pair in pairs]
@@ -161,7 +162,7 @@ def _samples(source: Path, sampling: Sampling | None) -> Iterable[tuple[Problem,
     )
 
     if source.is_dir() and sampling is not None:
-        raise ValueError(f"--model samples answers to a file of prompts; {source} is a folder")
+        raise UserError(f"--model samples answers to a file of prompts; {source} is a folder")
     if source.is_dir():
         return recorded_samples(source)
     problems, _ = read_implemented(source)
@@ -189,7 +190,7 @@ def _read(file: Path) -> tuple[Sequence[Problem], dict[str, int]]:
 
 def _one_of(name: str, value: str, allowed: Sequence[Any]) -> Any:
     if value not in allowed:
-        raise ValueError(f"unknown {name} {value!r}; there are {', '.join(allowed)}")
+        raise UserError(f"unknown {name} {value!r}; there are {', '.join(allowed)}")
     return value
 
 

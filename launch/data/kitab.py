@@ -9,6 +9,7 @@ from rich.table import Table
 from data.dataset_summary import ANSWER_COLUMNS
 from data.kitab import BookReport, judge_books, query_from_row
 from data.sources import first_text, read_rows
+from rl.common.errors import UserError
 
 SHARES = ("satisfied", "unsatisfied", "irrelevant", "completeness", "all_correct")
 
@@ -16,11 +17,11 @@ SHARES = ("satisfied", "unsatisfied", "irrelevant", "completeness", "all_correct
 def kitab_command(file: Path) -> dict[str, Any]:
     """Mean figures over the rows of `file`: KITAB's columns, and an answer in `completion` or `response`.
 
-    Raises ValueError, naming the place, for a row that is no query or brings no answer, and for an empty file.
+    Raises UserError, naming the place, for a row that is no query or brings no answer, and for an empty file.
     """
     reports = [_report(place, row) for place, row in read_rows(file)]
     if not reports:
-        raise ValueError(f"{file} holds no rows")
+        raise UserError(f"{file} holds no rows")
     means = {name: sum(float(getattr(report, name)) for report in reports) / len(reports) for name in SHARES}
     table = Table("", "mean", title=f"{len(reports)} answers, {sum(len(one.items) for one in reports)} titles")
     for name, mean in means.items():
@@ -31,11 +32,11 @@ def kitab_command(file: Path) -> dict[str, Any]:
 
 def _report(place: str, row: Any) -> BookReport:
     if not isinstance(row, dict):
-        raise ValueError(f"{place}: expected an object with KITAB's columns, got {row!r:.100}")
+        raise UserError(f"{place}: expected an object with KITAB's columns, got {row!r:.100}")
     answer = first_text(row, ANSWER_COLUMNS)
     if answer is None:
-        raise ValueError(f"{place}: expected an answer in the column {' or '.join(ANSWER_COLUMNS)}")
+        raise UserError(f"{place}: expected an answer in the column {' or '.join(ANSWER_COLUMNS)}")
     try:
         return judge_books(answer, query_from_row(row))
     except ValueError as error:
-        raise ValueError(f"{place}: {error}") from error
+        raise UserError(f"{place}: {error}") from error

@@ -10,6 +10,7 @@ from launch.plan.prompts import PromptLengths, prompt_lengths
 from launch.plan.shape import Shape, shape_of
 from launch.plan.sizes import Batch, batches, epochs
 from launch.plan.unused import unused_settings
+from rl.common.errors import UserError
 from rl.config.load import parse_config
 from rl.config.root import Config
 
@@ -59,10 +60,10 @@ class Plan:
 
 
 def make_plan(config: Config, device: Device) -> Plan:
-    """Plan a run. Raises ValueError for a model whose shape cannot be read, and for data that cannot."""
+    """Plan a run. Raises UserError for a model whose shape cannot be read, and for data that cannot."""
     shape = shape_of(config.model.name)
     if config.algorithm != "grpo":
-        raise ValueError(f"heed plan counts GRPO's phases; algorithm={config.algorithm} has others")
+        raise UserError(f"heed plan counts GRPO's phases; algorithm={config.algorithm} has others")
     lengths = prompt_lengths(config.data, config.model.name)
     dtype = chosen_dtype(config, device)
     setting = Setting(shape=shape, dtype=dtype, longest_prompt=lengths.longest, on_gpu=device.is_gpu)

@@ -7,6 +7,7 @@ alternate, so a device must hold the largest, never their sum.
 from dataclasses import dataclass
 
 from launch.plan.shape import Shape
+from rl.common.errors import UserError
 from rl.config.model import AdapterConfig
 from rl.config.root import Config
 
@@ -59,14 +60,14 @@ def phases(config: Config, setting: Setting) -> list[Phase]:
 
 
 def num_trainable(lora: AdapterConfig, shape: Shape) -> int:
-    """Parameters of the adapter. Raises ValueError for a module or a layer that the model does not have."""
+    """Parameters of the adapter. Raises UserError for a module or a layer that the model does not have."""
     linears = shape.linears()
     names = linears if lora.target_modules == "all-linear" else _listed(lora)
     if unknown := [name for name in names if name not in linears]:
-        raise ValueError(f"lora.target_modules: the model has no {', '.join(unknown)}; it has {', '.join(linears)}")
+        raise UserError(f"lora.target_modules: the model has no {', '.join(unknown)}; it has {', '.join(linears)}")
     layers = range(shape.layers) if lora.layers is None else lora.layers
     if outside := [layer for layer in layers if not 0 <= layer < shape.layers]:
-        raise ValueError(f"lora.layers: {outside} do not exist; the model has layers 0 to {shape.layers - 1}")
+        raise UserError(f"lora.layers: {outside} do not exist; the model has layers 0 to {shape.layers - 1}")
     return len(layers) * sum(lora.r * sum(linears[name]) for name in names)
 
 

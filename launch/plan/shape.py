@@ -8,6 +8,7 @@ from typing import Any
 
 from huggingface_hub import hf_hub_download, try_to_load_from_cache
 
+from rl.common.errors import UserError
 from rl.models.builtin import builtin_path, is_builtin
 from rl.models.tiny_shape import TINY, TINY_SHAPE
 
@@ -62,19 +63,19 @@ class Shape:
 def shape_of(name: str) -> Shape:
     """The shape of a model by the name that `model.name` takes.
 
-    Looked for in its folder, in the hub's cache, among the shapes kept here, and last on the hub. Raises ValueError
+    Looked for in its folder, in the hub's cache, among the shapes kept here, and last on the hub. Raises UserError
     when it is found nowhere, or is not a dense decoder of the Llama kind.
     """
     return parse_shape(name, config_of(name))
 
 
 def parse_shape(name: str, config: dict[str, Any]) -> Shape:
-    """The shape in a config.json. Raises ValueError, naming what does not fit."""
+    """The shape in a config.json. Raises UserError, naming what does not fit."""
     missing = [key for key in NEEDED if key not in config]
     experts = [key for key in config if "experts" in key]
     if missing or experts:
         reason = f"its config has no {', '.join(missing)}" if missing else f"it has experts ({', '.join(experts)})"
-        raise ValueError(f"model {name} cannot be planned: {reason}; dense decoders of the Llama kind can")
+        raise UserError(f"model {name} cannot be planned: {reason}; dense decoders of the Llama kind can")
     heads = config["num_attention_heads"]
     return Shape(
         hidden=config["hidden_size"],
@@ -91,7 +92,7 @@ def parse_shape(name: str, config: dict[str, Any]) -> Shape:
 
 
 def config_of(name: str) -> dict[str, Any]:
-    """A model's config.json. Raises ValueError when it is found nowhere."""
+    """A model's config.json. Raises UserError when it is found nowhere."""
     if name == TINY:
         return TINY_SHAPE
     if (folder := model_folder(name)) is not None:
@@ -103,7 +104,7 @@ def config_of(name: str) -> dict[str, Any]:
         return json.loads(Path(hf_hub_download(name, "config.json")).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ValueError(
+        raise UserError(
             f"model {name} cannot be planned: its config.json is neither in a folder of that name nor in the hub's "
             f"cache, and the hub could not be asked ({reason}); name a folder, or run `hf download {name} config.json`"
         ) from error

@@ -10,6 +10,7 @@ from attention_probes.heads import HeadRoles
 from attention_probes.null_baseline import NullBaseline, NullBaselineFitter
 from attention_probes.record import ProbePlan, Readings
 from launch.probe.calibration_texts import CalibrationTexts, generate_calibration_texts, read_calibration_texts
+from rl.common.errors import UserError
 from rl.models.load import load_model, load_tokenizer
 
 EVERY_FOURTH = 4
@@ -32,7 +33,7 @@ def fit_baseline(
 
     Shuffled tokens have no content to look for, so what is left is place, sink and locality; `as_written` fits ordinary
     text instead. Returns, over texts that were not fitted, the mean reading, the mean residual and the share of the
-    readings' variance that the baseline explains. Raises ValueError for fewer than four batches of prompts.
+    readings' variance that the baseline explains. Raises UserError for fewer than four batches of prompts.
     """
     plan = ProbePlan(
         roles=None if roles is None else HeadRoles.load(roles), horizon=horizon, window=window, per_head=True
@@ -42,7 +43,7 @@ def fit_baseline(
         generate_calibration_texts(policy, tokenizer, num_prompts=num_prompts, max_new_tokens=max_new_tokens, seed=seed)
     )
     if len(batches) < EVERY_FOURTH:
-        raise ValueError(f"got --num-prompts {num_prompts}; a fit and texts to test it on need at least 25")
+        raise UserError(f"got --num-prompts {num_prompts}; a fit and texts to test it on need at least 25")
     if not as_written:
         batches = [shuffled(batch, seed=seed) for batch in batches]
     held_out, fitted = batches[::EVERY_FOURTH], [one for at, one in enumerate(batches) if at % EVERY_FOURTH]

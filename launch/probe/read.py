@@ -18,6 +18,7 @@ from attention_probes.record import ProbePlan, Readings, record_attention
 from attention_probes.rhythm import find_rhythm
 from launch.probe.text import ProbedText, probed_text
 from rl.common.atomic import write_json, write_text
+from rl.common.errors import UserError
 from rl.config.credit import CreditConfig, ProbeConfig
 from rl.credit.assigner import CreditAssigner
 from rl.credit.inputs import CreditInputs
@@ -48,11 +49,11 @@ def run_probe(
 
     The completion is given, or else generated greedily. `constraints` are the passages of the prompt that state a rule,
     `roles` a file of `heed probe calibrate`; `figures` draws what the page shows as PNG files too. Returns what
-    `readings.json` holds. Raises ValueError for neither or both kinds of completion, an empty completion, and a
+    `readings.json` holds. Raises UserError for neither or both kinds of completion, an empty completion, and a
     constraint that the prompt does not contain.
     """
     if generate == (completion is not None):
-        raise ValueError("give either a completion or generate, and not both")
+        raise UserError("give either a completion or generate, and not both")
     tokenizer, policy = load_tokenizer(model), load_model(model)
     text = probed_text(tokenizer, policy, prompt, completion, constraints, max_new_tokens)
     plan = ProbePlan(roles=None if roles is None else HeadRoles.load(roles), per_head=True)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
+from rl.common.errors import UserError
 from rl.models.tokenization import completion_spans, decode, tokens_overlapping
 
 
@@ -37,7 +38,7 @@ def probed_text(
 ) -> ProbedText:
     """The prompt inside the chat template, and the completion behind it: given, or else generated greedily.
 
-    Raises ValueError for an empty completion and for a constraint that is no passage of the prompt.
+    Raises UserError for an empty completion and for a constraint that is no passage of the prompt.
     """
     templated = prompt
     if tokenizer.chat_template is not None:
@@ -50,7 +51,7 @@ def probed_text(
     else:
         completion_ids = tokenizer(completion, add_special_tokens=False)["input_ids"]
     if not completion_ids:
-        raise ValueError("the completion has no token to probe")
+        raise UserError("the completion has no token to probe")
     said, written = decode(tokenizer, completion_ids), completion_spans(tokenizer, completion_ids)
     places = [(templated, span) for span in offsets] + [(said, span) for span in written]
     return ProbedText(
@@ -82,6 +83,6 @@ def _generated(
 def _place(rule: str, prompt: str, templated: str) -> tuple[int, int]:
     """Where the rule stands in the templated prompt."""
     if rule not in prompt:
-        raise ValueError(f"the constraint {rule!r} is not a passage of the prompt")
+        raise UserError(f"the constraint {rule!r} is not a passage of the prompt")
     start = templated.index(rule, max(templated.find(prompt.strip()), 0))
     return start, start + len(rule)

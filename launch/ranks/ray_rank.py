@@ -6,14 +6,9 @@ from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
 
 from launch.environment import prepare_environment
-from launch.user_errors import is_user_error
-from rl.common.errors import RunFailure
+from rl.common.errors import USER_ERRORS, RunFailure, UserError
 from rl.config.load import parse_config
 from rl.config.root import Config
-
-
-class Mistake(ValueError):
-    """What a rank found that the user can mend."""
 
 
 class RankLost(RunFailure):
@@ -32,8 +27,8 @@ def train_rank(job: dict[str, Any]) -> None:
     ):
         try:
             _train(config)
-        except (Mistake, RunFailure):
-            raise  # told by whoever started us
+        except (UserError, RunFailure):
+            raise  # the process that started the ranks prints it
         except Exception:
             traceback.print_exc()
             raise
@@ -46,21 +41,19 @@ def _train(config: Config) -> None:
         train(config)
     except SystemExit as ended:
         if ended.code:
-            raise Mistake(f"a rank ended with exit code {ended.code}") from ended
-    except (OSError, ValueError) as error:
-        if not is_user_error(error):
-            raise
-        raise Mistake(str(error)) from error
+            raise UserError(f"a rank ended with exit code {ended.code}") from ended
+    except USER_ERRORS as error:
+        raise UserError(str(error)) from error
 
 
 def cause_of(error: Exception) -> Exception:
     """What a rank said of Ray Train's error, the most telling first; Lost for all that nobody foresaw."""
     failures: dict[int, Exception] = getattr(error, "worker_failures", {})
     said = [getattr(failure, "_base_exc", failure) for _, failure in sorted(failures.items())]
-    for kind in (Mistake, RunFailure):
+    for kind in (UserError, RunFailure):
         for cause in said:
             if isinstance(cause, kind):
-                return ValueError(str(cause)) if kind is Mistake else cause
+                return cause
     told = "; ".join(
         f"rank {rank}: {str(failure).splitlines()[-1].strip()}" for rank, failure in sorted(failures.items())
     )

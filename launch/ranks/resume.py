@@ -4,18 +4,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from launch.recipes import load_recipe
+from rl.common.errors import UserError
 from rl.config.root import Config
 
 
 def load_or_resume(recipe: str, overrides: Sequence[str]) -> Config:
     """The recipe's config, or that of its run folder, resumed, once there is a complete checkpoint.
 
-    A folder whose run never got that far is moved aside. Raises ValueError when the recipe names no folder.
+    A folder whose run never got that far is moved aside. Raises UserError when the recipe names no folder.
     """
     config = load_recipe(recipe, overrides)
     folder = config.run.folder
     if folder is None:
-        raise ValueError("--or-resume needs run.folder: without it every start takes a folder of its own")
+        raise UserError("--or-resume needs run.folder: without it every start takes a folder of its own")
     if _goes_on(config, folder):
         return load_recipe(str(folder / "config.yaml"), [f"resume={folder}"])
     return config

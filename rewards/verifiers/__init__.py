@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from rewards.count_verdicts import whole_text_verdict
+from rewards.errors import InputError
 from rewards.verdict import Verdict
 from rewards.verifier_args import VerifierArguments, argument_error, arguments_model
 from rewards.verifiers import (
@@ -86,9 +87,9 @@ def known_kinds() -> tuple[str, ...]:
 
 @contextmanager
 def custom_kinds(kinds: Mapping[str, VerifierKind]) -> Iterator[None]:
-    """Add these kinds to the table while the block runs. Raises ValueError for an id that is taken."""
+    """Add these kinds to the table while the block runs. Raises InputError for an id that is taken."""
     if taken := sorted(set(known_kinds()) & set(kinds)):
-        raise ValueError(f"constraint kinds {taken} exist already; choose other ids for your verifiers")
+        raise InputError(f"constraint kinds {taken} exist already; choose other ids for your verifiers")
     _CUSTOM.update(kinds)
     try:
         yield
@@ -98,11 +99,11 @@ def custom_kinds(kinds: Mapping[str, VerifierKind]) -> Iterator[None]:
 
 
 def check_arguments(kind: str, kwargs: Mapping[str, Any]) -> None:
-    """Raise a ValueError that says what is wrong if the kind is unknown or its arguments do not fit."""
+    """Raise an InputError that says what is wrong if the kind is unknown or its arguments do not fit."""
     try:
         _kind_of(kind).arguments(**kwargs)
     except ValidationError as error:
-        raise ValueError(f"arguments of {kind!r} do not fit: {argument_error(error)}") from None
+        raise InputError(f"arguments of {kind!r} do not fit: {argument_error(error)}") from None
 
 
 def verify(kind: str, completion: str, /, *, prompt: str, **kwargs: Any) -> Verdict:
@@ -113,7 +114,7 @@ def verify(kind: str, completion: str, /, *, prompt: str, **kwargs: Any) -> Verd
         A completion of white space alone, or of more than `MAX_CHARACTERS` characters, satisfies nothing.
 
         Raises:
-            ValueError: the kind is unknown, or an argument is missing, unknown or malformed.
+            InputError: the kind is unknown, or an argument is missing, unknown or malformed.
     """
     check_arguments(kind, kwargs)
     row = _kind_of(kind)
@@ -129,7 +130,7 @@ def _kind_of(kind: str) -> VerifierKind:
         return _CUSTOM[kind]
     if kind not in _VERIFIERS:
         close = difflib.get_close_matches(kind, known_kinds(), n=1, cutoff=0.0)[0]
-        raise ValueError(f"unknown constraint kind {kind!r}; the nearest is {close!r} (known_kinds() lists all)")
+        raise InputError(f"unknown constraint kind {kind!r}; the nearest is {close!r} (known_kinds() lists all)")
     return _built_in_kind(kind)
 
 

@@ -4,29 +4,32 @@ import importlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from torch import nn
 
-from rl.config.distributed import DistributedConfig
+from rl.common.errors import UserError
+
+if TYPE_CHECKING:  # the settings stand on this room
+    from rl.config.distributed import DistributedConfig
 
 Value = TypeVar("Value")
 
 
-def check_ranks(distributed: DistributedConfig, environment: Mapping[str, str]) -> None:
-    """Raise ValueError unless as many ranks were started as the config asks for."""
+def check_ranks(distributed: "DistributedConfig", environment: Mapping[str, str]) -> None:
+    """Raise UserError unless as many ranks were started as the config asks for."""
     started = int(environment.get("WORLD_SIZE", "1"))
     if distributed.processes != started:
-        raise ValueError(
+        raise UserError(
             f"distributed.processes={distributed.processes}, but {started} were started (WORLD_SIZE); set processes to "
             f"{started}, or let `heed train` start them itself"
         )
 
 
-def init_distributed(distributed: DistributedConfig) -> PartialState:
+def init_distributed(distributed: "DistributedConfig") -> PartialState:
     """Join the other ranks, NCCL among GPUs and gloo among CPUs; alone there is nobody to join."""
     cpu = not torch.cuda.is_available()
     if distributed.zero and cpu:
@@ -104,7 +107,7 @@ def gathered_parameters(model: nn.Module) -> Iterator[None]:
         yield
 
 
-def deepspeed_config(distributed: DistributedConfig) -> dict[str, Any] | None:
+def deepspeed_config(distributed: "DistributedConfig") -> dict[str, Any] | None:
     """DeepSpeed's settings of the ZeRO stage; None without one."""
     if not distributed.zero:
         return None

@@ -6,21 +6,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from rl.common.errors import UserError
+
 OWN = "own"
 """Folder of a run that holds the copies."""
 
 
 def load_function(reference: str, *, key: str) -> Callable[..., Any]:
-    """The function named by `path/to/file.py:function`. Raises ValueError, naming the `key`, when either is missing."""
+    """The function named by `path/to/file.py:function`. Raises UserError, naming the `key`, when either is missing."""
     path, _, name = reference.rpartition(":")
     if not Path(path).is_file():
-        raise ValueError(f"{key}: no file {path!r} for {reference!r}; write path/to/file.py:function")
+        raise UserError(f"{key}: no file {path!r} for {reference!r}; write path/to/file.py:function")
     spec = importlib.util.spec_from_file_location(Path(path).stem, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     if not callable(getattr(module, name, None)):
-        raise ValueError(f"{key}: {path} has no function {name!r}")
+        raise UserError(f"{key}: {path} has no function {name!r}")
     return getattr(module, name)
 
 
@@ -32,12 +34,12 @@ def flat_name(path: Path) -> str:
 def copy_into_run(path: Path, folder: Path, *, key: str) -> Path:
     """The run folder's copy of a file, made now if there is none; a resumed run thus uses what it began with.
 
-    Raises ValueError, naming the `key`, when there is neither file nor copy.
+    Raises UserError, naming the `key`, when there is neither file nor copy.
     """
     copy = folder / OWN / flat_name(path)
     if not copy.is_file():
         if not path.is_file():
-            raise ValueError(f"{key}: there is no file {str(path)!r}")
+            raise UserError(f"{key}: there is no file {str(path)!r}")
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
     return copy

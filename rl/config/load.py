@@ -10,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 from yaml import YAMLError
 
+from rl.common.errors import UserError
 from rl.config.errors import error_messages
 from rl.config.root import Config
 
@@ -48,7 +49,7 @@ def load_config(recipe: Path, overrides: Sequence[str] = ()) -> Config:
     """The config of the YAML file `recipe` with `key.key=value` overrides.
 
     With `resume=RUN` the run's own `config.yaml` is the base, and only the keys in `RESUMABLE` may differ from it.
-    Raises ValueError naming every wrong key, one a line; FileNotFoundError for a missing run.
+    Raises UserError naming every wrong key, one a line; FileNotFoundError for a missing run.
     """
     asked = _merged(_read_yaml(recipe), _override_tree(overrides))
     run = asked.get("resume")
@@ -68,16 +69,16 @@ def load_run_config(run: Path) -> Config:
     try:
         return parse_config(_read_yaml(path))
     except ValueError as error:
-        raise ValueError(f"{path} does not fit this version of Heed:\n{error}") from error
+        raise UserError(f"{path} does not fit this version of Heed:\n{error}") from error
 
 
 def parse_config(tree: Mapping[str, Any]) -> Config:
-    """Check a tree of plain values. Raises ValueError naming every wrong key, one a line."""
+    """Check a tree of plain values. Raises UserError naming every wrong key, one a line."""
     # Strict JSON takes a list for a tuple, but neither 3.0 for a whole number nor "yes" for true.
     try:
         return Config.model_validate_json(json.dumps(tree), strict=True)
     except ValidationError as error:
-        raise ValueError("\n".join(error_messages(error))) from None
+        raise UserError("\n".join(error_messages(error))) from None
 
 
 def resolved_yaml(config: Config) -> str:
@@ -89,7 +90,7 @@ def _read_yaml(path: Path) -> Tree:
     try:
         return _plain(OmegaConf.create(path.read_text(encoding="utf-8") or "{}"))
     except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a YAML file of settings: {_on_one_line(error)}") from error
+        raise UserError(f"{path} is not a YAML file of settings: {_on_one_line(error)}") from error
 
 
 def _override_tree(overrides: Sequence[str]) -> Tree:
@@ -97,11 +98,11 @@ def _override_tree(overrides: Sequence[str]) -> Tree:
     for override in overrides:
         key, equals, _ = override.partition("=")
         if not equals or not all(key.split(".")):
-            raise ValueError(f"override {override!r} should look like trainer.learning_rate=1e-5")
+            raise UserError(f"override {override!r} should look like trainer.learning_rate=1e-5")
         try:
             tree = _merged(tree, _plain(OmegaConf.from_dotlist([override])))
         except (YAMLError, OmegaConfBaseException) as error:
-            raise ValueError(f"override {override!r} has a value that is not YAML: {_on_one_line(error)}") from error
+            raise UserError(f"override {override!r} has a value that is not YAML: {_on_one_line(error)}") from error
     return tree
 
 
@@ -133,7 +134,7 @@ def _refuse_changes(saved: Config, resumed: Config, *, run: str) -> None:
         lines.append(
             f"A resumed run may change only {allowed}; `heed train {run}/config.yaml resume={run}` keeps its settings"
         )
-        raise ValueError("\n".join(lines))
+        raise UserError("\n".join(lines))
 
 
 def flat(config: Config) -> Iterator[tuple[str, object]]:

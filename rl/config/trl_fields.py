@@ -7,6 +7,8 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from rl.common.errors import UserError
+
 OWN_SOURCE = {"grpo": "trainer/grpo_config.py", "dpo": "trainer/dpo_config.py"}
 BASE_SOURCES = (("trl", "trainer/base_config.py"), ("transformers", "training_args.py"))
 """Where GRPOConfig and DPOConfig, and their two base classes, are written."""
@@ -89,7 +91,7 @@ def _refusal(name: str, algorithm: str, stated: Mapping[str, str]) -> str | None
 def _source(package: str, path: str) -> Path:
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError(f"{package} is not installed, so the trl: block cannot be checked; run `make setup`")
+        raise UserError(f"{package} is not installed, so the trl: block cannot be checked; run `make setup`")
     return Path(spec.submodule_search_locations[0], path)
 
 

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from attention_probes.rhythm import top_share
+from rl.common.errors import UserError
 from rl.credit.inputs import CreditInputs
 from rl.credit.rules import RuleParams, amplify, readings
 
@@ -19,7 +20,7 @@ def random(inputs: CreditInputs, params: RuleParams) -> Float[Tensor, "B T"]:
 def shuffled(inputs: CreditInputs, params: RuleParams) -> Float[Tensor, "B T"]:
     """The base rule's own weights, dealt out anew among each completion's real tokens."""
     if params.base is None:
-        raise ValueError("the rule shuffled needs the rule whose weights it deals out; set credit.base")
+        raise UserError("the rule shuffled needs the rule whose weights it deals out; set credit.base")
     weights = params.base(inputs, params)
     # Sorted by noise, and by noise of a second draw: padding is last in both orders, so it keeps to itself.
     order, place = (noise(inputs, params).masked_fill(~inputs.mask, torch.inf).argsort(dim=1) for _ in range(2))

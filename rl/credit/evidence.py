@@ -10,6 +10,7 @@ from transformers import PreTrainedTokenizerBase
 
 from data.problems import Problem
 from rewards.verdict import Verdict
+from rl.common.errors import UserError
 from rl.models.tokenization import Span, completion_spans, decode, prompt_spans, tokens_overlapping
 
 # Axes: B completions, C constraints (as many as the prompt with most has), P prompt tokens, T completion tokens.
@@ -52,7 +53,7 @@ def evidence_masks(
 ) -> EvidenceMasks:
     """The masks of a batch whose prompts are padded on the left and whose completions on the right.
 
-    Raises ValueError when a prompt's or an answer's text cannot be found again in its tokens.
+    Raises UserError when a prompt's or an answer's text cannot be found again in its tokens.
     """
     num_constraints = max([1, *(len(judged.verdicts) for judged in batch)])
     tokens = torch.zeros(len(batch), num_constraints, completion_length, dtype=torch.bool)
@@ -93,14 +94,14 @@ def shown_by(tokenizer: PreTrainedTokenizerBase, judged: JudgedCompletion) -> li
 def text_start(written: str, text: str) -> int:
     """Where the text begins in what its tokens spell: a template may strip its white space, or its end may be cut off.
 
-    Raises ValueError when the tokens spell something else.
+    Raises UserError when the tokens spell something else.
     """
     core = text.strip()
     place = written.find(core)
     if place < 0 and core.startswith(written.strip()):
         place = written.find(written.strip())
     if place < 0:
-        raise ValueError(
+        raise UserError(
             f"the answer {text[:60]!r} is not what its tokens spell ({written[:60]!r}), so evidence cannot be placed "
             "in it; set credit.rule to one that looks at no evidence, and probe.listen=auto"
         )

@@ -8,6 +8,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from data.preferences import Answer, PreferencePair
+from rl.common.errors import UserError
 from rl.credit.evidence import JudgedCompletion, shown_by, stated_by
 from rl.credit.inputs import CreditInputs, Evidence
 from rl.credit.reader import ProbeReadings, recording_spans
@@ -21,11 +22,11 @@ Batch = Mapping[str, Any]
 
 
 class PairEvidence:
-    """Evidence masks of every answer, made when it is first met. Raises ValueError when no prompt has a constraint."""
+    """Evidence masks of every answer, made when it is first met. Raises UserError when no prompt has a constraint."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, pairs: Sequence[PreferencePair]):
         if not any(pair.problem.constraints for pair in pairs):
-            raise ValueError("no prompt of data.path states a constraint; set credit.rule to one that needs none")
+            raise UserError("no prompt of data.path states a constraint; set credit.rule to one that needs none")
         self.tokenizer = tokenizer
         self.pairs = pairs
         self._known: dict[tuple[int, bool], tuple[list[list[bool]], list[list[bool]]]] = {}

@@ -13,6 +13,7 @@ from attention_probes.constraint_attention import constraint_attention, prompt_s
 from attention_probes.heads import HeadRoles
 from attention_probes.null_baseline import NullBaseline, role_mean
 from attention_probes.record import AttentionRecorder, ProbePlan, Readings, record_attention
+from rl.common.errors import UserError
 from rl.config.credit import ProbeConfig
 
 # Axes: L layers read, B rows, C constraints, S tokens of prompt and completion, T completion tokens, the last of S.
@@ -42,7 +43,7 @@ class ProbeReader:
             per_head=self.baseline is not None,
         )
         if self.baseline is not None and (self.baseline.horizon, self.baseline.window) != (probe.horizon, probe.window):
-            raise ValueError(
+            raise UserError(
                 f"{probe.baseline} is of horizon {self.baseline.horizon} and window {self.baseline.window}, but "
                 f"probe.horizon={probe.horizon} and probe.window={probe.window}; fit it anew, or set them alike"
             )

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from rl.common.errors import UserError
+
 # Axes: B completions, C channels (1, but for credit by constraint), T completion tokens.
 
 
@@ -15,19 +17,19 @@ def normalize_weights(
     """The weights (B, T) or (B, channels, T) of a rule, detached, >= `floor` on real tokens and exactly 0 elsewhere.
 
     With `preserve_mass` the masked mean of each channel of each row is 1, so that an advantage keeps its size.
-    Raises ValueError when the shape is wrong, or a weight is negative or not finite.
+    Raises UserError when the shape is wrong, or a weight is negative or not finite.
     """
     if weights.dim() == 2:
         weights = weights[:, None]
     if weights.dim() != 3 or weights[:, 0].shape != mask.shape:
-        raise ValueError(
+        raise UserError(
             f"a credit rule gave weights of shape {tuple(weights.shape)}; they must be (B, T) or (B, channels, T) "
             f"with (B, T) = {tuple(mask.shape)}"
         )
     mask_B1T = mask[:, None]
     weights = weights.detach().float().masked_fill(~mask_B1T, 0.0)
     if not bool((torch.isfinite(weights) & (weights >= 0.0)).all()):
-        raise ValueError("a credit rule gave a negative or non-finite weight; weights must be finite and >= 0")
+        raise UserError("a credit rule gave a negative or non-finite weight; weights must be finite and >= 0")
     if not preserve_mass:
         return weights.clamp(min=floor).masked_fill(~mask_B1T, 0.0)
     count_B11 = mask_B1T.sum(dim=2, keepdim=True).clamp(min=1)

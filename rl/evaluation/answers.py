@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from data.problems import Problem
+from rl.common.errors import UserError
 from rl.config.load import load_run_config
 from rl.datasets import load_problems
 from rl.models.tokenization import encode_prompt
@@ -19,27 +20,27 @@ Samples = tuple[Problem, list[str]]
 def recorded_samples(run: Path) -> list[Samples]:
     """The answers that a run has recorded (the best and the worst of each group), by problem.
 
-    Raises ValueError when the run has recorded none, or its data no longer hold a problem.
+    Raises UserError when the run has recorded none, or its data no longer hold a problem.
     """
     records = read_jsonl(run / "rollouts.jsonl")
     if not records:
-        raise ValueError(f"{run} has no rollouts.jsonl with answers; expected the folder of a run that has trained")
+        raise UserError(f"{run} has no rollouts.jsonl with answers; expected the folder of a run that has trained")
     known = {problem.problem_id: problem for problem in load_problems(load_run_config(run).data).train}
     answers: dict[str, list[str]] = {}
     for record in records:
         answers.setdefault(record["problem_id"], []).append(record["completion"])
     if strangers := sorted(answers.keys() - known.keys()):
-        raise ValueError(f"{run / 'rollouts.jsonl'} has problems that the run's data does not hold: {strangers[:3]}")
+        raise UserError(f"{run / 'rollouts.jsonl'} has problems that the run's data does not hold: {strangers[:3]}")
     return [(known[problem_id], texts) for problem_id, texts in answers.items()]
 
 
 def samples_from_columns(problems: Sequence[Problem]) -> list[Samples]:
-    """The answers that each problem brings in its column `completions`. Raises ValueError for one without."""
+    """The answers that each problem brings in its column `completions`. Raises UserError for one without."""
     found = []
     for problem in problems:
         texts = problem.extras.get("completions")
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-            raise ValueError(
+            raise UserError(
                 f"problem {problem.problem_id!r} has no list of texts in the column 'completions'; name a --model to "
                 "sample some"
             )

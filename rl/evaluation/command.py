@@ -13,6 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from data.problems import Problem
 from data.reading import read_problems
 from rl.common.atomic import write_json
+from rl.common.errors import UserError
 from rl.config.load import load_run_config
 from rl.config.model import ModelConfig
 from rl.config.root import Config
@@ -46,12 +47,12 @@ def evaluate_policy(
 def evaluate_command(target: str, data: str | None, output: Path | None = None) -> dict[str, Any]:
     """Body of `heed eval`: score a run (base and adapter) or a model, show the figures and keep them where asked.
 
-    Without `data` a run is scored on its own held-out problems. Raises ValueError when a model comes without `data`,
+    Without `data` a run is scored on its own held-out problems. Raises UserError when a model comes without `data`,
     or the run has no adapter.
     """
     is_run = Path(target, "config.yaml").is_file()
     if not is_run and data is None:
-        raise ValueError(f"{target} is no run folder, so it has no held-out problems of its own; name some with --data")
+        raise UserError(f"{target} is no run folder, so it has no held-out problems of its own; name some with --data")
     config = load_run_config(Path(target)) if is_run else Config(model=ModelConfig(name=target))
     with custom_verifiers(config.rewards):
         problems = load_training(config).held_out if data is None else tuple(read_problems(data))
@@ -86,10 +87,10 @@ def _load(config: Config) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
 
 
 def load_adapter(model: PreTrainedModel, run: Path) -> PeftModel:
-    """The base model with the run's adapter on it. Raises ValueError when the run has none yet."""
+    """The base model with the run's adapter on it. Raises UserError when the run has none yet."""
     if (run / "bundle").is_dir():
         return load_routed(run, model).policy
     adapter = run / "adapters" / "default"
     if not (adapter / "adapter_config.json").is_file():
-        raise ValueError(f"{run} has no adapters/default: the run has not finished; continue it with resume={run}")
+        raise UserError(f"{run} has no adapters/default: the run has not finished; continue it with resume={run}")
     return PeftModel.from_pretrained(model, str(adapter))

@@ -11,6 +11,7 @@ import numpy as np
 
 from data.problems import Problem, request, user_text
 from rewards.guards import distinct_words, not_echo, on_topic
+from rl.common.errors import UserError
 from rl.common.intervals import bootstrap_interval
 from rl.models.tokenization import encode_problems
 from rl.rollouts.local import Engine
@@ -97,7 +98,7 @@ def evaluate(
     """
     scored = [problem for problem in problems if problem.constraints]
     if not scored:
-        raise ValueError("evaluation needs problems with constraints; none of the held-out problems has any")
+        raise UserError("evaluation needs problems with constraints; none of the held-out problems has any")
     prompts = encode_problems(tokenizer, scored)
     # Alike lengths together: less padding, and the order does not depend on the policy.
     order = sorted(range(len(scored)), key=lambda index: (len(prompts[index]), index))

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from rl.common.errors import UserError
 from rl.config.load import load_run_config
 from rl.config.root import Config
 from rl.models.load import load_model, load_tokenizer, model_path
@@ -48,7 +49,7 @@ def export_run(run: Path) -> dict[str, Any]:
     reloaded = fresh_logits(config.model.name, adapter, ids)
     gap = largest_gap(trained, reloaded)
     if not gap <= TOLERANCE:
-        raise ValueError(
+        raise UserError(
             f"{adapter} does not reproduce the trained model: logits differ by {gap:.2e} of the largest, allowed "
             f"{TOLERANCE:.0e}; train again, or resume={run} to write the adapter anew"
         )
@@ -78,7 +79,7 @@ def export_bundle(run: Path, config: Config) -> dict[str, Any]:
     own = trained.gates(ids.tolist(), [trained.settings.adapters[0]])
     gaps["routed"] = largest_gap(routed_logits(trained, own, ids), routed)
     if wrong := {name: gap for name, gap in gaps.items() if not gap <= TOLERANCE}:
-        raise ValueError(f"{bundle} does not reproduce the trained model: logits differ by {wrong}; resume={run}")
+        raise UserError(f"{bundle} does not reproduce the trained model: logits differ by {wrong}; resume={run}")
     return {"adapter": str(bundle), "max_logit_gap": max(gaps.values()), "gaps": gaps, "vllm_max_lora_rank": max(ranks)}
 
 
@@ -103,31 +104,31 @@ def routed_logits(route: Route, gates: Tensor, ids: Tensor) -> Tensor:
 
 
 def check_files(adapter: Path) -> None:
-    """Raise ValueError unless the adapter's files are there, readable and finite."""
+    """Raise UserError unless the adapter's files are there, readable and finite."""
     for name in ("adapter_config.json", "adapter_model.safetensors"):
         if not (adapter / name).is_file():
-            raise ValueError(f"{adapter} has no {name}: the run has not finished; continue it with resume=")
+            raise UserError(f"{adapter} has no {name}: the run has not finished; continue it with resume=")
     read_tensors(adapter / "adapter_model.safetensors")
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """The adapter's own config. Raises ValueError when it is damaged."""
+    """The adapter's own config. Raises UserError when it is damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{path} is damaged ({error}); restore it, or resume the run to write it anew") from error
+        raise UserError(f"{path} is damaged ({error}); restore it, or resume the run to write it anew") from error
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file. Raises ValueError when it is damaged or holds a non-finite or only zeros."""
+    """The tensors of a safetensors file. Raises UserError when it is damaged or holds a non-finite or only zeros."""
     try:
         tensors = load_file(path)
     except SafetensorError as error:
-        raise ValueError(f"{path} is damaged ({error}); restore it, or resume the run to write it anew") from error
+        raise UserError(f"{path} is damaged ({error}); restore it, or resume the run to write it anew") from error
     if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
-        raise ValueError(f"{path} holds values that are not finite; the training diverged")
+        raise UserError(f"{path} holds values that are not finite; the training diverged")
     if not any(tensor.any() for name, tensor in tensors.items() if "lora_B" in name):
-        raise ValueError(f"{path}: every lora_B is zero, so the adapter changes nothing; it was never trained")
+        raise UserError(f"{path}: every lora_B is zero, so the adapter changes nothing; it was never trained")
     return tensors
 
 
@@ -142,7 +143,7 @@ def check_vllm(settings: dict[str, Any]) -> int:
     }
     if any(refused.values()):
         names = ", ".join(f"{name}={settings[name]!r}" for name, bad in refused.items() if bad)
-        raise ValueError(f"vLLM cannot serve this adapter: {names}; train a plain LoRA of rank <= {VLLM_RANKS[-1]}")
+        raise UserError(f"vLLM cannot serve this adapter: {names}; train a plain LoRA of rank <= {VLLM_RANKS[-1]}")
     return next(bound for bound in VLLM_RANKS if bound >= settings["r"])
 
 
@@ -177,7 +178,7 @@ def _elsewhere(program: list[str], ids: Tensor, *, what: str) -> Tensor:
         command = [sys.executable, *program, str(tokens), str(logits)]
         outcome = subprocess.run(command, cwd=scratch, capture_output=True, text=True)
         if outcome.returncode != 0:
-            raise ValueError(f"{what} could not be loaded:\n{outcome.stderr.strip().splitlines()[-1]}")
+            raise UserError(f"{what} could not be loaded:\n{outcome.stderr.strip().splitlines()[-1]}")
         return load_file(logits)["logits"]
 
 

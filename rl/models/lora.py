@@ -6,6 +6,7 @@ from pathlib import Path
 from peft import LoraConfig, PeftModel, set_peft_model_state_dict
 from safetensors.torch import load_file
 
+from rl.common.errors import UserError
 from rl.config.model import AdapterConfig
 
 
@@ -25,19 +26,19 @@ def lora_config(lora: AdapterConfig) -> LoraConfig:
 def start_from(policy: PeftModel, adapter: Path, lora: AdapterConfig) -> None:
     """Put an earlier adapter's weights into the policy's fresh one.
 
-    Raises ValueError when the folder holds no adapter, or one of another rank, alpha or other modules.
+    Raises UserError when the folder holds no adapter, or one of another rank, alpha or other modules.
     """
     weights, described = adapter / "adapter_model.safetensors", adapter / "adapter_config.json"
     if not (weights.is_file() and described.is_file()):
-        raise ValueError(f"lora.start={adapter} has no adapter_config.json and adapter_model.safetensors")
+        raise UserError(f"lora.start={adapter} has no adapter_config.json and adapter_model.safetensors")
     theirs = json.loads(described.read_text(encoding="utf-8"))
     for name, key, ours in (("r", "r", lora.r), ("alpha", "lora_alpha", lora.alpha)):
         if theirs[key] != ours:
-            raise ValueError(f"lora.start={adapter} has lora.{name}={theirs[key]}, got {ours}; set it alike")
+            raise UserError(f"lora.start={adapter} has lora.{name}={theirs[key]}, got {ours}; set it alike")
     loaded = set_peft_model_state_dict(policy, load_file(weights))
     missing = [name for name in loaded.missing_keys if ".lora_" in name]
     if missing or loaded.unexpected_keys:
-        raise ValueError(
+        raise UserError(
             f"lora.start={adapter} adapts other modules than lora.target_modules and lora.layers: "
             f"{len(missing)} of ours are missing there, {len(loaded.unexpected_keys)} of its are unknown here, such as "
             f"{[*missing, *loaded.unexpected_keys][0]}"

@@ -6,6 +6,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from data.problems import Problem
+from rl.common.errors import UserError
 
 Span = tuple[int, int]
 Prompt = str | list[dict[str, str]]
@@ -62,7 +63,7 @@ def prompt_spans(
 ) -> list[Span]:
     """Span of each prompt token in the last user message; outside it, spans that no character of the message is in.
 
-    `prompt_ids` may lack tokens at the end. Raises ValueError when the template does not repeat the message, or its
+    `prompt_ids` may lack tokens at the end. Raises UserError when the template does not repeat the message, or its
     text is tokenised otherwise than the prompt was.
     """
     chat: Any = [dict(message) for message in messages]
@@ -72,7 +73,7 @@ def prompt_spans(
     content = messages[-1]["content"]
     place = templated.rfind(content.strip())
     if place < 0 or told[: len(prompt_ids)] != list(prompt_ids):
-        raise ValueError(
+        raise UserError(
             f"the prompt {content[:60]!r} cannot be found in its tokens: the chat template rewrites it, so attention "
             "to its constraints cannot be read; set credit.rule to one that looks at no evidence, and probe.listen=auto"
         )

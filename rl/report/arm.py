@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from rl.common.errors import UserError
 from rl.common.intervals import Interval, student_interval
 from rl.config.load import RESUMABLE, flat
 from rl.evaluation.evaluate import paired_gain
@@ -77,20 +78,20 @@ class HeldOut:
 def arms_of(runs: Sequence[RecordedRun]) -> list[Arm]:
     """The runs by what they were set to.
 
-    Raises ValueError when that makes more than two arms, or an arm has a seed twice.
+    Raises UserError when that makes more than two arms, or an arm has a seed twice.
     """
     found: dict[str, list[RecordedRun]] = {}
     for run in runs:
         found.setdefault(_identity(run), []).append(run)
     if len(found) > 2:
         told = "; ".join(", ".join(run.name for run in alike) for alike in found.values())
-        raise ValueError(f"a report compares two arms, runs that differ in more than seeds; these are {told}")
+        raise UserError(f"a report compares two arms, runs that differ in more than seeds; these are {told}")
     if len(runs) == 2 and _seeds(runs[0]) == _seeds(runs[1]) and len({run.folder.resolve() for run in runs}) == 2:
         return [Arm(runs=(run,)) for run in runs]  # the same again, by other code or on another machine
     for alike in found.values():
         if len({_seeds(run) for run in alike}) < len(alike):
             told = ", ".join(f"{run.folder} (seed {run.config.trainer.seed})" for run in alike)
-            raise ValueError(f"the same settings and the same seed twice tell no more than once: {told}")
+            raise UserError(f"the same settings and the same seed twice tell no more than once: {told}")
     return [Arm(runs=tuple(alike)) for alike in found.values()]
 
 

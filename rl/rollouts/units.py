@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rl.common.errors import UserError
 from rl.rollouts.types import RolloutRequest
 
 
@@ -18,11 +19,11 @@ def split_requests(
     """Cut repeated prompts (B = groups x num_generations, each group adjacent) into units.
 
     `position` is the first group's place in the data order; `tasks` has one a group, or none.
-    Raises ValueError when a group is split.
+    Raises UserError when a group is split.
     """
     groups = [tuple(prompts[start : start + num_generations]) for start in range(0, len(prompts), num_generations)]
     if any(len(group) != num_generations or len(set(group)) != 1 for group in groups):
-        raise ValueError(
+        raise UserError(
             f"{len(prompts)} prompts do not form whole groups of {num_generations} equal ones: make "
             "trainer.per_device_train_batch_size x trainer.steps_per_generation a multiple of trainer.num_generations"
         )

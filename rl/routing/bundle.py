@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 
 from data.problems import Problem
 from rl.common.atomic import whole_folder, write_json, write_text
+from rl.common.errors import UserError
 from rl.config.load import resolved_yaml
 from rl.config.model import AdapterConfig
 from rl.config.root import Config
@@ -96,13 +97,13 @@ def parent(bundle: Path) -> dict[str, Any]:
 def start_from_bundle(route: Route, bundle: Path, base: str) -> bool:
     """Let the adapters that a bundle has go on from theirs; whether the router could be taken over as well.
 
-    Raises ValueError for a bundle of another base model, or an adapter of another rank or other modules.
+    Raises UserError for a bundle of another base model, or an adapter of another rank or other modules.
     """
     folder = bundle_of(bundle)
     description = read_description(folder)
     check_digests(folder, description)
     if description["base_model"] != base:
-        raise ValueError(f"routing.start={bundle} is for {description['base_model']}, and model.name={base}; name that")
+        raise UserError(f"routing.start={bundle} is for {description['base_model']}, and model.name={base}; name that")
     for name in set(route.names) & set(description["adapters"]):
         _take_up(route, name, folder, bundle)
     theirs: RoutingConfig = description["routing"]
@@ -119,7 +120,7 @@ def _take_up(route: Route, name: str, folder: Path, bundle: Path) -> None:
     ours = get_peft_model_state_dict(route.policy, adapter_name=name)
     shapes = {key: tuple(tensor.shape) for key, tensor in weights.items()}
     if shapes != {key: tuple(tensor.shape) for key, tensor in ours.items()}:
-        raise ValueError(
+        raise UserError(
             f"routing.start={bundle}: its adapter {name} has another rank or other modules than lora and routing.ranks "
             "say; set them alike"
         )
@@ -127,15 +128,15 @@ def _take_up(route: Route, name: str, folder: Path, bundle: Path) -> None:
 
 
 def bundle_of(path: Path) -> Path:
-    """The bundle itself, or that of a run folder. Raises ValueError when there is none."""
+    """The bundle itself, or that of a run folder. Raises UserError when there is none."""
     for folder in (path, path / "bundle"):
         if (folder / DESCRIPTION).is_file():
             return folder
-    raise ValueError(f"{path} is no bundle: it holds no {DESCRIPTION}; train with routing.adapters")
+    raise UserError(f"{path} is no bundle: it holds no {DESCRIPTION}; train with routing.adapters")
 
 
 def read_description(bundle: Path) -> dict[str, Any]:
-    """`routing.json`, with its settings checked. Raises ValueError for one that is damaged or of another schema."""
+    """`routing.json`, with its settings checked. Raises UserError for one that is damaged or of another schema."""
     path = bundle / DESCRIPTION
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
@@ -147,14 +148,14 @@ def read_description(bundle: Path) -> dict[str, Any]:
             }
             return {**description, **settings}
     except (ValueError, KeyError, ValidationError) as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
-    raise ValueError(f"{path} has schema {found}; this version of Heed reads {SCHEMA}")
+        raise UserError(f"{path} is damaged: {error}") from error
+    raise UserError(f"{path} has schema {found}; this version of Heed reads {SCHEMA}")
 
 
 def load_routed(bundle: Path, model: PreTrainedModel) -> Route:
     """The base model, which is changed, with a bundle's adapters and router: `route.gates`, `route.applied`.
 
-    Raises ValueError for a folder that is no bundle, or files that are not those that were written.
+    Raises UserError for a folder that is no bundle, or files that are not those that were written.
     """
     folder = bundle_of(bundle)
     description = read_description(folder)
@@ -171,13 +172,13 @@ def load_routed(bundle: Path, model: PreTrainedModel) -> Route:
 
 
 def check_digests(folder: Path, description: dict[str, Any]) -> None:
-    """Raise ValueError unless each adapter is as it was written."""
+    """Raise UserError unless each adapter is as it was written."""
     for name, said in description["adapters"].items():
         path = folder / "adapters" / name / "adapter_model.safetensors"
         if not path.is_file():
-            raise ValueError(f"{folder} has no adapter {name}, which its {DESCRIPTION} names")
+            raise UserError(f"{folder} has no adapter {name}, which its {DESCRIPTION} names")
         if hashlib.sha256(path.read_bytes()).hexdigest() != said["digest"]:
-            raise ValueError(f"{path} is not the file that {DESCRIPTION} describes; restore it")
+            raise UserError(f"{path} is not the file that {DESCRIPTION} describes; restore it")
 
 
 def extract_adapter(bundle: Path, name: str, output: Path) -> Path:
@@ -205,4 +206,4 @@ def lineage(description: dict[str, Any], name: str) -> dict[str, Any]:
 
 def check_name(description: dict[str, Any], name: str) -> None:
     if name not in description["adapters"]:
-        raise ValueError(f"the bundle has no adapter {name!r}; it has {', '.join(description['adapters'])}")
+        raise UserError(f"the bundle has no adapter {name!r}; it has {', '.join(description['adapters'])}")

@@ -10,6 +10,7 @@ from peft import PeftModel
 from torch import Tensor, nn
 
 from attention_probes.record import ProbePlan, record_attention
+from rl.common.errors import UserError
 
 # Axes: P prompts, L padded prompt tokens, D width of the model.
 
@@ -72,7 +73,7 @@ def _hidden(policy: PeftModel, ids: Tensor, mask: Tensor, *, layer: int) -> Tens
     base: Any = policy.get_base_model()
     layers = base.get_decoder().layers
     if layer > len(layers):
-        raise ValueError(f"routing.layer={layer}, but the model has {len(layers)} layers")
+        raise UserError(f"routing.layer={layer}, but the model has {len(layers)} layers")
     caught: list[Tensor] = []
 
     def stop(module: nn.Module, inputs: object, output: Tensor | tuple) -> None:

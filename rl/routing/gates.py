@@ -16,6 +16,8 @@ from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from rl.common.errors import UserError
+
 # Axes: B samples in the batch, N adapters, T tokens, D inputs and E outputs of a layer.
 
 
@@ -61,16 +63,16 @@ def _check_layer(module: str, layer: LoraLayer, names: Sequence[str]) -> None:
     if getattr(layer, "merged", False):
         raise ValueError(f"{module} has merged adapters, which no gate reaches: call unmerge_adapter() first")
     if layer.lora_variant:
-        raise ValueError(
+        raise UserError(
             f"{module} is a LoRA variant (such as DoRA), whose output is not linear in a gate: use plain LoRA"
         )
     if layer.lora_embedding_A or not all(isinstance(one, nn.Linear) for one in layer.lora_A.values()):
-        raise ValueError(f"{module} is no linear layer, and gates mix those alone: leave it out of target_modules")
+        raise UserError(f"{module} is no linear layer, and gates mix those alone: leave it out of target_modules")
     if any(layer.lora_bias.values()):
-        raise ValueError(f"{module} has adapters with a bias, which gates leave out: set lora_bias=False")
+        raise UserError(f"{module} has adapters with a bias, which gates leave out: set lora_bias=False")
     dropouts = {getattr(layer.lora_dropout[name], "p", 0.0) for name in _here(layer, names)}
     if len(dropouts) > 1:
-        raise ValueError(f"{module} has adapters with dropouts {sorted(dropouts)}, which share their input: set one")
+        raise UserError(f"{module} has adapters with dropouts {sorted(dropouts)}, which share their input: set one")
 
 
 def _refuse_reentrant_checkpointing(model: nn.Module) -> None:
@@ -81,7 +83,7 @@ def _refuse_reentrant_checkpointing(model: nn.Module) -> None:
         options = getattr(getattr(module, "_gradient_checkpointing_func", None), "keywords", {})
         # torch's own default where nothing is said is reentrant.
         if options.get("use_reentrant", True):
-            raise ValueError(
+            raise UserError(
                 f"{name} uses reentrant gradient checkpointing, which cannot pass gradients to gates: "
                 "set use_reentrant=False, or turn gradient checkpointing off"
             )

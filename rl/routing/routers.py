@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int
 from peft import PeftModel
 from torch import Tensor, nn
 
+from rl.common.errors import UserError
 from rl.config.routing import RoutingConfig
 from rl.routing.features import attended_features, mean_features, token_features
 
@@ -139,7 +140,7 @@ def task_labels(settings: RoutingConfig, tasks: Sequence[str]) -> Int[Tensor, " 
     names = [settings.adapter_of(task) for task in tasks]
     if None in names:
         stranger = tasks[names.index(None)]
-        raise ValueError(
+        raise UserError(
             f"routing: no adapter is meant for task {stranger!r}; call one so, or add it to routing.tasks "
             f"(adapters: {', '.join(settings.adapters)})"
         )

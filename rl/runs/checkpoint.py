@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from rl.common.atomic import write_json
-from rl.common.errors import RunFailure
+from rl.common.errors import RunFailure, UserError
 from rl.rollouts.ledger import LedgerTotals
 
 COMPLETE = "complete.json"
@@ -61,12 +61,12 @@ def checkpoint_step(checkpoint: Path) -> int:
 
 
 def resume_point(run: Path) -> Path:
-    """The checkpoint to resume `run` from. Raises ValueError when there is none."""
+    """The checkpoint to resume `run` from. Raises UserError when there is none."""
     checkpoint = newest_checkpoint(run)
     if checkpoint is None:
         found = sorted(path.name for path in run.glob("checkpoint-*")) if run.is_dir() else []
         state = f"it holds only unfinished or damaged ones: {', '.join(found)}" if found else "it holds none"
-        raise ValueError(
+        raise UserError(
             f"resume={run}: no complete checkpoint ({state}); start again without resume, in a folder of its own"
         )
     return checkpoint
@@ -122,9 +122,9 @@ def mark_complete(checkpoint: Path) -> None:
 
 
 def load_state(checkpoint: Path, device: Any, *, rank: int = 0) -> GRPOState:
-    """What `save_state` kept. Raises ValueError when the run had fewer ranks then."""
+    """What `save_state` kept. Raises UserError when the run had fewer ranks then."""
     if not (checkpoint / f"cut-{rank}.json").is_file():
-        raise ValueError(f"{checkpoint} has nothing for rank {rank}: resume with as many processes as saved it")
+        raise UserError(f"{checkpoint} has nothing for rank {rank}: resume with as many processes as saved it")
     state = json.loads((checkpoint / f"cut-{rank}.json").read_text())
     batches: list[dict[str, Tensor]] = [{} for _ in range(state["num_buffered"])]
     ratios: dict[int, Tensor] = {}

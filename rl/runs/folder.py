@@ -10,6 +10,7 @@ from typing import Any
 
 from rl.common.atomic import write_json, write_text
 from rl.common.distributed import run_on_main
+from rl.common.errors import UserError
 from rl.config.load import resolved_yaml
 from rl.config.root import Config
 from rl.rollouts.workers.ray_session import end_recorded_session
@@ -23,7 +24,7 @@ PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "t
 def open_run(config: Config) -> tuple[Path, Path | None]:
     """The run folder and the checkpoint to continue from (None for a fresh run).
 
-    Raises ValueError when a fresh run's folder is already used, when it cannot be written, or when `resume` names a
+    Raises UserError when a fresh run's folder is already used, when it cannot be written, or when `resume` names a
     folder without a complete checkpoint.
     """
     return run_on_main(lambda: _open(config))
@@ -40,7 +41,7 @@ def _open(config: Config) -> tuple[Path, Path | None]:
 
 
 def found_run(config: Config) -> Path:
-    """A fresh run folder that says what it is. Raises ValueError when it is used already or cannot be written."""
+    """A fresh run folder that says what it is. Raises UserError when it is used already or cannot be written."""
     folder = config.run.folder or next_folder(config.run.name)
     make_folder(folder)
     write_text(folder / "config.yaml", resolved_yaml(config))
@@ -55,17 +56,15 @@ def next_folder(name: str) -> Path:
 
 
 def make_folder(folder: Path) -> None:
-    """Create the folder. Raises ValueError when it holds a run already or cannot be written."""
+    """Create the folder. Raises UserError when it holds a run already or cannot be written."""
     if (folder / "config.yaml").exists():
-        raise ValueError(
-            f"run.folder={folder} already holds a run: choose another, or continue it with resume={folder}"
-        )
+        raise UserError(f"run.folder={folder} already holds a run: choose another, or continue it with resume={folder}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / ".writable", "")
         (folder / ".writable").unlink()
     except OSError as error:
-        raise ValueError(
+        raise UserError(
             f"run.folder={folder} cannot be written: {error.strerror}; choose another run.folder"
         ) from error
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rl.common.atomic import write_text
+from rl.common.errors import UserError
 
 
 class JsonlFile:
@@ -27,7 +28,7 @@ class JsonlFile:
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
     """The whole lines of a journal, none if it was never written; only the last may be cut short.
 
-    Raises ValueError on any other bad line.
+    Raises UserError on any other bad line.
     """
     if not path.exists():
         return []
@@ -38,5 +39,5 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
         try:
             records.append(json.loads(line))
         except json.JSONDecodeError as error:
-            raise ValueError(f"{path}:{number}: not JSON ({error.msg})") from error
+            raise UserError(f"{path}:{number}: not JSON ({error.msg})") from error
     return records

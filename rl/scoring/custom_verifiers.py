@@ -12,6 +12,7 @@ from rewards.verdict import Verdict
 from rewards.verifier_args import model_of_argument_names
 from rewards.verifiers import VerifierKind, custom_kinds
 from rl.common.atomic import write_text
+from rl.common.errors import UserError
 from rl.common.plugins import flat_name
 from rl.config.rewards import RewardsConfig
 
@@ -23,7 +24,7 @@ REMEMBERED = 4096
 def custom_verifiers(rewards: RewardsConfig) -> Iterator[None]:
     """Know the kinds of `rewards.verifiers` while the block runs, each in a process of its own.
 
-    Raises ValueError when a file or a function is missing, or an id is taken.
+    Raises UserError when a file or a function is missing, or an id is taken.
     """
     limits = SandboxLimits(seconds=rewards.verifier_seconds, mebibytes=rewards.verifier_mebibytes)
     with ExitStack() as open_processes:
@@ -38,11 +39,11 @@ def custom_verifiers(rewards: RewardsConfig) -> Iterator[None]:
 def _started(kind: str, reference: str, limits: SandboxLimits) -> SandboxedVerifier:
     path = reference.rpartition(":")[0]
     if not Path(path).is_file():
-        raise ValueError(f"rewards.verifiers.{kind}: no file {path!r}; write path/to/file.py:function")
+        raise UserError(f"rewards.verifiers.{kind}: no file {path!r}; write path/to/file.py:function")
     try:
         return SandboxedVerifier(reference, limits=limits)
     except VerifierError as error:
-        raise ValueError(f"rewards.verifiers.{kind}: {error}") from error
+        raise UserError(f"rewards.verifiers.{kind}: {error}") from error
 
 
 def _isolated(isolated: SandboxedVerifier) -> VerifierKind:

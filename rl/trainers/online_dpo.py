@@ -15,6 +15,7 @@ from data.preferences import pair_row, preference_pairs
 from data.problems import Problem, to_row
 from data.writing import write_rows
 from rl.common.atomic import whole_folder, write_json
+from rl.common.errors import UserError
 from rl.config.load import parse_config
 from rl.config.root import Config
 from rl.datasets import load_problems
@@ -33,7 +34,7 @@ def train_in_rounds(config: Config, train_round: TrainRound) -> Path:
     """Sample, pair and train `pairs.rounds` times, each time from the adapter before; return the run folder.
 
     `RUN/round-N/` is a run of its own, on `RUN/round-N.pairs.jsonl`; the reference stays the base model. Rounds that
-    are done are kept when the run is resumed. Raises ValueError when a round's answers make no pair.
+    are done are kept when the run is resumed. Raises UserError when a round's answers make no pair.
     """
     problems, console = load_problems(config.data), Console()
     folder = config.resume or found_run(config)
@@ -59,14 +60,14 @@ def train_in_rounds(config: Config, train_round: TrainRound) -> Path:
 
 
 def share_of(problems: Sequence[Problem], number: int, rounds: int) -> Sequence[Problem]:
-    """The problems of one round: every round asks new ones. Raises ValueError when there are fewer than rounds."""
+    """The problems of one round: every round asks new ones. Raises UserError when there are fewer than rounds."""
     if len(problems) < rounds:
-        raise ValueError(f"pairs.rounds={rounds} needs as many problems at least; the data has {len(problems)}")
+        raise UserError(f"pairs.rounds={rounds} needs as many problems at least; the data has {len(problems)}")
     return problems[(number - 1) * len(problems) // rounds : number * len(problems) // rounds]
 
 
 def write_pairs(config: Config, problems: Sequence[Problem], adapter: Path | None, path: Path, number: int) -> None:
-    """Answer the problems as the policy before this round, judge and pair. Raises ValueError when nothing pairs."""
+    """Answer the problems as the policy before this round, judge and pair. Raises UserError when nothing pairs."""
     settings, tokenizer = config.pairs, load_tokenizer(config.model.name)
     model: Any = load_model(config.model.name, dtype=resolve_dtype(config.model.dtype))
     policy = model if adapter is None else PeftModel.from_pretrained(model, str(adapter))
@@ -77,7 +78,7 @@ def write_pairs(config: Config, problems: Sequence[Problem], adapter: Path | Non
         shown, minimum_gap=settings.minimum_gap, length_ratio=settings.length_ratio, minimal=settings.minimal
     )
     if not pairs:
-        raise ValueError(
+        raise UserError(
             f"round {number}: no two of pairs.samples={settings.samples} answers to any of {len(problems)} problems "
             f"differ in score by more than pairs.minimum_gap={settings.minimum_gap}; take more samples or problems"
         )

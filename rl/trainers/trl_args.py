@@ -8,6 +8,7 @@ from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.grpo_config import GRPOConfig
 
 from rl.common.distributed import deepspeed_config
+from rl.common.errors import UserError
 from rl.config.distributed import DistributedConfig
 from rl.config.root import Config
 from rl.config.trainer import GRPO_ONLY
@@ -20,7 +21,7 @@ def grpo_arguments(config: Config, *, folder: Path, bf16: bool) -> GRPOConfig:
     """TRL's arguments for a run in `folder`; `bf16` says whether the model computes in bfloat16.
 
     Every field of `config.trainer` is stated under its own name, `loss_type`, `scale_rewards` and `beta` with them, so
-    that a default that changes upstream cannot change an experiment. Raises ValueError when TRL refuses the settings.
+    that a default that changes upstream cannot change an experiment. Raises UserError when TRL refuses the settings.
     """
     return _built(GRPOConfig, {**config.trainer.model_dump(), **_common(config, folder=folder, bf16=bf16)})
 
@@ -66,4 +67,4 @@ def _built(kind: type[Arguments], stated: dict[str, Any]) -> Arguments:
     try:
         return kind(**stated)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"TRL refuses these settings: {error}") from error
+        raise UserError(f"TRL refuses these settings: {error}") from error

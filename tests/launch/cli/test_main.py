@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from launch.cli.main import main
-from launch.user_errors import is_user_error
+from rl.common.errors import USER_ERRORS
 from rl.config.root import Config
 
 
@@ -24,15 +24,6 @@ def heed(*arguments: str) -> int:
 def train_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Config], Path]], None]:
     """Puts a body in the place of the real training."""
     return lambda body: monkeypatch.setitem(sys.modules, "rl.train", SimpleNamespace(train=body))
-
-
-def raised_in(package: str, statement: str) -> ValueError:
-    """The ValueError that a statement raises as a line of some package's code."""
-    try:
-        exec(statement, {"__name__": f"{package}.somewhere"})
-    except ValueError as error:
-        return error
-    raise AssertionError(f"{statement} raised nothing")
 
 
 NOTHING_COMPUTED = """
@@ -132,7 +123,19 @@ def test_errors_of_the_system_are_told(
     assert capsys.readouterr().err == "heed: [Errno 13] Permission denied: 'runs'\n"
 
 
-def test_a_bug_keeps_its_traceback(train_with: Callable[[Callable[[Config], Path]], None]):
+@pytest.mark.parametrize("kind", USER_ERRORS)
+def test_errors_that_the_user_can_mend_are_one_sentence(
+    kind: type[Exception], capsys: pytest.CaptureFixture[str], train_with: Callable[[Callable[[Config], Path]], None]
+):
+    def body(config: Config) -> Path:
+        raise kind("lower learning_rate")
+
+    train_with(body)
+    assert heed("train", "tiny") == 2
+    assert capsys.readouterr().err == "heed: lower learning_rate\n"
+
+
+def test_bugs_keep_their_traceback(train_with: Callable[[Callable[[Config], Path]], None]):
     def body(config: Config) -> Path:
         return Path(str(int("three")))
 
@@ -141,11 +144,21 @@ def test_a_bug_keeps_its_traceback(train_with: Callable[[Callable[[Config], Path
         main(["train", "tiny"])
 
 
-def test_only_a_raise_of_our_own_code_is_told():
-    assert is_user_error(raised_in("rl", "raise ValueError('learning_rate is 0')"))
-    assert not is_user_error(raised_in("transformers", "raise ValueError('unknown device')"))
-    assert not is_user_error(raised_in("rl", "list(zip([1], [], strict=True))"))
-    assert not is_user_error(raised_in("rl", "a, b = [1]"))
+def test_bugs_of_a_users_reward_keep_their_traceback(tmp_path: Path):
+    file = tmp_path / "reward.py"
+    file.write_text("def broken(completions, **columns):\n    raise ValueError('my reward is broken')\n")
+    with pytest.raises(ValueError, match="my reward is broken") as caught:
+        main(["train", "tiny", f"rewards.functions=[{file}:broken]", "data.held_out=0", f"run.folder={tmp_path}/run"])
+    assert not isinstance(caught.value, USER_ERRORS)
+    assert caught.traceback[-1].path == file
+
+
+def test_a_row_of_data_that_cannot_be_read_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    file = tmp_path / "problems.jsonl"
+    file.write_text('{"promt": "Say hello."}\n')
+    assert heed("data", "verify", str(file)) == 2
+    told = capsys.readouterr().err
+    assert "problems.jsonl" in told and "expected a column 'prompt'" in told and len(told.splitlines()) == 1
 
 
 def test_every_verb_explains_itself(capsys):

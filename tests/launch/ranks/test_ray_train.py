@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from launch.ranks.ray_rank import Mistake, RankLost, cause_of
-from rl.common.errors import RunFailure
+from launch.ranks.ray_rank import RankLost, cause_of
+from rl.common.errors import RunFailure, UserError
 from rl.rollouts.workers.ray_session import FILE, session_processes
 from rl.runs.signals import STOP
 from tests.launch.multi_rank import DEADLINE, HEED_TRAIN, TWO_RANKS, assert_equal_trainings, heed
@@ -43,8 +43,8 @@ def failed(*failures: Exception) -> Exception:
 def test_the_rank_that_knows_why_is_heard():
     closed = RuntimeError("Connection closed by peer")
     assert str(failed(closed, RunFailure("the disk is full"))) == "the disk is full"
-    mistake = failed(closed, Mistake("no such file"), RunFailure("later"))
-    assert type(mistake) is ValueError
+    mistake = failed(closed, UserError("no such file"), RunFailure("later"))
+    assert type(mistake) is UserError
     assert str(mistake) == "no such file"
 
 
