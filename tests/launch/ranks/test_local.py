@@ -43,13 +43,13 @@ def test_the_first_rank_leaves_last(tmp_path):
     text = (
         "import os, time\n"
         "from pathlib import Path\n"
-        "from rl.config.distributed import Distributed\n"
-        "from rl.common.distributed import is_first, leave_first_last, meet_ranks\n"
+        "from rl.config.distributed import DistributedConfig\n"
+        "from rl.common.distributed import init_distributed, is_main_process, shutdown_main_last\n"
         "def leave():\n"
-        "    is_first() or time.sleep(0.5)\n"  # only a first rank that does not wait would notice
+        "    is_main_process() or time.sleep(0.5)\n"  # only a first rank that does not wait would notice
         f"    Path(r'{tmp_path}/left').open('a').write(os.environ['RANK'])\n"
-        "meet_ranks(Distributed(processes=3))\n"
-        "leave_first_last(leave)\n"
+        "init_distributed(DistributedConfig(processes=3))\n"
+        "shutdown_main_last(leave)\n"
     )
     assert start_ranks(script(text), 3) == 0
     left = (tmp_path / "left").read_text()
