@@ -1,1 +1,1 @@
-"""Attention probes: what a transformers decoder looks at, read from a forward pass that happens anyway."""
+"""Attention probes: exact readings of a transformers decoder's attention, taken during an ordinary forward pass."""

@@ -1,4 +1,4 @@
-"""The kernel's log-sum-exp: run an attention function untouched and keep what its kernel computes on the side."""
+"""Log-sum-exp capture: runs an attention function unchanged and keeps the row normalisers of its kernel."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ FUSED_KERNELS = frozenset(
 )
 
 
-class KeepLogSumExp(TorchDispatchMode):
+class LogSumExpCapture(TorchDispatchMode):
     """While active, remembers the log-sum-exp of the last fused attention kernel; changes nothing."""
 
     def __init__(self) -> None:
@@ -33,14 +33,14 @@ class KeepLogSumExp(TorchDispatchMode):
         return result
 
 
-def call_keeping_lse(
-    attend: Callable[..., Any], module: nn.Module, query: Tensor, *args: Any, **kwargs: Any
+def call_with_lse(
+    attention: Callable[..., Any], module: nn.Module, query: Tensor, *args: Any, **kwargs: Any
 ) -> tuple[Any, Tensor | None]:
-    """`attend(module, query, ...)` as it is, and the (B, H, S) log-sum-exp of its rows, or None if there is none."""
-    with KeepLogSumExp() as keeper:
-        result = attend(module, query, *args, **kwargs)
-    if keeper.lse is None:
+    """Return `attention(module, query, ...)` and the (B, H, S) log-sum-exp of its rows, or None if there is none."""
+    with LogSumExpCapture() as capture:
+        result = attention(module, query, *args, **kwargs)
+    if capture.lse is None:
         return result, None
     # CUDA's efficient kernel pads the rows, and computes none at all where no gradient is needed.
-    lse = keeper.lse[..., : query.shape[2]]
+    lse = capture.lse[..., : query.shape[2]]
     return result, lse if lse.shape == query.shape[:3] else None

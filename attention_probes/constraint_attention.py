@@ -1,4 +1,4 @@
-"""Constraint attention: how much of what the policy looks at is each rule of its prompt (arXiv 2505.11423)."""
+"""Constraint attention: how much attention the response pays to each constraint of its prompt (arXiv 2505.11423)."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 # Axes: L layers read, B rows of the batch, P roles (all heads; then local and global, if the plan has roles), S tokens,
-# C constraints, N = C + 2 spans to listen with. Masks are in the coordinates of the input ids.
+# C constraints, N = C + 2 spans to record. Masks are in the coordinates of the input ids.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,12 +21,12 @@ class ConstraintAttention:
     prompt_share: Float[Tensor, "L B P S C"]
     """Part of the mass on the prompt that goes to the constraint."""
     relative: Float[Tensor, "L B P S C"]
-    """`per_token` over the mean on the prompt's other tokens, seen from the same place: 1 is no more and no less than
-    they get, however long the context has grown."""
+    """`per_token` over the mean on the prompt's other tokens at the same query: 1 is no more and no less than they get,
+    however long the context has grown."""
 
 
 def prompt_spans(constraints: Bool[Tensor, "B C S"], prompt: Bool[Tensor, "B S"]) -> Bool[Tensor, "B N S"]:
-    """The spans to listen with: each constraint, the whole prompt, and the prompt's other tokens.
+    """Return the spans to record: each constraint, the whole prompt, and the prompt's other tokens.
 
     The row's first token is not among the others: as attention's usual sink it would outweigh them all.
     """
@@ -36,7 +36,7 @@ def prompt_spans(constraints: Bool[Tensor, "B C S"], prompt: Bool[Tensor, "B S"]
 
 
 def constraint_attention(span_mass: Float[Tensor, "L B P S N"], spans: Bool[Tensor, "B N S"]) -> ConstraintAttention:
-    """What `Readings.span_mass` says of the constraints, after `listen(..., spans=prompt_spans(...))`."""
+    """Convert `Readings.span_mass` of `record_attention(..., spans=prompt_spans(...))` to attention per constraint."""
     per_token = span_mass / spans.sum(dim=2)[None, :, None, None]
     mass, in_prompt = span_mass[..., :-2], span_mass[..., -2:-1]
     return ConstraintAttention(
@@ -48,36 +48,38 @@ def constraint_attention(span_mass: Float[Tensor, "L B P S N"], spans: Bool[Tens
 
 
 def mean_over(values: Float[Tensor, "L B P S C"], tokens: Bool[Tensor, "B S"]) -> Float[Tensor, "L B P C"]:
-    """Mean over the chosen tokens, the paper's beta where `tokens` is the answer; NaN if none is chosen."""
+    """Average over the chosen tokens, the paper's beta where `tokens` is the answer; NaN if none is chosen."""
     return values.where(tokens[None, :, None, :, None], torch.nan).nanmean(dim=3)
 
 
 def attention_drop(direct: Float[Tensor, "L B P C"], thinking: Float[Tensor, "L B P C"]) -> Float[Tensor, "L P"]:
-    """Delta beta = beta(direct answer) - beta(answer after thinking), mean over prompts and constraints.
+    """Return Delta beta = beta(direct answer) - beta(answer after thinking), mean over prompts and constraints.
 
-    Above 0: after thinking the policy looked less at the rules while it answered. Both are `mean_over` the answer
-    tokens of the same prompts: of `per_token` for the paper's figure, of `relative` for one that a longer context
-    alone does not move.
+    Above 0: after thinking, the answer pays less attention to the constraints. Both are `mean_over` the answer tokens
+    of the same prompts: of `per_token` for the paper's unit, of `relative` for one that a longer context alone does
+    not change.
     """
     return (direct - thinking).nanmean(dim=(1, 3))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Looks:
-    """Did the policy look at the rule while it wrote? All heads, mean over the layers read, in units of `relative`."""
+class AttentionSummary:
+    """Attention of one completion to each constraint: all heads, mean over the layers read, in units of `relative`."""
 
     mean: Float[Tensor, "B C"]
     peak: Float[Tensor, "B C"]
     peak_token: Int[Tensor, "B C"]
-    """Where the peak is, in input ids."""
-    looked: Bool[Tensor, "B C"]
+    """Index of the peak in the input ids."""
+    attended: Bool[Tensor, "B C"]
     """The mean reached the threshold."""
 
 
-def looks(attention: ConstraintAttention, completion: Bool[Tensor, "B S"], *, threshold: float = 1.0) -> Looks:
-    """Summary per constraint over the completion; `threshold` 1 asks for as much as the prompt's other tokens got."""
+def summarize(
+    attention: ConstraintAttention, completion: Bool[Tensor, "B S"], *, threshold: float = 1.0
+) -> AttentionSummary:
+    """Summarize each constraint over the completion; a `threshold` of 1 is what the prompt's other tokens got."""
     relative = attention.relative[:, :, 0].nanmean(dim=0)
     within = relative.where(completion[:, :, None] & ~relative.isnan(), -torch.inf)
     peak, peak_token = within.max(dim=1)
     mean = mean_over(attention.relative[:, :, :1], completion)[:, :, 0].nanmean(dim=0)
-    return Looks(mean=mean, peak=peak, peak_token=peak_token, looked=mean >= threshold)
+    return AttentionSummary(mean=mean, peak=peak, peak_token=peak_token, attended=mean >= threshold)

@@ -1,4 +1,4 @@
-"""One probed text as a page: a single HTML file that needs no network."""
+"""The probe page: one probed text as a single HTML file that needs no network."""
 
 import json
 import math
@@ -11,7 +11,7 @@ from attention_probes.heads import Head
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TokenReading:
-    """One value per token that the tokens can be coloured by.
+    """One value per token, to colour the tokens by.
 
     Example:
         TokenReading(name="FAI", meaning="Future attention influence.", values=(0.5, 0.01, 0.02))
@@ -25,19 +25,20 @@ class TokenReading:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConstraintCurve:
-    """Relative attention to one constraint, for each completion token; NaN where undefined."""
+    """Relative attention of each completion token to one constraint; NaN where undefined."""
 
     name: str
     values: tuple[float, ...]
     mean: float
-    looked: bool
-    places: tuple[int, ...] = ()
-    """The prompt's tokens that state it."""
+    attended: bool
+    """The mean reached the threshold."""
+    positions: tuple[int, ...] = ()
+    """Indices of the prompt's tokens that state it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProbePage:
-    """Everything the page shows; without constraints or head spans their part is left out."""
+    """Everything the page shows; without constraints or head spans, that part is left out."""
 
     title: str
     tokens: tuple[str, ...]
@@ -45,7 +46,7 @@ class ProbePage:
     num_prompt_tokens: int
     readings: tuple[TokenReading, ...]
     marks: dict[str, tuple[int, ...]]
-    """`preplan` and `anchors`: places in `tokens`."""
+    """`preplan` and `anchors`: indices of `tokens`."""
     layers: tuple[int, ...]
     constraints: tuple[ConstraintCurve, ...] = ()
     head_spans: tuple[tuple[float, ...], ...] = ()
@@ -60,7 +61,7 @@ class ProbePage:
 
 
 def render_page(page: ProbePage) -> str:
-    """The page as HTML."""
+    """Return the page as HTML."""
     # "</script>" in a token would end the element that holds the data.
     document = json.dumps(null_for_nan(asdict(page)), allow_nan=False).replace("<", "\\u003c")
     template = files("attention_probes").joinpath("html_page.html").read_text(encoding="utf-8")
@@ -68,7 +69,7 @@ def render_page(page: ProbePage) -> str:
 
 
 def null_for_nan(value: Any) -> Any:
-    """The same nested value with None where a float is not finite: JSON has no NaN."""
+    """Return the same nested value with None where a float is not finite: JSON has no NaN."""
     if isinstance(value, dict):
         return {name: null_for_nan(item) for name, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""One layer's attention, kept as what determines it: queries, keys and each row's log-sum-exp."""
+"""One layer's attention in compact form: its queries, keys and row log-sum-exp, from which blocks are recomputed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -46,21 +46,21 @@ class LayerAttention:
         return self.query.device
 
     def zeros(self, *shape: int) -> Float[Tensor, "..."]:
-        """Where a reduction of this layer is gathered."""
+        """Return a float32 accumulator on the layer's device."""
         return torch.zeros(shape, device=self.device)
 
     def real(self) -> Bool[Tensor, "B S"]:
-        """Tokens that are not padding: exactly those that attend to themselves."""
+        """Mark the tokens that are not padding: exactly those that attend to themselves."""
         if self.mask is None:
             return torch.ones(self.batch, self.length, dtype=torch.bool, device=self.device)
-        return attends(self.mask[:, 0].diagonal(dim1=-2, dim2=-1)).expand(self.batch, -1)
+        return visible(self.mask[:, 0].diagonal(dim1=-2, dim2=-1)).expand(self.batch, -1)
 
     def with_lse(self) -> "LayerAttention":
-        """The same layer, its row log-sum-exp computed if the kernel gave none."""
+        """Return the same layer, its row log-sum-exp computed if the kernel gave none."""
         return replace(self, lse=self.row_lse())
 
     def row_lse(self) -> Float[Tensor, "B H S"]:
-        """The kernel's log-sum-exp, or else one computed block by block."""
+        """Return the kernel's log-sum-exp, or else compute it block by block."""
         if self.lse is not None:
             return self.lse
         lse = self.zeros(self.batch, self.num_heads, self.length)
@@ -71,7 +71,7 @@ class LayerAttention:
         return lse
 
     def blocks(self, reach: int | None = None) -> Iterator["AttentionBlock"]:
-        """The attention, some rows at a time: to all earlier keys, or only to those less than `reach` tokens back."""
+        """Yield the attention a few rows at a time: to all earlier keys, or to those less than `reach` tokens back."""
         lse, real_BS = self.row_lse(), self.real()
         for rows in self._row_blocks():
             columns = slice(0 if reach is None else max(0, rows.start - reach + 1), rows.stop)
@@ -96,13 +96,13 @@ class LayerAttention:
 
     def _allowed(self, rows: slice, columns: slice) -> Bool[Tensor, "*B 1 R C"]:
         if self.mask is not None:
-            return attends(self.mask[:, :, rows, columns])
+            return visible(self.mask[:, :, rows, columns])
         return (distance(rows, columns, self.device) >= 0)[None, None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AttentionBlock:
-    """A[rows, columns] of one layer."""
+    """A block A[rows, columns] of one layer."""
 
     rows: slice
     columns: slice
@@ -112,24 +112,25 @@ class AttentionBlock:
     """False where the query may not see the key, and for queries that are padding."""
 
     def per_head(self) -> Float[Tensor, "B H R C"]:
+        """Return every head alone, 0 where not `allowed`."""
         return self.raw.masked_fill(~self.allowed, 0.0)
 
     def pooled(self, pools: Float[Tensor, "P H"]) -> Float[Tensor, "B P R C"]:
-        """Weighted sums over the heads."""
+        """Return weighted sums over the heads."""
         # Masking after pooling touches less memory, and clears the NaN of 0 * infinity as well.
         return (pools @ self.raw.flatten(2)).unflatten(2, self.raw.shape[2:]).masked_fill_(~self.allowed, 0.0)
 
     def distance(self) -> Int[Tensor, "R C"]:
-        """How many tokens back each key lies; negative for keys to come."""
+        """Return how many tokens back each key lies; negative for later keys."""
         return distance(self.rows, self.columns, self.raw.device)
 
 
 def distance(rows: slice, columns: slice, device: torch.device) -> Int[Tensor, "R C"]:
-    """Row index minus column index."""
+    """Return row index minus column index."""
     row = torch.arange(rows.start, rows.stop, device=device)
     return row[:, None] - torch.arange(columns.start, columns.stop, device=device)
 
 
-def attends(mask: Tensor) -> Bool[Tensor, "..."]:
-    """Where a boolean or additive attention mask lets a query see a key."""
+def visible(mask: Tensor) -> Bool[Tensor, "..."]:
+    """Mark where a boolean or additive attention mask lets a query attend to a key."""
     return mask if mask.dtype == torch.bool else mask > torch.finfo(mask.dtype).min / 2

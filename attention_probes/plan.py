@@ -1,4 +1,4 @@
-"""The plan: which layers and heads a probe reads, and over which distances."""
+"""The probe plan: which layers and heads to read, and over which distances."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from attention_probes.heads import HeadRoles
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProbePlan:
-    """What to read from one forward pass.
+    """A description of what to read from one forward pass.
 
     Raises ValueError for a window below 1, a horizon that is not 0 <= nearest <= farthest, or roles outside `layers`.
 
@@ -23,11 +23,11 @@ class ProbePlan:
     horizon: tuple[int, int] = (10, 100)
     """(H_lo, H_hi) of the future attention influence: how far ahead attention counts, in tokens, both ends included."""
     roles: HeadRoles | None = None
-    """None reads the local statistic and the global one from all heads."""
+    """None reads both the local statistic (WAAD) and the global one (FAI) from all heads."""
     per_head: bool = False
     """Also read every head alone, and the statistics of whole rows; costs about as much as the attention itself."""
     boundary_window: int | None = None
-    """Also read the masses that segments are cut by, this many tokens to either side; None does not."""
+    """Also read the masses that `segments` cuts texts by, this many tokens to either side; None does not."""
 
     def __post_init__(self) -> None:
         nearest, farthest = self.horizon
@@ -41,7 +41,7 @@ class ProbePlan:
             raise ProbeError(f"roles name heads of layers {self.roles.layers}, but the plan reads layers {self.layers}")
 
     def layers_of(self, num_layers: int, num_heads: int) -> tuple[int, ...]:
-        """The layers to read in a model of that shape. Raises ValueError for a layer or head that it does not have."""
+        """Return the layers to read in a model of that shape. Raises ValueError for a layer or head that it lacks."""
         if self.layers is not None:
             layers = tuple(sorted(set(self.layers)))
         else:
@@ -55,6 +55,6 @@ class ProbePlan:
 
 
 def middle_layers(num_layers: int, count: int = 5) -> tuple[int, ...]:
-    """`count` evenly spaced layers from floor(L/3) to floor(2L/3), fewer if there are fewer (arXiv 2510.13554)."""
+    """Return `count` evenly spaced layers from floor(L/3) to floor(2L/3), fewer in small models (arXiv 2510.13554)."""
     first, last = num_layers // 3, 2 * num_layers // 3
     return tuple(sorted({first + round(step * (last - first) / (count - 1)) for step in range(count)}))

@@ -1,4 +1,4 @@
-"""The page's views as matplotlib figures, for trackers that store images."""
+"""Plots of a probe page as matplotlib figures, for PNG files and for trackers that store images."""
 
 from collections.abc import Sequence
 
@@ -7,30 +7,29 @@ from matplotlib.figure import Figure
 
 from attention_probes.html_page import ConstraintCurve, ProbePage
 
-# Figures are made without pyplot, which would keep each of them alive and want a display.
-
+# Figures are made without pyplot, which would keep each of them alive and need a display.
 
 MARKERS = {"preplan": {"marker": "o", "markersize": 8, "fillstyle": "none"}, "anchors": {"marker": "."}}
 """A token that is both shows both."""
 NAMED_TOKENS = 80
-"""As many still stand side by side."""
+"""The most token labels that fit side by side."""
 
 
 def rhythm_plot(page: ProbePage) -> Figure:
-    """Every reading of the completion, one below the other, with the marked tokens; the axis names them, if few."""
+    """Plot every reading of the completion, one below the other, with the marked tokens; label the tokens if few."""
     figure = Figure(figsize=(10, 2.2 * len(page.readings)), layout="constrained")
     panels = figure.subplots(len(page.readings), 1, sharex=True, squeeze=False)[:, 0]
-    places = range(page.num_prompt_tokens, len(page.tokens))
+    positions = range(page.num_prompt_tokens, len(page.tokens))
     for panel, reading in zip(panels, page.readings, strict=True):
-        panel.bar(places, reading.values[page.num_prompt_tokens :], width=1.0, color="0.7")
+        panel.bar(positions, reading.values[page.num_prompt_tokens :], width=1.0, color="0.7")
         for (name, style), colour in zip(MARKERS.items(), ("tab:blue", "tab:orange"), strict=True):
             marked = page.marks[name]
-            heights = [reading.values[place] for place in marked]
+            heights = [reading.values[position] for position in marked]
             panel.plot(marked, heights, linestyle="none", color=colour, label=name, **style)
         panel.set_ylabel(reading.name)
     panels[0].legend(loc="upper right")
-    if len(places) <= NAMED_TOKENS:
-        _name_tokens(panels[-1], {place: page.tokens[place] for place in places})
+    if len(positions) <= NAMED_TOKENS:
+        _name_tokens(panels[-1], {position: page.tokens[position] for position in positions})
     else:
         panels[-1].set_xlabel("token")
     figure.suptitle(page.title, parse_math=False)
@@ -44,7 +43,7 @@ def _name_tokens(panel: Axes, tokens: dict[int, str]) -> None:
 
 
 def constraint_plot(constraints: Sequence[ConstraintCurve]) -> Figure:
-    """Relative attention to each constraint over the completion; 1 is what the prompt's other tokens get."""
+    """Plot relative attention to each constraint over the completion; 1 is what the prompt's other tokens get."""
     figure = Figure(figsize=(10, 3.5), layout="constrained")
     panel = figure.subplots()
     panel.axhline(1.0, color="0.6", linestyle="--")
@@ -57,7 +56,7 @@ def constraint_plot(constraints: Sequence[ConstraintCurve]) -> Figure:
 
 
 def head_plot(page: ProbePage) -> Figure:
-    """Head spans of the layers read, local heads marked l and global ones g."""
+    """Plot head spans of the layers read, local heads marked l and global ones g."""
     figure = Figure(layout="constrained")
     panel = figure.subplots()
     image = panel.imshow(page.head_spans, aspect="auto")

@@ -1,4 +1,4 @@
-"""Listening: read a model's own attention during a forward pass, and leave the pass exactly as it was."""
+"""Recording: read a model's own attention during a forward pass, and leave the pass exactly as it was."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from attention_probes.capture_lse import call_keeping_lse
+from attention_probes.capture_lse import call_with_lse
 from attention_probes.errors import ProbeError
 from attention_probes.layer import LayerAttention
 from attention_probes.plan import ProbePlan
@@ -20,7 +20,7 @@ from attention_probes.recorder import AttentionRecorder, Readings
 __all__ = ["AttentionRecorder", "ProbePlan", "Readings", "listen", "record_attention"]
 
 SUPPORTED_ATTENTION = ("sdpa", "eager")
-"""Attention implementations that are handed the mask they apply, so that the probe can apply the same."""
+"""Attention implementations that are passed the mask they apply, so that the probe can apply the same one."""
 
 
 @contextmanager
@@ -30,10 +30,10 @@ def record_attention(
     """Read the first forward pass of `model` inside the block; its outputs and gradients stay bit-identical.
 
     `model` is a transformers decoder, bare or wrapped by PEFT or DDP, in training or under no_grad; the pass must begin
-    with an empty cache. `spans` marks tokens whose received mass is read as well. At the end, also after an error, all
-    is put back.
+    with an empty cache. `spans` marks groups of tokens whose received mass is read as well. At the end, also after an
+    error, everything is put back.
 
-    Raises ValueError for a model that cannot be heard (not of transformers, compiled, or neither sdpa nor eager
+    Raises ValueError for a model that cannot be recorded (not of transformers, compiled, or neither sdpa nor eager
     attention), for attention that the probe does not know (position bias, sink logits, not causal), and for several
     texts packed into one row.
     """
@@ -43,19 +43,19 @@ def record_attention(
     recorder = AttentionRecorder(plan, plan.layers_of(config.num_hidden_layers, config.num_attention_heads), spans)
     modules = set(decoder.modules())
 
-    def probed(attend: Callable[..., Any], module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+    def probed(attention: Callable[..., Any], module: nn.Module, *args: Any, **kwargs: Any) -> Any:
         layer = getattr(module, "layer_idx", None)
         if module in modules and isinstance(layer, int) and recorder.needs_layer(layer):
-            return _attend_and_record(recorder, layer, attend, module, *args, **kwargs)
-        return attend(module, *args, **kwargs)
+            return _call_and_record(recorder, layer, attention, module, *args, **kwargs)
+        return attention(module, *args, **kwargs)
 
-    with _around_attention(str(config._attn_implementation), probed):
+    with _wrapped_attention(str(config._attn_implementation), probed):
         yield recorder
 
 
 @contextmanager
-def _around_attention(name: str, wrapper: Callable[..., Any]) -> Iterator[None]:
-    """Let transformers call `wrapper(original, ...)` wherever it would call the attention function `name`."""
+def _wrapped_attention(name: str, wrapper: Callable[..., Any]) -> Iterator[None]:
+    """Make transformers call `wrapper(original, ...)` wherever it would call the attention function `name`."""
     if name not in SUPPORTED_ATTENTION:
         raise ProbeError(
             f"attention implementation {name!r} cannot be recorded; call model.set_attn_implementation with one of "
@@ -71,7 +71,7 @@ def _around_attention(name: str, wrapper: Callable[..., Any]) -> Iterator[None]:
         original = registered or sys.modules[type(module).__module__].eager_attention_forward
         return wrapper(original, module, *args, **kwargs)
 
-    # A function compiled around the model leaves its graph here, and is heard all the same.
+    # A function compiled around the model leaves its graph here, so its attention is recorded all the same.
     shadow[name] = torch.compiler.disable(call)
     try:
         yield
@@ -82,10 +82,10 @@ def _around_attention(name: str, wrapper: Callable[..., Any]) -> Iterator[None]:
             shadow[name] = before
 
 
-def _attend_and_record(
+def _call_and_record(
     recorder: AttentionRecorder,
     index: int,
-    attend: Callable[..., Any],
+    attention: Callable[..., Any],
     module: nn.Module,
     query: Tensor,
     key: Tensor,
@@ -94,9 +94,9 @@ def _attend_and_record(
     **kwargs: Any,
 ) -> Any:
     _refuse_unknown_attention(module, query, key, attention_mask, kwargs)
-    result, lse = call_keeping_lse(attend, module, query, key, value, attention_mask, **kwargs)
+    result, lse = call_with_lse(attention, module, query, key, value, attention_mask, **kwargs)
     scale = kwargs.get("scaling")
-    # Autocast would turn the probe's own products to half precision.
+    # Autocast would turn the probe's matrix products to half precision.
     with torch.no_grad(), torch.autocast(query.device.type, enabled=False):
         layer = LayerAttention(
             query=query.detach(),
@@ -113,22 +113,25 @@ def _attend_and_record(
 
 
 def _refuse_packed_texts(layer: LayerAttention, position_ids: Tensor | None) -> None:
-    """Distances and horizons would run from one text into the next."""
+    """Raise ValueError for packed texts: distances and horizons would run from one text into the next."""
     if position_ids is None or position_ids.dim() != 2:
         return
     real_BS = layer.real()
     restarts = (position_ids.diff(dim=1) < 1) & real_BS[:, 1:] & real_BS[:, :-1]
     if restarts.any():
-        raise ProbeError("position_ids start anew within a row; listen reads one text a row, padded and not packed")
+        raise ProbeError(
+            "position_ids restart within a row; record_attention reads one text a row, padded and not packed"
+        )
 
 
 def _refuse_unknown_attention(
     module: nn.Module, query: Tensor, key: Tensor, attention_mask: Tensor | None, kwargs: dict[str, Any]
 ) -> None:
+    """Raise ValueError for attention that the readings would get wrong."""
     layer = f"layer {module.layer_idx} ({type(module).__name__})"
     if query.shape[2] != key.shape[2]:
         raise ValueError(
-            f"{layer} got {query.shape[2]} queries for {key.shape[2]} keys; listen reads whole sequences: "
+            f"{layer} got {query.shape[2]} queries for {key.shape[2]} keys; record_attention reads whole sequences: "
             "run the forward pass without past_key_values"
         )
     unknown = [name for name in ("position_bias", "s_aux") if kwargs.get(name) is not None]
@@ -136,19 +139,21 @@ def _refuse_unknown_attention(
         raise ProbeError(f"{layer} uses {unknown} in its attention, which the probe does not know")
     causal = kwargs.get("is_causal")
     if attention_mask is None and not (getattr(module, "is_causal", True) if causal is None else causal):
-        raise ProbeError(f"{layer} is not causal; listen reads decoders only")
+        raise ProbeError(f"{layer} is not causal; record_attention reads decoders only")
 
 
 def _decoder(model: nn.Module) -> PreTrainedModel:
-    """The decoder of the transformers model inside whatever wraps it."""
+    """Return the decoder of the transformers model inside its wrappers."""
     for module in model.modules():
         # torch.compile(model) wraps it around `_orig_mod`, model.compile() keeps the graph in the module itself.
         if hasattr(module, "_orig_mod") or module._compiled_call_impl is not None:
-            raise ProbeError("cannot listen to a compiled model: its graph no longer calls the attention function")
-    found = next((module for module in model.modules() if isinstance(module, PreTrainedModel)), None)
-    if found is None:
-        raise ProbeError(f"listen needs a transformers model, bare or wrapped; {type(model).__name__} holds none")
-    return found.get_decoder()
+            raise ProbeError("a compiled model cannot be recorded: its graph no longer calls the attention function")
+    pretrained = next((module for module in model.modules() if isinstance(module, PreTrainedModel)), None)
+    if pretrained is None:
+        raise ProbeError(
+            f"record_attention needs a transformers model, bare or wrapped; {type(model).__name__} holds none"
+        )
+    return pretrained.get_decoder()
 
 
 listen = record_attention

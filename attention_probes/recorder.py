@@ -1,4 +1,4 @@
-"""The tape: what a probe has heard of a forward pass, and the readings it makes of it."""
+"""The recorder: collects one forward pass layer by layer and turns it into readings."""
 
 from dataclasses import dataclass, fields
 
@@ -16,7 +16,7 @@ from attention_probes.statistics import boundary_masses, head_statistics, rhythm
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HeadReadings:
-    """Every head of every layer read, alone; float32, 0 at padding. `HeadStatistics` says what the last five are."""
+    """Readings of every head of every layer read; float32, 0 at padding. `HeadStatistics` documents the last five."""
 
     waad: Float[Tensor, "L B H S"]
     fai: Float[Tensor, "L B H S"]
@@ -29,7 +29,7 @@ class HeadReadings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Readings:
-    """What one forward pass showed, in the coordinates of its input ids; float32, without gradient, 0 at padding."""
+    """Readings of one forward pass, in the coordinates of its input ids; float32, without gradient, 0 at padding."""
 
     layers: tuple[int, ...]
     real: Bool[Tensor, "B S"]
@@ -41,10 +41,11 @@ class Readings:
     heads: HeadReadings | None = None
     """With `ProbePlan.per_head`."""
     boundaries: tuple[Float[Tensor, "B S"], Float[Tensor, "B S"]] | None = None
-    """With `ProbePlan.boundary_window`: attention from further on to the text up to each token, and after it."""
+    """With `ProbePlan.boundary_window`: attention that the tokens up to each one, and those after it, get
+    from later tokens."""
     span_mass: Float[Tensor, "L B P S C"] | None = None
-    """With `listen(..., spans=)`: mass that each token pays to each span, mean over all heads (P = 1); with roles in
-    the plan over all, local and global ones (P = 3; NaN in a layer without such heads)."""
+    """With `record_attention(..., spans=)`: mass that each token pays to each span, mean over all heads (P = 1); with
+    roles in the plan, over all, the local and the global ones (P = 3; NaN in a layer without such heads)."""
 
 
 class AttentionRecorder:
@@ -58,76 +59,79 @@ class AttentionRecorder:
 
     def clear(self) -> None:
         """Forget everything, so that the next forward pass is the one that is read."""
-        self._heard: dict[int, dict[str, Tensor]] = {}
+        self._recorded: dict[int, dict[str, Tensor]] = {}
 
     def needs_layer(self, layer: int) -> bool:
-        """True until `layer` was heard: later passes, gradient checkpointing's second one included, are ignored."""
-        return layer in self.layers and layer not in self._heard
+        """Whether `layer` is still to be recorded; later passes, also gradient checkpointing's, are ignored."""
+        return layer in self.layers and layer not in self._recorded
 
     def record(self, index: int, layer: LayerAttention) -> None:
-        """Take what the plan asks of one layer."""
+        """Reduce one layer to what the plan asks of it."""
         plan, layer = self.plan, layer.with_lse()
-        probe_readings = {"real": layer.real(), **self._rhythm(index, layer)}
+        reductions = {"real": layer.real(), **self._rhythm(index, layer)}
         if plan.per_head:
-            probe_readings |= _each_head(layer, window=plan.window, horizon=plan.horizon)
+            reductions |= _each_head(layer, window=plan.window, horizon=plan.horizon)
         if plan.boundary_window is not None:
             before, after = boundary_masses(layer, mean_pools(layer), window=plan.boundary_window)
-            probe_readings |= {"before": before[:, 0], "after": after[:, 0]}
+            reductions |= {"before": before[:, 0], "after": after[:, 0]}
         if self.spans is not None:
-            roles = () if plan.roles is None else plan.roles.of(index)
-            probe_readings["span_mass"] = span_mass(layer, mean_pools(layer, *roles), self.spans)
-        self._heard[index] = probe_readings
+            roles = () if plan.roles is None else plan.roles.in_layer(index)
+            reductions["span_mass"] = span_mass(layer, mean_pools(layer, *roles), self.spans)
+        self._recorded[index] = reductions
 
     def read(self) -> Readings:
-        """The readings of the forward pass. Raises RuntimeError if a layer of the plan was not heard."""
-        missing = [layer for layer in self.layers if layer not in self._heard]
+        """Return the readings of the forward pass. Raises RuntimeError if a layer of the plan was not recorded."""
+        missing = [layer for layer in self.layers if layer not in self._recorded]
         if missing:
-            raise RuntimeError(f"no attention was heard in layers {missing}: run the model inside `with listen(...)`")
-        probe_readings = [self._heard[layer] for layer in self.layers]
-        stacked = {name: torch.stack([layer[name] for layer in probe_readings]) for name in probe_readings[0]}
-        real, window, horizon = probe_readings[0]["real"], self.plan.window, self.plan.horizon
+            raise RuntimeError(
+                f"no attention was recorded in layers {missing}: run the model inside `with record_attention(...)`"
+            )
+        recorded = [self._recorded[layer] for layer in self.layers]
+        stacked = {name: torch.stack([layer[name] for layer in recorded]) for name in recorded[0]}
+        real, window, horizon = recorded[0]["real"], self.plan.window, self.plan.horizon
         each_head = {field.name: stacked[field.name] for field in fields(HeadReadings)} if self.plan.per_head else None
         return Readings(
             layers=self.layers,
             real=real,
-            waad=rhythm.waad(stacked["near"].sum(dim=0), real, window=window),
-            fai=rhythm.fai(stacked["to_come"].sum(dim=0), real, horizon=horizon),
+            waad=rhythm.waad(stacked["nearness"].sum(dim=0), real, window=window),
+            fai=rhythm.fai(stacked["future_mass"].sum(dim=0), real, horizon=horizon),
             heads=None if each_head is None else HeadReadings(**each_head),
             boundaries=(stacked["before"].mean(dim=0), stacked["after"].mean(dim=0)) if "before" in stacked else None,
             span_mass=stacked.get("span_mass"),
         )
 
     def _rhythm(self, index: int, layer: LayerAttention) -> dict[str, Tensor]:
-        """This layer's share of the means over the local and over the global heads of all layers."""
+        """Return this layer's share of the means over the local and over the global heads of all layers."""
         roles = self.plan.roles
         if roles is None:
             pools = mean_pools(layer) / len(self.layers)
         else:
             num_members = torch.tensor([[len(roles.local_heads)], [len(roles.global_heads)]], device=layer.device)
-            pools = membership(layer, *roles.of(index)) / num_members
-        near, to_come = rhythm_sums(layer, pools, window=self.plan.window, horizon=self.plan.horizon)
-        return {"near": near[:, 0], "to_come": to_come[:, -1]}
+            pools = membership(layer, *roles.in_layer(index)) / num_members
+        nearness, future_mass = rhythm_sums(layer, pools, window=self.plan.window, horizon=self.plan.horizon)
+        return {"nearness": nearness[:, 0], "future_mass": future_mass[:, -1]}
 
 
 def _each_head(layer: LayerAttention, *, window: int, horizon: tuple[int, int]) -> dict[str, Tensor]:
-    """The fields of `HeadReadings` for one layer."""
+    """Return the fields of `HeadReadings` for one layer."""
     statistics = head_statistics(layer)
-    near, to_come = rhythm_sums(layer, torch.eye(layer.num_heads, device=layer.device), window=window, horizon=horizon)
+    every_head = torch.eye(layer.num_heads, device=layer.device)
+    nearness, future_mass = rhythm_sums(layer, every_head, window=window, horizon=horizon)
     real_B1S = layer.real()[:, None]
     return {field.name: getattr(statistics, field.name) for field in fields(statistics)} | {
-        "waad": rhythm.waad(near, real_B1S, window=window),
-        "fai": rhythm.fai(to_come, real_B1S, horizon=horizon),
+        "waad": rhythm.waad(nearness, real_B1S, window=window),
+        "fai": rhythm.fai(future_mass, real_B1S, horizon=horizon),
     }
 
 
 def mean_pools(layer: LayerAttention, *roles: tuple[int, ...]) -> Float[Tensor, "P H"]:
-    """The mean over all heads, then over each of `roles`; NaN for a role without heads."""
+    """Return the weights of the mean over all heads, then over each of `roles`; NaN for a role without heads."""
     members = membership(layer, tuple(range(layer.num_heads)), *roles)
     return members / members.sum(dim=1, keepdim=True)
 
 
 def membership(layer: LayerAttention, *groups: tuple[int, ...]) -> Float[Tensor, "P H"]:
-    """1 where the head is in the group, else 0."""
+    """Return 1 where the head is in the group, else 0."""
     members = layer.zeros(len(groups), layer.num_heads)
     for row, heads in zip(members, groups, strict=True):
         row[list(heads)] = 1.0

@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def waad(nearness: Float[Tensor, "*B S"], real: Bool[Tensor, "*#B S"], *, window: int) -> Float[Tensor, "*B S"]:
-    """Windowed average attention distance: WAAD_t = sum_s A[t, s] min(t-s, W), in tokens; 0 at padding.
+    """Return the windowed average attention distance WAAD_t = sum_s A[t, s] min(t-s, W), in tokens; 0 at padding.
 
     Rows of A sum to 1, so it is W - sum_{d<W} (W-d) A[t, t-d], which needs only a band: `nearness`.
     """
@@ -19,18 +19,18 @@ def waad(nearness: Float[Tensor, "*B S"], real: Bool[Tensor, "*#B S"], *, window
 
 
 def fai(
-    to_come: Float[Tensor, "*B S"], real: Bool[Tensor, "*#B S"], *, horizon: tuple[int, int]
+    future_mass: Float[Tensor, "*B S"], real: Bool[Tensor, "*#B S"], *, horizon: tuple[int, int]
 ) -> Float[Tensor, "*B S"]:
-    """Future attention influence: FAI_s = mean of A[t, s] over the real tokens t with H_lo <= t-s <= H_hi.
+    """Return the future attention influence FAI_s = mean of A[t, s] over the real tokens t with H_lo <= t-s <= H_hi.
 
-    `to_come` is the sum. 0 at padding and where no such t exists, which is so for the last H_lo tokens.
+    `future_mass` is the sum. 0 at padding and where no such t exists, which is so for the last H_lo tokens.
     """
     num_queries = horizon_fill(real, horizon)
-    return (to_come / num_queries.clamp(min=1)).masked_fill(~real | (num_queries == 0), 0.0)
+    return (future_mass / num_queries.clamp(min=1)).masked_fill(~real | (num_queries == 0), 0.0)
 
 
 def horizon_fill(real: Bool[Tensor, "*B S"], horizon: tuple[int, int]) -> Int[Tensor, "*B S"]:
-    """How many real tokens lie from H_lo to H_hi after each token."""
+    """Count the real tokens from H_lo to H_hi after each token."""
     nearest, farthest = horizon
     length = real.shape[-1]
     num_before = torch.nn.functional.pad(real.long().cumsum(dim=-1), (1, 0))
@@ -40,7 +40,7 @@ def horizon_fill(real: Bool[Tensor, "*B S"], horizon: tuple[int, int]) -> Int[Te
 
 
 def top_share(scores: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"], q: float) -> Bool[Tensor, "B T"]:
-    """The ceil(q * n) highest scores of each row's n unmasked tokens; of equal scores the earlier wins.
+    """Mark the ceil(q * n) highest scores of each row's n unmasked tokens; of equal scores the earlier wins.
 
     Exact: a threshold at a quantile would select every token that ties with it (all of them, if all are 0).
     """
@@ -51,15 +51,15 @@ def top_share(scores: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"], q: float)
     return (rank < num_chosen) & mask
 
 
-def jumps(waad: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> Float[Tensor, "B T"]:
-    """Delta_t = |WAAD_t - WAAD_{t+1}|; 0 at a row's last token and at padding."""
+def waad_deltas(waad: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> Float[Tensor, "B T"]:
+    """Return Delta_t = |WAAD_t - WAAD_{t+1}|; 0 at a row's last token and at padding."""
     both = mask[:, :-1] & mask[:, 1:]
     return torch.nn.functional.pad((waad.diff(dim=1).abs()).masked_fill(~both, 0.0), (0, 1))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RhythmSettings:
-    """What marks a token. The paper gives q; it leaves the two thresholds and the introducer's rule open.
+    """Criteria for marking tokens. The paper gives q; it leaves the two thresholds and the introducer's rule open.
 
     Example:
         RhythmSettings(q=0.4, reach=3)
@@ -72,7 +72,7 @@ class RhythmSettings:
     waad_quantile: float = 0.5
     """tau_waad: an anchor is locally dominated only if its WAAD is at most this quantile of its completion's."""
     delta_quantile: float = 0.5
-    """tau_Delta: and only if a jump among the `reach` tokens before it is at least this quantile."""
+    """tau_Delta: and only if a Delta among the `reach` tokens before it is at least this quantile."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,31 +80,23 @@ class Rhythm:
     """The marked tokens of each completion; all False at padding."""
 
     preplan: Bool[Tensor, "B T"]
-    """Highest jumps: here the policy turns from one chunk to the next."""
+    """Tokens with the highest Delta: the policy turns from one chunk to the next."""
     anchors: Bool[Tensor, "B T"]
-    """Highest FAI: later tokens look back here."""
+    """Tokens with the highest FAI: later tokens attend to them."""
     dominated: Bool[Tensor, "B T"]
-    """Anchors inside a chunk that an earlier jump opened."""
+    """Anchors inside a chunk that an earlier preplan token opened."""
     introducer: Int[Tensor, "B T"]
-    """For a dominated anchor, where the highest jump of the `reach` tokens before it lies; else -1."""
+    """For a dominated anchor, the index of the highest Delta among the `reach` tokens before it; else -1."""
 
     def introducers(self) -> Bool[Tensor, "B T"]:
-        """Tokens that introduce at least one dominated anchor."""
-        place = self.introducer.clamp(min=0)
-        return torch.zeros_like(place).scatter_reduce(1, place, self.dominated.long(), reduce="amax").bool()
+        """Mark the tokens that introduce at least one dominated anchor."""
+        index = self.introducer.clamp(min=0)
+        return torch.zeros_like(index).scatter_reduce(1, index, self.dominated.long(), reduce="amax").bool()
 
-    def places(self, *, row: int = 0, after: int = 0) -> dict[str, tuple[int, ...]]:
-        """Name of a mark -> the indices of a row's tokens that have it, counted from `after`."""
+    def positions(self, *, offset: int = 0) -> dict[str, tuple[int, ...]]:
+        """Return, by name of the mark, the indices of the first row's tokens that have it, plus `offset`."""
         marked = {"preplan": self.preplan, "anchors": self.anchors, "dominated": self.dominated}
-        return {name: tuple((tokens[row].nonzero().flatten() + after).tolist()) for name, tokens in marked.items()}
-
-    def coupling(self, mask: Bool[Tensor, "B T"], *, reach: int) -> tuple[float, float]:
-        """Share of anchors, and of all tokens, with a preplan token among the `reach` tokens before; NaN for none.
-
-        The paper finds 53 % against 37 % by chance on its own peaks.
-        """
-        follows = _before(self.preplan.float(), reach).amax(dim=2) > 0
-        return _share(follows, self.anchors), _share(follows, mask)
+        return {name: tuple((tokens[0].nonzero().flatten() + offset).tolist()) for name, tokens in marked.items()}
 
 
 def find_rhythm(
@@ -113,18 +105,18 @@ def find_rhythm(
     mask: Bool[Tensor, "B T"],
     settings: RhythmSettings | None = None,
 ) -> Rhythm:
-    """Preplan tokens, anchors, the anchors that an earlier jump dominates, and who introduces them.
+    """Mark preplan tokens, anchors, locally dominated anchors D and their introducers.
 
     D = {t in TopQ(FAI): WAAD_t <= tau_waad and max of Delta_{t-k..t-1} >= tau_Delta}; the introducer is the argmax, of
-    equals the earliest.
+    equal ones the earliest.
     """
     settings = settings or RhythmSettings()
-    delta = jumps(waad, mask)
+    delta = waad_deltas(waad, mask)
     anchors = top_share(fai, mask, settings.q)
-    highest, place = _before(delta.masked_fill(~mask, -torch.inf), settings.reach).max(dim=2)
-    calm = waad <= _quantile(waad, mask, settings.waad_quantile)
-    dominated = anchors & calm & (highest >= _quantile(delta, mask, settings.delta_quantile))
-    position = torch.arange(mask.shape[1], device=mask.device) - settings.reach + place
+    highest, index = _before(delta.masked_fill(~mask, -torch.inf), settings.reach).max(dim=2)
+    low_waad = waad <= _quantile(waad, mask, settings.waad_quantile)
+    dominated = anchors & low_waad & (highest >= _quantile(delta, mask, settings.delta_quantile))
+    position = torch.arange(mask.shape[1], device=mask.device) - settings.reach + index
     return Rhythm(
         preplan=top_share(delta, mask, settings.q),
         anchors=anchors,
@@ -134,13 +126,9 @@ def find_rhythm(
 
 
 def _before(values: Float[Tensor, "B T"], reach: int) -> Float[Tensor, "B T K"]:
-    """The `reach` values before each token, earliest first; -infinity before the start."""
+    """Return the `reach` values before each token, earliest first; -infinity before the start."""
     return torch.nn.functional.pad(values, (reach, 0), value=-torch.inf)[:, :-1].unfold(1, reach, 1)
 
 
 def _quantile(values: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"], q: float) -> Float[Tensor, "B 1"]:
     return values.masked_fill(~mask, torch.nan).nanquantile(q, dim=1, keepdim=True)
-
-
-def _share(chosen: Bool[Tensor, "B T"], among: Bool[Tensor, "B T"]) -> float:
-    return ((chosen & among).sum() / among.sum()).item()

@@ -1,4 +1,4 @@
-"""Segments: cut a text where what follows treats the tokens before and after the cut differently (after DHSA)."""
+"""Segments: a text cut where later tokens treat the two sides of the cut differently (after DHSA)."""
 
 from itertools import pairwise
 
@@ -15,10 +15,10 @@ Segment = tuple[int, int]
 def boundary_scores(
     before: Float[Tensor, "B S"], after: Float[Tensor, "B S"], within: Bool[Tensor, "B S"], *, window: int
 ) -> Float[Tensor, "B S"]:
-    """max / min of the two masses around a cut behind each token: 1 if later text treats both sides alike.
+    """Return max / min of the two masses around a cut behind each token: 1 if later tokens treat both sides alike.
 
     `before` and `after` are `Readings.boundaries` of the same `window`. Also 1 where either side has fewer than
-    `window` tokens of `within`, or where no later token is left to judge.
+    `window` tokens of `within`, or where no later token of it is left to compare them.
     """
     low, high = torch.minimum(before, after), torch.maximum(before, after)
     # Where one side gets nothing at all, the small constant keeps the ratio finite.
@@ -38,19 +38,19 @@ def cut_segments(
     radius: int = 8,
     max_segments: int | None = None,
 ) -> tuple[Segment, ...]:
-    """The segments of one contiguous text: cut at scores above `theta`, best first, none within `radius` of a better.
+    """Cut one contiguous text at scores above `theta`, best first, no cut within `radius` of a better one.
 
-    They cover `within` exactly and in order; empty for an empty text.
+    The segments cover `within` exactly and in order; an empty text has none.
     """
     inside = within.nonzero().flatten().tolist()
     if not inside:
         return ()
-    candidates = [(-scores[place].item(), place) for place in inside if scores[place] > theta]
+    candidates = [(-scores[position].item(), position) for position in inside if scores[position] > theta]
     cuts: list[int] = []
-    for _, place in sorted(candidates):
+    for _, position in sorted(candidates):
         if max_segments is not None and len(cuts) >= max_segments - 1:
             break
-        if all(abs(place - cut) > radius for cut in cuts):
-            cuts.append(place)
+        if all(abs(position - cut) > radius for cut in cuts):
+            cuts.append(position)
     edges = [inside[0], *(cut + 1 for cut in sorted(cuts)), inside[-1] + 1]
     return tuple((start, stop) for start, stop in pairwise(edges) if start < stop)

@@ -1,4 +1,4 @@
-"""Exact streaming reductions of one layer's attention; memory is O(S * block)."""
+"""Statistics of one layer's attention: exact streaming reductions in O(S * block) memory."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ def band_sums(
     row_weights: Float[Tensor, " N"],
     column_weights: Float[Tensor, " N"],
 ) -> tuple[Float[Tensor, "B P S"], Float[Tensor, "B P S"]]:
-    """Sums over a band, weighted by distance.
+    """Sum over a band, weighted by distance.
 
     Returns (sum_d row_weights[d] A[t, t-d] for each t, sum_d column_weights[d] A[s+d, s] for each s), d < N.
     """
@@ -38,9 +38,9 @@ def band_sums(
 def rhythm_sums(
     layer: LayerAttention, pools: Float[Tensor, "P H"], *, window: int, horizon: tuple[int, int]
 ) -> tuple[Float[Tensor, "B P S"], Float[Tensor, "B P S"]]:
-    """What WAAD and FAI need of a layer: (nearness of each query, attention still to come to each key).
+    """Return what WAAD and FAI need of a layer: (nearness of each query, future mass of each key).
 
-    nearness_t = sum_{d<W} (W-d) A[t, t-d];  to_come_s = sum of A[t, s] over H_lo <= t-s <= H_hi.
+    nearness_t = sum_{d<W} (W-d) A[t, t-d];  future_mass_s = sum of A[t, s] over H_lo <= t-s <= H_hi.
     """
     nearest, farthest = horizon
     distance = torch.arange(min(max(window, farthest + 1), layer.length), device=layer.device)
@@ -52,7 +52,7 @@ def rhythm_sums(
 def span_mass(
     layer: LayerAttention, pools: Float[Tensor, "P H"], spans: Bool[Tensor, "B C S"]
 ) -> Float[Tensor, "B P S C"]:
-    """Mass that each query pays to each span: sum of A[t, s] over s in the span. Spans may overlap or be empty."""
+    """Return the mass that each query pays to each span: sum of A[t, s] over s in the span, which may be empty."""
     mass = layer.zeros(layer.batch, len(pools), layer.length, spans.shape[1])
     for block in layer.blocks():
         members = spans[:, None, :, block.columns].float().transpose(-1, -2)
@@ -63,20 +63,20 @@ def span_mass(
 def boundary_masses(
     layer: LayerAttention, pools: Float[Tensor, "P H"], *, window: int
 ) -> tuple[Float[Tensor, "B P S"], Float[Tensor, "B P S"]]:
-    """Attention that the text up to each token, and the text after it, get from further on (see `segments`).
+    """Return the attention that the tokens up to each one, and those after it, get from later tokens (see `segments`).
 
     before_i = sum of A[r, s] over i-w < s <= i, after_i = the same over i < s <= i+w, both over rows r > i+w.
     """
-    # Column s serves boundary i with the rows r > s + delay, delay = i + w - s, which runs from 0 to 2w - 1.
-    late = layer.zeros(layer.batch, len(pools), layer.length, 2 * window)
+    # Column s counts for boundary i over the rows r > s + delay, delay = i + w - s, which runs from 0 to 2w - 1.
+    later_mass = layer.zeros(layer.batch, len(pools), layer.length, 2 * window)
     delay = torch.arange(2 * window, device=layer.device)
     for block in layer.blocks():
         beyond = block.distance()[:, :, None] > delay
-        late[:, :, block.columns] += torch.einsum("bprc,rcn->bpcn", block.pooled(pools), beyond.float())
-    before, after = torch.zeros_like(late[..., 0]), torch.zeros_like(late[..., 0])
+        later_mass[:, :, block.columns] += torch.einsum("bprc,rcn->bpcn", block.pooled(pools), beyond.float())
+    before, after = torch.zeros_like(later_mass[..., 0]), torch.zeros_like(later_mass[..., 0])
     for offset in range(min(window, layer.length)):
-        before[..., offset:] += late[..., : layer.length - offset, window + offset]
-        after[..., : -1 - offset] += late[..., 1 + offset :, window - 1 - offset]
+        before[..., offset:] += later_mass[..., : layer.length - offset, window + offset]
+        after[..., : -1 - offset] += later_mass[..., 1 + offset :, window - 1 - offset]
     return before, after
 
 
@@ -93,11 +93,11 @@ class HeadStatistics:
     received: Float[Tensor, "B H S"]
     """Mass that each key gets from all queries together."""
     top_key: Int[Tensor, "B H S"]
-    """The key that each query pays most to."""
+    """Index of the key that each query pays most to."""
 
 
 def head_statistics(layer: LayerAttention) -> HeadStatistics:
-    """All of them in one pass over the blocks."""
+    """Compute all of them in one pass over the blocks."""
     distance, entropy, first_mass, received = layer.zeros(4, *layer.query.shape[:3]).unbind()
     top_key = torch.zeros_like(received, dtype=torch.long)
     first_B = layer.real().float().argmax(dim=1)

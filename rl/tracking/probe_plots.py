@@ -46,9 +46,9 @@ def _marks(record: dict[str, Any], credit: CreditConfig) -> dict[str, tuple[int,
     settings = RhythmSettings(
         q=credit.q, reach=credit.reach, waad_quantile=credit.waad_quantile, delta_quantile=credit.delta_quantile
     )
-    return find_rhythm(waad, fai, mask.bool(), settings).places()
+    return find_rhythm(waad, fai, mask.bool(), settings).positions()
 
 
 def _curve(verdict: dict[str, Any]) -> ConstraintCurve:
     mean = fmean(verdict["attention"])
-    return ConstraintCurve(name=verdict["id"], values=tuple(verdict["attention"]), mean=mean, looked=mean >= 1.0)
+    return ConstraintCurve(name=verdict["id"], values=tuple(verdict["attention"]), mean=mean, attended=mean >= 1.0)

@@ -1,9 +1,15 @@
-"""Constraint attention: units by hand, and no false neglect when only the context grows."""
+"""Constraint attention: units by hand, and a unit that a longer context alone does not change."""
 
 import pytest
 import torch
 
-from attention_probes.constraint_attention import attention_drop, constraint_attention, looks, mean_over, prompt_spans
+from attention_probes.constraint_attention import (
+    attention_drop,
+    constraint_attention,
+    mean_over,
+    prompt_spans,
+    summarize,
+)
 from attention_probes.layer import LayerAttention
 from attention_probes.record import ProbePlan, record_attention
 from attention_probes.statistics import span_mass
@@ -22,12 +28,12 @@ def uniform_reading(length: int) -> tuple[torch.Tensor, torch.Tensor]:
     return spans, span_mass(layer, torch.ones(1, 1), spans)[None]
 
 
-def test_the_prompts_other_tokens_are_neither_rules_nor_the_first():
+def test_prompt_spans__other_tokens_exclude_constraints_and_the_first_token():
     spans, _ = uniform_reading(9)
     assert [span.nonzero().flatten().tolist() for span in spans[0]] == [[2, 3], [0, 1, 2, 3, 4, 5], [1, 4, 5]]
 
 
-def test_uniform_attention_in_all_four_units():
+def test_constraint_attention__uniform_attention_in_all_four_units():
     # The query at 9 pays 1/10 to each of ten tokens: 2/10 to the constraint, 6/10 to the prompt.
     spans, mass = uniform_reading(10)
     reading = constraint_attention(mass, spans)
@@ -36,7 +42,7 @@ def test_uniform_attention_in_all_four_units():
     assert reading.relative[0, 0, 0, 9, 0].item() == pytest.approx(1.0)
 
 
-def test_a_longer_context_alone_is_no_neglect():
+def test_attention_drop__relative_unit_ignores_a_longer_context():
     # Uniform attention over 10 and over 40 tokens: the paper's unit drops from 1/10 to 1/40, the relative one does not.
     betas = []
     for length in (10, 40):
@@ -49,26 +55,26 @@ def test_a_longer_context_alone_is_no_neglect():
     assert attention_drop(direct_relative, thinking_relative).item() == pytest.approx(0.0, abs=1e-5)
 
 
-def test_a_mean_over_no_token_is_undefined():
+def test_mean_over__no_token_is_undefined():
     assert mean_over(torch.ones(1, 1, 1, 3, 1), torch.zeros(1, 3, dtype=torch.bool)).isnan().all()
 
 
-def test_looks_tell_which_rule_was_looked_at_and_when():
-    # Five tokens, completion 3-4; constraints 0 and 1 are tokens 1 and 2, no other prompt token but the first and 0.
+def test_summarize__mean_peak_and_threshold_by_hand():
+    # Six tokens, completion 4-5; constraints 0 and 1 are tokens 1 and 2; beside the first, token 3 is the only other.
     spans = prompt_spans(torch.stack([mask(6, 1, 2), mask(6, 2, 3)])[None], mask(6, 0, 4)[None])
-    # Masses on (rule 0, rule 1, prompt, others), the one other token being 3: relative to it 2 and 1/2, then 4 and 1/4.
+    # Masses on (constraint 0, constraint 1, prompt, other): relative to the other 2 and 1/2, then 4 and 1/4.
     mass = torch.zeros(1, 1, 1, 6, 4)
     mass[0, 0, 0, 4] = torch.tensor([0.4, 0.1, 0.9, 0.2])
     mass[0, 0, 0, 5] = torch.tensor([0.4, 0.025, 0.7, 0.1])
-    seen = looks(constraint_attention(mass, spans), mask(6, 4, 6)[None])
-    assert seen.mean[0].tolist() == pytest.approx([3.0, 0.375])
-    assert seen.peak[0].tolist() == pytest.approx([4.0, 0.5])
-    assert seen.peak_token.tolist() == [[5, 4]]
-    assert seen.looked.tolist() == [[True, False]]
+    summary = summarize(constraint_attention(mass, spans), mask(6, 4, 6)[None])
+    assert summary.mean[0].tolist() == pytest.approx([3.0, 0.375])
+    assert summary.peak[0].tolist() == pytest.approx([4.0, 0.5])
+    assert summary.peak_token.tolist() == [[5, 4]]
+    assert summary.attended.tolist() == [[True, False]]
 
 
-def test_the_drop_after_thinking_is_that_of_whole_maps():
-    # A prompt of 8 tokens, its rule 2-4, an answer of 4; the second condition thinks for 9 tokens before it.
+def test_attention_drop__equals_that_of_whole_maps():
+    # A prompt of 8 tokens, its constraint 2-4, an answer of 4; the second condition thinks for 9 tokens before it.
     model, layers = tiny_model("llama"), (1, 2)
     prompt, thought, answer = (padded_batch(length, [(0, 0)], seed=length)["input_ids"] for length in (8, 9, 4))
     betas, wanted = [], []

@@ -1,4 +1,4 @@
-"""Listening under DistributedDataParallel: each rank reads its own rows, and the gradients never notice."""
+"""Recording under DistributedDataParallel: each rank reads its rows, and the gradients stay bit-identical."""
 
 import copy
 from contextlib import nullcontext
@@ -17,7 +17,7 @@ PLAN = ProbePlan(layers=(1, 2), per_head=True)
 
 
 def trained(model: nn.Module, batch: dict[str, Tensor], *, recording: bool) -> tuple[list[Tensor], Tensor | None]:
-    """(loss and gradients, FAI if listening) of one step."""
+    """(loss and gradients, FAI if recording) of one step."""
     with record_attention(model, PLAN) if recording else nullcontext() as recorder:
         loss = model(**batch, labels=batch["input_ids"]).loss
         loss.backward()
@@ -25,13 +25,13 @@ def trained(model: nn.Module, batch: dict[str, Tensor], *, recording: bool) -> t
     return [loss, *gradients], None if recorder is None else recorder.read().fai
 
 
-def listen_on_one_rank(rank: int, folder: Path) -> None:
+def record_on_one_rank(rank: int, folder: Path) -> None:
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=NUM_RANKS)
     batch = padded_batch(40, [(3, 2), (0, 5)], seed=rank)
-    quiet, probe_readings = (DistributedDataParallel(copy.deepcopy(tiny_model("llama")).train()) for _ in range(2))
-    before, _ = trained(quiet, batch, recording=False)
-    after, fai = trained(probe_readings, batch, recording=True)
+    plain, recorded = (DistributedDataParallel(copy.deepcopy(tiny_model("llama")).train()) for _ in range(2))
+    before, _ = trained(plain, batch, recording=False)
+    after, fai = trained(recorded, batch, recording=True)
     assert len(before) == len(after) > 3
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
     _, alone = trained(copy.deepcopy(tiny_model("llama")).train(), batch, recording=True)
@@ -40,6 +40,6 @@ def listen_on_one_rank(rank: int, folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_two_ranks_listen_each_to_its_own_rows(tmp_path):
+def test_record_attention__reads_each_ranks_rows(tmp_path):
     # A failed assertion on a rank is raised here.
-    multiprocessing.spawn(listen_on_one_rank, args=(tmp_path,), nprocs=NUM_RANKS)
+    multiprocessing.spawn(record_on_one_rank, args=(tmp_path,), nprocs=NUM_RANKS)

@@ -1,4 +1,4 @@
-"""Pages and figures: one file without network, that any token text survives."""
+"""Pages and plots: one file without network, valid whatever the tokens contain."""
 
 import json
 import math
@@ -16,10 +16,10 @@ def make_page(**changes: Any) -> ProbePage:
         "title": "tiny",
         "tokens": ("Say", " hi", " </script><b>", "hi"),
         "num_prompt_tokens": 2,
-        "readings": (TokenReading(name="FAI", meaning="Looked back to.", values=(0.5, 0.1, math.nan, 0.0)),),
+        "readings": (TokenReading(name="FAI", meaning="Influence.", values=(0.5, 0.1, math.nan, 0.0)),),
         "marks": {"preplan": (2,), "anchors": (2, 3)},
         "layers": (1, 2),
-        "constraints": (ConstraintCurve(name="be brief", values=(1.5, math.nan), mean=1.5, looked=True),),
+        "constraints": (ConstraintCurve(name="be brief", values=(1.5, math.nan), mean=1.5, attended=True),),
         "head_spans": ((1.0, 2.0), (3.0, 4.0)),
         "local_heads": ((1, 0),),
         "global_heads": ((2, 1),),
@@ -28,31 +28,31 @@ def make_page(**changes: Any) -> ProbePage:
 
 
 def data_of(html: str) -> dict[str, Any]:
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', html, re.DOTALL)
-    assert found is not None
-    return json.loads(found.group(1))
+    match = re.search(r'<script type="application/json" id="data">(.*?)</script>', html, re.DOTALL)
+    assert match is not None
+    return json.loads(match.group(1))
 
 
-def test_the_page_holds_its_data_whatever_the_tokens_say():
+def test_render_page__holds_its_data_whatever_the_tokens_contain():
     data = data_of(render_page(make_page()))
     assert data["tokens"] == ["Say", " hi", " </script><b>", "hi"]
     assert data["readings"][0]["values"] == [0.5, 0.1, None, 0.0]
     assert data["global_heads"] == [[2, 1]]
 
 
-def test_the_page_needs_no_network():
+def test_render_page__needs_no_network():
     html = render_page(make_page())
     addresses = re.findall(r"https?://[^\s\"']+", html)
-    assert set(addresses) <= {"http://www.w3.org/2000/svg"}  # a name, not a place
+    assert set(addresses) <= {"http://www.w3.org/2000/svg"}  # a name, not an address
     assert "src=" not in html and "@import" not in html and "<link" not in html
 
 
-def test_a_reading_of_another_length_is_refused():
+def test_probe_page__refuses_a_reading_of_another_length():
     with pytest.raises(ValueError, match="FAI has 1 values for 4 tokens"):
         make_page(readings=(TokenReading(name="FAI", meaning="", values=(0.5,)),))
 
 
-def test_figures_show_what_the_page_shows():
+def test_plots__show_what_the_page_shows():
     page = make_page()
     rhythm = rhythm_plot(page)
     assert [axes.get_ylabel() for axes in rhythm.axes] == ["FAI"]
@@ -63,7 +63,7 @@ def test_figures_show_what_the_page_shows():
     assert [(text.get_text(), text.get_position()) for text in heads.texts] == [("l", (0, 0)), ("g", (1, 1))]
 
 
-def test_tokens_are_named_where_they_have_room_and_drawn_whatever_they_say(tmp_path):
+def test_rhythm_plot__names_tokens_if_few_whatever_they_contain(tmp_path):
     few = rhythm_plot(make_page(tokens=("Say", " hi", "$x_$\n", "\u6771")))
     assert [label.get_text() for label in few.axes[0].get_xticklabels()] == ["$x_$\\n", "\\u6771"]
     few.savefig(tmp_path / "few.png")
@@ -72,7 +72,7 @@ def test_tokens_are_named_where_they_have_room_and_drawn_whatever_they_say(tmp_p
     assert crowd.axes[0].get_xlabel() == "token"
 
 
-def test_figures_can_be_drawn(tmp_path):
+def test_plots__can_be_saved(tmp_path):
     page = make_page()
     for number, figure in enumerate((rhythm_plot(page), constraint_plot(()), head_plot(page))):
         figure.savefig(tmp_path / f"{number}.png")

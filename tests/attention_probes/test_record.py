@@ -1,4 +1,4 @@
-"""Listening: readings equal materialised attention, and the model never notices."""
+"""Recording: readings equal materialised attention, and the model computes what it would have without."""
 
 import copy
 
@@ -36,8 +36,8 @@ def record(model: nn.Module, batch: dict[str, Tensor], plan: ProbePlan | None = 
 
 def expected(maps: Tensor, batch: dict[str, Tensor], plan: ProbePlan) -> tuple[Tensor, Tensor]:
     """WAAD of the mean of the local heads' maps and FAI of the global heads'; maps are (L, B, H, S, S)."""
-    everyone = [(layer, head) for layer in LAYERS for head in range(maps.shape[2])]
-    roles = plan.roles or HeadRoles(local_heads=tuple(everyone), global_heads=tuple(everyone))
+    all_heads = [(layer, head) for layer in LAYERS for head in range(maps.shape[2])]
+    roles = plan.roles or HeadRoles(local_heads=tuple(all_heads), global_heads=tuple(all_heads))
     local_map, global_map = (
         torch.stack([maps[LAYERS.index(layer), :, head] for layer, head in heads]).mean(dim=0)
         for heads in (roles.local_heads, roles.global_heads)
@@ -51,7 +51,7 @@ def expected(maps: Tensor, batch: dict[str, Tensor], plan: ProbePlan) -> tuple[T
 @pytest.mark.parametrize("family", CONFIGS)
 @given(batches(), st.integers(1, 12), st.integers(0, 6), st.integers(0, 40), st.sampled_from([None, ROLES]))
 @settings(max_examples=6)
-def test_readings_equal_eager_attention(family, batch, window, nearest, more, roles):
+def test_readings__equal_eager_attention(family, batch, window, nearest, more, roles):
     plan = ProbePlan(layers=LAYERS, window=window, horizon=(nearest, nearest + more), roles=roles)
     model = tiny_model(family)
     waad, fai = expected(attention_maps(model, batch, LAYERS), batch, plan)
@@ -62,7 +62,7 @@ def test_readings_equal_eager_attention(family, batch, window, nearest, more, ro
 
 
 @pytest.mark.parametrize("family", CONFIGS)
-def test_bfloat16_readings_are_close(family):
+def test_readings__are_close_in_bfloat16(family):
     batch = padded_batch(80, [(9, 0), (0, 12)])
     model = tiny_model(family, torch.bfloat16)
     plan = ProbePlan(layers=LAYERS)
@@ -73,7 +73,7 @@ def test_bfloat16_readings_are_close(family):
 
 
 @pytest.mark.parametrize("family", CONFIGS)
-def test_an_eager_model_gives_the_same_readings(family):
+def test_readings__are_the_same_for_an_eager_model(family):
     batch = padded_batch(70, [(5, 3), (0, 0)])
     model = copy.deepcopy(tiny_model(family))
     fused = record(model, batch)
@@ -86,7 +86,7 @@ def test_an_eager_model_gives_the_same_readings(family):
 @pytest.mark.parametrize("family", ["llama", "gemma2, window 12, softcap"])
 @given(batch=batches())
 @settings(max_examples=6)
-def test_each_head_and_whole_rows_equal_eager_attention(family, batch):
+def test_head_readings__equal_eager_attention(family, batch):
     model, plan = tiny_model(family), ProbePlan(layers=LAYERS, per_head=True, boundary_window=3)
     maps = attention_maps(model, batch, LAYERS)
     readings = record(model, batch, plan)
@@ -106,7 +106,7 @@ def test_each_head_and_whole_rows_equal_eager_attention(family, batch):
             assert got[row].tolist() == pytest.approx(values, abs=1e-5 * len(real))
 
 
-def test_the_top_key_is_the_one_looked_at_most():
+def test_top_key__is_the_argmax():
     batch, model = padded_batch(70, [(4, 6), (0, 0)]), tiny_model("llama")
     readings = record(model, batch, ProbePlan(layers=LAYERS, per_head=True))
     assert readings.heads is not None
@@ -114,7 +114,7 @@ def test_the_top_key_is_the_one_looked_at_most():
     assert torch.equal(readings.heads.top_key, top)
 
 
-def test_span_mass_is_the_sum_of_the_span_for_each_role():
+def test_span_mass__is_the_sum_over_the_span_for_each_role():
     batch, model = padded_batch(70, [(4, 6), (0, 0)]), tiny_model("llama")
     spans = torch.zeros(2, 3, 70, dtype=torch.bool)
     spans[:, 0, 5:9] = spans[:, 1, 7:30] = True  # overlapping; the third is empty
@@ -122,8 +122,8 @@ def test_span_mass_is_the_sum_of_the_span_for_each_role():
     maps = attention_maps(model, batch, LAYERS)
     of_head = torch.einsum("lbhts,bcs->lbhtc", maps, spans.float())
     assert readings.span_mass is not None
-    everyone, local_heads, global_heads = readings.span_mass.unbind(dim=2)
-    torch.testing.assert_close(everyone, of_head.mean(dim=2), atol=1e-5, rtol=0)
+    all_heads, local_heads, global_heads = readings.span_mass.unbind(dim=2)
+    torch.testing.assert_close(all_heads, of_head.mean(dim=2), atol=1e-5, rtol=0)
     torch.testing.assert_close(local_heads[0], of_head[0][:, [0, 3]].mean(dim=1), atol=1e-5, rtol=0)
     torch.testing.assert_close(global_heads[1], of_head[1][:, [1, 2]].mean(dim=1), atol=1e-5, rtol=0)
     assert global_heads[0][batch["attention_mask"] == 1].isnan().all()  # layer 1 has no global head
@@ -151,24 +151,25 @@ def with_lora(model: PreTrainedModel) -> nn.Module:
 
 @pytest.mark.parametrize("family", CONFIGS)
 @pytest.mark.parametrize("padding", [[(0, 0), (0, 0)], [(5, 4), (0, 9)]])
-def test_listening_leaves_training_bit_identical(family, padding):
+def test_recording__leaves_training_bit_identical(family, padding):
     model, batch = copy.deepcopy(tiny_model(family)).train(), padded_batch(70, padding)
-    quiet, probe_readings = (gradients(model, batch, recording=recording) for recording in (False, True))
-    assert len(quiet) == len(probe_readings) > 3
-    assert all(torch.equal(before, after) for before, after in zip(quiet, probe_readings, strict=True))
+    plain, recorded = (gradients(model, batch, recording=recording) for recording in (False, True))
+    assert len(plain) == len(recorded) > 3
+    assert all(torch.equal(before, after) for before, after in zip(plain, recorded, strict=True))
 
 
 @pytest.mark.parametrize("use_reentrant", [False, True])
-def test_checkpointed_lora_training_is_bit_identical_and_heard_once(use_reentrant):
+def test_recording__leaves_checkpointed_lora_training_bit_identical(use_reentrant):
     model = with_lora(copy.deepcopy(tiny_model("llama"))).train()
     model.enable_input_require_grads()
     model.get_base_model().activation_checkpointing_enable({"use_reentrant": use_reentrant})
     batch = padded_batch(70, [(5, 4), (0, 9)])
-    quiet, probe_readings = (gradients(model, batch, recording=recording) for recording in (False, True))
-    assert all(torch.equal(before, after) for before, after in zip(quiet, probe_readings, strict=True))
+    plain, recorded = (gradients(model, batch, recording=recording) for recording in (False, True))
+    assert len(plain) == len(recorded) > 3
+    assert all(torch.equal(before, after) for before, after in zip(plain, recorded, strict=True))
 
 
-def test_autocast_changes_the_model_and_not_the_probe():
+def test_readings__stay_float32_under_autocast():
     batch, model = padded_batch(70, [(5, 4), (0, 9)]), tiny_model("llama")
     plain = record(model, batch)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -177,7 +178,7 @@ def test_autocast_changes_the_model_and_not_the_probe():
     torch.testing.assert_close(low.fai, plain.fai, atol=2e-2, rtol=0)
 
 
-def test_only_the_first_pass_is_read_until_the_tape_is_cleared():
+def test_recorder__reads_the_first_pass_until_cleared():
     model = tiny_model("llama")
     first, second = padded_batch(40, [(0, 0)], seed=1), padded_batch(40, [(0, 0)], seed=2)
     with torch.no_grad(), record_attention(model) as recorder:
@@ -189,7 +190,7 @@ def test_only_the_first_pass_is_read_until_the_tape_is_cleared():
     assert torch.equal(recorder.read().fai, record(model, second).fai)
 
 
-def test_other_models_are_not_heard():
+def test_recorder__ignores_other_models():
     model, other = tiny_model("llama"), tiny_model("qwen3")
     batch = padded_batch(30, [(0, 0)])
     with torch.no_grad(), record_attention(model) as recorder:
@@ -198,21 +199,21 @@ def test_other_models_are_not_heard():
     assert torch.equal(recorder.read().fai, record(model, batch).fai)
 
 
-def test_everything_is_put_back_also_after_an_error():
+def test_record_attention__puts_everything_back_after_an_error():
     before = dict(ALL_ATTENTION_FUNCTIONS)
     with pytest.raises(KeyError), record_attention(tiny_model("llama")), record_attention(tiny_model("qwen3")):
         raise KeyError
     assert dict(ALL_ATTENTION_FUNCTIONS) == before
 
 
-def test_a_tape_that_heard_nothing_says_so():
+def test_recorder__without_a_forward_pass_says_so():
     with record_attention(tiny_model("llama")) as recorder:
         pass
-    with pytest.raises(RuntimeError, match=r"no attention was heard in layers \[1, 2\]"):
+    with pytest.raises(RuntimeError, match=r"no attention was recorded in layers \[1, 2\]"):
         recorder.read()
 
 
-def test_a_pass_that_continues_a_cache_is_refused():
+def test_record_attention__refuses_a_pass_that_continues_a_cache():
     model, batch = tiny_model("llama"), padded_batch(12, [(0, 0)])
     with torch.no_grad():
         past = model(**batch, use_cache=True).past_key_values
@@ -220,7 +221,7 @@ def test_a_pass_that_continues_a_cache_is_refused():
             model(input_ids=batch["input_ids"][:, :1], past_key_values=past)
 
 
-def test_attention_with_sink_logits_is_refused():
+def test_record_attention__refuses_sink_logits():
     shape = {"num_local_experts": 2, "num_experts_per_tok": 1, "num_hidden_layers": 2, "sliding_window": 8}
     config = GptOssConfig(**SHAPE | shape)
     model = AutoModelForCausalLM.from_config(config, attn_implementation="eager").eval()
@@ -228,21 +229,21 @@ def test_attention_with_sink_logits_is_refused():
         record(model, padded_batch(12, [(0, 0)]))
 
 
-def test_attention_that_is_not_causal_is_refused():
+def test_record_attention__refuses_attention_that_is_not_causal():
     model = copy.deepcopy(tiny_model("llama"))
     model.model.layers[1].self_attn.is_causal = False
     with pytest.raises(ValueError, match="not causal"):
         record(model, padded_batch(12, [(0, 0)]))
 
 
-def test_an_unheard_attention_is_refused():
+def test_record_attention__refuses_other_attention_implementations():
     model = copy.deepcopy(tiny_model("llama"))
     model.set_attn_implementation("flex_attention")
     with pytest.raises(ValueError, match="flex_attention"), record_attention(model):
         pass
 
 
-def test_a_compiled_model_is_refused():
+def test_record_attention__refuses_a_compiled_model():
     model = copy.deepcopy(tiny_model("llama"))
     with pytest.raises(ValueError, match="compiled"), record_attention(torch.compile(model, backend="eager")):
         pass
@@ -252,7 +253,7 @@ def test_a_compiled_model_is_refused():
 
 
 @pytest.mark.slow
-def test_a_function_compiled_around_the_model_is_heard_all_the_same():
+def test_record_attention__reads_inside_a_function_compiled_around_the_model():
     batch, model = padded_batch(30, [(3, 2)]), tiny_model("llama")
     compiled = torch.compile(lambda ids, mask: model(input_ids=ids, attention_mask=mask).logits, backend="eager")
     with torch.no_grad(), record_attention(model, ProbePlan(layers=LAYERS)) as recorder:
@@ -261,27 +262,27 @@ def test_a_function_compiled_around_the_model_is_heard_all_the_same():
     assert torch.equal(logits, model(**batch).logits)
 
 
-def test_texts_packed_into_one_row_are_refused():
+def test_record_attention__refuses_packed_texts():
     model, batch = tiny_model("llama"), padded_batch(12, [(0, 0)])
     positions = torch.tensor([[0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5]])
     with pytest.raises(ValueError, match="padded and not packed"):
         record(model, {"input_ids": batch["input_ids"], "position_ids": positions})
 
 
-def test_positions_that_start_behind_the_padding_are_heard():
+def test_record_attention__accepts_positions_that_start_behind_the_padding():
     model, batch = tiny_model("llama"), padded_batch(30, [(6, 4)])
     positions = (batch["attention_mask"].cumsum(dim=1) - 1).clamp(min=0)
-    placed = record(model, {**batch, "position_ids": positions})
-    torch.testing.assert_close(placed.fai, record(model, batch).fai, atol=1e-5, rtol=0)
+    positioned = record(model, {**batch, "position_ids": positions})
+    torch.testing.assert_close(positioned.fai, record(model, batch).fai, atol=1e-5, rtol=0)
 
 
-def test_roles_of_another_model_are_refused():
+def test_record_attention__refuses_roles_of_another_model():
     roles = HeadRoles(local_heads=((1, 0),), global_heads=((1, 8),))
     with pytest.raises(ValueError, match="heads 0 to 3"), record_attention(tiny_model("llama"), ProbePlan(roles=roles)):
         pass
 
 
-def test_what_is_not_of_transformers_is_refused():
+def test_record_attention__refuses_models_not_of_transformers():
     with pytest.raises(ValueError, match="Linear holds none"), record_attention(nn.Linear(2, 2)):
         pass
 
@@ -290,7 +291,7 @@ def test_what_is_not_of_transformers_is_refused():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
 @pytest.mark.parametrize("padding", [[(0, 0), (0, 0)], [(9, 0), (0, 12)]])
 @pytest.mark.parametrize("training", [False, True])
-def test_the_kernels_of_cuda_give_the_same_readings(padding, training):
+def test_readings__of_cuda_kernels_equal_eager_attention(padding, training):
     # Without a mask the flash kernel runs; with one the efficient kernel, whose log-sum-exp exists only with gradients.
     model = copy.deepcopy(tiny_model("llama", torch.bfloat16)).cuda().train(training)
     batch = {name: values.cuda() for name, values in padded_batch(80, padding).items()}
@@ -305,23 +306,23 @@ def test_the_kernels_of_cuda_give_the_same_readings(padding, training):
 @pytest.mark.gpu
 @pytest.mark.parametrize("padding", [[(0, 0), (0, 0)], [(9, 0), (0, 12)]])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_listening_on_cuda_leaves_the_logits_bit_identical(padding, dtype):
+def test_recording__leaves_cuda_logits_bit_identical(padding, dtype):
     # Not the gradients: the kernels' own backward pass is not deterministic there.
     model = copy.deepcopy(tiny_model("llama", dtype)).cuda()
     batch = {name: values.cuda() for name, values in padded_batch(80, padding).items()}
     plan, spans = ProbePlan(layers=LAYERS, per_head=True, boundary_window=3), torch.ones(2, 1, 80, dtype=torch.bool)
     with torch.no_grad():
-        quiet = model(**batch).logits
+        plain = model(**batch).logits
         with record_attention(model, plan, spans=spans.cuda()) as recorder:
-            probe_readings = model(**batch).logits
-    assert torch.equal(quiet, probe_readings)
+            recorded = model(**batch).logits
+    assert torch.equal(plain, recorded)
     on_everything = recorder.read().span_mass[..., 0].cpu()
     real = (batch["attention_mask"] == 1).cpu()[:, None].float().expand(on_everything.shape)
     torch.testing.assert_close(on_everything, real, atol=2e-2, rtol=0)
 
 
 @pytest.mark.slow
-def test_the_real_model_reads_as_its_eager_maps(smollm2_path):
+def test_readings__of_the_real_model_equal_its_eager_maps(smollm2_path):
     model = AutoModelForCausalLM.from_pretrained(smollm2_path, dtype=torch.float32).eval()
     batch = padded_batch(120, [(11, 0), (0, 17)])
     plan = ProbePlan(horizon=(3, 40))

@@ -1,4 +1,4 @@
-"""Rhythm: closed forms of the two readings, exact shares, and the marked tokens of a small example."""
+"""Rhythm: closed forms of WAAD and FAI, exact shares, and the marked tokens of a small example."""
 
 import math
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from attention_probes.layer import LayerAttention
-from attention_probes.rhythm import RhythmSettings, fai, find_rhythm, horizon_fill, jumps, top_share, waad
+from attention_probes.rhythm import RhythmSettings, fai, find_rhythm, horizon_fill, top_share, waad, waad_deltas
 from attention_probes.statistics import rhythm_sums
 
 WINDOW, HORIZON = 3, (2, 4)
@@ -21,12 +21,14 @@ def layer_of(query: Tensor, key: Tensor) -> LayerAttention:
 
 
 def read(layer: LayerAttention) -> tuple[list[float], list[float]]:
-    nearness, to_come = rhythm_sums(layer, torch.ones(1, 1), window=WINDOW, horizon=HORIZON)
+    nearness, future_mass = rhythm_sums(layer, torch.ones(1, 1), window=WINDOW, horizon=HORIZON)
     real = layer.real()
-    return waad(nearness[:, 0], real, window=WINDOW)[0].tolist(), fai(to_come[:, 0], real, horizon=HORIZON)[0].tolist()
+    return waad(nearness[:, 0], real, window=WINDOW)[0].tolist(), fai(future_mass[:, 0], real, horizon=HORIZON)[
+        0
+    ].tolist()
 
 
-def test_uniform_attention():
+def test_readings__of_uniform_attention():
     # Equal logits: A[t, s] = 1 / (t+1).
     # WAAD_t, W = 3: t=0: 0; t=1: (0+1)/2; t=2: (0+1+2)/3; t=3: (0+1+2+3)/4; t=4: (0+1+2+3+3)/5; t=5: (..+3)/6.
     # FAI_s, 2 to 4 ahead: s=0: mean of 1/3, 1/4, 1/5; s=1: 1/4, 1/5, 1/6; s=2: 1/5, 1/6; s=3: 1/6; then nothing left.
@@ -37,9 +39,9 @@ def test_uniform_attention():
     assert influence == pytest.approx([first, second, (fifth + sixth) / 2, sixth, 0, 0], abs=1e-6)
 
 
-def test_a_head_that_looks_at_the_token_before():
+def test_readings__of_a_previous_token_head():
     # Query t points along axis t-1 and key s along axis s, far enough that all mass is on s = t-1 (t = 0 sees itself).
-    # So WAAD is 0, then 1 throughout; nobody looks 2 to 4 tokens back, so FAI is 0.
+    # So WAAD is 0, then 1 throughout; no query attends 2 to 4 tokens back, so FAI is 0.
     key = torch.eye(5)
     query = 100.0 * torch.cat([key[:1], key[:-1]])
     distances, influence = read(layer_of(query, key))
@@ -47,7 +49,7 @@ def test_a_head_that_looks_at_the_token_before():
     assert influence == pytest.approx([0, 0, 0, 0, 0], abs=1e-6)
 
 
-def test_only_real_tokens_fill_a_horizon():
+def test_horizon_fill__counts_real_tokens_only():
     # 1 to 2 ahead of each of five tokens, the last of them padding.
     real = torch.tensor([[True, True, True, True, False]])
     assert horizon_fill(real, (1, 2)).tolist() == [[2, 2, 1, 0, 0]]
@@ -57,7 +59,7 @@ scores = st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=1, max_size=20)
 
 
 @given(scores, st.floats(0.01, 1.0), st.integers(0, 5))
-def test_a_top_share_is_exact_and_leaves_no_better_token_out(values, q, padding):
+def test_top_share__is_exact_and_leaves_no_better_token_out(values, q, padding):
     mask = torch.tensor([[True] * len(values) + [False] * padding])
     chosen = top_share(torch.tensor([values + [9.0] * padding]), mask, q)[0].tolist()
     assert sum(chosen) == math.ceil(q * len(values) - 1e-6)
@@ -67,21 +69,21 @@ def test_a_top_share_is_exact_and_leaves_no_better_token_out(values, q, padding)
     assert not left or not taken or max(left) <= min(taken)
 
 
-def test_ties_go_to_the_earlier_token():
+def test_top_share__ties_go_to_the_earlier_token():
     chosen = top_share(torch.zeros(1, 4), torch.ones(1, 4, dtype=torch.bool), 0.5)
     assert chosen.tolist() == [[True, True, False, False]]
 
 
-def test_jumps_stop_at_the_last_real_token():
+def test_waad_deltas__stop_at_the_last_real_token():
     mask = torch.tensor([[True, True, True, False]])
-    assert jumps(torch.tensor([[1.0, 4.0, 2.0, 7.0]]), mask).tolist() == [[3.0, 2.0, 0.0, 0.0]]
+    assert waad_deltas(torch.tensor([[1.0, 4.0, 2.0, 7.0]]), mask).tolist() == [[3.0, 2.0, 0.0, 0.0]]
 
 
-def test_a_dominated_anchor_hands_back_to_the_jump_before_it():
+def test_find_rhythm__marks_a_dominated_anchor_and_its_introducer():
     # Five tokens and one of padding. Delta = |1-5|, |5-1|, |1-2|, |2-2|, 0 = 4 4 1 0 0; q = 0.4 takes two of five.
     # Preplan: tokens 0 and 1. Anchors: FAI 0.9 at token 2, 0.8 at token 0.
     # Median WAAD of 1 5 1 2 2 is 2, median Delta is 1. Token 2: WAAD 1 <= 2, and before it Delta is 4, 4: dominated,
-    # and of the equal jumps the earlier, token 0, introduces it. Token 0 has nothing before it.
+    # and of the equal ones the earlier, token 0, introduces it. Token 0 has nothing before it.
     rhythm = find_rhythm(
         torch.tensor([[1.0, 5.0, 1.0, 2.0, 2.0, 0.0]]),
         torch.tensor([[0.8, 0.1, 0.9, 0.0, 0.0, 0.0]]),
@@ -93,10 +95,12 @@ def test_a_dominated_anchor_hands_back_to_the_jump_before_it():
     assert rhythm.dominated.nonzero().tolist() == [[0, 2]]
     assert rhythm.introducer.tolist() == [[-1, -1, 0, -1, -1, -1]]
     assert rhythm.introducers().nonzero().tolist() == [[0, 0]]
+    marks = {"preplan": (10, 11), "anchors": (10, 12), "dominated": (12,)}
+    assert rhythm.positions(offset=10) == marks
 
 
-def test_a_calm_anchor_without_a_jump_before_it_is_free():
-    # Delta = 0 0 4 4 0: the jumps lie behind the anchor at token 1, none before it.
+def test_find_rhythm__an_anchor_without_a_delta_before_it_is_not_dominated():
+    # Delta = 0 0 4 4 0: both lie behind the anchor at token 1, none before it.
     rhythm = find_rhythm(
         torch.tensor([[1.0, 1.0, 1.0, 5.0, 1.0]]),
         torch.tensor([[0.0, 0.9, 0.0, 0.0, 0.0]]),
@@ -104,13 +108,3 @@ def test_a_calm_anchor_without_a_jump_before_it_is_free():
         RhythmSettings(q=0.2, reach=1, delta_quantile=0.9),
     )
     assert not rhythm.dominated.any() and not rhythm.introducers().any()
-
-
-def test_coupling_compares_anchors_with_all_tokens():
-    # Jumps at tokens 0 and 1 (as above). Within one token before: token 1 follows 0, token 2 follows 1.
-    # Anchors are 0 and 2, of which 2 follows: 1/2; of the five tokens two follow: 2/5.
-    mask = torch.tensor([[True] * 5 + [False]])
-    rhythm = find_rhythm(
-        torch.tensor([[1.0, 5.0, 1.0, 2.0, 2.0, 0.0]]), torch.tensor([[0.8, 0.1, 0.9, 0.0, 0.0, 0.0]]), mask
-    )
-    assert rhythm.coupling(mask, reach=1) == pytest.approx((1 / 2, 2 / 5))

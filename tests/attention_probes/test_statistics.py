@@ -51,20 +51,20 @@ POOLS = torch.full((1, HEADS), 1 / HEADS)
     ],
     ids=["rhythm", "heads", "spans", "boundaries"],
 )
-def test_no_reduction_makes_a_map(reduce, columns):
+def test_reductions__make_no_map(reduce, columns):
     with LargestTensor() as largest:
         reduce(long_layer())
     assert largest.num_elements <= HEADS * CPU_BLOCK * columns < HEADS * LENGTH * LENGTH
 
 
-def test_the_rhythm_reads_a_band_only_where_the_kernel_gave_the_log_sum_exp():
+def test_rhythm_sums__read_a_band_only_where_the_kernel_gave_the_log_sum_exp():
     layer = long_layer().with_lse()
     with LargestTensor() as largest:
         rhythm_sums(layer, POOLS, window=10, horizon=(10, 100))
     assert largest.num_elements <= HEADS * CPU_BLOCK * (CPU_BLOCK + 100)
 
 
-def test_a_band_is_weighted_by_distance():
+def test_band_sums__are_weighted_by_distance():
     # Uniform attention, A[t, s] = 1/(t+1), weights 1 and 2 at distances 0 and 1.
     # Rows: 1; (1+2)/2; (1+2)/3. Columns, weights 3 and 4: 3/1 + 4/2; 3/2 + 4/3; 3/3.
     nothing = torch.zeros(1, 1, 3, 2)
@@ -121,20 +121,20 @@ def drawn_layers(draw: st.DrawFn) -> Drawn:
 
 @given(drawn_layers(), st.integers(1, 12), st.integers(0, 4), st.integers(0, 12), st.booleans(), st.integers(1, 6))
 @settings(max_examples=40)
-def test_every_reduction_equals_plain_attention(drawn, window, nearest, more, kernel_gave_lse, boundary):
+def test_reductions__equal_plain_attention(drawn, window, nearest, more, kernel_gave_lse, boundary):
     horizon = (nearest, nearest + more)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(attention_probes.layer, "CPU_BLOCK", 7)
         layer = drawn.layer.with_lse() if kernel_gave_lse else drawn.layer
         pools = torch.rand(2, layer.num_heads, generator=torch.Generator().manual_seed(layer.length)) + 0.1
         pools /= pools.sum(dim=1, keepdim=True)
-        nearness, to_come = rhythm_sums(layer, pools, window=window, horizon=horizon)
+        nearness, future_mass = rhythm_sums(layer, pools, window=window, horizon=horizon)
         statistics = head_statistics(layer)
         masses = boundary_masses(layer, pools, window=boundary)
         span = torch.arange(layer.length) % 3 == 0
         on_span = span_mass(layer, pools, span.expand(layer.batch, 1, -1))
     waad = rhythm.waad(nearness, layer.real()[:, None], window=window)
-    fai = rhythm.fai(to_come, layer.real()[:, None], horizon=horizon)
+    fai = rhythm.fai(future_mass, layer.real()[:, None], horizon=horizon)
     assert layer.real().tolist() == drawn.real
     tolerance = {"atol": 1e-5 * max(layer.length, window), "rtol": 0}
     for row, real in enumerate(drawn.real):
@@ -157,7 +157,7 @@ def test_every_reduction_equals_plain_attention(drawn, window, nearest, more, ke
                 torch.testing.assert_close(got, torch.tensor(values).float(), msg=name, **tolerance)
 
 
-def test_the_kernels_log_sum_exp_is_used_as_it_is():
+def test_with_lse__uses_the_kernels_log_sum_exp():
     # One nat more divides every weight by e: of two equal keys each gets 1/2, which becomes 1/(2e).
     nothing = torch.zeros(1, 1, 2, 1)
     layer = LayerAttention(query=nothing, key=nothing, mask=None, scale=1.0).with_lse()
