@@ -25,7 +25,7 @@ def read(
     out: Annotated[Path, typer.Option(help="Folder for readings.json, readings.safetensors and page.html.")] = Path(
         "probe"
     ),
-    figures: Annotated[bool, typer.Option("--figures", help="Also draw rhythm, constraints and heads as PNG.")] = False,
+    plots: Annotated[bool, typer.Option("--plots", help="Also draw rhythm, constraints and heads as PNG.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Read a model's attention over one text: which tokens later ones look back to, was each rule looked at."""
@@ -34,10 +34,10 @@ def read(
     if prompt is None:
         raise UserError("heed probe needs --prompt, the user's message, and --completion or --generate")
     prepare_environment()
-    from launch.probe.read import print_findings, run_probe
+    from launch.probe.read import print_probe, run_probe
 
     with talking_on_stderr(as_json):
-        findings = run_probe(
+        content = run_probe(
             model,
             prompt,
             out=out,
@@ -45,12 +45,12 @@ def read(
             generate=generate,
             constraints=constraint or (),
             roles=roles,
-            figures=figures,
+            plots=plots,
         )
-        print_findings(findings)
+        print_probe(content)
         typer.echo(f"Page: {out / 'page.html'}")
     if as_json:
-        echo_json(findings)
+        echo_json(content)
 
 
 @app.command()

@@ -1,1 +1,1 @@
-"""Commands that read a model's attention: one text, head roles, a baseline."""
+"""Probe commands: the attention of one text, head roles, retrieval heads and a null baseline."""

@@ -1,5 +1,6 @@
-"""`heed probe baseline`: what a model's heads read whatever the text says, fitted and saved."""
+"""`heed probe baseline`: fits and saves the readings to expect of a model's heads whatever the text says."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from launch.probe.calibration_texts import CalibrationTexts, generate_calibratio
 from rl.common.errors import UserError
 from rl.models.load import load_model, load_tokenizer
 
-EVERY_FOURTH = 4
-"""Batches whose texts are kept out of the fit, to tell how well it holds."""
+HELD_OUT_EVERY = 4
+"""Every fourth batch is left out of the fit, to measure how well the fit generalises."""
 
 
 def fit_baseline(
@@ -29,11 +30,11 @@ def fit_baseline(
     roles: Path | None = None,
     as_written: bool = False,
 ) -> dict[str, Any]:
-    """Let the model answer prompts of our own, shuffle the tokens of each text, fit, and save to `out`.
+    """Let the model answer built-in prompts, shuffle the tokens of each text, fit, and save to `out`.
 
-    Shuffled tokens have no content to look for, so what is left is place, sink and locality; `as_written` fits ordinary
-    text instead. Returns, over texts that were not fitted, the mean reading, the mean residual and the share of the
-    readings' variance that the baseline explains. Raises UserError for fewer than four batches of prompts.
+    Shuffled tokens have no content to attend to, so what is left is position, sink and locality; `as_written` fits
+    ordinary text instead. Returns, over texts that were not fitted, the mean reading, the mean residual and the share
+    of the readings' variance that the baseline explains. Raises UserError for fewer than four batches of prompts.
     """
     plan = ProbePlan(
         roles=None if roles is None else HeadRoles.load(roles), horizon=horizon, window=window, per_head=True
@@ -42,11 +43,12 @@ def fit_baseline(
     batches = list(
         generate_calibration_texts(policy, tokenizer, num_prompts=num_prompts, max_new_tokens=max_new_tokens, seed=seed)
     )
-    if len(batches) < EVERY_FOURTH:
+    if len(batches) < HELD_OUT_EVERY:
         raise UserError(f"got --num-prompts {num_prompts}; a fit and texts to test it on need at least 25")
     if not as_written:
         batches = [shuffled(batch, seed=seed) for batch in batches]
-    held_out, fitted = batches[::EVERY_FOURTH], [one for at, one in enumerate(batches) if at % EVERY_FOURTH]
+    held_out = batches[::HELD_OUT_EVERY]
+    fitted = [batch for index, batch in enumerate(batches) if index % HELD_OUT_EVERY]
     fitter = NullBaselineFitter(plan)
     for batch in fitted:
         fitter.update(read_calibration_texts(policy, batch, plan))
@@ -58,41 +60,37 @@ def fit_baseline(
         "layers": baseline.layers,
         "texts": "as written" if as_written else "shuffled",
         "fitted_tokens": sum(int(batch.real.sum()) for batch in fitted),
-        "held_out": _judge(baseline, [read_calibration_texts(policy, batch, plan) for batch in held_out]),
+        "held_out": _held_out_metrics(baseline, [read_calibration_texts(policy, batch, plan) for batch in held_out]),
     }
 
 
 def shuffled(batch: CalibrationTexts, *, seed: int) -> CalibrationTexts:
-    """The same tokens in each row, its first left in place (it may be the sink), the others in random order."""
+    """Return the same tokens in each row, the first where it was (it may be the sink), the others in random order."""
     generator = torch.Generator().manual_seed(seed)
     ids = batch.ids.clone()
     for row, real in zip(ids, batch.real, strict=True):
-        places = real.nonzero().flatten()[1:]
-        row[places] = row[places[torch.randperm(len(places), generator=generator)]]
-    return CalibrationTexts(ids=ids, real=batch.real, written=batch.written)
+        positions = real.nonzero().flatten()[1:]
+        row[positions] = row[positions[torch.randperm(len(positions), generator=generator)]]
+    return replace(batch, ids=ids)
 
 
-def _judge(baseline: NullBaseline, held_out: list[Readings]) -> dict[str, dict[str, float]]:
-    values, residuals = ([], []), ([], [])
-    for readings in held_out:
-        assert readings.heads is not None
-        for kind, residual in enumerate(baseline.residuals(readings)):
-            value = (readings.heads.fai, readings.heads.waad)[kind]
-            values[kind].append(_real(value, readings.real))
-            residuals[kind].append(_real(residual, readings.real))
-    return {
-        name: _figures(torch.cat(values[kind], dim=1), torch.cat(residuals[kind], dim=1))
-        for kind, name in enumerate(("fai", "waad"))
-    }
+def _held_out_metrics(baseline: NullBaseline, held_out: list[Readings]) -> dict[str, dict[str, float]]:
+    """Return, for FAI and WAAD, how well the baseline fits the readings."""
+    metrics = {}
+    for index, name in enumerate(("fai", "waad")):
+        values = [_real_values(getattr(readings.heads, name), readings.real) for readings in held_out]
+        residuals = [_real_values(baseline.residuals(readings)[index], readings.real) for readings in held_out]
+        metrics[name] = _metrics(torch.cat(values, dim=1), torch.cat(residuals, dim=1))
+    return metrics
 
 
-def _real(values: Tensor, real: Tensor) -> Tensor:
-    """(L * H, N): the real tokens' values, head by head."""
+def _real_values(values: Tensor, real: Tensor) -> Tensor:
+    """Return the values at real tokens, head by head, (L * H, N)."""
     return values.permute(0, 2, 1, 3).flatten(0, 1)[:, real]
 
 
-def _figures(values: Tensor, residuals: Tensor) -> dict[str, float]:
-    """Over heads and tokens; explained is 1 - var(residual) / var(value), both within heads."""
+def _metrics(values: Tensor, residuals: Tensor) -> dict[str, float]:
+    """Return means over heads and tokens; `explained` is 1 - var(residual) / var(value), both within heads."""
     explained = 1.0 - residuals.var(dim=1).sum() / values.var(dim=1).sum()
-    figures = {"mean": values.mean(), "mean_residual": residuals.mean(), "explained": explained}
-    return {name: round(figure.item(), 5) for name, figure in figures.items()}
+    metrics = {"mean": values.mean(), "mean_residual": residuals.mean(), "explained": explained}
+    return {name: round(value.item(), 5) for name, value in metrics.items()}

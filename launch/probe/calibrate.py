@@ -1,4 +1,4 @@
-"""`heed probe calibrate`: which of a model's heads look nearby, look far, copy, or only sink."""
+"""`heed probe calibrate`: which of a model's heads attend nearby, attend far back, copy, or only sink."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -26,36 +26,37 @@ from launch.probe.retrieval_heads import find_retrieval_heads
 from rl.models.load import load_model, load_tokenizer
 
 NUM_COLUMNS = 5
-"""Sink columns that are told."""
+"""The most common sink columns that are reported."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HeadTally:
-    """What the batches read so far say of each head."""
+    """Running scores of each head over the batches read so far."""
 
     spans: HeadScoreFitter
     sinks: HeadScoreFitter
     columns: Counter[tuple[int, int]]
-    """Heads that sink at (place behind the padding, token)."""
+    """Number of heads that sink at (position behind the padding, token)."""
 
     @classmethod
-    def of(cls, layers: tuple[int, ...]) -> "HeadTally":
+    def empty(cls, layers: tuple[int, ...]) -> "HeadTally":
+        """Return a tally of no batch."""
         return cls(spans=HeadScoreFitter(layers), sinks=HeadScoreFitter(layers), columns=Counter())
 
     def add(self, heads: HeadReadings, batch: CalibrationTexts, *, ignore_first: bool) -> None:
-        """Spans count by the tokens that the model wrote, sinks by text."""
+        """Add one batch: spans weigh by the tokens of the answers, sinks by texts."""
         distance = heads.distance
         if ignore_first:
             distance = distance_beyond_first(distance, heads.first_mass, batch.real)
-        self.spans.update(head_spans(distance, batch.written), weight=int(batch.written.sum()))
+        self.spans.update(head_spans(distance, batch.completion), weight=int(batch.completion.sum()))
         self.sinks.update(sink_strengths(heads.received, batch.real), weight=len(batch.ids))
         self.columns.update(count_sinks(batch.ids, batch.real, sink_columns(heads.received, batch.real)))
 
     def most_common_sinks(self, tokenizer: PreTrainedTokenizerBase) -> list[dict[str, Any]]:
-        """The columns that most heads sink at, with their share of all."""
+        """Return the columns that most heads sink at, with their share of all."""
         return [
-            {"place": place, "token": tokenizer.decode([token]), "share": round(count / self.columns.total(), 4)}
-            for (place, token), count in self.columns.most_common(NUM_COLUMNS)
+            {"position": position, "token": tokenizer.decode([token]), "share": round(count / self.columns.total(), 4)}
+            for (position, token), count in self.columns.most_common(NUM_COLUMNS)
         ]
 
 
@@ -72,19 +73,19 @@ def calibrate_heads(
     ignore_first: bool = False,
     against: Path | None = None,
 ) -> dict[str, Any]:
-    """Let the model answer prompts of our own, fit head roles on its answers, and save them to `out`.
+    """Let the model answer built-in prompts, fit head roles on its answers, and save them to `out`.
 
-    `ignore_first` ranks heads by what they look at besides the first token, which is most heads' sink.
+    `ignore_first` ranks heads by their attention to other tokens than the first, which is most heads' sink.
     Returns the roles, each head's span, the sink heads and columns, the retrieval heads of all layers by `num_needles`
     needle tests, and with `against` (roles of an earlier checkpoint) the Jaccard overlap of each role.
     """
     tokenizer, policy = load_tokenizer(model), load_model(model)
-    chosen = layers or middle_layers(policy.config.get_text_config().num_hidden_layers)
-    tally = HeadTally.of(chosen)
+    layers = layers or middle_layers(policy.config.get_text_config().num_hidden_layers)
+    tally = HeadTally.empty(layers)
     for batch in generate_calibration_texts(
         policy, tokenizer, num_prompts=num_prompts, max_new_tokens=max_new_tokens, seed=seed
     ):
-        heads = read_calibration_texts(policy, batch, ProbePlan(layers=chosen, per_head=True)).heads
+        heads = read_calibration_texts(policy, batch, ProbePlan(layers=layers, per_head=True)).heads
         assert heads is not None
         tally.add(heads, batch, ignore_first=ignore_first)
     roles = tally.spans.roles(share)
@@ -97,19 +98,19 @@ def calibrate_heads(
         "sink_heads": tally.sinks.above(),
         "sink_columns": tally.most_common_sinks(tokenizer),
         "retrieval_heads": [
-            {"layer": at, "head": head, "score": score} for (at, head), score in retrieval.scores.items()
+            {"layer": layer, "head": head, "score": score} for (layer, head), score in retrieval.scores.items()
         ],
         "needle_recall": retrieval.recall,
     }
 
 
 def count_sinks(ids: Tensor, real: Tensor, columns: Tensor) -> Counter[tuple[int, int]]:
-    """How many heads of how many texts have a sink at each (place behind the padding, token)."""
-    place_BS, count_BS = real.long().cumsum(dim=1) - 1, columns.sum(dim=(0, 2))
+    """Count the sinks of all heads in all texts at each (position behind the padding, token)."""
+    position_BS, count_BS = real.long().cumsum(dim=1) - 1, columns.sum(dim=(0, 2))
     counts: Counter[tuple[int, int]] = Counter()
-    rows = (table.flatten().tolist() for table in (place_BS, ids, count_BS))
-    for place, token, count in zip(*rows, strict=True):
-        counts[place, token] += count
+    rows = (table.flatten().tolist() for table in (position_BS, ids, count_BS))
+    for position, token, count in zip(*rows, strict=True):
+        counts[position, token] += count
     return +counts
 
 

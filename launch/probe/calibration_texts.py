@@ -1,4 +1,4 @@
-"""Own answers: a model's answers to prompts of ours, as the texts that probes are calibrated on."""
+"""Calibration texts: a model's own answers to built-in prompts, on which probes are calibrated."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 from attention_probes.record import ProbePlan, Readings, record_attention
 from data.expansion import instruction_problem
 
-BATCH = 8
+BATCH_SIZE = 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,21 +21,21 @@ class CalibrationTexts:
     ids: Tensor
     real: Tensor
     """False at padding."""
-    written: Tensor
+    completion: Tensor
     """True at the answer's tokens."""
 
 
 def generate_calibration_texts(
     policy: Any, tokenizer: PreTrainedTokenizerBase, *, num_prompts: int, max_new_tokens: int, seed: int
 ) -> Iterator[CalibrationTexts]:
-    """Batches of eight, sampled at temperature 0.7, as in the analysis of arXiv 2510.13554."""
-    for start in range(0, num_prompts, BATCH):
-        indices = range(start, min(start + BATCH, num_prompts))
+    """Yield batches of prompts with answers sampled at temperature 0.7, as in the analysis of arXiv 2510.13554."""
+    for start in range(0, num_prompts, BATCH_SIZE):
+        indices = range(start, min(start + BATCH_SIZE, num_prompts))
         messages = [list(instruction_problem(seed, index).messages) for index in indices]
-        yield _answered(policy, tokenizer, messages, max_new_tokens)
+        yield _answer(policy, tokenizer, messages, max_new_tokens)
 
 
-def _answered(
+def _answer(
     policy: Any, tokenizer: PreTrainedTokenizerBase, messages: list[Any], max_new_tokens: int
 ) -> CalibrationTexts:
     texts = [str(tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)) for chat in messages]
@@ -54,11 +54,11 @@ def _answered(
     # A row ends with its first end-of-text token; what follows is padding.
     ended = (answer == tokenizer.eos_token_id).long().cumsum(dim=1) - (answer == tokenizer.eos_token_id).long()
     real = torch.cat([prompts["attention_mask"].bool(), ended == 0], dim=1)
-    return CalibrationTexts(ids=ids, real=real, written=real & (torch.arange(ids.shape[1]) >= length))
+    return CalibrationTexts(ids=ids, real=real, completion=real & (torch.arange(ids.shape[1]) >= length))
 
 
-def read_calibration_texts(policy: Any, answers: CalibrationTexts, plan: ProbePlan) -> Readings:
-    """What the plan's probe hears of the batch, prompts included."""
+def read_calibration_texts(policy: Any, batch: CalibrationTexts, plan: ProbePlan) -> Readings:
+    """Record one forward pass over the batch, prompts included."""
     with torch.no_grad(), record_attention(policy, plan) as recorder:
-        policy(input_ids=answers.ids, attention_mask=answers.real.long(), logits_to_keep=1, use_cache=False)
+        policy(input_ids=batch.ids, attention_mask=batch.real.long(), logits_to_keep=1, use_cache=False)
     return recorder.read()

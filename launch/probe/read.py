@@ -1,4 +1,4 @@
-"""`heed probe`: what a model attends to while it writes one completion, as JSON, tensors and a page."""
+"""`heed probe`: the attention of one prompt and completion, as JSON, tensors and a page."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -11,7 +11,7 @@ from rich.table import Table
 from safetensors.torch import save_file
 from torch import Tensor
 
-from attention_probes.constraint_attention import Looks, constraint_attention, looks, prompt_spans
+from attention_probes.constraint_attention import AttentionSummary, constraint_attention, prompt_spans, summarize
 from attention_probes.heads import HeadRoles, head_spans
 from attention_probes.html_page import ConstraintCurve, ProbePage, TokenReading, null_for_nan, render_page
 from attention_probes.record import ProbePlan, Readings, record_attention
@@ -28,7 +28,7 @@ from rl.models.load import load_model, load_tokenizer
 
 MEANINGS = {
     "FAI": "Future attention influence: mean attention that a token gets from those 10 to 100 after it.",
-    "WAAD": "Windowed average attention distance: how far back a token looks, counting at most 10 tokens.",
+    "WAAD": "Windowed average attention distance: how far back a token attends, counting at most 10 tokens.",
     "credit": "Weight of the token's advantage under the coupled rule.",
 }
 
@@ -43,143 +43,152 @@ def run_probe(
     constraints: Sequence[str] = (),
     roles: Path | None = None,
     max_new_tokens: int = 128,
-    figures: bool = False,
+    plots: bool = False,
 ) -> dict[str, Any]:
     """Read one text and write `readings.json`, `readings.safetensors` and `page.html` into `out`.
 
-    The completion is given, or else generated greedily. `constraints` are the passages of the prompt that state a rule,
-    `roles` a file of `heed probe calibrate`; `figures` draws what the page shows as PNG files too. Returns what
-    `readings.json` holds. Raises UserError for neither or both kinds of completion, an empty completion, and a
-    constraint that the prompt does not contain.
+    The completion is given, or else generated greedily. `constraints` are the passages of the prompt that state a
+    constraint, `roles` is a file of `heed probe calibrate`; `plots` draws what the page shows as PNG files, too.
+    Returns the content of `readings.json`. Raises UserError for neither or both kinds of completion, an empty
+    completion, and a constraint that the prompt does not contain.
     """
     if generate == (completion is not None):
         raise UserError("give either a completion or generate, and not both")
     tokenizer, policy = load_tokenizer(model), load_model(model)
     text = probed_text(tokenizer, policy, prompt, completion, constraints, max_new_tokens)
     plan = ProbePlan(roles=None if roles is None else HeadRoles.load(roles), per_head=True)
-    marked = torch.tensor([list(text.constraints.values())], dtype=torch.bool).reshape(1, -1, len(text.ids))
-    spans = prompt_spans(marked, ~text.written())
+    spans = _spans(text)
     with torch.no_grad(), record_attention(policy, plan, spans=spans) as recorder:
         policy(input_ids=torch.tensor([text.ids]), logits_to_keep=1, use_cache=False)
     readings = recorder.read()
     page = _page(model, text, plan, readings, spans)
-    findings = null_for_nan(_findings(model, text, page))
-    write_json(out / "readings.json", findings)
-    save_file(_tensors(text, readings, spans), out / ".readings.tmp")
-    (out / ".readings.tmp").replace(out / "readings.safetensors")
+    content = null_for_nan(_json_content(model, text, page))
+    write_json(out / "readings.json", content)
+    _save_tensors(text, readings, spans, out / "readings.safetensors")
     write_text(out / "page.html", render_page(page))
-    if figures:
-        _draw(page, out)
-    return findings
+    if plots:
+        _save_plots(page, out)
+    return content
 
 
-def _draw(page: ProbePage, out: Path) -> None:
-    from attention_probes.plots import constraint_plot, head_plot, rhythm_plot  # matplotlib takes a second
-
-    drawn = {"rhythm": rhythm_plot(page), "heads": head_plot(page)}
-    if page.constraints:
-        drawn["constraints"] = constraint_plot(page.constraints)
-    for name, figure in drawn.items():
-        figure.savefig(out / f"{name}.png")
+def _spans(text: ProbedText) -> Tensor:
+    """Return the spans to record, (1, C + 2, S)."""
+    stated = torch.tensor([list(text.constraints.values())], dtype=torch.bool).reshape(1, -1, len(text.ids))
+    return prompt_spans(stated, ~text.completion_mask())
 
 
-def print_findings(findings: dict[str, Any], *, num_tokens: int = 10) -> None:
-    """The tokens that are looked back to most, and how much each constraint was looked at."""
+def print_probe(content: dict[str, Any], *, num_tokens: int = 10) -> None:
+    """Print the tokens with the highest FAI, and the attention to each constraint."""
     console = Console()
-    written = findings["tokens"][findings["num_prompt_tokens"] :]
-    table = Table("place", "token", "FAI", "WAAD", "marks", title="Looked back to most")
-    for token in sorted(written, key=lambda token: -token["fai"])[:num_tokens]:
-        figures = (f"{token['fai']:.4f}", f"{token['waad']:.2f}")
-        table.add_row(str(token["place"]), repr(token["text"]), *figures, ", ".join(token["marks"]))
+    completion = content["tokens"][content["num_prompt_tokens"] :]
+    table = Table("position", "token", "FAI", "WAAD", "marks", title="Highest future attention influence")
+    for token in sorted(completion, key=lambda token: -token["fai"])[:num_tokens]:
+        values = (f"{token['fai']:.4f}", f"{token['waad']:.2f}")
+        table.add_row(str(token["position"]), repr(token["text"]), *values, ", ".join(token["marks"]))
     console.print(table)
-    if findings["constraints"]:
-        table = Table("constraint", "relative attention", "looked at", title="Constraints")
-        for rule in findings["constraints"]:
-            figure = "undefined" if rule["mean"] is None else f"{rule['mean']:.2f}"
-            table.add_row(rule["name"], figure, "yes" if rule["looked"] else "hardly")
+    if content["constraints"]:
+        table = Table("constraint", "relative attention", "attended to", title="Constraints")
+        for constraint in content["constraints"]:
+            mean = "undefined" if constraint["mean"] is None else f"{constraint['mean']:.2f}"
+            table.add_row(constraint["name"], mean, "yes" if constraint["attended"] else "hardly")
         console.print(table)
 
 
 def _page(model: str, text: ProbedText, plan: ProbePlan, readings: Readings, spans: Tensor) -> ProbePage:
     assert readings.heads is not None and readings.span_mass is not None
-    start, written = text.num_prompt_tokens, text.written()
-    mask = written[:, start:]
-    fai, waad = readings.fai[:, start:], readings.waad[:, start:]
-    rhythm = find_rhythm(waad, fai, mask)
-    # The rule looks at no entropy.
-    inputs = CreditInputs(mask=mask, entropy=torch.zeros_like(fai), fai=fai, waad=waad)
-    credit = CreditAssigner(CreditConfig(rule="coupled"), ProbeConfig(), seed=0).weights(inputs, step=0, micro_step=0)[
-        :, 0
-    ]
-    values = {
-        "FAI": readings.fai[0],
-        "WAAD": readings.waad[0],
-        "credit": torch.nn.functional.pad(credit[0], (start, 0)),
-    }
+    start, completion = text.num_prompt_tokens, text.completion_mask()
+    fai, waad, mask = readings.fai[:, start:], readings.waad[:, start:], completion[:, start:]
+    credit = torch.nn.functional.pad(_coupled_credit(fai, waad, mask), (start, 0))
+    values = {"FAI": readings.fai, "WAAD": readings.waad, "credit": credit}
     attention = constraint_attention(readings.span_mass, spans)
+    relative_TC = attention.relative[:, 0, 0].nanmean(dim=0)[start:]
     return ProbePage(
         title=model,
         tokens=text.pieces,
         num_prompt_tokens=start,
         readings=tuple(
-            TokenReading(name=name, meaning=MEANINGS[name], values=tuple(reading.tolist()))
+            TokenReading(name=name, meaning=MEANINGS[name], values=tuple(reading[0].tolist()))
             for name, reading in values.items()
         ),
-        marks=rhythm.places(after=start),
+        marks=find_rhythm(waad, fai, mask).positions(offset=start),
         layers=readings.layers,
-        constraints=_curves(text, attention.relative[:, 0, 0].nanmean(dim=0)[start:], looks(attention, written)),
-        head_spans=tuple(tuple(row) for row in head_spans(readings.heads.distance, written).tolist()),
+        constraints=_curves(text, relative_TC, summarize(attention, completion)),
+        head_spans=tuple(tuple(row) for row in head_spans(readings.heads.distance, completion).tolist()),
         local_heads=() if plan.roles is None else plan.roles.local_heads,
         global_heads=() if plan.roles is None else plan.roles.global_heads,
     )
 
 
-def _curves(text: ProbedText, relative_TC: Tensor, seen: Looks) -> tuple[ConstraintCurve, ...]:
+def _coupled_credit(fai: Tensor, waad: Tensor, mask: Tensor) -> Tensor:
+    """Return the token weights (1, T) of the rule `coupled` with its default settings."""
+    # The rule uses no entropy.
+    inputs = CreditInputs(mask=mask, entropy=torch.zeros_like(fai), fai=fai, waad=waad)
+    assigner = CreditAssigner(CreditConfig(rule="coupled"), ProbeConfig(), seed=0)
+    return assigner.weights(inputs, step=0, micro_step=0)[:, 0]
+
+
+def _curves(text: ProbedText, relative_TC: Tensor, summary: AttentionSummary) -> tuple[ConstraintCurve, ...]:
     return tuple(
         ConstraintCurve(
-            name=rule,
+            name=constraint,
             values=tuple(relative_TC[:, index].tolist()),
-            mean=seen.mean[0, index].item(),
-            looked=bool(seen.looked[0, index]),
-            places=tuple(place for place, states in enumerate(stated) if states),
+            mean=summary.mean[0, index].item(),
+            attended=bool(summary.attended[0, index]),
+            positions=tuple(position for position, inside in enumerate(stated) if inside),
         )
-        for index, (rule, stated) in enumerate(text.constraints.items())
+        for index, (constraint, stated) in enumerate(text.constraints.items())
     )
 
 
-def _findings(model: str, text: ProbedText, page: ProbePage) -> dict[str, Any]:
-    """What `readings.json` holds."""
-    values = zip(*(reading.values for reading in page.readings), strict=True)
-    names = [reading.name.lower() for reading in page.readings]
-    tokens = [
-        {
-            "place": place,
-            "id": token,
-            "text": piece,
-            **dict(zip(names, figures, strict=True)),
-            "marks": [name for name, places in page.marks.items() if place in places],
-        }
-        for place, (token, piece, figures) in enumerate(zip(text.ids, text.pieces, values, strict=True))
-    ]
+def _json_content(model: str, text: ProbedText, page: ProbePage) -> dict[str, Any]:
+    """Return the content of `readings.json`."""
+    curves = page.constraints
     return {
         "model": model,
         "layers": page.layers,
         "num_prompt_tokens": text.num_prompt_tokens,
-        "tokens": tokens,
-        "constraints": [{"name": curve.name, "mean": curve.mean, "looked": curve.looked} for curve in page.constraints],
+        "tokens": _json_tokens(text, page),
+        "constraints": [{"name": curve.name, "mean": curve.mean, "attended": curve.attended} for curve in curves],
         "head_spans": page.head_spans,
     }
 
 
-def _tensors(text: ProbedText, readings: Readings, spans: Tensor) -> dict[str, Tensor]:
-    """Every reading, for those who want more than the page shows."""
+def _json_tokens(text: ProbedText, page: ProbePage) -> list[dict[str, Any]]:
+    names = [reading.name.lower() for reading in page.readings]
+    rows = zip(*(reading.values for reading in page.readings), strict=True)
+    return [
+        {
+            "position": position,
+            "id": token,
+            "text": piece,
+            **dict(zip(names, values, strict=True)),
+            "marks": [name for name, positions in page.marks.items() if position in positions],
+        }
+        for position, (token, piece, values) in enumerate(zip(text.ids, text.pieces, rows, strict=True))
+    ]
+
+
+def _save_tensors(text: ProbedText, readings: Readings, spans: Tensor, path: Path) -> None:
+    """Write every reading, also those that the page leaves out."""
     assert readings.heads is not None and readings.span_mass is not None
-    by_head = {f"heads.{field.name}": getattr(readings.heads, field.name) for field in fields(readings.heads)}
-    return {
+    tensors = {
         "ids": torch.tensor(text.ids),
         "waad": readings.waad,
         "fai": readings.fai,
         "spans": spans,
         "span_mass": readings.span_mass.contiguous(),
-        **by_head,
+        **{f"heads.{field.name}": getattr(readings.heads, field.name) for field in fields(readings.heads)},
     }
+    temporary = path.with_name(f".{path.name}.tmp")
+    save_file(tensors, temporary)
+    temporary.replace(path)
+
+
+def _save_plots(page: ProbePage, out: Path) -> None:
+    from attention_probes.plots import constraint_plot, head_plot, rhythm_plot  # matplotlib takes a second
+
+    plots = {"rhythm": rhythm_plot(page), "heads": head_plot(page)}
+    if page.constraints:
+        plots["constraints"] = constraint_plot(page.constraints)
+    for name, plot in plots.items():
+        plot.savefig(out / f"{name}.png")

@@ -1,4 +1,4 @@
-"""Retrieval heads: which of a model's heads copy a hidden sentence out of its prompt (arXiv 2404.15574)."""
+"""Retrieval heads: the heads that copy a hidden sentence out of the prompt (arXiv 2404.15574)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from rl.models.tokenization import completion_spans, tokens_overlapping
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RetrievalHeads:
-    """The heads above the threshold with their scores, best first, and how often the model itself found the needle.
+    """The heads above the threshold with their scores, best first, and how often the model itself retrieved the needle.
 
     Example:
         RetrievalHeads(scores={(12, 3): 0.61, (15, 0): 0.2}, recall=0.9)
@@ -33,16 +33,16 @@ class RetrievalHeads:
 def find_retrieval_heads(
     policy: Any, tokenizer: PreTrainedTokenizerBase, tests: Iterable[NeedleTest], *, threshold: float = 0.1
 ) -> RetrievalHeads:
-    """Score every head of every layer on needle tests, read teacher-forced over the right answer.
+    """Score every head of every layer on needle tests, read teacher-forced over the correct answer.
 
-    A test is passed if the model itself would have said at least half of the copied tokens. No head has a score if the
-    model passed no test.
+    The model passes a test if it predicts at least half of the copied tokens. No head has a score if the model passed
+    no test.
     """
     layers = tuple(range(policy.config.get_text_config().num_hidden_layers))
     fitter, passed = HeadScoreFitter(layers), []
     for test in tests:
-        scores, share_said = _score_test(policy, tokenizer, test, layers)
-        passed.append(share_said >= 0.5)
+        scores, share_predicted = _score_test(policy, tokenizer, test, layers)
+        passed.append(share_predicted >= 0.5)
         if passed[-1]:
             fitter.update(scores, weight=1)
     if not any(passed):
@@ -55,7 +55,7 @@ def find_retrieval_heads(
 def _score_test(
     policy: Any, tokenizer: PreTrainedTokenizerBase, test: NeedleTest, layers: tuple[int, ...]
 ) -> tuple[Tensor, float]:
-    """(copy scores (L, H), share of the copied tokens that the model itself would have said)."""
+    """Return (copy scores (L, H), share of the copied tokens that the model predicts)."""
     answer = test.opening + test.copied
     text = probed_text(tokenizer, policy, test.prompt, answer, [test.copied.strip()], max_new_tokens=0)
     ids, start = torch.tensor([text.ids]), text.num_prompt_tokens
@@ -66,7 +66,7 @@ def _score_test(
     spans = completion_spans(tokenizer, text.ids[start:])
     copied_T = torch.tensor(tokens_overlapping(spans, [(len(test.opening), len(answer))]))
     # The query before a token generates it, so the last query generates nothing.
-    said_T = output.logits[0, :-1].argmax(dim=-1) == ids[0, start:]
+    predicted_T = output.logits[0, :-1].argmax(dim=-1) == ids[0, start:]
     needle = torch.tensor([text.constraints[test.copied.strip()]])
     copied = torch.nn.functional.pad(copied_T, (start, 0))[None]
-    return copy_scores(heads.top_key, ids, needle, copied), said_T[copied_T].float().mean().item()
+    return copy_scores(heads.top_key, ids, needle, copied), predicted_T[copied_T].float().mean().item()

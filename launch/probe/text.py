@@ -1,4 +1,4 @@
-"""One prompt and one completion, tokenised as training would, with the tokens that state each constraint."""
+"""The probed text: one prompt and completion, tokenised as in training, with the tokens that state each constraint."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ class ProbedText:
     """Text of each token."""
     num_prompt_tokens: int
     constraints: dict[str, tuple[bool, ...]]
-    """For each constraint, which tokens state it."""
+    """For each constraint, whether a token states it."""
 
-    def written(self) -> Tensor:
-        """(1, S): the completion."""
+    def completion_mask(self) -> Tensor:
+        """Mark the completion's tokens, (1, S)."""
         return (torch.arange(len(self.ids)) >= self.num_prompt_tokens)[None]
 
 
@@ -36,7 +36,7 @@ def probed_text(
     constraints: Sequence[str],
     max_new_tokens: int,
 ) -> ProbedText:
-    """The prompt inside the chat template, and the completion behind it: given, or else generated greedily.
+    """Tokenise the prompt inside the chat template, and the completion behind it: given, or else generated greedily.
 
     Raises UserError for an empty completion and for a constraint that is no passage of the prompt.
     """
@@ -47,27 +47,28 @@ def probed_text(
     encoding = tokenizer(templated, add_special_tokens=tokenizer.chat_template is None, return_offsets_mapping=True)
     prompt_ids, offsets = encoding["input_ids"], [tuple(pair) for pair in encoding["offset_mapping"]]
     if completion is None:
-        completion_ids = _generated(policy, tokenizer, prompt_ids, max_new_tokens)
+        completion_ids = _generate(policy, tokenizer, prompt_ids, max_new_tokens)
     else:
         completion_ids = tokenizer(completion, add_special_tokens=False)["input_ids"]
     if not completion_ids:
         raise UserError("the completion has no token to probe")
-    said, written = decode(tokenizer, completion_ids), completion_spans(tokenizer, completion_ids)
-    places = [(templated, span) for span in offsets] + [(said, span) for span in written]
+    completion_text, spans = decode(tokenizer, completion_ids), completion_spans(tokenizer, completion_ids)
+    sources = [(templated, span) for span in offsets] + [(completion_text, span) for span in spans]
     return ProbedText(
         ids=(*prompt_ids, *completion_ids),
-        pieces=tuple(source[start:stop] for source, (start, stop) in places),
+        pieces=tuple(source[start:stop] for source, (start, stop) in sources),
         num_prompt_tokens=len(prompt_ids),
         constraints={
-            rule: (*tokens_overlapping(offsets, [_place(rule, prompt, templated)]), *[False] * len(completion_ids))
-            for rule in constraints
+            constraint: (
+                *tokens_overlapping(offsets, [_span_of(constraint, prompt, templated)]),
+                *[False] * len(completion_ids),
+            )
+            for constraint in constraints
         },
     )
 
 
-def _generated(
-    policy: Any, tokenizer: PreTrainedTokenizerBase, prompt_ids: list[int], max_new_tokens: int
-) -> list[int]:
+def _generate(policy: Any, tokenizer: PreTrainedTokenizerBase, prompt_ids: list[int], max_new_tokens: int) -> list[int]:
     ids = torch.tensor([prompt_ids])
     with torch.no_grad():
         sequence = policy.generate(
@@ -80,9 +81,9 @@ def _generated(
     return sequence[0, len(prompt_ids) :].tolist()
 
 
-def _place(rule: str, prompt: str, templated: str) -> tuple[int, int]:
-    """Where the rule stands in the templated prompt."""
-    if rule not in prompt:
-        raise UserError(f"the constraint {rule!r} is not a passage of the prompt")
-    start = templated.index(rule, max(templated.find(prompt.strip()), 0))
-    return start, start + len(rule)
+def _span_of(constraint: str, prompt: str, templated: str) -> tuple[int, int]:
+    """Return the constraint's character span in the templated prompt."""
+    if constraint not in prompt:
+        raise UserError(f"the constraint {constraint!r} is not a passage of the prompt")
+    start = templated.index(constraint, max(templated.find(prompt.strip()), 0))
+    return start, start + len(constraint)

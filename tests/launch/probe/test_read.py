@@ -8,54 +8,54 @@ from safetensors.torch import load_file
 
 from attention_probes.heads import HeadRoles
 from launch.probe.calibrate import calibrate_heads, count_sinks
-from launch.probe.read import print_findings, run_probe
+from launch.probe.read import print_probe, run_probe
 
 PROMPT = "Describe the sea. Use no commas."
 
 
-def test_a_probe_writes_readings_tensors_and_a_page(tmp_path):
-    completion, rule = "It is wide and blue.", "Use no commas."
-    findings = run_probe("tiny", PROMPT, completion=completion, constraints=[rule], out=tmp_path, figures=True)
-    start = findings["num_prompt_tokens"]
-    texts = [token["text"] for token in findings["tokens"]]
+def test_run_probe__writes_readings_tensors_a_page_and_plots(tmp_path):
+    completion, constraint = "It is wide and blue.", "Use no commas."
+    content = run_probe("tiny", PROMPT, completion=completion, constraints=[constraint], out=tmp_path, plots=True)
+    start = content["num_prompt_tokens"]
+    texts = [token["text"] for token in content["tokens"]]
     assert "".join(texts[start:]) == completion
     assert PROMPT in "".join(texts[:start])
-    assert json.loads((tmp_path / "readings.json").read_text())["tokens"] == findings["tokens"]
+    assert json.loads((tmp_path / "readings.json").read_text())["tokens"] == content["tokens"]
     tensors = load_file(tmp_path / "readings.safetensors")
-    assert tensors["fai"][0].tolist() == pytest.approx([token["fai"] for token in findings["tokens"]])
+    assert tensors["fai"][0].tolist() == pytest.approx([token["fai"] for token in content["tokens"]])
     stated = "".join(text for text, inside in zip(texts, tensors["spans"][0, 0].tolist(), strict=True) if inside)
-    assert stated.strip() == rule
-    assert rule in (tmp_path / "page.html").read_text()
+    assert stated.strip() == constraint
+    assert constraint in (tmp_path / "page.html").read_text()
     assert {path.stem for path in tmp_path.glob("*.png")} == {"rhythm", "heads", "constraints"}
 
 
-def test_credit_is_shown_for_the_completion_alone(tmp_path):
-    findings = run_probe("tiny", PROMPT, completion="It is wide and blue and deep.", out=tmp_path)
-    credit = [token["credit"] for token in findings["tokens"]]
-    start = findings["num_prompt_tokens"]
+def test_run_probe__shows_credit_for_the_completion_alone(tmp_path):
+    content = run_probe("tiny", PROMPT, completion="It is wide and blue and deep.", out=tmp_path)
+    credit = [token["credit"] for token in content["tokens"]]
+    start = content["num_prompt_tokens"]
     assert not any(credit[:start])
     assert sum(credit[start:]) == pytest.approx(len(credit) - start)
 
 
-def test_a_probe_generates_when_asked(tmp_path, capsys):
-    findings = run_probe("tiny", PROMPT, generate=True, max_new_tokens=5, out=tmp_path)
-    assert 1 <= len(findings["tokens"]) - findings["num_prompt_tokens"] <= 5
-    print_findings(findings)
-    assert "Looked back to most" in capsys.readouterr().out
+def test_run_probe__generates_and_prints(tmp_path, capsys):
+    content = run_probe("tiny", PROMPT, generate=True, max_new_tokens=5, out=tmp_path)
+    assert 1 <= len(content["tokens"]) - content["num_prompt_tokens"] <= 5
+    print_probe(content)
+    assert "Highest future attention influence" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("asked", [{}, {"completion": "hi", "generate": True}])
-def test_neither_or_both_kinds_of_completion_are_refused(asked, tmp_path):
+@pytest.mark.parametrize("kinds", [{}, {"completion": "hi", "generate": True}])
+def test_run_probe__refuses_neither_or_both_kinds_of_completion(kinds, tmp_path):
     with pytest.raises(ValueError, match="either a completion or generate"):
-        run_probe("tiny", PROMPT, out=tmp_path, **asked)
+        run_probe("tiny", PROMPT, out=tmp_path, **kinds)
 
 
-def test_a_constraint_that_the_prompt_does_not_state_is_refused(tmp_path):
+def test_run_probe__refuses_a_constraint_that_the_prompt_does_not_state(tmp_path):
     with pytest.raises(ValueError, match="'Use no dashes' is not a passage"):
         run_probe("tiny", PROMPT, completion="hi", constraints=["Use no dashes"], out=tmp_path)
 
 
-def test_calibration_saves_roles_that_a_probe_can_use(tmp_path):
+def test_calibrate_heads__saves_roles_that_a_probe_can_use(tmp_path):
     roles = tmp_path / "roles.json"
     fitted = calibrate_heads("tiny", out=roles, num_prompts=3, max_new_tokens=4, num_needles=1)
     assert HeadRoles.load(roles).local_heads == fitted["local_heads"]
@@ -69,7 +69,7 @@ def test_calibration_saves_roles_that_a_probe_can_use(tmp_path):
     assert load_file(tmp_path / "out" / "readings.safetensors")["span_mass"].shape[2] == 3
 
 
-def test_calibration_leaves_the_random_numbers_as_they_were(tmp_path):
+def test_calibrate_heads__leaves_the_random_state_as_it_was(tmp_path):
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)
@@ -77,10 +77,10 @@ def test_calibration_leaves_the_random_numbers_as_they_were(tmp_path):
     assert torch.equal(torch.rand(1), expected)
 
 
-def test_sinks_are_counted_by_place_and_token():
+def test_count_sinks__by_position_and_token():
     # Two texts, the first behind one token of padding; one layer, two heads.
     ids, real = torch.tensor([[0, 5, 6], [5, 6, 7]]), torch.tensor([[False, True, True], [True, True, True]])
     columns = torch.zeros(1, 2, 2, 3, dtype=torch.bool)
-    columns[0, 0, :, 1] = True  # both heads sink into the first text's 5, at place 0
-    columns[0, 1, 0, [0, 1]] = True  # one head sinks into the second text's 5 and 6, at places 0 and 1
+    columns[0, 0, :, 1] = True  # both heads sink into the first text's 5, at position 0
+    columns[0, 1, 0, [0, 1]] = True  # one head sinks into the second text's 5 and 6, at positions 0 and 1
     assert count_sinks(ids, real, columns) == {(0, 5): 3, (1, 6): 1}
