@@ -1,4 +1,4 @@
-"""Errors: the ones that the caller can mend."""
+"""Errors that the caller can correct."""
 
 
 class ProbeError(ValueError):

@@ -19,7 +19,7 @@ Head = tuple[int, int]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HeadRoles:
-    """The local and global heads of one model. Raises ValueError if a role has no head, or one twice.
+    """The local and global heads of one model. Raises ProbeError if a role has no head, or one twice.
 
     Example:
         HeadRoles(local_heads=((10, 0), (12, 3)), global_heads=((10, 5),))
@@ -55,7 +55,7 @@ class HeadRoles:
 
     @classmethod
     def load(cls, path: Path) -> "HeadRoles":
-        """Read a file of `save`. Raises ValueError if it does not hold the two lists of (layer, head) pairs."""
+        """Read a file of `save`. Raises ProbeError if it does not hold the two lists of (layer, head) pairs."""
         document = json.loads(path.read_text())
         if set(document) != {"local_heads", "global_heads"}:
             raise ProbeError(f"{path} must hold local_heads and global_heads; it holds {sorted(document)}")

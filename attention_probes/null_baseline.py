@@ -46,7 +46,7 @@ class NullBaselineFitter:
         self._sums: Tensor | None = None
 
     def update(self, readings: Readings) -> None:
-        """Add one batch, read with `per_head`. Raises ValueError for other layers than before."""
+        """Add one batch, read with `per_head`. Raises ProbeError for other layers than before."""
         if self._sums is not None and readings.layers != self._layers:
             raise ProbeError(f"this baseline is of layers {self._layers}, the readings are of {readings.layers}")
         self._layers = readings.layers
@@ -77,7 +77,7 @@ class NullBaseline:
     def residuals(self, readings: Readings) -> tuple[Float[Tensor, "L B H S"], Float[Tensor, "L B H S"]]:
         """Return (FAI, WAAD) less their expectation; 0 at padding and in buckets never calibrated.
 
-        Raises ValueError for other layers.
+        Raises ProbeError for other layers.
         """
         if readings.layers != self.layers:
             raise ProbeError(f"this baseline is of layers {self.layers}, the readings are of {readings.layers}")

@@ -10,7 +10,7 @@ from attention_probes.heads import HeadRoles
 class ProbePlan:
     """A description of what to read from one forward pass.
 
-    Raises ValueError for a window below 1, a horizon that is not 0 <= nearest <= farthest, or roles outside `layers`.
+    Raises ProbeError for a window below 1, a horizon that is not 0 <= nearest <= farthest, or roles outside `layers`.
 
     Example:
         ProbePlan(layers=(10, 12, 15, 18, 20), window=10, horizon=(10, 100))
@@ -41,7 +41,7 @@ class ProbePlan:
             raise ProbeError(f"roles name heads of layers {self.roles.layers}, but the plan reads layers {self.layers}")
 
     def layers_of(self, num_layers: int, num_heads: int) -> tuple[int, ...]:
-        """Return the layers to read in a model of that shape. Raises ValueError for a layer or head that it lacks."""
+        """Return the layers to read in a model of that shape. Raises ProbeError for a layer or head that it lacks."""
         if self.layers is not None:
             layers = tuple(sorted(set(self.layers)))
         else:

@@ -33,7 +33,7 @@ def record_attention(
     with an empty cache. `spans` marks groups of tokens whose received mass is read as well. At the end, also after an
     error, everything is put back.
 
-    Raises ValueError for a model that cannot be recorded (not of transformers, compiled, or neither sdpa nor eager
+    Raises ProbeError for a model that cannot be recorded (not of transformers, compiled, or neither sdpa nor eager
     attention), for attention that the probe does not know (position bias, sink logits, not causal), and for several
     texts packed into one row.
     """
@@ -113,7 +113,7 @@ def _call_and_record(
 
 
 def _refuse_packed_texts(layer: LayerAttention, position_ids: Tensor | None) -> None:
-    """Raise ValueError for packed texts: distances and horizons would run from one text into the next."""
+    """Raise ProbeError for packed texts: distances and horizons would run from one text into the next."""
     if position_ids is None or position_ids.dim() != 2:
         return
     real_BS = layer.real()
@@ -127,7 +127,7 @@ def _refuse_packed_texts(layer: LayerAttention, position_ids: Tensor | None) -> 
 def _refuse_unknown_attention(
     module: nn.Module, query: Tensor, key: Tensor, attention_mask: Tensor | None, kwargs: dict[str, Any]
 ) -> None:
-    """Raise ValueError for attention that the readings would get wrong."""
+    """Raise ProbeError for attention that the readings would get wrong."""
     layer = f"layer {module.layer_idx} ({type(module).__name__})"
     if query.shape[2] != key.shape[2]:
         raise ValueError(
