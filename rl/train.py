@@ -27,7 +27,7 @@ from rl.config.root import Config
 from rl.datasets import Pairs, Problems, load_training
 from rl.evaluation.command import evaluate_policy
 from rl.evaluation.console import show_answers, show_credit, show_gain
-from rl.evaluation.evaluate import Evaluation, load_evaluation, paired_gain
+from rl.evaluation.evaluate import Evaluation, load_evaluation, num_answers, paired_gain
 from rl.models.tokenization import encode_problems
 from rl.report.arm import Arm
 from rl.report.run import read_run
@@ -40,9 +40,9 @@ from rl.runs.jsonl import JsonlFile, read_jsonl
 from rl.runs.stop_callback import StopCallback
 from rl.scoring.custom_verifiers import custom_verifiers, save_custom_code
 from rl.tracking.collapse_alarm import CollapseAlarmCallback
-from rl.tracking.metrics import MetricsCallback, start_trackers
+from rl.tracking.metrics import MetricsCallback, log_metrics, start_trackers
 from rl.tracking.periodic_eval import PeriodicEvaluation
-from rl.tracking.progress import ProgressCallback
+from rl.tracking.progress import ProgressCallback, announce
 from rl.tracking.wandb_callback import WandbCallback
 from rl.trainers.base import AdapterTrainer
 from rl.trainers.grpo import CreditGRPOTrainer
@@ -69,20 +69,20 @@ def _train(config: Config) -> Path:
     trackers = start_trackers(config, folder) if is_main_process() else []
     metrics = JsonlFile(folder / "metrics.jsonl")
     callbacks = [MetricsCallback(metrics), interrupt, progress, *trackers]
-    if config.rewards.collapse_fall is not None and is_main_process():
-        callbacks.append(CollapseAlarmCallback(config.rewards, metrics, console))
+    announce(console, f"Loading the model: {config.model.name}")
     with resume_hint_on_error(folder), trainer_context(config, folder, problems, callbacks) as trainer:
         if is_main_process():
             save_custom_code(config.rewards, folder)
         for tracker in trackers:
             tracker.spans = trainer.completion_spans
-        before = score_base(config, trainer, problems, folder)
+        log = partial(log_metrics, trainer)
+        if config.rewards.collapse_fall is not None and is_main_process():
+            trainer.add_callback(CollapseAlarmCallback(config.rewards, log, metrics.path, console))
+        before = score_base(config, trainer, problems, folder, console)
         progress.held_out = before and before.summary()["pass_rate"]
         if config.evaluation.every:
             held_out = partial(evaluate_policy, config, trainer.policy, trainer.policy_tokenizer, problems.held_out)
-            trainer.add_callback(
-                PeriodicEvaluation(held_out, every=config.evaluation.every, metrics=metrics, progress=progress)
-            )
+            trainer.add_callback(PeriodicEvaluation(held_out, log, every=config.evaluation.every, progress=progress))
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         if interrupt.interrupted:
             for tracker in trackers:
@@ -132,13 +132,17 @@ def resume_command(folder: Path) -> str:
     return f"heed train {folder}/config.yaml resume={folder}"
 
 
-def score_base(config: Config, trainer: AdapterTrainer, problems: Problems | Pairs, folder: Path) -> Evaluation | None:
+def score_base(
+    config: Config, trainer: AdapterTrainer, problems: Problems | Pairs, folder: Path, console: Console
+) -> Evaluation | None:
     """The base model's held-out answers, computed once a run and kept in its folder."""
     if not problems.held_out:
         return None
     kept = folder / "before.json"
     if broadcast_from_main(kept.exists()):
         return load_evaluation(kept)
+    count = num_answers(problems.held_out, samples=config.evaluation.samples)
+    announce(console, f"Scoring the base model: {count} answers")
     with trainer.policy.disable_adapter():
         before = evaluate_policy(config, trainer.policy, trainer.policy_tokenizer, problems.held_out)
     if is_main_process():
@@ -163,10 +167,13 @@ def finalize_run(
     trackers: list[WandbCallback],
 ) -> None:
     """Score the adapter, write the product, the summary and the report, and show what came of it."""
+    if before is not None:
+        announce(console, f"Scoring the adapter: {len(before.answers)} answers")
     after = before and evaluate_policy(config, trainer.policy, trainer.policy_tokenizer, problems.held_out)
     with gathered_parameters(trainer.policy):
         if is_main_process():
             summary = summarise(trainer, folder, before, after, console)
+            announce(console, "Saving the adapter")
             adapter = save_product(trainer, problems, folder, config, summary)
             write_json(folder / "summary.json", summary)
             for tracker in trackers:
@@ -205,6 +212,7 @@ def show_product(trainer: AdapterTrainer, folder: Path, adapter: Path, console: 
     """One completion by its credit, the report, and where the adapter lies."""
     if record := best_record(folder):
         show_credit(console, record, trainer.policy_tokenizer)
+    announce(console, "Writing the report")
     page = write_report([Arm(runs=(read_run(folder),))], [trainer.completion_spans], folder / "report.html")
     console.print(f"\nReport: {page}\nAdapter: {adapter}\nVerify it with: heed export {folder}")
 

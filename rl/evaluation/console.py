@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 from transformers import PreTrainedTokenizerBase
 
+from rl.credit.colors import on_white, scale_reach
 from rl.evaluation.evaluate import Evaluation, Gain
 from rl.models.tokenization import completion_spans, decode
 
@@ -77,17 +78,17 @@ def show_credit(console: Console, record: dict[str, Any], tokenizer: PreTrainedT
     """One recorded completion, each token on a background as strong as its credit weight."""
     console.print(
         f"\n[bold]Credit[/bold] of one completion (step {record['step']}, {record['which']} of its group, "
-        f"advantage {record['advantage']:+.2f}); the stronger the blue, the larger the token's share"
+        f"advantage {record['advantage']:+.2f}): orange tokens got more than an equal share of it, blue ones less"
     )
-    console.print(coloured(tokenizer, record["completion_ids"], record["weights"]))
+    console.print(colored_by_credit(tokenizer, record["completion_ids"], record["weights"]))
 
 
-def coloured(tokenizer: PreTrainedTokenizerBase, completion_ids: Sequence[int], weights: Sequence[float]) -> Text:
-    """The completion, each token's characters coloured by its weight: white at the smallest, blue at the largest."""
-    text = Text(decode(tokenizer, completion_ids))
-    low, high = min(weights), max(weights)
+def colored_by_credit(
+    tokenizer: PreTrainedTokenizerBase, completion_ids: Sequence[int], weights: Sequence[float]
+) -> Text:
+    """Return the completion, each token's characters coloured by its weight and white at an equal share."""
+    text, reach = Text(decode(tokenizer, completion_ids)), scale_reach(weights)
     for (start, end), weight in zip(completion_spans(tokenizer, completion_ids), weights, strict=True):
-        share = (weight - low) / (high - low) if high > low else 0.0
-        fade = int(255 - 155 * share)
-        text.stylize(f"black on rgb({fade},{fade},255)", start, end)
+        red, green, blue = on_white(weight, reach)
+        text.stylize(f"black on rgb({red},{green},{blue})", start, end)
     return text

@@ -89,6 +89,11 @@ class Gain:
     num_problems: int
 
 
+def num_answers(problems: Sequence[Problem], *, samples: int) -> int:
+    """Return how many answers `evaluate` will ask for."""
+    return samples * sum(bool(problem.constraints) for problem in problems)
+
+
 def evaluate(
     engine: Engine, tokenizer: Any, problems: Sequence[Problem], *, samples: int, batch_size: int, seed: int
 ) -> Evaluation:

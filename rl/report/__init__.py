@@ -1,1 +1,1 @@
-"""The report: one run, or two beside each other, as a single HTML file that needs no network."""
+"""The report: one run, or two compared, as a single HTML file that needs no network."""

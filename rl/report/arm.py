@@ -1,4 +1,4 @@
-"""Arms: runs that differ in nothing but their seeds, shown as one; and what tells two arms apart."""
+"""Arms, as in a trial: runs with the same settings and different seeds shown as one, and one arm against another."""
 
 import json
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ INCIDENTAL = SEEDS | (RESUMABLE - {"trainer.max_steps"}) | {"run.name", "run.fol
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Arm:
-    """One run, or the same with several seeds; what only one run can show is the first one's."""
+    """One run, or several that differ in their seeds; what can be shown of one run only is taken from the first."""
 
     runs: tuple[RecordedRun, ...]
 
@@ -44,76 +44,78 @@ class Arm:
     def last_step(self) -> int:
         return max(run.last_step for run in self.runs)
 
-    def held_out(self) -> "HeldOut | None":
-        """The held-out result over the runs that have one."""
-        done = [run.summary for run in self.runs if run.summary is not None and "gain" in run.summary]
-        if not done:
+    def held_out(self) -> "HeldOutResult | None":
+        """Return the held-out result over the runs that have one."""
+        summaries = [run.summary for run in self.runs if run.summary is not None and "gain" in run.summary]
+        if not summaries:
             return None
-        gains = [summary["gain"]["mean"] for summary in done]
-        of_one = {name: done[0]["gain"][name] for name in ("mean", "low", "high")}
-        return HeldOut(
-            before=fmean(summary["before"]["pass_rate"] for summary in done),
-            after=fmean(summary["after"]["pass_rate"] for summary in done),
-            gain=Interval(**of_one) if len(done) == 1 else student_interval(gains),
+        gains = [summary["gain"]["mean"] for summary in summaries]
+        over_problems = {name: summaries[0]["gain"][name] for name in ("mean", "low", "high")}
+        return HeldOutResult(
+            before=fmean(summary["before"]["pass_rate"] for summary in summaries),
+            after=fmean(summary["after"]["pass_rate"] for summary in summaries),
+            gain=Interval(**over_problems) if len(summaries) == 1 else student_interval(gains),
             gains=tuple(gains),
-            num_problems=done[0]["gain"]["num_problems"],
-            kinds={side: _kinds([summary[side]["kinds"] for summary in done]) for side in ("before", "after")},
+            num_problems=summaries[0]["gain"]["num_problems"],
+            kinds={side: _kinds([summary[side]["kinds"] for summary in summaries]) for side in ("before", "after")},
         )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class HeldOut:
+class HeldOutResult:
     """Means over the runs of an arm; the interval is over problems where there is one run, else over seeds."""
 
     before: float
     after: float
     gain: Interval
     gains: tuple[float, ...]
-    """Each run's."""
+    """One per run."""
     num_problems: int
     kinds: dict[str, dict[str, dict[str, int]]]
-    """`before` and `after` -> kind -> how many were `satisfied` `of` how many, over all runs."""
+    """`before` and `after` -> kind of constraint -> how many were `satisfied` `of` how many, over all runs."""
 
 
-def arms_of(runs: Sequence[RecordedRun]) -> list[Arm]:
-    """The runs by what they were set to.
+def group_into_arms(runs: Sequence[RecordedRun]) -> list[Arm]:
+    """Group runs by their settings, seeds apart.
 
     Raises UserError when that makes more than two arms, or an arm has a seed twice.
     """
-    found: dict[str, list[RecordedRun]] = {}
+    by_settings: dict[str, list[RecordedRun]] = {}
     for run in runs:
-        found.setdefault(_identity(run), []).append(run)
-    if len(found) > 2:
-        told = "; ".join(", ".join(run.name for run in alike) for alike in found.values())
-        raise UserError(f"a report compares two arms, runs that differ in more than seeds; these are {told}")
+        by_settings.setdefault(_settings(run), []).append(run)
+    if len(by_settings) > 2:
+        names = "; ".join(", ".join(run.name for run in alike) for alike in by_settings.values())
+        raise UserError(
+            f"a report compares at most two arms (runs with the same settings, seeds apart); these are {names}"
+        )
     if len(runs) == 2 and _seeds(runs[0]) == _seeds(runs[1]) and len({run.folder.resolve() for run in runs}) == 2:
-        return [Arm(runs=(run,)) for run in runs]  # the same again, by other code or on another machine
-    for alike in found.values():
+        return [Arm(runs=(run,)) for run in runs]  # the same run by other code or on another machine
+    for alike in by_settings.values():
         if len({_seeds(run) for run in alike}) < len(alike):
-            told = ", ".join(f"{run.folder} (seed {run.config.trainer.seed})" for run in alike)
-            raise UserError(f"the same settings and the same seed twice tell no more than once: {told}")
-    return [Arm(runs=tuple(alike)) for alike in found.values()]
+            folders = ", ".join(f"{run.folder} (seed {run.config.trainer.seed})" for run in alike)
+            raise UserError(f"the same settings with the same seed twice; name each run once: {folders}")
+    return [Arm(runs=tuple(alike)) for alike in by_settings.values()]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Difference:
-    """By how much the second arm's adapters score above the first one's."""
+    """How much higher the pass rate of the second arm's adapters is than that of the first's."""
 
     interval: Interval
     over: str
-    """What the interval is over."""
+    """The sample that the interval is over: seeds or problems."""
 
 
 def difference(first: Arm, second: Arm) -> Difference | None:
-    """The second arm against the first on the held-out problems: paired by seed, or by problem where they share one.
+    """Compare two arms on the held-out problems, paired by seed, or by problem where they share a single seed.
 
     None where they share no seed with a result, or the problems are not the same.
     """
-    scored = [{_seeds(run): run.after for run in arm.runs if run.after is not None} for arm in (first, second)]
-    pairs = [(scored[0][seed], scored[1][seed]) for seed in scored[0] if seed in scored[1]]
-    if not pairs or any(one.problem_ids() != other.problem_ids() for one, other in pairs):
+    evaluations = [{_seeds(run): run.after for run in arm.runs if run.after is not None} for arm in (first, second)]
+    pairs = [(evaluations[0][seed], evaluations[1][seed]) for seed in evaluations[0] if seed in evaluations[1]]
+    if not pairs or any(first.problem_ids() != second.problem_ids() for first, second in pairs):
         return None
-    gains = [paired_gain(one, other) for one, other in pairs]
+    gains = [paired_gain(*pair) for pair in pairs]
     if len(gains) > 1:
         return Difference(interval=student_interval([gain.mean for gain in gains]), over=f"{len(gains)} seeds, paired")
     [gain] = gains
@@ -121,7 +123,7 @@ def difference(first: Arm, second: Arm) -> Difference | None:
     return Difference(interval=interval, over=f"{gain.num_problems} problems of one seed, and other seeds may differ")
 
 
-def _identity(run: RecordedRun) -> str:
+def _settings(run: RecordedRun) -> str:
     settings = {key: value for key, value in flat(run.config) if key not in INCIDENTAL}
     return json.dumps(settings, sort_keys=True)
 
@@ -131,9 +133,9 @@ def _seeds(run: RecordedRun) -> tuple[int, int]:
 
 
 def _kinds(summaries: Sequence[dict[str, dict[str, int]]]) -> dict[str, dict[str, int]]:
-    """Counts of each kind, added up."""
-    added: dict[str, dict[str, int]] = {}
+    """Add up the counts of each kind."""
+    totals: dict[str, dict[str, int]] = {}
     for kind, counts in (item for summary in summaries for item in summary.items()):
-        before = added.get(kind, {"satisfied": 0, "of": 0})
-        added[kind] = {name: before[name] + counts[name] for name in before}
-    return added
+        total = totals.get(kind, {"satisfied": 0, "of": 0})
+        totals[kind] = {name: total[name] + counts[name] for name in total}
+    return totals

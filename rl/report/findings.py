@@ -1,11 +1,11 @@
-"""Findings: what a person should know of a run before believing its curves, in one sentence each."""
+"""Findings: what to know about a run before believing its curves, in one sentence each."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from rl.report.arm import Arm
-from rl.report.curves import series
+from rl.report.curves import metric_series
 from rl.report.run import RecordedRun
 
 Level = Literal["good", "note", "warn"]
@@ -20,25 +20,25 @@ class Finding:
 
 
 def findings(run: RecordedRun) -> list[Finding]:
-    """What the run's own figures say about it, warnings first."""
+    """Return what a run's metrics and results say about it, warnings first."""
     return _by_level([*_state(run), *_gain(run), *_answers(run), *_training(run.metrics)])
 
 
 def arm_findings(arm: Arm) -> list[Finding]:
-    """The findings of all its runs, each with its seed where there are several."""
+    """Return the findings of all runs of an arm, each with its seed where there are several."""
     if len(arm.runs) == 1:
         return findings(arm.first)
     return _by_level(
         [
-            Finding(level=one.level, text=f"Seed {run.config.trainer.seed}: {one.text}")
+            Finding(level=finding.level, text=f"Seed {run.config.trainer.seed}: {finding.text}")
             for run in arm.runs
-            for one in findings(run)
+            for finding in findings(run)
         ]
     )
 
 
-def _by_level(found: list[Finding]) -> list[Finding]:
-    return sorted(found, key=lambda finding: ("warn", "note", "good").index(finding.level))
+def _by_level(findings: list[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda finding: ("warn", "note", "good").index(finding.level))
 
 
 def _state(run: RecordedRun) -> Iterator[Finding]:
@@ -57,7 +57,7 @@ def _gain(run: RecordedRun) -> Iterator[Finding]:
         return
     interval = f"95 % interval [{gain['low']:+.3f}, {gain['high']:+.3f}] over {gain['num_problems']} problems"
     if gain["low"] > 0:
-        yield Finding(level="good", text=f"The gain is more than chance: {interval}. One seed is still one seed.")
+        yield Finding(level="good", text=f"The gain is more than chance: {interval}. It is the gain of one seed.")
     elif gain["high"] < 0:
         yield Finding(level="warn", text=f"The adapter is worse than its base model: {interval}.")
     else:
@@ -73,9 +73,13 @@ def _answers(run: RecordedRun) -> Iterator[Finding]:
         yield Finding(
             level="warn",
             text=f"Answers shrank from {before['mean_words']:.1f} to {after['mean_words']:.1f} words: "
-            "constraints may be kept by saying less. Raise rewards.min_words, or add guards.",
+            "constraints may be satisfied by saying less. Raise rewards.min_words, or add guards.",
         )
-    falls = {"distinct_share": "share of distinct words", "on_topic": "topic score", "not_echo": "share of own words"}
+    falls = {
+        "distinct_share": "share of distinct words",
+        "on_topic": "topic score",
+        "not_echo": "share of answers that are no echo of the prompt",
+    }
     for name, label in falls.items():
         if after[name] < before[name] - 0.1:
             yield Finding(
@@ -86,21 +90,21 @@ def _answers(run: RecordedRun) -> Iterator[Finding]:
 
 
 def _training(metrics: Sequence[dict[str, Any]]) -> Iterator[Finding]:
-    figures = series(metrics)
-    if (idle := _late(figures, "frac_reward_zero_std")) is not None and idle > 0.5:
+    series = metric_series(metrics)
+    if (equal := _late(series, "frac_reward_zero_std")) is not None and equal > 0.5:
         yield Finding(
             level="warn",
-            text=f"In the last quarter {idle:.0%} of the groups scored all alike and taught nothing. Raise "
-            "trainer.num_generations or trainer.temperature, or draw problems that are neither trivial nor hopeless.",
+            text=f"In the last quarter {equal:.0%} of the groups had equal rewards and taught nothing. Raise "
+            "trainer.num_generations or trainer.temperature, or choose problems that are less easy or less hard.",
         )
-    if (cut := _late(figures, "completions/clipped_ratio")) is not None and cut > 0.3:
+    if (cut := _late(series, "completions/clipped_ratio")) is not None and cut > 0.3:
         yield Finding(
             level="warn",
             text=f"In the last quarter {cut:.0%} of the completions were cut off. "
             "Raise trainer.max_completion_length, or ask for shorter answers.",
         )
-    entropy = figures.get("entropy", [])
-    if len(entropy) >= 8 and (last := _late(figures, "entropy") or 0.0) < 0.3 * (first := _early(entropy)):
+    entropy = series.get("entropy", [])
+    if len(entropy) >= 8 and (last := _late(series, "entropy") or 0.0) < 0.3 * (first := _early(entropy)):
         yield Finding(
             level="warn",
             text=f"The policy's entropy fell from {first:.2f} to {last:.2f}: it has stopped exploring. "
@@ -113,8 +117,8 @@ def _early(points: Sequence[tuple[int, float]]) -> float:
     return sum(value for _, value in first) / len(first)
 
 
-def _late(figures: dict[str, list[tuple[int, float]]], name: str) -> float | None:
-    """Mean of the last quarter of the logged values; None if the figure was never logged."""
-    points = figures.get(name, [])
+def _late(series: dict[str, list[tuple[int, float]]], name: str) -> float | None:
+    """Return the mean of the last quarter of the logged values; None if the metric was never logged."""
+    points = series.get(name, [])
     last = points[-max(1, len(points) // 4) :]
     return sum(value for _, value in last) / len(last) if last else None

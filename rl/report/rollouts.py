@@ -1,4 +1,4 @@
-"""Recorded rollouts: which are shown, and every token's characters and readings."""
+"""Recorded rollouts: which of them the report shows, and the characters and readings of their tokens."""
 
 from collections.abc import Callable, Sequence
 from itertools import groupby
@@ -10,25 +10,25 @@ Spans = Callable[[Sequence[int]], list[tuple[int, int]]]
 
 MAX_STEPS = 100
 MAX_TOKENS = 160_000
-"""What is shown of one run: some 10 MB."""
+"""Limit for one run: some 10 MB."""
 DIGITS = 3
-"""Significant ones of a reading."""
+"""Significant digits of a reading."""
 
 NOT_READINGS = frozenset({"completion_ids", "verdicts"})
 NAMES = {"weights": "credit"}
-ATTENTION = "attention to rule {}"
-"""The constraint's place in the prompt: their names would be other ones in every group."""
+ATTENTION = "attention to constraint {}"
+"""Numbered as in the prompt: names would differ from group to group."""
 
 
-def shown_groups(records: Sequence[dict[str, Any]], spans: Spans) -> list[dict[str, Any]]:
-    """Groups in the order of training, evenly over the steps, the first and the last among them.
+def select_groups(records: Sequence[dict[str, Any]], spans: Spans) -> list[dict[str, Any]]:
+    """Return groups in the order of training, evenly spaced over the steps, the first and the last included.
 
     Each holds its prompt and its recorded members, best first.
     """
-    by_step = [list(some) for _, some in groupby(records, key=lambda record: record["step"])]
-    chosen = evenly(by_step, MAX_STEPS)
+    by_step = [list(records_of_step) for _, records_of_step in groupby(records, key=lambda record: record["step"])]
+    chosen = evenly_spaced(by_step, MAX_STEPS)
     while len(chosen) > 2 and _num_tokens(chosen) > MAX_TOKENS:
-        chosen = evenly(chosen, len(chosen) // 2)
+        chosen = evenly_spaced(chosen, len(chosen) // 2)
     return [
         _group(list(members), spans)
         for step in chosen
@@ -36,31 +36,30 @@ def shown_groups(records: Sequence[dict[str, Any]], spans: Spans) -> list[dict[s
     ]
 
 
-def evenly(items: Sequence[Any], count: int) -> list[Any]:
-    """At most `count` items at equal distances, with the first and the last when there is room for two."""
+def evenly_spaced(items: Sequence[Any], count: int) -> list[Any]:
+    """Return at most `count` items at equal distances, with the first and the last when there is room for two."""
     if len(items) <= count:
         return list(items)
     if count == 1:
         return [items[-1]]
-    return [items[round(place * (len(items) - 1) / (count - 1))] for place in range(count)]
+    return [items[round(index * (len(items) - 1) / (count - 1))] for index in range(count)]
 
 
-def readings(record: dict[str, Any]) -> dict[str, list[float]]:
-    """Name -> one value a token, of whatever the record holds of its tokens."""
+def token_readings(record: dict[str, Any]) -> dict[str, list[float]]:
+    """Return, by name, every list of the record that holds one value per token."""
     length = len(record["completion_ids"])
     of_tokens = {
         NAMES.get(name, name): values
         for name, values in record.items()
         if name not in NOT_READINGS and isinstance(values, list) and len(values) == length
     }
-    to_constraints = {
-        ATTENTION.format(place): verdict["attention"]
-        for place, verdict in enumerate(record["verdicts"], start=1)
+    attention = {
+        ATTENTION.format(number): verdict["attention"]
+        for number, verdict in enumerate(record["verdicts"], start=1)
         if "attention" in verdict
     }
     return {
-        name: [float(f"{value:.{DIGITS}g}") for value in values]
-        for name, values in (of_tokens | to_constraints).items()
+        name: [float(f"{value:.{DIGITS}g}") for value in values] for name, values in (of_tokens | attention).items()
     }
 
 
@@ -84,10 +83,10 @@ def _member(record: dict[str, Any], spans: Spans) -> dict[str, Any]:
         "verdicts": [_verdict(verdict) for verdict in record["verdicts"]],
         "ids": record["completion_ids"],
         "spans": spans(record["completion_ids"]),
-        "readings": readings(record),
+        "readings": token_readings(record),
     }
 
 
 def _verdict(verdict: dict[str, Any]) -> dict[str, Any]:
-    """The verdict, its attention averaged over the tokens."""
+    """Return the verdict, its attention averaged over the tokens."""
     return verdict | ({"attention": fmean(verdict["attention"])} if "attention" in verdict else {})

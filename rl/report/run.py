@@ -1,4 +1,4 @@
-"""A run as it lies in its folder: settings, figures, recorded rollouts and held-out answers, read back."""
+"""Recorded runs: settings, metrics, recorded rollouts and held-out answers, read back from a run folder."""
 
 import json
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from rl.runs.jsonl import read_jsonl
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecordedRun:
-    """What a run folder holds; what an unfinished run has not written yet is empty or None."""
+    """The contents of a run folder; what an unfinished run has not written yet is empty or None."""
 
     folder: Path
     config: Config
@@ -30,12 +30,12 @@ class RecordedRun:
 
     @property
     def last_step(self) -> int:
-        """The last optimizer step with figures; 0 before the first."""
+        """The last optimizer step with metrics; 0 before the first."""
         return max((line["step"] for line in self.metrics), default=0)
 
 
 def read_run(folder: Path) -> RecordedRun:
-    """Read a run folder. Raises FileNotFoundError when it is none."""
+    """Read a run folder. Raises FileNotFoundError when the folder holds no run."""
     return RecordedRun(
         folder=folder,
         config=load_run_config(folder),

@@ -1,4 +1,4 @@
-"""The report's file: what is shown of the runs, put into one page."""
+"""Report file: the runs' data, styles and scripts put into one HTML page."""
 
 import json
 import math
@@ -14,38 +14,39 @@ from markupsafe import Markup
 
 from rl.common.atomic import write_text
 from rl.config.load import flat
+from rl.credit.colors import BLUE, ORANGE, SMALLEST_REACH, STRONGEST
 from rl.models.load import load_tokenizer
 from rl.models.tokenization import completion_spans
-from rl.report.account import account
-from rl.report.answers import column_names, shown_answers
-from rl.report.arm import Arm, arms_of, difference
+from rl.report.answers import answer_rows, column_names
+from rl.report.arm import Arm, difference, group_into_arms
 from rl.report.curves import Curve, curves, heading, kind_tables
 from rl.report.findings import arm_findings
-from rl.report.rollouts import Spans, shown_groups
+from rl.report.rollout_summary import rollout_summary
+from rl.report.rollouts import Spans, select_groups
 from rl.report.run import RecordedRun, read_run
 
 
 def report_command(folders: Sequence[Path], output: Path | None = None) -> Path:
-    """Body of `heed report`: read the run folders, write the page and return where it lies.
+    """Run `heed report`: read the run folders, write the page and return its path.
 
     Runs that differ in their seeds only are one arm. Raises FileNotFoundError for a folder that holds no run, and
-    ValueError for more than two arms, a seed given twice, and a model whose tokenizer cannot be loaded.
+    ValueError for more than two arms, for a run given twice, and for a model whose tokenizer cannot be loaded.
     """
-    arms = arms_of([read_run(folder) for folder in folders])
+    arms = group_into_arms([read_run(folder) for folder in folders])
     spans = [partial(completion_spans, load_tokenizer(arm.first.config.model.name)) for arm in arms]
     others = [arm.first.name for arm in arms[1:]] or [run.name for run in arms[0].runs[1:2]]
-    name = "-beside-".join(["report", *others])
+    name = "-vs-".join(["report", *others])
     return write_report(arms, spans, output or folders[0] / f"{name}.html")
 
 
 def write_report(arms: Sequence[Arm], spans: Sequence[Spans], path: Path) -> Path:
-    """Write the page about one or two arms; `spans` places each one's tokens in its texts."""
+    """Write the page about one or two arms; `spans` holds a function per arm that places tokens in their text."""
     write_text(path, render(list(arms), list(spans)))
     return path
 
 
 def render(arms: list[Arm], spans: list[Spans]) -> str:
-    """The page as HTML: one file, its data, styles and scripts inside."""
+    """Return the page as HTML, with its data, styles and scripts inside."""
     environment = Environment(
         loader=PackageLoader("rl.report", "page"),
         autoescape=True,
@@ -60,19 +61,21 @@ def render(arms: list[Arm], spans: list[Spans]) -> str:
         runs=runs,
         difference=difference(*arms) if len(arms) == 2 else None,
         findings=[arm_findings(arm) for arm in arms],
-        accounts=[account(arm.metrics) if len(arm.runs) == 1 else "" for arm in arms],
+        rollout_summaries=[rollout_summary(arm.metrics) if len(arm.runs) == 1 else "" for arm in arms],
         settings=setting_rows(runs),
+        colors=color_style(),
         data=as_json(page_data(arms, spans)),
         file=lambda name: Markup(files("rl.report").joinpath("page", name).read_text(encoding="utf-8")),
     )
 
 
 def page_data(arms: list[Arm], spans: list[Spans]) -> dict[str, Any]:
-    """What the page's scripts draw."""
+    """Return what the page's scripts draw."""
     firsts = [arm.first for arm in arms]
     return {
-        "arms": [_arm_data(arm, place) for arm, place in zip(arms, spans, strict=True)],
-        "answers": {"columns": column_names(firsts), "rows": shown_answers(firsts)},
+        "arms": [_arm_data(arm, arm_spans) for arm, arm_spans in zip(arms, spans, strict=True)],
+        "answers": {"columns": column_names(firsts), "rows": answer_rows(firsts)},
+        "scale": {"strongest": STRONGEST, "smallest_reach": SMALLEST_REACH},
     }
 
 
@@ -82,8 +85,8 @@ def _arm_data(arm: Arm, spans: Spans) -> dict[str, Any]:
         "name": arm.name,
         "steps": arm.last_step,
         "curves": [_curve_data(curve) for curve in curves(arm.metrics)],
-        "kinds": {figure: [asdict(row) for row in rows] for figure, rows in kind_tables(arm.metrics).items()},
-        "groups": shown_groups(arm.first.rollouts, spans),
+        "kinds": {metric: [asdict(row) for row in rows] for metric, rows in kind_tables(arm.metrics).items()},
+        "groups": select_groups(arm.first.rollouts, spans),
         "recorded_steps": len({record["step"] for record in arm.first.rollouts}),
         "held_out": None if held_out is None else held_out.kinds,
     }
@@ -95,21 +98,28 @@ def _curve_data(curve: Curve) -> dict[str, Any]:
 
 
 def setting_rows(runs: list[RecordedRun]) -> list[tuple[str, list[str], bool]]:
-    """Every setting: its dotted key, its value in each run, and whether the runs differ in it."""
+    """Return every setting: its dotted key, its value in each run, and whether the runs differ in it."""
     columns = [dict(flat(run.config)) for run in runs]
     keys = list(dict.fromkeys(key for column in columns for key in column))
     rows = [(key, [json.dumps(column.get(key)) for column in columns]) for key in keys]
     return [(key, values, len(set(values)) > 1) for key, values in rows]
 
 
+def color_style() -> Markup:
+    """Return the credit scale's colours as CSS variables."""
+    pairs = {"more": ORANGE, "less": BLUE}
+    variables = [f"--{name}: light-dark({color.light}, {color.dark});" for name, color in pairs.items()]
+    return Markup(f":root {{ {' '.join(variables)} }}")
+
+
 def as_json(value: Any) -> Markup:
-    """JSON that may stand in a script element: no "</script>" ends it, and no NaN breaks it."""
+    """Return JSON that is safe inside a script element: no "</script>" ends it, and no NaN breaks it."""
     text = json.dumps(compact(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c"))
 
 
 def compact(value: Any) -> Any:
-    """The same nested value, floats to five digits and None where they are not finite."""
+    """Return the same nested value, floats rounded to five digits and None where they are not finite."""
     match value:
         case dict():
             return {name: compact(item) for name, item in value.items()}

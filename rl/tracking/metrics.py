@@ -1,9 +1,14 @@
-"""Tracking: every figure the trainer logs, as lines of `metrics.jsonl` always, and at the trackers asked for."""
+"""Metrics: everything that is logged reaches `metrics.jsonl` and every tracker asked for, by one path.
 
+That path is the `on_log` event of transformers' callbacks: `MetricsCallback` writes the file, `WandbCallback` and the
+trackers of transformers send the same values on. `log_metrics` is for what is measured outside the trainer.
+"""
+
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from rl.config.root import Config
 from rl.config.run import TrackingConfig
@@ -12,21 +17,40 @@ from rl.tracking.wandb_callback import WandbCallback
 
 
 class MetricsCallback(TrainerCallback):
-    """Appends what the trainer logs to the journal, under TRL's names and ours."""
+    """Appends a line to `metrics.jsonl` for all that is logged; transformers' prefix `eval_` becomes `eval/`."""
 
     def __init__(self, log_file: JsonlFile):
         self.log_file = log_file
 
-    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **_: Any):
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: Mapping[str, Any] | None = None,
+        **_: Any,
+    ) -> None:
         if state.is_world_process_zero and logs:
-            self.log_file.append({"step": state.global_step, **logs})
+            renamed = {f"eval/{name[5:]}" if name.startswith("eval_") else name: logs[name] for name in logs}
+            self.log_file.append({"step": state.global_step, **renamed})
+
+
+def log_metrics(trainer: Trainer, metrics: Mapping[str, float | str]) -> None:
+    """Log at the current step, beside the trainer's own line, which TRL fills when the step is over.
+
+    `trainer.log` would take the unfinished step's metrics along. Trackers show a name that begins with `eval_` as
+    `eval/...`, all others as `train/...`.
+    """
+    is_due = trainer.control.should_log
+    trainer.control = trainer.callback_handler.on_log(trainer.args, trainer.state, trainer.control, dict(metrics))
+    trainer.control.should_log = is_due  # or the step's own line would be skipped
 
 
 def start_trackers(config: Config, folder: Path) -> list[WandbCallback]:
-    """The trackers that are ours to run and to finish: wandb's, if it is asked for."""
+    """Return the trackers that this package runs and must finish: wandb's, if `tracking.report_to` names it."""
     return [WandbCallback(config, folder)] if "wandb" in config.tracking.report_to else []
 
 
-def trainers_own_trackers(tracking: TrackingConfig) -> list[str]:
-    """The trackers that TRL runs by itself; ours beside its own wandb would log everything twice."""
+def trl_trackers(tracking: TrackingConfig) -> list[str]:
+    """Return the trackers that TRL runs; its wandb beside ours would log everything twice."""
     return [name for name in tracking.report_to if name != "wandb"]

@@ -1,32 +1,39 @@
-"""Held-out curve: the policy scored every so many steps, while it trains."""
+"""Periodic evaluation: the policy answers the held-out problems every so many steps, while it trains."""
 
 from collections.abc import Callable
 from typing import Any
 
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from rl.evaluation.evaluate import Evaluation
-from rl.runs.jsonl import JsonlFile
-from rl.tracking.progress import ProgressCallback
+from rl.tracking.progress import ProgressCallback, announce
 
 LOGGED = ("pass_rate", "all_satisfied", "mean_words", "distinct_share", "on_topic", "not_echo")
 
 
 class PeriodicEvaluation(TrainerCallback):
-    """Adds a line `eval/...` to the metrics. Greedy or seeded answers draw nothing from the training's randomness."""
+    """Logs `eval/...`. Greedy or seeded answers draw nothing from the training's random numbers."""
 
-    def __init__(self, score: Callable[[], Evaluation], *, every: int, metrics: JsonlFile, progress: ProgressCallback):
-        self.score = score
+    def __init__(
+        self,
+        evaluate: Callable[[], Evaluation],
+        log: Callable[[dict[str, Any]], None],
+        *,
+        every: int,
+        progress: ProgressCallback,
+    ):
+        self.evaluate = evaluate
+        self.log = log
         self.every = every
-        self.metrics = metrics
         self.progress = progress
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        # the last step is scored anyway, when the run concludes
+    def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        # the last step is evaluated anyway, at the end of the run
         if state.global_step % self.every or state.global_step == state.max_steps:
             return
-        summary = self.score().summary()
+        evaluation = self.evaluate()
+        summary = evaluation.summary()
         self.progress.held_out = summary["pass_rate"]
-        if not state.is_world_process_zero:
-            return
-        self.metrics.append({"step": state.global_step, **{f"eval/{name}": summary[name] for name in LOGGED}})
+        rate = f"{summary['pass_rate']:.2f} ({len(evaluation.answers)} answers)"
+        announce(self.progress.console, f"Held-out pass rate at step {state.global_step}: {rate}")
+        self.log({f"eval_{name}": summary[name] for name in LOGGED})

@@ -12,7 +12,7 @@ from rl.common.errors import UserError
 from rl.config.distributed import DistributedConfig
 from rl.config.root import Config
 from rl.config.trainer import GRPO_ONLY
-from rl.tracking.metrics import trainers_own_trackers
+from rl.tracking.metrics import trl_trackers
 
 Arguments = TypeVar("Arguments", GRPOConfig, DPOConfig)
 
@@ -44,7 +44,7 @@ def _common(config: Config, *, folder: Path, bf16: bool) -> dict[str, Any]:
         "output_dir": str(folder),
         "run_name": config.run.name,
         "project": config.tracking.project,
-        "report_to": trainers_own_trackers(config.tracking) or "none",
+        "report_to": trl_trackers(config.tracking) or "none",
         "data_seed": config.trainer.seed,
         "bf16": bf16,
         "fp16": False,

@@ -107,6 +107,6 @@ def adapter_weights(trainer: GRPOTrainer) -> dict[str, list]:
     return {name: weight.tolist() for name, weight in trainer.model.named_parameters() if weight.requires_grad}
 
 
-def recipe_config(folder: Path) -> Config:
+def recipe_config(folder: Path, *overrides: str) -> Config:
     """The recipe `tiny`, run in `folder`, with a reward that makes even a random model move."""
-    return load_recipe("tiny", [f"run.folder={folder}", f"rewards.functions=[{EVEN_SHARE}]"])
+    return load_recipe("tiny", [f"run.folder={folder}", f"rewards.functions=[{EVEN_SHARE}]", *overrides])

@@ -1,4 +1,4 @@
-// Small multiples: every figure over the steps, both arms in one frame, one cursor for all.
+// Curves: a small chart for each metric, both arms in one frame, one cursor for all.
 const FRAME = {width: 360, height: 132, left: 42, right: 352, top: 8, bottom: 112};
 const charts = [];
 
@@ -8,7 +8,7 @@ function smoothed(values) {
 }
 
 function drawChart(chart) {
-  const {svg, lines} = chart, smooth = place("smooth").checked;
+  const {svg, lines} = chart, smooth = byId("smooth").checked;
   svg.replaceChildren();
   const lows = lines.flatMap(line => line.curve.low), highs = lines.flatMap(line => line.curve.high);
   let low = Math.min(...lows), high = Math.max(...highs);
@@ -24,14 +24,14 @@ function drawChart(chart) {
   make(svg, "text", short(firstStep), {x: FRAME.left, y: FRAME.bottom + 14});
   make(svg, "text", `step ${short(lastStep)}`, {x: FRAME.right, y: FRAME.bottom + 14, "text-anchor": "end"});
   for (const {arm, curve} of lines) {
-    const at = (step, value) => `${x(step).toFixed(1)} ${y(value).toFixed(1)}`;
+    const point = (step, value) => `${x(step).toFixed(1)} ${y(value).toFixed(1)}`;
     if (curve.low.some((value, index) => value !== curve.high[index])) {
-      const there = curve.steps.map((step, index) => at(step, curve.high[index]));
-      const back = curve.steps.map((step, index) => at(step, curve.low[index])).reverse();
-      make(svg, "path", null, {class: `band-${arm}`, d: `M${there.concat(back).join("L")}Z`});
+      const upper = curve.steps.map((step, index) => point(step, curve.high[index]));
+      const lower = curve.steps.map((step, index) => point(step, curve.low[index])).reverse();
+      make(svg, "path", null, {class: `band-${arm}`, d: `M${upper.concat(lower).join("L")}Z`});
     }
     const values = smooth ? smoothed(curve.values) : curve.values;
-    make(svg, "path", null, {class: `curve curve-${arm}`, d: "M" + curve.steps.map((step, index) => at(step, values[index])).join("L")});
+    make(svg, "path", null, {class: `curve curve-${arm}`, d: "M" + curve.steps.map((step, index) => point(step, values[index])).join("L")});
   }
   chart.cursor = make(svg, "line", null, {class: "cursor", y1: FRAME.top, y2: FRAME.bottom, visibility: "hidden"});
   Object.assign(chart, {x, firstStep, lastStep});
@@ -45,11 +45,11 @@ function valueAt(curve, step) {
   return curve.values[nearest];
 }
 
-function pointAt(step) {
+function showValuesAt(step) {
   for (const chart of charts) {
     const shown = step === null ? Infinity : step;
     const values = chart.lines.map(({curve}) => short(step === null ? curve.values.at(-1) : valueAt(curve, shown)));
-    chart.now.textContent = values.join(" | ") + (step === null ? "" : `  at ${Math.round(step)}`);
+    chart.value.textContent = values.join(" | ") + (step === null ? "" : `  at ${Math.round(step)}`);
     const inside = step !== null && step >= chart.firstStep && step <= chart.lastStep;
     chart.cursor.setAttribute("visibility", inside ? "visible" : "hidden");
     if (inside) for (const end of ["x1", "x2"]) chart.cursor.setAttribute(end, chart.x(step));
@@ -60,43 +60,43 @@ function addChart(parent, name, lines) {
   const card = make(parent, "div", null, {class: "card chart"});
   const title = make(card, "div", null, {class: "name"});
   make(title, "span", name);
-  const now = make(title, "span", "", {class: "now"});
-  const told = lines.map(({arm, curve}) =>
+  const value = make(title, "span", "", {class: "value"});
+  const summary = lines.map(({arm, curve}) =>
     `${data.arms[arm].name} from ${short(curve.values[0])} to ${short(curve.values.at(-1))}`).join("; ");
-  const svg = make(card, "svg", null, {viewBox: `0 0 ${FRAME.width} ${FRAME.height}`, role: "img", "aria-label": `${name}: ${told}`});
-  const chart = {svg, lines, now};
+  const svg = make(card, "svg", null, {viewBox: `0 0 ${FRAME.width} ${FRAME.height}`, role: "img", "aria-label": `${name}: ${summary}`});
+  const chart = {svg, lines, value};
   charts.push(chart);
   drawChart(chart);
   svg.addEventListener("pointermove", event => {
     const box = svg.getBoundingClientRect();
     const share = ((event.clientX - box.left) / box.width * FRAME.width - FRAME.left) / (FRAME.right - FRAME.left);
-    pointAt(chart.firstStep + Math.min(Math.max(share, 0), 1) * (chart.lastStep - chart.firstStep));
+    showValuesAt(chart.firstStep + Math.min(Math.max(share, 0), 1) * (chart.lastStep - chart.firstStep));
   });
-  svg.addEventListener("pointerleave", () => pointAt(null));
+  svg.addEventListener("pointerleave", () => showValuesAt(null));
 }
 
 function showCurves() {
-  const named = new Map();
+  const metrics = new Map();
   data.arms.forEach((arm, index) => arm.curves.forEach(curve => {
-    if (!named.has(curve.name)) named.set(curve.name, {heading: curve.heading, order: curve.order, lines: []});
-    named.get(curve.name).lines.push({arm: index, curve});
+    if (!metrics.has(curve.name)) metrics.set(curve.name, {heading: curve.heading, order: curve.order, lines: []});
+    metrics.get(curve.name).lines.push({arm: index, curve});
   }));
   const constants = [];
   const headings = new Map();
-  for (const [name, {heading, order, lines}] of named) {
+  for (const [name, {heading, order, lines}] of metrics) {
     const values = new Set(lines.flatMap(({curve}) => [...curve.low, ...curve.high]));
     if (values.size === 1) constants.push(`${name} ${short([...values][0])}`);
     else headings.set(heading, [...headings.get(heading) ?? [], {name, order, lines}]);
   }
   headings.forEach(members => members.sort((a, b) => a.order - b.order));
   for (const [heading, members] of [...headings].sort((a, b) => a[1][0].order - b[1][0].order)) {
-    make(place("curve-groups"), "h3", heading);
-    const grid = make(place("curve-groups"), "div", null, {class: "grid"});
+    make(byId("curve-groups"), "h3", heading);
+    const grid = make(byId("curve-groups"), "div", null, {class: "grid"});
     for (const {name, lines} of members) addChart(grid, name, lines);
   }
-  place("constants").textContent = constants.join(",  ") || "none";
-  place("smooth").addEventListener("change", () => { charts.forEach(drawChart); pointAt(null); });
-  pointAt(null);
+  byId("constants").textContent = constants.join(",  ") || "none";
+  byId("smooth").addEventListener("change", () => { charts.forEach(drawChart); showValuesAt(null); });
+  showValuesAt(null);
 }
 
 if (!removeWhenEmpty("curves", data.arms.every(arm => !arm.curves.length))) showCurves();

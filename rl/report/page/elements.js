@@ -1,6 +1,6 @@
-// Elements, numbers and colours that every part of the page uses.
+// Helpers for elements, numbers and colours, which every part of the page uses.
 const data = JSON.parse(document.getElementById("data").textContent);
-const place = id => document.getElementById(id);
+const byId = id => document.getElementById(id);
 
 function make(parent, tag, text = null, attributes = {}) {
   const svg = tag === "svg" || parent.namespaceURI.endsWith("svg");
@@ -17,10 +17,10 @@ function short(value) {
   return String(Number(value.toPrecision(3)));
 }
 
-const mixed = (colour, share) => `color-mix(in srgb, var(${colour}) ${Math.round(100 * share)}%, transparent)`;
+const withOpacity = (colour, share) => `color-mix(in srgb, var(${colour}) ${Math.round(100 * share)}%, transparent)`;
 const removeWhenEmpty = (section, isEmpty) => {
   if (!isEmpty) return false;
-  place(section).remove();
+  byId(section).remove();
   document.querySelector(`nav a[href="#${section}"]`).remove();
   return true;
 };

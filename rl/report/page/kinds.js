@@ -1,12 +1,12 @@
-// Kinds of constraints: before and after by kind, and pass rates over the training as a heat table.
-function showForest(holder, summary) {
+// Kinds of constraints: pass rates before and after training, and over the training as a table of coloured cells.
+function showRatesByKind(holder, summary) {
   const kinds = Object.keys(summary.after).filter(kind => summary.before[kind]);
   const rate = (side, kind) => summary[side][kind].satisfied / summary[side][kind].of;
   kinds.sort((a, b) => (rate("after", b) - rate("before", b)) - (rate("after", a) - rate("before", a)));
   const row = 19, left = 250, right = 610, height = row * kinds.length + 24;
   const x = share => left + (right - left) * share;
   const svg = make(holder, "svg", null, {viewBox: `0 0 680 ${height}`, role: "img",
-    "aria-label": "Share of each kind kept: " + kinds.map(kind => `${kind} ${short(rate("before", kind))} to ${short(rate("after", kind))}`).join(", ")});
+    "aria-label": "Pass rate of each kind: " + kinds.map(kind => `${kind} ${short(rate("before", kind))} to ${short(rate("after", kind))}`).join(", ")});
   for (const share of [0, 0.5, 1]) {
     make(svg, "line", null, {class: "gridline", x1: x(share), x2: x(share), y1: 2, y2: height - 18});
     make(svg, "text", short(share), {x: x(share), y: height - 5, "text-anchor": "middle"});
@@ -30,7 +30,7 @@ function showKindTable(parent, caption, rows) {
     const line = make(table, "tr");
     make(line, "th", kind, {scope: "row", title: kind});
     for (const cell of cells) {
-      const shown = cell === null ? {class: "empty"} : {title: `${kind}: ${short(cell)}`, style: `background:${mixed("--arm-0", 0.06 + 0.94 * Math.max(cell, 0) / highest)}`};
+      const shown = cell === null ? {class: "empty"} : {title: `${kind}: ${short(cell)}`, style: `background:${withOpacity("--arm-0", 0.06 + 0.94 * Math.max(cell, 0) / highest)}`};
       make(line, "td", null, shown);
     }
     make(line, "td", short(mean), {class: "mean", title: "mean over the training"});
@@ -39,11 +39,11 @@ function showKindTable(parent, caption, rows) {
 
 function showKinds() {
   for (const arm of data.arms)
-    for (const [figure, rows] of Object.entries(arm.kinds)) {
-      const name = figure.replaceAll("_", " ");
-      showKindTable(place("kind-tables"), data.arms.length > 1 ? `${arm.name}: ${name}` : name, rows);
+    for (const [metric, rows] of Object.entries(arm.kinds)) {
+      const name = metric.replaceAll("_", " ");
+      showKindTable(byId("kind-tables"), data.arms.length > 1 ? `${arm.name}: ${name}` : name, rows);
     }
 }
 
-for (const holder of document.querySelectorAll(".forest")) showForest(holder, data.arms[holder.dataset.arm].held_out);
+for (const holder of document.querySelectorAll(".rates")) showRatesByKind(holder, data.arms[holder.dataset.arm].held_out);
 if (!removeWhenEmpty("kinds", data.arms.every(arm => !Object.keys(arm.kinds).length))) showKinds();

@@ -1,10 +1,10 @@
-"""The look at a run: its figures, and colours that fall on the characters each token wrote."""
+"""Console: the tables of an evaluation, and colours on the characters that each token wrote."""
 
 import pytest
 from rich.console import Console
 from rich.text import Text
 
-from rl.evaluation.console import coloured, show_answers, show_credit, show_gain
+from rl.evaluation.console import colored_by_credit, show_answers, show_credit, show_gain
 from rl.evaluation.evaluate import Evaluation, paired_gain
 from rl.models.load import load_tokenizer
 from tests.rl.evaluation.test_evaluate import make_answer, make_evaluation
@@ -22,29 +22,30 @@ def colours(text: Text) -> list[tuple[str, str]]:
     return [(text.plain[span.start : span.end], str(span.style)) for span in text.spans]
 
 
-def test_the_largest_weight_is_blue_and_the_smallest_white():
+def test_colored_by_credit__more_is_orange_less_is_blue_and_equal_is_white():
     ids = TOKENIZER("a b c")["input_ids"]
-    text = coloured(TOKENIZER, ids, [0.5, 1.0, 1.5][: len(ids)])
-    # halfway from 255 to 100 is 177.5
+    text = colored_by_credit(TOKENIZER, ids, [0.5, 1.0, 1.5][: len(ids)])
+    # 70 % of the way from white to blue (59, 143, 208) and to orange (232, 89, 12)
     assert colours(text) == [
-        ("a", "black on rgb(255,255,255)"),
-        (" b", "black on rgb(177,177,255)"),
-        (" c", "black on rgb(100,100,255)"),
+        ("a", "black on rgb(118,177,222)"),
+        (" b", "black on rgb(255,255,255)"),
+        (" c", "black on rgb(239,139,85)"),
     ]
 
 
-def test_equal_weights_are_all_white():
+def test_colored_by_credit__equal_weights_are_all_white():
     ids = TOKENIZER("a b c")["input_ids"]
-    assert {style for _, style in colours(coloured(TOKENIZER, ids, [1.0] * len(ids)))} == {"black on rgb(255,255,255)"}
+    styles = {style for _, style in colours(colored_by_credit(TOKENIZER, ids, [1.0] * len(ids)))}
+    assert styles == {"black on rgb(255,255,255)"}
 
 
-def test_the_coloured_text_is_the_completion():
+def test_colored_by_credit__text_is_the_completion():
     text = "Brackets [bold] and 😀 stay."
     ids = [*TOKENIZER(text)["input_ids"], TOKENIZER.eos_token_id]
-    assert coloured(TOKENIZER, ids, [1.0] * len(ids)).plain == text
+    assert colored_by_credit(TOKENIZER, ids, [1.0] * len(ids)).plain == text
 
 
-def test_a_recorded_completion_is_introduced(console):
+def test_show_credit__introduces_the_completion(console):
     ids = TOKENIZER("rain")["input_ids"]
     record = {"step": 3, "which": "best", "advantage": 1.25, "completion_ids": ids, "weights": [1.0] * len(ids)}
     show_credit(console, record, TOKENIZER)
@@ -53,7 +54,7 @@ def test_a_recorded_completion_is_introduced(console):
     assert shown.rstrip().endswith("rain")
 
 
-def test_the_gain_is_shown_with_its_verdict(console):
+def test_show_gain__by_kind_of_constraint(console):
     before = make_evaluation(sea=(False, True), sky=(False, True))
     after = make_evaluation(sea=(True, True), sky=(True, False))
     show_gain(console, before, after, paired_gain(before, after))
@@ -69,15 +70,15 @@ def cells_of(line: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("held", "verdict"), [(True, "the interval excludes zero"), (False, "the interval includes zero")]
+    ("satisfied", "verdict"), [(True, "the interval excludes zero"), (False, "the interval includes zero")]
 )
-def test_the_interval_decides(held, verdict, console):
-    before, after = make_evaluation(sea=(False,), sky=(False,)), make_evaluation(sea=(held,), sky=(held,))
+def test_show_gain__the_interval_decides(satisfied, verdict, console):
+    before, after = make_evaluation(sea=(False,), sky=(False,)), make_evaluation(sea=(satisfied,), sky=(satisfied,))
     show_gain(console, before, after, paired_gain(before, after))
     assert verdict in console.export_text()
 
 
-def test_a_kind_that_applied_on_one_side_only_is_shown(console):
+def test_show_gain__a_kind_that_applied_on_one_side_only(console):
     before = Evaluation(answers=(make_answer("sea", True), make_answer("sky", True)))
     after = Evaluation(answers=(make_answer("sea", True, False), make_answer("sky", True)))
     show_gain(console, before, after, paired_gain(before, after))
@@ -85,7 +86,7 @@ def test_a_kind_that_applied_on_one_side_only_is_shown(console):
     assert rows["kind:1"] == ["-", "0.00", "1", ""]
 
 
-def test_answers_stand_side_by_side(console):
+def test_show_answers__side_by_side(console):
     before = make_evaluation(**{f"p{index}": (False,) for index in range(9)})
     after = make_evaluation(**{f"p{index}": (True,) for index in range(9)})
     show_answers(console, before, after)

@@ -1,4 +1,4 @@
-"""Findings: each says what it saw only where it is so."""
+"""Findings: each is given where its condition holds, and nowhere else."""
 
 import pytest
 
@@ -9,22 +9,22 @@ from tests.rl.report.run_fixtures import make_folder, make_summary
 
 @pytest.fixture
 def texts(tmp_path):
-    """The findings of a run with these figures, as `level: text`."""
+    """Return a function from metrics and summary to the findings, as `level: text`."""
 
-    def found(metrics=(), summary=None) -> list[str]:
+    def make(metrics=(), summary=None) -> list[str]:
         run = read_run(make_folder(tmp_path / "run", metrics=list(metrics), summary=summary))
         return [f"{finding.level}: {finding.text}" for finding in findings(run)]
 
-    return found
+    return make
 
 
 def steps(name, *values):
     return [{"step": step, name: value} for step, value in enumerate(values, start=1)]
 
 
-def test_an_unfinished_run_says_how_to_continue(texts):
-    (told,) = texts(steps("reward", 0.1, 0.2))
-    assert told.startswith("warn: Not finished: step 2 of 4. Continue it with: heed train ")
+def test_findings__an_unfinished_run_says_how_to_continue(texts):
+    (text,) = texts(steps("reward", 0.1, 0.2))
+    assert text.startswith("warn: Not finished: step 2 of 4. Continue it with: heed train ")
 
 
 @pytest.mark.parametrize(
@@ -35,12 +35,12 @@ def test_an_unfinished_run_says_how_to_continue(texts):
         (-0.3, -0.1, "warn: The adapter is worse"),
     ],
 )
-def test_the_interval_is_read(texts, low, high, begins):
-    (told,) = texts(summary=make_summary(low=low, high=high))
-    assert told.startswith(begins)
+def test_findings__the_interval_decides(texts, low, high, begins):
+    (text,) = texts(summary=make_summary(low=low, high=high))
+    assert text.startswith(begins)
 
 
-def test_shrunken_and_collapsed_answers_are_told(texts):
+def test_findings__warn_of_shorter_and_poorer_answers(texts):
     summary = make_summary(low=0.1)
     summary["after"] |= {"mean_words": 14.9, "distinct_share": 0.79}
     shrank, collapsed, gain = texts(summary=summary)
@@ -49,20 +49,20 @@ def test_shrunken_and_collapsed_answers_are_told(texts):
     assert gain.startswith("good")
 
 
-def test_only_the_last_quarter_of_the_training_counts(texts):
+def test_findings__only_the_last_quarter_of_the_training_counts(texts):
     finished = make_summary(low=0.1)
     early = steps("frac_reward_zero_std", 1.0, 1.0, 1.0, 0.5)
     assert len(texts(early, finished)) == 1
 
 
 @pytest.mark.parametrize(
-    ("name", "values", "told"),
+    ("name", "values", "expected"),
     [
-        ("frac_reward_zero_std", (0.0, 0.0, 0.0, 0.6), "60% of the groups scored all alike"),
+        ("frac_reward_zero_std", (0.0, 0.0, 0.0, 0.6), "60% of the groups had equal rewards"),
         ("completions/clipped_ratio", (0.0, 0.0, 0.0, 0.31), "31% of the completions were cut off"),
         ("entropy", (2.0, 2.0, 1.0, 1.0, 1.0, 1.0, 0.5, 0.5), "entropy fell from 2.00 to 0.50"),
     ],
 )
-def test_idle_groups_cut_completions_and_lost_entropy(texts, name, values, told):
+def test_findings__warn_of_equal_groups_cut_completions_and_lost_entropy(texts, name, values, expected):
     warning, _ = texts(steps(name, *values), make_summary(low=0.1))
-    assert warning.startswith("warn: ") and told in warning
+    assert warning.startswith("warn: ") and expected in warning

@@ -1,4 +1,4 @@
-"""The report's page: whole, safe, small, and about the runs it was made of."""
+"""Report page: complete, safe, small, and about the runs it was made from."""
 
 import json
 import shutil
@@ -6,19 +6,19 @@ import shutil
 import pytest
 
 from rl.common.atomic import write_json
-from rl.report.arm import Arm, arms_of
+from rl.report.arm import Arm, group_into_arms
 from rl.report.run import read_run
 from rl.report.write import compact, render, report_command, setting_rows
 from tests.rl.report.run_fixtures import letter_spans, make_answer, make_folder, make_record, make_summary, page_data
 
 
-def test_the_page_asks_no_network(finished_run):
+def test_page__needs_no_network(finished_run):
     page = report_command([finished_run.folder]).read_text(encoding="utf-8")
     assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
     assert "src=" not in page and "@import" not in page and "<link" not in page
 
 
-def test_a_real_run_is_shown_whole(finished_run):
+def test_page__shows_a_real_run_completely(finished_run):
     page = report_command([finished_run.folder]).read_text(encoding="utf-8")
     data = page_data(page)
     (run,) = data["arms"]
@@ -28,19 +28,19 @@ def test_a_real_run_is_shown_whole(finished_run):
     for group in run["groups"]:
         for member in group["members"]:
             assert len(member["readings"]["credit"]) == len(member["spans"]) == len(member["ids"])
-            # the tokens write the whole text: whoever points at one sees its characters
+            # the tokens write the whole text, so that pointing at one marks its characters
             assert max(end for _, end in member["spans"]) == len(member["completion"])
     assert data["answers"]["columns"] == ["base model", "adapter"]
     assert len(data["answers"]["rows"]) == 8
     assert "global_anchor" in page
 
 
-def test_the_end_of_a_training_writes_it(finished_run):
+def test_run__writes_its_report_at_the_end(finished_run):
     assert (finished_run.folder / "report.html").is_file()
     assert "report.html" in finished_run.printed
 
 
-def test_text_cannot_leave_its_place(tmp_path):
+def test_page__escapes_texts(tmp_path):
     sly = "</script><script>alert(1)</script>"
     run = read_run(make_folder(tmp_path / "run", metrics=[], rollouts=[make_record(completion=sly, prompt=sly)]))
     page = render([Arm(runs=(run,))], [letter_spans])
@@ -48,34 +48,34 @@ def test_text_cannot_leave_its_place(tmp_path):
     assert page_data(page)["arms"][0]["groups"][0]["prompt"] == sly
 
 
-def test_two_runs_stand_beside_each_other(finished_run, tmp_path):
+def test_report_command__compares_two_runs(finished_run, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(finished_run.folder, other)
     config = (other / "config.yaml").read_text(encoding="utf-8").replace("rule: global_anchor", "rule: uniform")
     (other / "config.yaml").write_text(config, encoding="utf-8")
     page = report_command([finished_run.folder, other])
-    assert page == finished_run.folder / "report-beside-other.html"
+    assert page == finished_run.folder / "report-vs-other.html"
     assert page_data(page.read_text(encoding="utf-8"))["answers"]["columns"] == ["base model", "tiny", "other"]
     differing = [row for row in setting_rows([read_run(finished_run.folder), read_run(other)]) if row[2]]
     assert differing == [("credit.rule", ['"global_anchor"', '"uniform"'], True)]
 
 
-def test_only_problems_that_all_answered_are_compared(tmp_path):
+def test_page__compares_only_problems_that_all_answered(tmp_path):
     folder = make_folder(tmp_path / "run", metrics=[], summary=make_summary())
     write_json(folder / "before.json", {"answers": [make_answer(), make_answer(problem_id="sky")]})
     write_json(folder / "after.json", {"answers": [make_answer(satisfied=[["punctuation:no_comma", False]])]})
-    (row,) = page_data(render(arms_of([read_run(folder)]), [letter_spans]))["answers"]["rows"]
+    (row,) = page_data(render(group_into_arms([read_run(folder)]), [letter_spans]))["answers"]["rows"]
     assert [answer["rate"] for answer in row["answers"]] == [1.0, 0.0]
 
 
-def test_an_unfinished_run_has_a_report(tmp_path):
+def test_page__of_an_unfinished_run(tmp_path):
     run = read_run(make_folder(tmp_path / "run", metrics=[{"step": 1, "reward": 0.5}]))
     page = render([Arm(runs=(run,))], [letter_spans])
     assert "Not finished: step 1 of 4" in page
     assert "No held-out result yet" in page
 
 
-def test_a_thousand_steps_of_long_completions_stay_small(tmp_path):
+def test_page__a_thousand_steps_of_long_completions_stay_small(tmp_path):
     tokens = 256
     read = {name: [1.2345] * tokens for name in ("weights", "mask", "entropy", "ratio", "fai", "waad")}
     verdict = {**make_record()["verdicts"][0], "attention": [1.2345] * tokens}
@@ -90,12 +90,12 @@ def test_a_thousand_steps_of_long_completions_stay_small(tmp_path):
     assert (shown[0], shown[-1]) == (1, 1000)
 
 
-def test_a_folder_without_a_run_is_refused(tmp_path):
+def test_report_command__refuses_a_folder_without_a_run(tmp_path):
     with pytest.raises(FileNotFoundError, match="is no run folder: it has no config"):
         report_command([tmp_path])
 
 
-def test_numbers_are_short_and_finite():
+def test_compact__numbers_are_short_and_finite():
     assert compact({"a": (0.123456789, float("nan")), "b": [1, True, "x"]}) == {
         "a": [0.12346, None],
         "b": [1, True, "x"],

@@ -1,4 +1,4 @@
-"""Tracking: what the trainer logs becomes lines of the journal; wandb gets it too, and cannot harm the run."""
+"""wandb: it gets what the trainer logs, and cannot harm the run."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import wandb
 from PIL import Image
-from transformers import TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainerState
 
 from attention_probes.heads import HeadRoles
 from rl.config.credit import ProbeConfig
@@ -14,15 +14,10 @@ from rl.config.root import Config
 from rl.config.run import TrackingConfig
 from rl.runs.jsonl import JsonlFile, read_jsonl
 from rl.tracking import wandb_callback
-from rl.tracking.metrics import MetricsCallback, start_trackers, trainers_own_trackers
 from rl.tracking.wandb_callback import WandbCallback, run_id, verdict_words
+from rl.train import train
+from tests.rl.grpo_fixtures import recipe_config
 from tests.rl.tracking.wandb_files import read_offline_runs
-
-
-def log(folder: Path, state: TrainerState, logs: dict[str, float]) -> None:
-    """Hand the figures to the callback as the trainer does."""
-    arguments = TrainingArguments(output_dir=str(folder), report_to="none", use_cpu=True)
-    MetricsCallback(JsonlFile(folder / "metrics.jsonl")).on_log(arguments, state, TrainerControl(), logs=logs)
 
 
 def record(step: int) -> dict[str, Any]:
@@ -44,8 +39,8 @@ def record(step: int) -> dict[str, Any]:
     }
 
 
-def faithfulness_monitor(folder: Path, *, steps: range, told: list[str], adapter: Path | None = None) -> None:
-    """What a trainer and the end of a run call."""
+def show_training(folder: Path, *, steps: range, told: list[str], adapter: Path | None = None) -> None:
+    """Call what a trainer and the end of a run call."""
     HeadRoles(local_heads=((1, 0),), global_heads=((2, 3),)).save(folder / "roles.json")
     config = Config(tracking=TrackingConfig(project="trial"), probe=ProbeConfig(roles=folder / "roles.json"))
     callback = WandbCallback(config, folder, warn=told.append)
@@ -59,33 +54,13 @@ def faithfulness_monitor(folder: Path, *, steps: range, told: list[str], adapter
     callback.finish(adapter, {"before": {"pass_rate": 0.4}, "after": {"pass_rate": 0.6}})
 
 
-def test_figures_are_written_with_their_step(tmp_path):
-    log(tmp_path, TrainerState(global_step=3), {"reward": 0.5, "credit/gini": 0.1})
-    log(tmp_path, TrainerState(global_step=4), {})
-    assert read_jsonl(tmp_path / "metrics.jsonl") == [{"step": 3, "reward": 0.5, "credit/gini": 0.1}]
-
-
-def test_only_the_first_rank_writes(tmp_path):
-    log(tmp_path, TrainerState(global_step=3, is_world_process_zero=False), {"reward": 0.5})
-    assert read_jsonl(tmp_path / "metrics.jsonl") == []
-
-
-def test_wandb_is_ours_and_the_others_are_the_trainers(tmp_path):
-    both = Config(tracking=TrackingConfig(report_to=("wandb", "tensorboard")))
-    (tracker,) = start_trackers(both, tmp_path)
-    tracker.finish()
-    assert trainers_own_trackers(both.tracking) == ["tensorboard"]
-    assert start_trackers(Config(), tmp_path) == []
-    assert trainers_own_trackers(TrackingConfig()) == []
-
-
-def test_a_run_keeps_its_id(tmp_path):
+def test_run_id__is_the_same_after_a_resume(tmp_path):
     assert run_id(tmp_path) == run_id(tmp_path)
     (tmp_path / "other").mkdir()
     assert run_id(tmp_path / "other") != run_id(tmp_path)
 
 
-def test_verdicts_are_words():
+def test_verdict_words__by_hand():
     verdicts = [
         {"id": "a", "satisfied": True, "margin": 2.0},
         {"id": "b", "satisfied": False, "margin": -1.5},
@@ -95,15 +70,15 @@ def test_verdicts_are_words():
 
 
 @pytest.mark.slow
-def test_an_offline_run_is_read_back_and_a_resume_continues_it(tmp_path, monkeypatch):
+def test_offline_run__is_read_back_and_continued_by_a_resume(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setattr(wandb_callback, "TIMEOUT_SECONDS", 600.0)  # slow is no failure on a shared machine
     adapter = tmp_path / "adapter"
     adapter.mkdir()
     (adapter / "adapter_config.json").write_text("{}")
     told: list[str] = []
-    faithfulness_monitor(tmp_path, steps=range(1, 3), told=told)
-    faithfulness_monitor(tmp_path, steps=range(3, 5), told=told, adapter=adapter)
+    show_training(tmp_path, steps=range(1, 3), told=told)
+    show_training(tmp_path, steps=range(3, 5), told=told, adapter=adapter)
     assert told == []
     wandb.teardown()  # its service writes on after a run has finished
     first, second = read_offline_runs(tmp_path)
@@ -133,11 +108,45 @@ def test_an_offline_run_is_read_back_and_a_resume_continues_it(tmp_path, monkeyp
     assert heat.is_relative_to(tmp_path), "what a later `wandb sync` needs lies in the run folder"
 
 
-def test_a_wandb_that_fails_is_told_once_and_harms_nothing(tmp_path, monkeypatch):
+def test_failing_wandb__is_reported_once_and_harms_nothing(tmp_path, monkeypatch):
     def refuse(**_: Any) -> None:
         raise wandb.errors.CommError("network is unreachable")
 
     monkeypatch.setattr(wandb, "init", refuse)
     told: list[str] = []
-    faithfulness_monitor(tmp_path, steps=range(1, 4), told=told)
+    show_training(tmp_path, steps=range(1, 4), told=told)
     assert told == ["wandb failed and is left out from here on (CommError: network is unreachable)"]
+
+
+class RecordedRun:
+    """A stand-in for a run of wandb: it records what is logged."""
+
+    def __init__(self):
+        self.id = "fake"
+        self.history: list[dict[str, Any]] = []
+        self.summary: dict[str, Any] = {}
+
+    def log(self, metrics: dict[str, Any]) -> None:
+        self.history.append(metrics)
+
+    def ignore(self, *_: Any, **__: Any) -> None:
+        """Take what a real run would send."""
+
+    define_metric = log_artifact = finish = ignore
+
+
+def test_run__every_line_of_the_metrics_reaches_wandb(tmp_path, monkeypatch):
+    shown = RecordedRun()
+    monkeypatch.setattr(wandb, "init", lambda **_: shown)
+    overrides = ["tracking.report_to=[wandb]", "evaluation.every=2"]
+    # a window of one step, and an alarm at the smallest fall: random answers set it off
+    alarm = ["rewards.collapse_fall=0.01", "rewards.collapse_window=1"]
+    run = train(recipe_config(tmp_path / "run", *overrides, *alarm))
+    lines = read_jsonl(run / "metrics.jsonl")
+    assert any("eval/pass_rate" in line for line in lines)
+    assert any("collapse" in line for line in lines)
+    sent = [line for line in shown.history if "rollouts" not in line]
+    assert [{name.removeprefix("train/"): value for name, value in line.items()} for line in sent] == [
+        {**{name: value for name, value in line.items() if name != "step"}, "global_step": line["step"]}
+        for line in lines
+    ]
