@@ -20,7 +20,7 @@ from rl.credit.counterfactual import LivePolicy, verdict_score
 from rl.credit.faithfulness_monitor import FaithfulnessMonitor
 from rl.datasets import as_dataset, as_preferences
 from rl.models.load import load_model, load_tokenizer, model_path, resolve_dtype
-from rl.models.logprobs import base_log_probs
+from rl.models.logprobs import base_logprobs
 from rl.models.lora import lora_config, start_from
 from rl.models.tokenization import decode, encode_problems
 from rl.rollouts.engine_hf import engine_of
@@ -80,7 +80,7 @@ def _grpo_trainer(config: Config, folder: Path, problems: Any, *, bf16: bool, **
     tokenizer, callbacks = shared["processing_class"], shared.pop("callbacks")
     # `trainer` is made below; TRL makes the policy out of the model, and asks for no reward before it has.
     rewards, weights = reward_functions(
-        config.rewards, log_probs=lambda problems, texts: base_log_probs(trainer.policy, tokenizer, problems, texts)
+        config.rewards, log_probs=lambda problems, texts: base_logprobs(trainer.policy, tokenizer, problems, texts)
     )
     arguments = grpo_arguments(config, folder=folder, bf16=bf16)
     arguments.reward_weights = weights
@@ -155,7 +155,7 @@ def build_faithfulness_monitor(
     def ask(policy: PeftModel) -> LivePolicy:
         engine = engine_of(config, policy, tokenizer)
         assert isinstance(tokenizer.pad_token_id, int)
-        return LivePolicy(policy, engine, pad=tokenizer.pad_token_id, score=score, seed=trainer.seed)
+        return LivePolicy(policy, engine, score=score, seed=trainer.seed)
 
     return FaithfulnessMonitor(settings, ask=ask, say=Console().print, rule=config.credit.rule)
 

@@ -13,7 +13,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from data.problems import Problem, user_text
 from data.toy_tasks.arithmetic import SIGNS, answers, chain_problem, solution
 from rl.common.cache import build_once
-from rl.models.tokenization import encode_prompt
+from rl.models.tokenization import encode_prompt, pad_right
 from rl.rollouts.engine_hf import TransformersEngine
 from rl.rollouts.types import RolloutRequest
 
@@ -105,8 +105,7 @@ def chain_accuracy(engine: TransformersEngine, problems: Sequence[Problem]) -> f
 def _batch(tokenizer: PreTrainedTokenizerFast, indices: range) -> tuple[Tensor, Tensor]:
     prompts = [user_text(chain_problem(TRAINING_SEED, index)) for index in indices]
     rows = [[*tokenizer.encode(prompt + solution(prompt)), tokenizer.eos_token_id] for prompt in prompts]
-    length = max(map(len, rows))
-    ids = torch.tensor([row + [0] * (length - len(row)) for row in rows])
+    ids, real = pad_right(rows)
     starts = torch.tensor([len(prompt) for prompt in prompts])[:, None]
-    learnt = (torch.arange(length) >= starts) & (ids != 0)
+    learnt = (torch.arange(ids.shape[1]) >= starts) & real
     return ids, ids.masked_fill(~learnt, -100)

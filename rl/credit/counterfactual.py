@@ -1,18 +1,16 @@
 """Counterfactuals: what the live policy thinks of, and how it goes on from, completions it did not write."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-import torch
 from peft import PeftModel
-from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from data.problems import Problem
 from rewards.satisfaction import mean_satisfied
 from rl.credit.faithfulness import Variant, WeightedCompletion
+from rl.models.logprobs import token_logprobs
 from rl.models.tokenization import decode, encode_prompt
-from rl.rollouts.engine_hf import TransformersEngine, evaluating
+from rl.rollouts.engine_hf import TransformersEngine
 from rl.rollouts.types import RolloutRequest
 from rl.scoring.reward_functions import verdicts_for
 
@@ -25,10 +23,9 @@ Score = Callable[[WeightedCompletion, tuple[int, ...]], float | None]
 class LivePolicy:
     """The policy as it is now, dropout off, its random state left alone."""
 
-    def __init__(self, policy: PeftModel, engine: TransformersEngine, *, pad: int, score: Score, seed: int):
+    def __init__(self, policy: PeftModel, engine: TransformersEngine, *, score: Score, seed: int):
         self.policy = policy
         self.engine = engine
-        self.pad = pad
         self.score = score
         self.seed = seed
 
@@ -39,7 +36,7 @@ class LivePolicy:
         found: list[float] = []
         for first in range(0, len(rows), BATCH):
             batch = rows[first : first + BATCH]
-            logprobs = self._logprobs([(*row.prompt_ids, *ids) for row, ids in batch])
+            logprobs = token_logprobs(self.policy, [(*row.prompt_ids, *ids) for row, ids in batch])
             for (row, ids), start, values in zip(batch, answer[first : first + BATCH], logprobs, strict=True):
                 begin, end = len(row.prompt_ids) + start, len(row.prompt_ids) + len(ids)
                 # values[t] is the log-prob of token t + 1.
@@ -59,16 +56,6 @@ class LivePolicy:
                 after = self.score(variant.original, (*start, *sample.completion_ids))
                 changes.append(None if before is None or after is None else before - after)
         return changes
-
-    @torch.no_grad()
-    def _logprobs(self, sequences: Sequence[tuple[int, ...]]) -> Tensor:
-        length = max(map(len, sequences))
-        model: Any = self.policy
-        ids = torch.tensor([[*ids, *[self.pad] * (length - len(ids))] for ids in sequences], device=model.device)
-        mask = torch.tensor([[1] * len(ids) + [0] * (length - len(ids)) for ids in sequences], device=model.device)
-        with evaluating(self.policy):
-            logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
-        return torch.log_softmax(logits[:, :-1].float(), dim=-1).gather(2, ids[:, 1:, None]).squeeze(2)
 
 
 def verdict_score(tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem]) -> Score:

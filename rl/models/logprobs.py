@@ -1,66 +1,60 @@
-"""Fluency: how likely the base model finds a completion, whatever the adapter has learnt."""
+"""Log-probs of given token ids: of any sequences, and of completions under the base model."""
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
+from jaxtyping import Float
 from peft import PeftModel
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 from transformers import PreTrainedTokenizerBase
 
 from data.problems import Problem
-from rl.models.tokenization import encode_prompt
+from rl.models.eval_mode import eval_mode
+from rl.models.tokenization import encode_problems, pad_right
 
-# Axes: B rows of one forward pass, S padded tokens of prompt and completion, V vocabulary.
+# Axes: B rows of one forward pass, S padded tokens of a row, V vocabulary.
 
-ROWS = 8
-"""Rows of one forward pass: the logits of more would take hundreds of megabytes."""
+BATCH_SIZE = 8
+"""Completions in one forward pass: the logits of more would take hundreds of megabytes."""
 
 
-def base_log_probs(
+@torch.no_grad()
+def token_logprobs(model: Any, sequences: Sequence[Sequence[int]]) -> Float[Tensor, "B S"]:
+    """Return the log-probs of each sequence's tokens after the first, at temperature 1 and with dropout off.
+
+    Entry t of a row is log p(token t + 1 | tokens 0 to t); the row has as many entries as the longest sequence has
+    tokens after its first, and those beyond its own end mean nothing. All sequences go through one forward pass.
+    """
+    ids_BS, real_BS = (tensor.to(model.device) for tensor in pad_right(sequences))
+    with eval_mode(model):
+        logits_BSV = model(input_ids=ids_BS, attention_mask=real_BS.long(), use_cache=False).logits
+    logprobs_BSV = torch.log_softmax(logits_BSV[:, :-1].float(), dim=-1)
+    return logprobs_BSV.gather(2, ids_BS[:, 1:, None]).squeeze(2)
+
+
+def base_logprobs(
     policy: PeftModel, tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem], completions: Sequence[str]
 ) -> list[float]:
-    """Mean log-probability per token (nats) of each completion after its prompt, with the adapters switched off.
+    """Return the mean log-prob per token (nats) of each completion after its prompt, with the adapters switched off.
 
     Minus infinity for an empty completion.
     """
-    pairs = [
-        (list(encode_prompt(tokenizer, [dict(message) for message in problem.messages])), _ids(tokenizer, text))
-        for problem, text in zip(problems, completions, strict=True)
+    prompts = encode_problems(tokenizer, problems)
+    encoded = [list(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in completions]
+    pairs = list(zip(prompts, encoded, strict=True))
+    with policy.disable_adapter():
+        return [
+            mean
+            for start in range(0, len(pairs), BATCH_SIZE)
+            for mean in _completion_means(policy, pairs[start : start + BATCH_SIZE])
+        ]
+
+
+def _completion_means(policy: PeftModel, pairs: Sequence[tuple[Sequence[int], Sequence[int]]]) -> list[float]:
+    logprobs_BS = token_logprobs(policy, [[*prompt, *completion] for prompt, completion in pairs]).cpu()
+    return [
+        row[len(prompt) - 1 :][: len(completion)].mean().item() if completion else -math.inf
+        for row, (prompt, completion) in zip(logprobs_BS, pairs, strict=True)
     ]
-    was_training = policy.training
-    policy.eval()
-    try:
-        with torch.no_grad(), policy.disable_adapter():
-            return [
-                value for at in range(0, len(pairs), ROWS) for value in _mean_log_probs(policy, pairs[at : at + ROWS])
-            ]
-    finally:
-        policy.train(was_training)
-
-
-def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
-
-
-def _mean_log_probs(policy: PeftModel, pairs: Sequence[tuple[list[int], list[int]]]) -> list[float]:
-    ids_BS, visible_BS, counted_BS = _padded(pairs)
-    logits_BSV = policy(input_ids=ids_BS.to(policy.device), attention_mask=visible_BS.to(policy.device)).logits
-    targets_BS = ids_BS[:, 1:].to(policy.device)
-    log_probs_BS = -cross_entropy(logits_BSV[:, :-1].float().transpose(1, 2), targets_BS, reduction="none").cpu()
-    sums, counts = (log_probs_BS * counted_BS[:, 1:]).sum(dim=1), counted_BS.sum(dim=1)
-    return [total / count if count else -math.inf for total, count in zip(sums.tolist(), counts.tolist(), strict=True)]
-
-
-def _padded(pairs: Sequence[tuple[list[int], list[int]]]) -> tuple[Tensor, Tensor, Tensor]:
-    """Ids, which of them are visible, and which are a completion's; padded on the right."""
-    size = max(len(prompt) + len(completion) for prompt, completion in pairs)
-    ids_BS = torch.zeros(len(pairs), size, dtype=torch.long)
-    visible_BS, counted_BS = torch.zeros_like(ids_BS), torch.zeros_like(ids_BS)
-    for row, (prompt, completion) in enumerate(pairs):
-        end = len(prompt) + len(completion)
-        ids_BS[row, :end] = torch.tensor(prompt + completion)
-        visible_BS[row, :end] = 1
-        counted_BS[row, len(prompt) : end] = 1
-    return ids_BS, visible_BS, counted_BS

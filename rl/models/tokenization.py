@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from data.problems import Problem
@@ -27,6 +30,14 @@ def encode_prompt(tokenizer: PreTrainedTokenizerBase, prompt: Prompt) -> tuple[i
 def encode_problems(tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem]) -> list[tuple[int, ...]]:
     """Token ids of each problem's messages."""
     return [encode_prompt(tokenizer, [dict(message) for message in problem.messages]) for problem in problems]
+
+
+def pad_right(sequences: Sequence[Sequence[int]]) -> tuple[Int[Tensor, "B S"], Bool[Tensor, "B S"]]:
+    """Return the token ids as one tensor, padded with 0 on the right, and which of them are real."""
+    longest = max(len(sequence) for sequence in sequences)
+    ids_BS = torch.tensor([[*sequence, *[0] * (longest - len(sequence))] for sequence in sequences], dtype=torch.long)
+    lengths_B1 = torch.tensor([len(sequence) for sequence in sequences])[:, None]
+    return ids_BS, torch.arange(longest) < lengths_B1
 
 
 def completion_spans(tokenizer: PreTrainedTokenizerBase, completion_ids: Sequence[int]) -> list[Span]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from peft import PeftModel
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import (
     DynamicCache,
     GenerationConfig,
@@ -17,6 +17,8 @@ from transformers import (
 
 from rl.common.threads import torch_threads
 from rl.config.root import Config
+from rl.models.eval_mode import eval_mode
+from rl.models.logprobs import token_logprobs
 from rl.rollouts.seeded_sampling import SeededSampler, row_uniforms
 from rl.rollouts.types import RolloutRequest, Sample
 from rl.routing.route import Route
@@ -48,7 +50,7 @@ class TransformersEngine:
     def sample(self, unit: RolloutRequest) -> list[Sample]:
         """One sample a row, groups in order, each group's samples in order."""
         sampler = SeededSampler(row_uniforms(unit, self.max_completion_length), temperature=self.temperature)
-        with torch.no_grad(), evaluating(self.model), _whole_distribution(self.model), torch_threads(self.threads):
+        with torch.no_grad(), eval_mode(self.model), _whole_distribution(self.model), torch_threads(self.threads):
             gates_PN = None if self.route is None else self.route.gates(unit.prompts, unit.tasks)
             with self._routed(gates_PN):
                 ids_BL, mask_BL, cache = self._prefill(unit)
@@ -70,10 +72,8 @@ class TransformersEngine:
         """Log-probs, at temperature 1, of a text's tokens after the first."""
         # Every adapter alike where there are several: what is proved delivered is all of them.
         even = nullcontext() if self.route is None else self.route.even(1)
-        with torch.no_grad(), evaluating(self.model), torch_threads(self.threads), even:
-            ids_BL = torch.tensor([list(token_ids)], device=self.model.device)
-            logprobs_LV = self.model(input_ids=ids_BL).logits[0, :-1].float().log_softmax(dim=-1)
-            return logprobs_LV.gather(1, ids_BL[0, 1:, None]).squeeze(1).tolist()
+        with torch_threads(self.threads), even:
+            return token_logprobs(self.model, [token_ids])[0].tolist()
 
     def _routed(self, gates: Tensor | None) -> AbstractContextManager[None]:
         return nullcontext() if self.route is None or gates is None else self.route.applied(gates)
@@ -123,17 +123,6 @@ class TransformersEngine:
         if ends is None:
             ends = self.tokenizer.eos_token_id
         return {ends} if isinstance(ends, int) else set(ends)
-
-
-@contextmanager
-def evaluating(model: nn.Module):
-    """Dropout off in the block."""
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was_training)
 
 
 def engine_of(

@@ -1,7 +1,5 @@
 """Features: what a router sees of a prompt, from the frozen base alone, so that training an adapter moves none."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -11,6 +9,7 @@ from torch import Tensor, nn
 
 from attention_probes.record import ProbePlan, record_attention
 from rl.common.errors import UserError
+from rl.models.eval_mode import eval_mode
 
 # Axes: P prompts, L padded prompt tokens, D width of the model.
 
@@ -20,17 +19,6 @@ HORIZON = (1, 64)
 
 class _Enough(Exception):
     """Raised by a layer whose output is all that is wanted."""
-
-
-def pad(prompts: Sequence[Sequence[int]]) -> tuple[Int[Tensor, "P L"], Bool[Tensor, "P L"]]:
-    """Token ids, padded with 0 on the right, and which of them are real."""
-    longest = max(len(prompt) for prompt in prompts)
-    ids = torch.zeros(len(prompts), longest, dtype=torch.long)
-    mask = torch.zeros(len(prompts), longest, dtype=torch.bool)
-    for row, prompt in enumerate(prompts):
-        ids[row, : len(prompt)] = torch.tensor(prompt)
-        mask[row, : len(prompt)] = True
-    return ids, mask
 
 
 @torch.no_grad()
@@ -52,7 +40,7 @@ def attended_features(policy: PeftModel, ids: Int[Tensor, "P L"], mask: Bool[Ten
     """
     with (
         policy.disable_adapter(),
-        _evaluating(policy),
+        eval_mode(policy),
         record_attention(policy, ProbePlan(horizon=HORIZON)) as recorder,
     ):
         policy(input_ids=ids, attention_mask=mask.long(), logits_to_keep=1)
@@ -82,20 +70,10 @@ def _hidden(policy: PeftModel, ids: Tensor, mask: Tensor, *, layer: int) -> Tens
 
     handle = layers[layer - 1].register_forward_hook(stop)
     try:
-        with policy.disable_adapter(), _evaluating(policy):
+        with policy.disable_adapter(), eval_mode(policy):
             policy(input_ids=ids, attention_mask=mask.long(), use_cache=False)
     except _Enough:
         return caught[0]
     finally:
         handle.remove()
     raise AssertionError("the hook always ends the pass")
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was_training)

@@ -6,7 +6,7 @@ import torch
 from peft import PeftModel
 from torch import Tensor, nn
 
-from rl.routing.features import pad
+from rl.models.tokenization import pad_right
 from rl.routing.routers import KMeansRouter, Router, task_labels
 
 BATCH = 64
@@ -31,7 +31,7 @@ def fit(
 def _seen(
     router: Router, policy: PeftModel, prompts: Sequence[Sequence[int]], size: int = BATCH
 ) -> list[tuple[Tensor, ...]]:
-    return [router.see(policy, *pad(prompts[first : first + size])) for first in range(0, len(prompts), size)]
+    return [router.see(policy, *pad_right(prompts[first : first + size])) for first in range(0, len(prompts), size)]
 
 
 def _fit_labels(router: Router, seen: list[tuple[Tensor, ...]], labels: Tensor, draw: torch.Generator) -> None:

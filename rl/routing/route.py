@@ -12,7 +12,7 @@ from torch import Tensor
 from rl.config.model import AdapterConfig
 from rl.config.routing import RoutingConfig
 from rl.models.lora import lora_config
-from rl.routing.features import pad
+from rl.models.tokenization import pad_right
 from rl.routing.gates import gated
 from rl.routing.routers import Router, build_router, task_labels
 
@@ -38,7 +38,7 @@ class Route:
 
     def gates(self, prompts: Sequence[Sequence[int]], tasks: Sequence[str] = ()) -> Float[Tensor, "P N"]:
         """The gates of prompts as the router stands, without a gradient."""
-        ids, mask = pad(prompts)
+        ids, mask = pad_right(prompts)
         with torch.no_grad():
             return self.live(ids, mask, tasks)
 

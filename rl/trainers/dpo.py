@@ -13,8 +13,7 @@ from attention_probes.record import AttentionRecorder
 from data.preferences import PreferencePair
 from rl.credit.assigner import CreditAssigner
 from rl.credit.pairs import PAIR, PairEvidence, pair_inputs, pair_spans
-from rl.models.tokenization import encode_problems
-from rl.routing.features import pad
+from rl.models.tokenization import encode_problems, pad_right
 from rl.routing.route import load_balancing_loss
 from rl.trainers.base import AdapterTrainer
 
@@ -105,7 +104,7 @@ class CreditDPOTrainer(AdapterTrainer, DPOTrainer):
         problems = [self.pairs[index].problem for index in inputs[PAIR].tolist()]
         prompts = encode_problems(self.policy_tokenizer, problems)
         tasks = [problem.task for problem in problems]
-        gates = self.route.live(*pad(prompts), tasks).to(self.accelerator.device)
+        gates = self.route.live(*pad_right(prompts), tasks).to(self.accelerator.device)
         for name, value in self.route.figures(gates.detach(), tasks).items():
             self._metrics["train" if self.policy.training else "eval"][name].append(value)
         self.gate(torch.cat([gates, gates]))

@@ -13,7 +13,7 @@ from rl.credit.assigner import CreditAssigner
 from rl.credit.columns import batch_inputs, block_spans, channel_column, channels_of, evidence_columns
 from rl.credit.faithfulness_monitor import FaithfulnessMonitor
 from rl.credit.reader import as_columns, from_columns
-from rl.rollouts.engine_hf import evaluating
+from rl.models.eval_mode import eval_mode
 from rl.rollouts.rollout_func import Rollouts
 from rl.routing.route import Route, load_balancing_loss
 from rl.runs.rollout_recorder import RolloutRecorder
@@ -97,7 +97,7 @@ class CreditGRPOTrainer(Durable, AdapterTrainer, GRPOTrainer):
         for rows in torch.arange(len(ids)).split(self.args.per_device_train_batch_size):
             part = None if spans is None else spans[rows]
             routed = nullcontext() if self.route is None else self.route.applied(batch["gates"][rows])
-            with evaluating(self.policy), routed, self.credit.reader.recording(self.policy, spans=part) as recorder:
+            with eval_mode(self.policy), routed, self.credit.reader.recording(self.policy, spans=part) as recorder:
                 assert recorder is not None
                 super()._get_per_token_logps_and_entropies(self.policy, ids[rows], mask[rows], length)
                 chunks.append(as_columns(self.credit.reader.read(recorder, length)))

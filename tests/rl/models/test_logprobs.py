@@ -1,4 +1,4 @@
-"""Fluency: the base model's own log-probability, whatever the adapter says, alone or in a batch."""
+"""Log-probs of given token ids, alone or in a batch, with and without the adapter."""
 
 import math
 
@@ -9,7 +9,7 @@ from peft import get_peft_model
 from data.problems import Problem
 from rl.config.model import AdapterConfig
 from rl.models.load import load_model, load_tokenizer
-from rl.models.logprobs import base_log_probs
+from rl.models.logprobs import base_logprobs, token_logprobs
 from rl.models.tokenization import encode_prompt
 
 PROBLEM = Problem(problem_id="p", messages=({"role": "user", "content": "Describe rain."},))
@@ -25,7 +25,7 @@ def tokenizer():
 def policy():
     from rl.models.lora import lora_config
 
-    policy = get_peft_model(load_model("tiny"), lora_config(AdapterConfig(r=4)))
+    policy = get_peft_model(load_model("tiny"), lora_config(AdapterConfig(r=4, dropout=0.5)))
     with torch.no_grad():  # an adapter that changes what the model says
         for name, weight in policy.named_parameters():
             if "lora_B" in name:
@@ -33,29 +33,53 @@ def policy():
     return policy
 
 
-def plainly(policy, tokenizer, text):
-    """The mean over the completion's tokens, one token after the other, from the base model alone."""
+def ids_of(tokenizer, text: str) -> tuple[list[int], list[int]]:
+    """Prompt and completion."""
     prompt = list(encode_prompt(tokenizer, [dict(message) for message in PROBLEM.messages]))
-    ids = prompt + tokenizer(text, add_special_tokens=False)["input_ids"]
-    with torch.no_grad(), policy.disable_adapter():
-        log_probs = policy(torch.tensor([ids])).logits[0].log_softmax(-1)
-    picked = [log_probs[at - 1, ids[at]].item() for at in range(len(prompt), len(ids))]
-    return sum(picked) / len(picked)
+    return prompt, tokenizer(text, add_special_tokens=False)["input_ids"]
 
 
-def test_it_is_the_mean_log_probability_of_the_base_model(policy, tokenizer):
-    found = base_log_probs(policy, tokenizer, [PROBLEM] * 2, TEXTS)
-    assert found == pytest.approx([plainly(policy, tokenizer, text) for text in TEXTS], abs=1e-5)
-
-
-def test_the_adapter_is_on_again_and_the_mode_as_before(policy, tokenizer):
-    ids = torch.tensor([[1, 2, 3]])
-    policy.train()
+def expected_logprobs(model, ids: list[int]) -> list[float]:
+    """Of the tokens after the first, one after the other."""
     with torch.no_grad():
-        before = policy(ids).logits
-        base_log_probs(policy, tokenizer, [PROBLEM], TEXTS[:1])
-        assert policy.training and torch.equal(policy(ids).logits, before)
+        logprobs = model(torch.tensor([ids])).logits[0].log_softmax(-1)
+    return [logprobs[index - 1, ids[index]].item() for index in range(1, len(ids))]
 
 
-def test_an_empty_completion_is_hopeless(policy, tokenizer):
-    assert base_log_probs(policy, tokenizer, [PROBLEM], [""]) == [-math.inf]
+def test_token_logprobs__rows_of_a_batch_are_those_of_each_sequence_alone(policy):
+    policy.eval()
+    sequences = [[1, 40, 41, 42, 43], [1, 50, 51]]
+    first, second = token_logprobs(policy, sequences)
+    assert first.tolist() == pytest.approx(expected_logprobs(policy, sequences[0]), abs=1e-5)
+    assert second[:2].tolist() == pytest.approx(expected_logprobs(policy, sequences[1]), abs=1e-5)
+
+
+def test_token_logprobs__dropout_is_off_and_the_mode_as_before(policy):
+    policy.train()
+    first, second = (token_logprobs(policy, [[1, 40, 41, 42]]) for _ in range(2))
+    assert torch.equal(first, second) and not first.requires_grad
+    assert policy.training
+
+
+def test_base_logprobs__are_the_mean_over_the_completion_of_the_base_model(policy, tokenizer):
+    expected = []
+    for text in TEXTS:
+        prompt, completion = ids_of(tokenizer, text)
+        with policy.disable_adapter():
+            logprobs = expected_logprobs(policy.eval(), prompt + completion)[len(prompt) - 1 :]
+        expected.append(sum(logprobs) / len(completion))
+    assert base_logprobs(policy, tokenizer, [PROBLEM] * 2, TEXTS) == pytest.approx(expected, abs=1e-5)
+
+
+def test_base_logprobs__the_adapter_is_on_again_and_the_mode_as_before(policy, tokenizer):
+    ids = torch.tensor([[1, 2, 3]])
+    with torch.no_grad():
+        before = policy.eval()(ids).logits
+        policy.train()
+        base_logprobs(policy, tokenizer, [PROBLEM], TEXTS[:1])
+        assert policy.training
+        assert torch.equal(policy.eval()(ids).logits, before)
+
+
+def test_base_logprobs__an_empty_completion_has_minus_infinity(policy, tokenizer):
+    assert base_logprobs(policy, tokenizer, [PROBLEM], [""]) == [-math.inf]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 
 from rl.models.load import load_tokenizer
-from rl.models.tokenization import completion_spans, encode_prompt, prompt_spans, tokens_overlapping
+from rl.models.tokenization import completion_spans, encode_prompt, pad_right, prompt_spans, tokens_overlapping
 
 TOKENIZER = load_tokenizer("tiny")
 SPECIAL = sorted(TOKENIZER.all_special_ids)
@@ -123,3 +123,9 @@ def test_a_prompt_that_was_encoded_otherwise_is_refused():
     messages = [{"role": "user", "content": "Use no commas."}]
     with pytest.raises(ValueError, match="cannot be found in its tokens"):
         prompt_spans(TOKENIZER, messages, [5, 6, 7])
+
+
+def test_pad_right__zeros_after_each_sequence_are_not_real():
+    ids, real = pad_right([[7, 8, 9], [5], (6, 4)])
+    assert ids.tolist() == [[7, 8, 9], [5, 0, 0], [6, 4, 0]]
+    assert real.tolist() == [[True, True, True], [True, False, False], [True, True, False]]

@@ -9,7 +9,8 @@ from rl.config.model import AdapterConfig
 from rl.config.routing import RoutingConfig
 from rl.models.load import load_model
 from rl.models.lora import lora_config
-from rl.routing.features import attended_features, pad, token_features
+from rl.models.tokenization import pad_right
+from rl.routing.features import attended_features, token_features
 from rl.routing.fit import assigned, fit
 from rl.routing.route import Route, add_adapters, load_balancing_loss
 from rl.routing.routers import gates_from_logits
@@ -109,8 +110,8 @@ def test_a_fit_repeats_and_does_not_depend_on_the_adapters():
 def test_padding_changes_no_feature():
     route = route_of(router="probe")
     short, long = [1, 40, 41, 42], [1, *range(50, 60)]
-    ids, mask = pad([short, long])
-    alone = pad([short])
+    ids, mask = pad_right([short, long])
+    alone = pad_right([short])
     torch.testing.assert_close(
         attended_features(route.policy, ids, mask)[:1], attended_features(route.policy, *alone), atol=1e-5, rtol=0
     )
