@@ -1,73 +1,34 @@
-"""`heed launch`: files for a scheduler, rendered from a recipe and a spec, and submitted if asked."""
+"""`heed launch`: a run handed to a cluster's scheduler, rendered from a recipe and a spec of the machines."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from launch.cli.output import AsJson, echo_json
+from launch.cli.output import AsJson, output_option, print_result
 from launch.cli.plan_doctor import Overrides, Recipe
-
-app = typer.Typer(help="Render what a cluster's scheduler takes, and submit it.", no_args_is_help=True)
-
-Spec = Annotated[Path | None, typer.Option(help="A YAML file about the machines; default: one node without GPUs.")]
-Out = Annotated[Path | None, typer.Option("--out", "-o", help="The file to write; default: NAME.sbatch, .yaml or .sh.")]
-Submit = Annotated[bool, typer.Option("--submit", help="Hand the file to the scheduler.")]
+from launch.cluster.targets import Target
 
 
-@app.command()
-def slurm(
+def launch(
+    target: Annotated[Target, typer.Argument(help="The scheduler; ray-job is for a Ray cluster that already runs.")],
     recipe: Recipe,
     overrides: Overrides = None,
-    spec: Spec = None,
-    out: Out = None,
-    submit: Submit = False,
+    spec: Annotated[
+        Path | None, typer.Option(help="A YAML file about the machines; default: one node without GPUs.")
+    ] = None,
+    output: Annotated[
+        Path | None, output_option("The file to write; default: the spec's name with .sbatch, .yaml or .sh.")
+    ] = None,
+    submit: Annotated[bool, typer.Option("--submit", help="Hand the file to the scheduler.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """An sbatch script that checkpoints before its time is up, queues again and resumes."""
-    _launch("slurm", recipe, overrides, spec, out, submit, as_json)
-
-
-@app.command()
-def kuberay(
-    recipe: Recipe,
-    overrides: Overrides = None,
-    spec: Spec = None,
-    out: Out = None,
-    submit: Submit = False,
-    as_json: AsJson = False,
-) -> None:
-    """A RayJob for Kubernetes with the KubeRay operator."""
-    _launch("kuberay", recipe, overrides, spec, out, submit, as_json)
-
-
-@app.command(name="ray-job")
-def ray_job(
-    recipe: Recipe,
-    overrides: Overrides = None,
-    spec: Spec = None,
-    out: Out = None,
-    submit: Submit = False,
-    as_json: AsJson = False,
-) -> None:
-    """A script that submits the run to a Ray cluster that is there already."""
-    _launch("ray-job", recipe, overrides, spec, out, submit, as_json)
-
-
-def _launch(target, recipe, overrides, spec, out, submit, as_json) -> None:
-    from launch.cluster.render import ENDINGS, SUBMITTED_WITH, render
+    """Write the file that a cluster's scheduler takes for a run, and submit it if asked."""
     from launch.cluster.spec import load_spec
-    from launch.cluster.submit import submit as submit_file
+    from launch.cluster.submit import launch_command, show_launch
     from launch.recipes import load_recipe
-    from rl.common.atomic import write_text
 
-    machines = load_spec(spec)
-    file = out or Path(f"{machines.name}.{ENDINGS[target]}")
-    write_text(file, render(target, load_recipe(recipe, overrides or []), machines))
-    answer = submit_file(target, file) if submit else None
-    if as_json:
-        echo_json({"file": str(file), "answer": answer})
-        return
-    typer.echo(f"{file}: written" if submit else f"{file}: submit it with `{' '.join(SUBMITTED_WITH[target])} {file}`")
-    if answer:
-        typer.echo(answer)
+    config, machines = load_recipe(recipe, overrides or []), load_spec(spec)
+    print_result(
+        as_json, lambda: launch_command(target, config, machines, output=output, submit=submit), show=show_launch
+    )

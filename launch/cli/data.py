@@ -1,4 +1,4 @@
-"""`heed data`: draw prompts with constraints or attributes, check files of them, pair and judge answers."""
+"""`heed data`: prompts with constraints or attributes, checks of files of them, pairs and verdicts of answers."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,21 +6,19 @@ from typing import Annotated
 
 import typer
 
-from launch.cli.output import AsJson, echo_json, talking_on_stderr
+from launch.cli.output import AsJson, output_option, print_result
 from launch.environment import prepare_environment
 from rl.common.errors import UserError
 
-app = typer.Typer(
-    help="Draw prompts with constraints or attributes, check files of them, pair and judge answers.",
-    no_args_is_help=True,
-)
+app = typer.Typer(help="Make and check files of prompts, answers and pairs.", no_args_is_help=True)
 Ask = Annotated[str | None, typer.Option(help="An OpenAI-compatible address (http://host:8000/v1), or a local model.")]
 AskModel = Annotated[str | None, typer.Option(help="The model to ask for at that address.")]
+DataFile = Annotated[Path, output_option("The .jsonl or .parquet file to write.")]
 
 
 @app.command()
 def constraints(
-    output: Annotated[Path, typer.Option("--output", "-o", help="A .jsonl or .parquet file.")],
+    output: DataFile,
     level: Annotated[int, typer.Option(help="1 to 4: how many of content, format, language and length take part.")] = 1,
     pattern: Annotated[str, typer.Option(help="listing, incorporation or example.")] = "incorporation",
     number: Annotated[int, typer.Option("--n", help="How many prompts.")] = 100,
@@ -29,79 +27,75 @@ def constraints(
     paraphrase: Annotated[
         bool, typer.Option("--paraphrase", help="Have --ask say each prompt in other words.")
     ] = False,
-    doubt: Annotated[bool, typer.Option("--doubt", help="Leave out what --ask holds for contradictory.")] = False,
+    doubt: Annotated[bool, typer.Option("--doubt", help="Leave out prompts that --ask finds contradictory.")] = False,
     ask: Ask = None,
     ask_model: AskModel = None,
     as_json: AsJson = False,
 ) -> None:
-    """Draw prompts of one level and pattern into a file."""
+    """Draw prompts with constraints, of one level and pattern."""
     from launch.data.constraints import constraints_command
 
     if (paraphrase or doubt) and ask is None:
         raise UserError("--paraphrase and --doubt need --ask: an endpoint's address or a local model")
     if ask is not None and not (paraphrase or doubt):
         raise UserError(f"--ask={ask} has nothing to do; add --paraphrase or --doubt")
-    answering = _asked(ask, ask_model)
-
-    with talking_on_stderr(as_json):
-        counts = constraints_command(
+    model = _language_model(ask, ask_model)
+    print_result(
+        as_json,
+        lambda: constraints_command(
             level=level,
             pattern=pattern,
             num_problems=number,
             seed=seed,
             output=output,
             split=split,
-            reword=answering if paraphrase else None,
-            doubt=answering if doubt else None,
-        )
-    if as_json:
-        echo_json(counts)
+            reword=model if paraphrase else None,
+            doubt=model if doubt else None,
+        ),
+    )
 
 
 @app.command()
 def verify(file: Path, as_json: AsJson = False) -> None:
     """Check a file of prompts, and the answers in it if it has any."""
-    from launch.data.constraints import verify_command
+    from launch.data.verify import verify_command
 
-    with talking_on_stderr(as_json):
-        figures = verify_command(file)
-    if as_json:
-        echo_json(figures)
+    print_result(as_json, lambda: verify_command(file))
 
 
 @app.command()
 def pairs(
     source: Annotated[Path, typer.Argument(metavar="RUN|FILE", help="A run folder, or rows with `completions`.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="A .jsonl or .parquet file.")],
+    output: DataFile,
     minimum_gap: Annotated[float, typer.Option(help="How much better the chosen answer must score.")] = 0.0,
     length_ratio: Annotated[float | None, typer.Option(help="Largest ratio of the two answers' lengths.")] = None,
-    minimal: Annotated[bool, typer.Option(help="Pairs that differ on one constraint alone as well.")] = False,
+    minimal: Annotated[bool, typer.Option("--minimal", help="Also pair answers that differ in one rule.")] = False,
     model: Annotated[str | None, typer.Option(help="Sample answers to a file of prompts from this model.")] = None,
     samples: Annotated[int, typer.Option(help="Answers sampled to each prompt.")] = 8,
     temperature: Annotated[float, typer.Option(help="Temperature of the sampling.")] = 1.0,
-    max_tokens: Annotated[int, typer.Option(help="Longest sampled answer.")] = 160,
+    max_tokens: Annotated[int, typer.Option(help="Longest sampled answer, in tokens.")] = 160,
     seed: int = 0,
     as_json: AsJson = False,
 ) -> None:
     """Pair better with worse answers to the same prompt."""
     prepare_environment()
-    from launch.data.constraints import Sampling, pairs_command
+    from launch.data.pairs import Sampling, pairs_command
 
     sampling = None
     if model is not None:
         sampling = Sampling(model=model, samples=samples, temperature=temperature, max_tokens=max_tokens, seed=seed)
-    with talking_on_stderr(as_json):
-        counts = pairs_command(
+    print_result(
+        as_json,
+        lambda: pairs_command(
             source, output, minimum_gap=minimum_gap, length_ratio=length_ratio, minimal=minimal, sampling=sampling
-        )
-    if as_json:
-        echo_json(counts)
+        ),
+    )
 
 
 @app.command()
 def attributes(
     source: Annotated[Path, typer.Argument(help="Rows with `text`, `completion`, `response` or `reference`.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="A .jsonl or .parquet file.")],
+    output: DataFile,
     sizes: Annotated[tuple[int, int], typer.Option(help="Fewest and most attributes of a prompt.")] = (3, 45),
     sets: Annotated[int, typer.Option(help="Draw this many sets across all texts, not one prompt a text.")] = 0,
     seed: int = 0,
@@ -109,14 +103,11 @@ def attributes(
     ask_model: AskModel = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask for texts with the attributes of given ones; --ask adds soft ones, which no program decides."""
+    """Write prompts that ask for a text with the attributes of a given one; --ask adds those no program can check."""
     from launch.data.attributes import attributes_command
 
-    answering = _asked(ask, ask_model)
-    with talking_on_stderr(as_json):
-        figures = attributes_command(source, output, sizes=sizes, sets=sets, seed=seed, ask=answering)
-    if as_json:
-        echo_json(figures)
+    model = _language_model(ask, ask_model)
+    print_result(as_json, lambda: attributes_command(source, output, sizes=sizes, sets=sets, seed=seed, ask=model))
 
 
 @app.command()
@@ -124,18 +115,15 @@ def kitab(
     file: Annotated[Path, typer.Argument(help="KITAB's columns, and answers in `completion` or `response`.")],
     as_json: AsJson = False,
 ) -> None:
-    """Judge answers to book queries title by title (arXiv 2310.15511)."""
+    """Judge answers to book queries title by title (KITAB, arXiv 2310.15511)."""
     from launch.data.kitab import kitab_command
 
-    with talking_on_stderr(as_json):
-        figures = kitab_command(file)
-    if as_json:
-        echo_json(figures)
+    print_result(as_json, lambda: kitab_command(file))
 
 
-def _asked(ask: str | None, model: str | None) -> Callable[[str], str] | None:
+def _language_model(ask: str | None, model: str | None) -> Callable[[str], str] | None:
     if ask is None and model is not None:
-        raise UserError(f"--ask-model={model} needs --ask, the address that has it")
+        raise UserError(f"--ask-model={model} needs --ask, the address of the server that has it")
     if ask is None:
         return None
     prepare_environment()

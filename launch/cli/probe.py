@@ -1,11 +1,11 @@
-"""`heed probe`: what a model's attention says of one text, and which of its heads play which role."""
+"""`heed probe`: what a model attends to in one text, and what its heads do in general."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from launch.cli.output import AsJson, echo_json, talking_on_stderr
+from launch.cli.output import AsJson, output_option, print_result, show_values
 from launch.environment import prepare_environment
 from rl.common.errors import UserError
 
@@ -22,13 +22,13 @@ def read(
     generate: Annotated[bool, typer.Option("--generate", help="Let the model answer, and read that.")] = False,
     constraint: Annotated[list[str] | None, typer.Option(help="A passage of the prompt that states a rule.")] = None,
     roles: Annotated[Path | None, typer.Option(help="Head roles saved by `heed probe calibrate`.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for readings.json, readings.safetensors and page.html.")] = Path(
+    output: Annotated[Path, output_option("The folder for readings.json, readings.safetensors and page.html.")] = Path(
         "probe"
     ),
     plots: Annotated[bool, typer.Option("--plots", help="Also draw rhythm, constraints and heads as PNG.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Read a model's attention over one text: which tokens later ones look back to, was each rule looked at."""
+    """Read a model's attention over a text: which tokens later ones attend to, and how much each constraint gets."""
     if context.invoked_subcommand is not None:
         return
     if prompt is None:
@@ -36,70 +36,79 @@ def read(
     prepare_environment()
     from launch.probe.read import print_probe, run_probe
 
-    with talking_on_stderr(as_json):
-        content = run_probe(
+    def body() -> dict[str, Any]:
+        return run_probe(
             model,
             prompt,
-            out=out,
+            out=output,
             completion=completion,
             generate=generate,
             constraints=constraint or (),
             roles=roles,
             plots=plots,
         )
+
+    def show(content: dict[str, Any]) -> None:
         print_probe(content)
-        typer.echo(f"Page: {out / 'page.html'}")
-    if as_json:
-        echo_json(content)
+        print(f"Page: {output / 'page.html'}")
+
+    print_result(as_json, body, show=show)
 
 
 @app.command()
 def calibrate(
-    out: Annotated[Path, typer.Option(help="JSON file for the roles.")],
+    output: Annotated[Path, output_option("The JSON file for the head roles, for `probe.roles`.")],
     model: Model = "smollm2-135m-instruct",
-    num_prompts: Annotated[int, typer.Option(help="How many answers of the model's own to look at.")] = 32,
+    num_prompts: Annotated[int, typer.Option(help="How many answers of the model to read.")] = 32,
     num_needles: Annotated[int, typer.Option(help="How many needle tests to find retrieval heads by.")] = 16,
     seed: int = 0,
-    ignore_first: Annotated[bool, typer.Option(help="Rank heads by all but the first token.")] = False,
-    against: Annotated[Path | None, typer.Option(help="Earlier roles, to see how many heads kept theirs.")] = None,
+    ignore_first: Annotated[bool, typer.Option("--ignore-first", help="Rank heads by the other tokens.")] = False,
+    against: Annotated[Path | None, typer.Option(help="Earlier roles, to count the heads that kept theirs.")] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Fit and save which heads look nearby and which look far; tell which copy and which only sink."""
+    """Fit and save the roles of heads (local, global), and find those that retrieve and those that only sink."""
     prepare_environment()
     from launch.probe.calibrate import calibrate_heads
 
-    echo_json(
-        calibrate_heads(
+    def body() -> dict[str, Any]:
+        return calibrate_heads(
             model,
-            out=out,
+            out=output,
             num_prompts=num_prompts,
             num_needles=num_needles,
             seed=seed,
             ignore_first=ignore_first,
             against=against,
         )
-    )
+
+    def show(result: dict[str, Any]) -> None:
+        show_values({name: value for name, value in result.items() if name != "head_spans"})  # one number a head
+        print(f"Roles: {output}")
+
+    print_result(as_json, body, show=show)
 
 
 @app.command()
 def baseline(
-    out: Annotated[Path, typer.Option(help="A .safetensors file, for `probe.baseline`.")],
+    output: Annotated[Path, output_option("The .safetensors file for the baseline, for `probe.baseline`.")],
     model: Model = "smollm2-135m-instruct",
-    num_prompts: Annotated[int, typer.Option(help="How many answers of the model's own to read.")] = 64,
-    max_new_tokens: int = 64,
+    num_prompts: Annotated[int, typer.Option(help="How many answers of the model to read.")] = 64,
+    max_new_tokens: Annotated[int, typer.Option(help="Longest answer, in tokens.")] = 64,
     seed: int = 0,
     horizon: Annotated[tuple[int, int], typer.Option(help="As `probe.horizon` of the training.")] = (10, 100),
     window: Annotated[int, typer.Option(help="As `probe.window` of the training.")] = 10,
     roles: Annotated[Path | None, typer.Option(help="As `probe.roles`: whose layers are read.")] = None,
     as_written: Annotated[bool, typer.Option("--as-written", help="Fit ordinary text, not shuffled tokens.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Fit and save what heads read whatever the text says, so that credit can use the rest."""
     prepare_environment()
     from launch.probe.baseline import fit_baseline
 
-    echo_json(
-        fit_baseline(
+    def body() -> dict[str, Any]:
+        return fit_baseline(
             model,
-            out=out,
+            out=output,
             num_prompts=num_prompts,
             max_new_tokens=max_new_tokens,
             seed=seed,
@@ -108,4 +117,9 @@ def baseline(
             roles=roles,
             as_written=as_written,
         )
-    )
+
+    def show(result: dict[str, Any]) -> None:
+        show_values(result)
+        print(f"Baseline: {output}")
+
+    print_result(as_json, body, show=show)

@@ -1,1 +1,1 @@
-"""Commands that make, check and read files of problems and pairs."""
+"""Bodies of `heed data`: files of prompts and pairs, made and checked."""

@@ -1,4 +1,4 @@
-"""Whom to ask: an OpenAI-compatible endpoint by its address, or a local model by its name."""
+"""A language model that answers messages: an OpenAI-compatible endpoint, or a local model."""
 
 from typing import Any
 
@@ -7,18 +7,19 @@ from data.llm_rewriting import Ask
 from rl.common.errors import UserError
 
 
-def ask_function(whom: str, model: str | None, *, max_tokens: int = 256) -> Ask:
-    """`whom` is an address, and `model` what to ask for there; or a hub name, a folder or `smollm2-135m-instruct`.
+def ask_function(source: str, model: str | None, *, max_tokens: int = 256) -> Ask:
+    """Return a function from a message to the model's answer.
 
-    Raises UserError for an address without a model, and a model beside a local one.
+    `source` is an address, and `model` the name of the model there; or a hub name, a folder or `smollm2-135m-instruct`.
+    Raises UserError for an address without a model, and for a model beside a local one.
     """
-    if whom.startswith(("http://", "https://")):
+    if source.startswith(("http://", "https://")):
         if model is None:
-            raise UserError(f"{whom} is an address; name the model to ask for there with --ask-model")
-        return Endpoint(url=whom, model=model, max_tokens=max_tokens)
+            raise UserError(f"{source} is an address; name the model to ask for there with --ask-model")
+        return Endpoint(url=source, model=model, max_tokens=max_tokens)
     if model is not None:
-        raise UserError(f"--ask-model={model} goes with an address under --ask; {whom} is a local model itself")
-    return _local(whom, max_tokens)
+        raise UserError(f"--ask-model={model} goes with an address under --ask; {source} is a local model itself")
+    return _local(source, max_tokens)
 
 
 def _local(name: str, max_tokens: int) -> Ask:
@@ -32,7 +33,7 @@ def _local(name: str, max_tokens: int) -> Ask:
 
     def ask(message: str) -> str:
         nonlocal position
-        position += 1  # the same message asked again is answered anew
+        position += 1  # another seed: the same message, sent again, gets another answer
         prompt = encode_prompt(tokenizer, [{"role": "user", "content": message}])
         [sample] = engine.sample(
             RolloutRequest(position=position, prompts=(prompt,), num_generations=1, version=0, seed=0)

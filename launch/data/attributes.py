@@ -1,6 +1,6 @@
-"""`heed data attributes`: what programs can say about texts, as prompts that ask for such a text."""
+"""`heed data attributes`: prompts that ask for a text with the attributes of a given one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from data.llm_rewriting import Ask, describing
 from data.problems import Problem, to_row, user_text
 from data.sources import first_text, read_rows
 from data.writing import write_rows
+from launch.data.show import progress
 from rl.common.errors import UserError
 
 COLUMNS = ("text", "completion", "response", "reference")
@@ -25,43 +26,43 @@ def attributes_command(
 ) -> dict[str, Any]:
     """Write one prompt for each text, which asks for a text like it; with `sets`, that many attribute sets instead.
 
-    `ask` adds soft attributes, in the words of a language model. Raises UserError for a row without text, a text
-    without enough attributes left out and counted, and sizes outside 3 to 45.
+    `ask`, a language model, adds attributes that no program can check. Texts with too few attributes are left out and
+    counted. Raises UserError for a row without text, and for sizes outside 3 to 45.
     """
-    low, high = sizes
-    if not SIZES[0] <= low <= high <= SIZES[1]:
-        raise UserError(f"sizes must lie between {SIZES[0]} and {SIZES[1]}, the smaller first; got {low} and {high}")
-    texts = [_text(place, row) for place, row in read_rows(source)]
-    problems = list(_sets(texts, sets, seed, sizes) if sets else _reconstructions(texts, seed, sizes, ask))
-    kept = [problem for problem in problems if len(problem.constraints) >= low]
-    if not kept:
-        raise UserError(f"no text of {source} has {low} attributes that a program can check")
-    path = write_rows([to_row(problem) for problem in kept], output)
+    fewest, most = sizes
+    if not SIZES[0] <= fewest <= most <= SIZES[1]:
+        raise UserError(f"sizes must lie between {SIZES[0]} and {SIZES[1]}, the smaller first; got {fewest} and {most}")
+    texts = [_text(position, row) for position, row in read_rows(source)]
+    drawn = list(_sets(texts, sets, seed, sizes) if sets else _reconstructions(texts, seed, sizes, ask))
+    problems = [problem for problem in drawn if len(problem.constraints) >= fewest]
+    if not problems:
+        raise UserError(f"no text of {source} has {fewest} attributes that a program can check")
+    path, left_out = write_rows([to_row(problem) for problem in problems], output), len(drawn) - len(problems)
+    lengths = [len(problem.constraints) for problem in problems]
     console = Console()
-    console.print(Text(user_text(kept[0])))
-    lengths = [len(problem.constraints) for problem in kept]
+    console.print(Text(user_text(problems[0])))
     console.print(
-        f"\n{len(kept)} prompts in {path}, {min(lengths)} to {max(lengths)} attributes each"
-        + (f"; {len(problems) - len(kept)} left out with fewer than {low}" if len(kept) < len(problems) else "")
+        f"\n{len(problems)} prompts in {path}, {min(lengths)} to {max(lengths)} attributes each"
+        + (f"; {left_out} left out with fewer than {fewest}" if left_out else "")
     )
-    figures = {"file": str(path), "num_problems": len(kept), "left_out": len(problems) - len(kept)}
-    return figures | {"fewest": min(lengths), "most": max(lengths), "kinds": count(kept).kinds}
+    counts = {"num_problems": len(problems), "left_out": left_out, "fewest": min(lengths), "most": max(lengths)}
+    return {"file": str(path), **counts, "kinds": count(problems).kinds}
 
 
-def _text(place: str, row: Any) -> str:
-    found = first_text(row, COLUMNS)
-    if found is None:
-        raise UserError(f"{place}: expected a text in one of the columns {', '.join(COLUMNS)}; got {row!r:.100}")
-    return found
+def _text(position: str, row: Any) -> str:
+    text = first_text(row, COLUMNS)
+    if text is None:
+        raise UserError(f"{position}: expected a text in one of the columns {', '.join(COLUMNS)}; got {row!r:.100}")
+    return text
 
 
-def _reconstructions(texts: list[str], seed: int, sizes: tuple[int, int], ask: Ask | None) -> Iterator[Problem]:
+def _reconstructions(texts: Sequence[str], seed: int, sizes: tuple[int, int], ask: Ask | None) -> Iterator[Problem]:
     describe = None if ask is None else describing(ask)
-    for index, text in enumerate(texts):
+    for index, text in enumerate(progress(texts, "reading texts")):
         yield reconstruction_problem(seed, index, text, sizes=sizes, describe=describe)
 
 
-def _sets(texts: list[str], number: int, seed: int, sizes: tuple[int, int]) -> Iterator[Problem]:
-    pool = [attribute for text in texts for attribute in hard_attributes(text)]
+def _sets(texts: Sequence[str], number: int, seed: int, sizes: tuple[int, int]) -> Iterator[Problem]:
+    pool = [attribute for text in progress(texts, "reading texts") for attribute in hard_attributes(text)]
     for index in range(number):
         yield attribute_problem(seed, index, pool, sizes=sizes)

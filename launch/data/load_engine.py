@@ -1,4 +1,4 @@
-"""Named engine: a model by its name, loaded and ready to sample, for verbs that have no run."""
+"""Engine by name: a model loaded and ready to sample, for commands that have no run."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from rl.rollouts.engine_hf import TransformersEngine
 
 
 def load_engine(name: str, *, temperature: float, max_tokens: int) -> TransformersEngine:
-    """The engine of a hub name, a folder, `smollm2-135m-instruct` or `tiny`; on the GPU where there is one."""
+    """Load a hub name, a folder, `smollm2-135m-instruct` or `tiny`, on the GPU where there is one."""
     model: Any = load_model(name, dtype=resolve_dtype("auto"))
     if torch.cuda.is_available():
         model.cuda()

@@ -1,20 +1,16 @@
-"""All checks, one after the other, shown as they come."""
+"""All checks of the doctor, one after the other, each printed as it comes."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
 from launch.doctor.check import Check
 from launch.doctor.cluster import check_cluster
-from launch.doctor.machine import (
-    check_devices,
-    check_disk,
-    check_memory,
-    check_ports,
-    check_run_folder,
-)
+from launch.doctor.machine import check_devices, check_disk, check_memory, check_ports, check_run_folder
 from launch.doctor.services import check_models, check_wandb
 from launch.doctor.software import check_python, check_versions
 from launch.doctor.trial import try_all_reduce, try_rollout
@@ -22,8 +18,17 @@ from launch.doctor.trial import try_all_reduce, try_rollout
 COLOURS = {"pass": "green", "warn": "yellow", "fail": "red"}
 
 
-def examine(folder: Path, *, quick: bool = False) -> Iterator[Check]:
-    """Every check; `quick` leaves out the two trials."""
+def doctor_command(folder: Path, *, quick: bool = False) -> list[dict[str, Any]]:
+    """Run and print every check, and return them as plain values; the body of `heed doctor`."""
+    console, checks = Console(), []
+    for check in run_checks(folder, quick=quick):
+        print_check(console, check)
+        checks.append(asdict(check))
+    return checks
+
+
+def run_checks(folder: Path, *, quick: bool = False) -> Iterator[Check]:
+    """Yield every check, `folder` being where runs are written; `quick` leaves out the two trials."""
     checks: list[Callable[[], Check | list[Check]]] = [
         check_python,
         check_versions,
@@ -42,8 +47,8 @@ def examine(folder: Path, *, quick: bool = False) -> Iterator[Check]:
         yield from [outcome] if isinstance(outcome, Check) else outcome
 
 
-def show_check(console: Console, check: Check) -> None:
-    """One line, and its cure below it."""
+def print_check(console: Console, check: Check) -> None:
+    """Print one line for the check, and what to do about it below."""
     colour = COLOURS[check.level]
     console.print(
         f"[{colour}]{check.level}[/{colour}]  [bold]{check.name}[/bold]: {escape(check.found)}", highlight=False

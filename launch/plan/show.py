@@ -8,8 +8,9 @@ from rich.table import Table
 from launch.plan.build import Plan
 
 
-def show_plan(console: Console, plan: Plan) -> None:
-    """Sizes, memory, disk and traffic, then the verdict."""
+def show_plan(plan: Plan) -> None:
+    """Print sizes, memory, disk and traffic, then whether the run fits."""
+    console = Console()
     _show_head(console, plan)
     _show_batches(console, plan)
     _show_memory(console, plan)

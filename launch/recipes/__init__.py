@@ -1,5 +1,6 @@
-"""Recipes: the settings that come with Heed, found by name."""
+"""Recipes: the settings that come with Heed, found by name; and the settings of a run that is resumed."""
 
+import json
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,15 +12,26 @@ RECIPES = Path(__file__).resolve().parent
 
 
 def load_recipe(recipe: str, overrides: Sequence[str] = ()) -> Config:
-    """The config of a recipe (a name, or a YAML file's path) with `key.key=value` overrides.
+    """Return the config of a recipe (a name, or a YAML file's path) with `key.key=value` overrides.
 
     Raises FileNotFoundError for a missing recipe or run, and what `load_config` raises.
     """
     return load_config(recipe_path(recipe), overrides)
 
 
+def load_resumed(run: Path, overrides: Sequence[str] = ()) -> Config:
+    """Return the config that continues the run in the folder `run`, with `key.key=value` overrides.
+
+    Raises FileNotFoundError when the folder holds no run, and UserError for a setting that a resume may not change.
+    """
+    settings = run / "config.yaml"
+    if not settings.is_file():
+        raise FileNotFoundError(f"{run} is no run folder: it has no config.yaml")
+    return load_config(settings, [*overrides, f"resume={json.dumps(str(run))}"])
+
+
 def recipe_path(recipe: str) -> Path:
-    """Where a recipe is. Raises FileNotFoundError with the nearest name, or the path that is missing."""
+    """Return where a recipe lies. Raises FileNotFoundError with the nearest name, or the path that is missing."""
     if recipe.endswith((".yaml", ".yml")):
         if not Path(recipe).is_file():
             raise FileNotFoundError(f"there is no recipe file {recipe}")
@@ -35,5 +47,5 @@ def recipe_path(recipe: str) -> Path:
 
 
 def recipe_names() -> tuple[str, ...]:
-    """The recipes that come with Heed."""
+    """Return the names of the recipes that come with Heed."""
     return tuple(sorted(path.stem for path in RECIPES.glob("*.yaml")))

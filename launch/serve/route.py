@@ -1,4 +1,4 @@
-"""Asking a bundle: which adapters answer a prompt, and how much of each."""
+"""Routing of single prompts: which adapters of a bundle answer one, and how much of each."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from rl.routing.bundle import bundle_of, load_routed, read_description
 
 
 class RoutedPrompts:
-    """A bundle's router over texts; the base model is loaded once."""
+    """A bundle's router for prompts as text; the base model is loaded once."""
 
     def __init__(self, bundle: Path):
         base = read_description(bundle_of(bundle))["base_model"]
@@ -16,11 +16,20 @@ class RoutedPrompts:
         self.route = load_routed(bundle, load_model(base))
 
     def gates(self, prompt: Prompt, task: str = "") -> dict[str, float]:
-        """Adapter -> gate, the largest first. Raises ValueError when the router needs a task and gets none it knows."""
+        """Return the gate of each adapter, the largest first.
+
+        Raises UserError when the router goes by task and does not know the one given.
+        """
         gates = self.route.gates([encode_prompt(self.tokenizer, prompt)], [task])[0].tolist()
         return dict(sorted(zip(self.route.names, gates, strict=True), key=lambda pair: -pair[1]))
 
 
 def route_command(bundle: Path, prompt: str, task: str = "") -> dict[str, float]:
-    """Body of `heed route`."""
+    """Return the gates of a user's message; the body of `heed route`."""
     return RoutedPrompts(bundle).gates([{"role": "user", "content": prompt}], task)
+
+
+def show_gates(gates: dict[str, float]) -> None:
+    """Print an adapter a line, its gate first."""
+    for name, gate in gates.items():
+        print(f"{gate:.3f}  {name}")

@@ -32,6 +32,7 @@ RESUMABLE = frozenset(
         "rollouts.time_limit",
         "rollouts.tries",
         "rollouts.workers",
+        "run.accept_changed_code",
         "run.grace",
         "trainer.max_steps",
         "trainer.save_steps",
@@ -131,9 +132,7 @@ def _refuse_changes(saved: Config, resumed: Config, *, run: str) -> None:
     if changed:
         lines = [f"{key}: the run has {before[key]!r}, now {after[key]!r} is asked for" for key in changed]
         allowed = ", ".join(sorted(RESUMABLE - {"resume"}))
-        lines.append(
-            f"A resumed run may change only {allowed}; `heed train {run}/config.yaml resume={run}` keeps its settings"
-        )
+        lines.append(f"A resumed run may change only {allowed}; `heed resume {run}` keeps its settings")
         raise UserError("\n".join(lines))
 
 

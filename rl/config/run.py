@@ -29,3 +29,5 @@ class RunConfig(Section):
     """Where the run writes; null takes the next free `runs/<name>-<number>`."""
     grace: Seconds = 120.0
     """After SIGTERM, seconds for the step under way to end and be saved; then the run stops as it was saved before."""
+    accept_changed_code: bool = False
+    """Resume although custom reward functions, rules or verifiers have changed since the run began."""

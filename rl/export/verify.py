@@ -182,9 +182,8 @@ def _elsewhere(program: list[str], ids: Tensor, *, what: str) -> Tensor:
         return load_file(logits)["logits"]
 
 
-def export_command(run: Path) -> None:
-    """Body of `heed export`: verify, then say what was verified."""
-    result = export_run(run)
+def show_export(result: dict[str, Any]) -> None:
+    """Print what `export_run` verified."""
     Console().print(
         f"{result['adapter']} re-loads with plain PEFT in a fresh process: largest logit difference "
         f"{result['max_logit_gap']:.1e} of the largest logit (allowed {TOLERANCE:.0e}).\n"

@@ -1,30 +1,14 @@
 """The command line: quick where nothing is computed, one sentence where the user erred, a traceback where we did."""
 
-import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from launch.cli.main import main
+from launch.cli.main import PANELS, app, main
 from rl.common.errors import USER_ERRORS
 from rl.config.root import Config
-
-
-def heed(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as stop:
-        main(arguments)
-    return int(stop.value.code or 0)
-
-
-@pytest.fixture
-def train_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Config], Path]], None]:
-    """Puts a body in the place of the real training."""
-    return lambda body: monkeypatch.setitem(sys.modules, "rl.train", SimpleNamespace(train=body))
-
 
 NOTHING_COMPUTED = """
 import sys
@@ -38,7 +22,7 @@ for arguments in (["--help"], ["train", "--help"], ["train", "tinny"], ["train",
 """
 
 
-def test_nothing_heavy_is_imported_where_nothing_is_computed():
+def test_help_and_dry_run__import_nothing_heavy():
     shown = subprocess.run([sys.executable, "-c", NOTHING_COMPUTED], capture_output=True, text=True, check=True)
     assert [line for line in shown.stderr.splitlines() if line.startswith("[")] == [
         "['--help'] 0 set()",
@@ -48,34 +32,44 @@ def test_nothing_heavy_is_imported_where_nothing_is_computed():
     ]
 
 
-def test_help_lists_the_verbs(capsys: pytest.CaptureFixture[str]):
+def test_help__groups_the_commands_in_panels(heed, capsys):
     assert heed("--help") == 0
-    shown = capsys.readouterr().out
-    assert all(verb in shown for verb in ("train", "eval", "export"))
+    lines = capsys.readouterr().out.splitlines()
+    titles = [line for line in lines if line.startswith("╭")]
+    assert [title.strip("╭╮─ ") for title in titles] == ["Options", *PANELS]
+    commands = [line.split()[1] for line in lines if line.startswith("│ ") and line[2].isalpha()]
+    assert commands == [
+        *("train", "resume", "plan", "export"),
+        *("eval", "report", "route", "probe"),
+        "data",
+        *("doctor", "launch", "gateway"),
+        "bench",
+    ]
 
 
-def test_dry_run_prints_a_recipe_that_gives_the_same_config(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    assert heed("train", "tiny", "trainer.learning_rate=1e-5", "--dry-run") == 0
-    printed = capsys.readouterr().out
-    (tmp_path / "again.yaml").write_text(printed, encoding="utf-8")
-    assert heed("train", str(tmp_path / "again.yaml"), "--dry-run") == 0
-    assert capsys.readouterr().out == printed
-    assert "learning_rate: 1.0e-05" in printed
+def test_help__of_a_command_is_one_sentence():
+    from typer.main import get_group
+
+    groups = [get_group(app)]
+    helps = {}
+    while groups:
+        group = groups.pop()
+        for name, command in group.commands.items():
+            helps[f"{group.name} {name}"] = command.help or ""
+            groups += [command] if hasattr(command, "commands") else []
+    assert len(helps) > 25
+    for name, text in helps.items():
+        assert text[0].isupper() and text.endswith(".") and text.count(". ") == 0 and "\n" not in text, name
 
 
-def test_dry_run_as_json_is_the_config(capsys: pytest.CaptureFixture[str]):
-    assert heed("train", "tiny", "lora.r=4", "--dry-run", "--json") == 0
-    assert Config.model_validate_json(capsys.readouterr().out).lora.r == 4
-
-
-def test_one_mistake_is_one_line_on_stderr(capsys: pytest.CaptureFixture[str]):
+def test_errors__one_is_one_line_on_stderr(heed, capsys):
     assert heed("train", "tiny", "trainer.lerning_rate=1", "--dry-run") == 2
     shown = capsys.readouterr()
     assert shown.err == "heed: trainer.lerning_rate: unknown key; did you mean trainer.learning_rate?\n"
     assert shown.out == ""
 
 
-def test_several_mistakes_are_a_list(capsys: pytest.CaptureFixture[str]):
+def test_errors__several_are_a_list(heed, capsys):
     assert heed("train", "tiny", "lora.r=0", "trl.beta=1") == 2
     assert capsys.readouterr().err == (
         "heed:\n"
@@ -84,49 +78,13 @@ def test_several_mistakes_are_a_list(capsys: pytest.CaptureFixture[str]):
     )
 
 
-def test_an_unknown_verb_is_refused(capsys: pytest.CaptureFixture[str]):
+def test_errors__an_unknown_command_is_refused(heed, capsys):
     assert heed("trian", "tiny") == 2
     assert "No such command 'trian'" in capsys.readouterr().err
 
 
-def test_training_gets_the_resolved_config_and_json_has_stdout_for_itself(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], train_with: Callable[[Callable[[Config], Path]], None]
-):
-    def body(config: Config) -> Path:
-        print(f"step of {config.trainer.max_steps}")
-        (tmp_path / "summary.json").write_text('{"steps": 3}', encoding="utf-8")
-        return tmp_path
-
-    train_with(body)
-    assert heed("train", "tiny", "trainer.max_steps=3", "--json") == 0
-    shown = capsys.readouterr()
-    assert json.loads(shown.out) == {"run": str(tmp_path), "summary": {"steps": 3}}
-    assert shown.err == "step of 3\n"
-
-
-def test_a_stopped_run_exits_like_ctrl_c(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], train_with: Callable[[Callable[[Config], Path]], None]
-):
-    train_with(lambda config: tmp_path)
-    assert heed("train", "tiny", "--json") == 130
-    assert json.loads(capsys.readouterr().out) == {"run": str(tmp_path), "summary": None}
-
-
-def test_errors_of_the_system_are_told(
-    capsys: pytest.CaptureFixture[str], train_with: Callable[[Callable[[Config], Path]], None]
-):
-    def body(config: Config) -> Path:
-        raise PermissionError(13, "Permission denied", "runs")
-
-    train_with(body)
-    assert heed("train", "tiny") == 2
-    assert capsys.readouterr().err == "heed: [Errno 13] Permission denied: 'runs'\n"
-
-
 @pytest.mark.parametrize("kind", USER_ERRORS)
-def test_errors_that_the_user_can_mend_are_one_sentence(
-    kind: type[Exception], capsys: pytest.CaptureFixture[str], train_with: Callable[[Callable[[Config], Path]], None]
-):
+def test_errors__that_the_user_can_mend_are_one_sentence(kind, heed, capsys, train_with):
     def body(config: Config) -> Path:
         raise kind("lower learning_rate")
 
@@ -135,7 +93,16 @@ def test_errors_that_the_user_can_mend_are_one_sentence(
     assert capsys.readouterr().err == "heed: lower learning_rate\n"
 
 
-def test_bugs_keep_their_traceback(train_with: Callable[[Callable[[Config], Path]], None]):
+def test_errors__of_the_system_are_printed(heed, capsys, train_with):
+    def body(config: Config) -> Path:
+        raise PermissionError(13, "Permission denied", "runs")
+
+    train_with(body)
+    assert heed("train", "tiny") == 2
+    assert capsys.readouterr().err == "heed: [Errno 13] Permission denied: 'runs'\n"
+
+
+def test_errors__bugs_keep_their_traceback(train_with):
     def body(config: Config) -> Path:
         return Path(str(int("three")))
 
@@ -144,7 +111,7 @@ def test_bugs_keep_their_traceback(train_with: Callable[[Callable[[Config], Path
         main(["train", "tiny"])
 
 
-def test_bugs_of_a_users_reward_keep_their_traceback(tmp_path: Path):
+def test_errors__bugs_of_a_custom_reward_keep_their_traceback(tmp_path):
     file = tmp_path / "reward.py"
     file.write_text("def broken(completions, **columns):\n    raise ValueError('my reward is broken')\n")
     with pytest.raises(ValueError, match="my reward is broken") as caught:
@@ -153,36 +120,9 @@ def test_bugs_of_a_users_reward_keep_their_traceback(tmp_path: Path):
     assert caught.traceback[-1].path == file
 
 
-def test_a_row_of_data_that_cannot_be_read_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_errors__a_row_that_cannot_be_read_is_one_sentence(heed, tmp_path, capsys):
     file = tmp_path / "problems.jsonl"
     file.write_text('{"promt": "Say hello."}\n')
     assert heed("data", "verify", str(file)) == 2
-    told = capsys.readouterr().err
-    assert "problems.jsonl" in told and "expected a column 'prompt'" in told and len(told.splitlines()) == 1
-
-
-def test_every_verb_explains_itself(capsys):
-    for verb in ("train", "eval", "export", "probe", "data", "bench"):
-        assert heed(verb, "--help") == 0
-        assert "Usage" in capsys.readouterr().out
-
-
-def test_probe_without_a_prompt_says_what_it_needs(capsys):
-    assert heed("probe", "--model", "tiny") == 2
-    assert "needs --prompt" in capsys.readouterr().err
-
-
-def test_prompts_are_drawn_into_a_file_and_verified(tmp_path, capsys):
-    file = tmp_path / "prompts.jsonl"
-    assert heed("data", "constraints", "--level", "2", "--n", "3", "-o", str(file), "--json") == 0
-    assert json.loads(capsys.readouterr().out)["file"] == str(file)
-    assert len(file.read_text().splitlines()) == 3
-    assert heed("data", "verify", str(file), "--json") == 0
-
-
-def test_probe_reads_a_text_of_the_tiny_model(tmp_path, capsys):
-    out = tmp_path / "probe"
-    arguments = ["--model", "tiny", "--prompt", "Say hello.", "--completion", "hello there", "--out", str(out)]
-    assert heed("probe", *arguments, "--json") == 0
-    assert json.loads(capsys.readouterr().out)["num_prompt_tokens"] > 0
-    assert (out / "page.html").is_file()
+    printed = capsys.readouterr().err
+    assert "problems.jsonl" in printed and "expected a column 'prompt'" in printed and len(printed.splitlines()) == 1

@@ -15,7 +15,7 @@ import yaml
 from launch.cli.main import main
 from launch.cluster.render import render
 from launch.cluster.spec import ClusterSpec, load_spec
-from launch.cluster.submit import submit
+from launch.cluster.submit import submit_file
 from launch.recipes import load_recipe
 from rl.config.load import parse_config
 
@@ -190,19 +190,35 @@ def test_the_spec_that_comes_with_heed_is_one():
     assert load_spec(spec).nodes == 2
 
 
-def test_the_verb_writes_the_file_and_says_how_to_submit_it(tmp_path, capsys):
-    file = tmp_path / "job.sbatch"
+@pytest.mark.parametrize(
+    ("target", "command", "start"),
+    [("slurm", "sbatch", "#!/bin/bash\n#SBATCH"), ("ray-job", "bash", "#!/bin/bash\n# Submits the training")],
+)
+def test_launch__writes_the_file_and_says_how_to_submit_it(target, command, start, tmp_path, capsys):
+    file = tmp_path / "job"
     with pytest.raises(SystemExit) as stop:
-        main(["launch", "slurm", "tiny", "-o", str(file)])
+        main(["launch", target, "tiny", "-o", str(file)])
     assert stop.value.code == 0
-    assert f"submit it with `sbatch {file}`" in capsys.readouterr().out
-    assert file.read_text().startswith("#!/bin/bash\n#SBATCH")
+    assert f"submit it with `{command} {file}`" in capsys.readouterr().out
+    assert file.read_text().startswith(start)
+
+
+def test_launch__refuses_an_unknown_target(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["launch", "slrm", "tiny"])
+    assert stop.value.code == 2
+    assert "slurm" in capsys.readouterr().err
+
+
+def test_render__keeps_what_else_the_recipe_says_of_the_run():
+    config = load_recipe("tiny", ["run.grace=60"])
+    assert parse_config(recipe_in(render("slurm", config, ClusterSpec()))).run.grace == 60
 
 
 def test_a_scheduler_that_is_not_here_is_told(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ValueError, match="sbatch is not on this machine; run there: sbatch job"):
-        submit("slurm", Path("job"))
+        submit_file("slurm", Path("job"))
 
 
 def test_a_scheduler_that_refuses_is_quoted(monkeypatch, tmp_path):
@@ -210,4 +226,4 @@ def test_a_scheduler_that_refuses_is_quoted(monkeypatch, tmp_path):
     (tmp_path / "sbatch").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with pytest.raises(ValueError, match="failed with exit code 1: invalid partition"):
-        submit("slurm", Path("job"))
+        submit_file("slurm", Path("job"))

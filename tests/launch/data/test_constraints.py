@@ -8,7 +8,9 @@ from data.preferences import pair_from_row
 from data.reading import read_problems
 from data.sources import read_rows
 from data.writing import write_rows
-from launch.data.constraints import Sampling, constraints_command, pairs_command, verify_command
+from launch.data.constraints import constraints_command
+from launch.data.pairs import Sampling, pairs_command
+from launch.data.verify import verify_command
 
 
 def drawn(tmp_path, **changes):

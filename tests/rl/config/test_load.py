@@ -219,8 +219,8 @@ def test_a_resume_that_changes_the_experiment_is_refused(tmp_path: Path):
         "A resumed run may change only distributed.cpus, distributed.gpus, distributed.launcher, distributed.nodes, "
         "distributed.restarts, rollouts.address, rollouts.cpus, rollouts.gpus, rollouts.max_dropped, "
         "rollouts.object_store_mb, rollouts.resources, rollouts.start_limit, rollouts.time_limit, rollouts.tries, "
-        "rollouts.workers, run.grace, tracking.project, tracking.report_to, trainer.max_steps, trainer.save_steps, "
-        f"trainer.save_total_limit; `heed train {run}/config.yaml resume={run}` keeps its settings",
+        "rollouts.workers, run.accept_changed_code, run.grace, tracking.project, tracking.report_to, "
+        f"trainer.max_steps, trainer.save_steps, trainer.save_total_limit; `heed resume {run}` keeps its settings",
     ]
     assert load_recipe(f"{run}/config.yaml", [f"resume={run}"]).trainer.learning_rate == 1e-4
 
