@@ -8,17 +8,10 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
-
-import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from rl.common.atomic import write_json
 from rl.common.errors import RunFailure, UserError
-from rl.rollouts.ledger import LedgerTotals
 
 COMPLETE = "complete.json"
 LITTLE = 2**20
@@ -27,21 +20,6 @@ LITTLE = 2**20
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 log = logging.getLogger("heed.checkpoint")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class GRPOState:
-    """What a run needs beyond transformers' own files to go on as if nothing had happened."""
-
-    micro_step: int
-    buffered: list[dict[str, Any]] | None
-    """TRL's batches still to be trained."""
-    ratios: dict[int, Tensor] = field(default_factory=dict)
-    """Off-policy ratios of its rows that were visited."""
-    ahead: list[dict[str, Any]] = field(default_factory=list)
-    """What was sampled for batches to come."""
-    totals: LedgerTotals | None = None
-    """The ledger's, to be found again after a resume."""
 
 
 def newest_checkpoint(folder: Path) -> Path | None:
@@ -91,57 +69,11 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def save_state(checkpoint: Path, cut: GRPOState, *, rank: int = 0) -> None:
-    """Add what TRL forgets of one rank to a saved checkpoint.
-
-    Without the buffer, a resume inside a generation batch would sample other completions.
-    """
-    tensors = {
-        # TRL's batches share memory (the token count), which safetensors refuses.
-        f"{index}/{name}": value.cpu().clone(memory_format=torch.contiguous_format)
-        for index, batch in enumerate(cut.buffered or [])
-        for name, value in batch.items()
-        if isinstance(value, Tensor)
-    }
-    tensors |= {f"ratios/{row}": ratios.cpu().contiguous() for row, ratios in cut.ratios.items()}
-    save_file(tensors, checkpoint / f"cut-{rank}.safetensors")
-    state = {
-        "micro_step": cut.micro_step,
-        "num_buffered": len(cut.buffered or []),
-        "ahead": cut.ahead,
-        "totals": cut.totals and asdict(cut.totals),
-    }
-    write_json(checkpoint / f"cut-{rank}.json", state)
-
-
 def mark_complete(checkpoint: Path) -> None:
     """The last act of a save, when every rank has written: the digest of each file."""
     files = sorted(path for path in checkpoint.rglob("*") if path.is_file() and path.name != COMPLETE)
     digests = {str(path.relative_to(checkpoint)): _digest(path) for path in files}
     write_json(checkpoint / COMPLETE, {"files": digests})
-
-
-def load_state(checkpoint: Path, device: Any, *, rank: int = 0) -> GRPOState:
-    """What `save_state` kept. Raises UserError when the run had fewer ranks then."""
-    if not (checkpoint / f"cut-{rank}.json").is_file():
-        raise UserError(f"{checkpoint} has nothing for rank {rank}: resume with as many processes as saved it")
-    state = json.loads((checkpoint / f"cut-{rank}.json").read_text())
-    batches: list[dict[str, Tensor]] = [{} for _ in range(state["num_buffered"])]
-    ratios: dict[int, Tensor] = {}
-    for key, tensor in load_file(checkpoint / f"cut-{rank}.safetensors").items():
-        tensor = tensor.to(device)  # of which safetensors knows fewer names than torch: not cpu:0
-        index, _, name = key.partition("/")
-        if index == "ratios":
-            ratios[int(name)] = tensor
-        else:
-            batches[int(index)][name] = tensor
-    return GRPOState(
-        micro_step=state["micro_step"],
-        buffered=batches or None,
-        ratios=ratios,
-        ahead=state["ahead"],
-        totals=state["totals"] and LedgerTotals(**state["totals"]),
-    )
 
 
 def remove_old(run: Path, keep: int) -> None:

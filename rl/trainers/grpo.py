@@ -1,11 +1,14 @@
 """GRPO with token credit: TRL's trainer, its methods wrapped whole."""
 
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from rl.config.root import Config
@@ -14,20 +17,24 @@ from rl.credit.columns import batch_inputs, block_spans, channel_column, channel
 from rl.credit.faithfulness_monitor import FaithfulnessMonitor
 from rl.credit.reader import as_columns, from_columns
 from rl.models.eval_mode import eval_mode
+from rl.rollouts.data_order import DataOrder, EpochOrder
 from rl.rollouts.rollout_func import Rollouts
 from rl.routing.route import Route, load_balancing_loss
 from rl.runs.rollout_recorder import RolloutRecorder
 from rl.scoring.balancing import Balancing
+from rl.trainers.accounting import RolloutAccounting
 from rl.trainers.base import AdapterTrainer
-from rl.trainers.resumable import Durable
+from rl.trainers.grpo_state import GRPOState
 
 
-class CreditGRPOTrainer(Durable, AdapterTrainer, GRPOTrainer):
+class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
     """TRL's GRPOTrainer whose advantages are shared among each completion's tokens.
 
     TRL reads `inputs["advantages"]` after the loss's forward pass and accepts (B, T), so the weights read during that
     very pass replace (B,) just in time. The buffered batch itself is never touched.
     """
+
+    args: GRPOConfig
 
     def __init__(
         self,
@@ -42,7 +49,10 @@ class CreditGRPOTrainer(Durable, AdapterTrainer, GRPOTrainer):
     ):
         super().__init__(*args, rollout_func=rollouts, **kwargs)
         self.rollouts = rollouts
-        self.set_data_order()
+        self.rollouts.order = self._data_order()
+        self.accounting = RolloutAccounting(
+            rollouts, steps_per_generation=self._steps_per_generation, num_iterations=self.num_iterations
+        )
         self.config = config
         self.credit = credit
         self.recorder = recorder
@@ -55,8 +65,31 @@ class CreditGRPOTrainer(Durable, AdapterTrainer, GRPOTrainer):
         super().route_by(route)
         self.rollouts.sampler.route_by(route)
 
+    @property
+    def _steps_per_generation(self) -> int:
+        assert self.args.steps_per_generation is not None, "TRL fills it in"
+        return self.args.steps_per_generation
+
+    def _data_order(self) -> DataOrder:
+        """Describe which rows each generation batch will hold, so that the rollouts can sample ahead."""
+        assert self.num_generations is not None
+        return DataOrder(
+            super()._get_train_sampler,
+            self.train_dataset,
+            groups=self._train_batch_size * self._steps_per_generation // self.num_generations,
+            num_generations=self.num_generations,
+            repeats=self._steps_per_generation * self.num_iterations,
+            rank=self.accelerator.process_index,
+            ranks=self.accelerator.num_processes,
+        )
+
+    def _get_train_sampler(self, dataset: Any = None) -> EpochOrder:
+        return EpochOrder(partial(super()._get_train_sampler, dataset))
+
     def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list):
-        rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
+        with naming_problems(inputs, step=self.state.global_step + 1):
+            rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
+        self.accounting.record_rewards()
         if self.balancing is not None:
             self._balance(self.balancing, rewards)
         first = self.accelerator.process_index * len(prompts)
@@ -75,6 +108,8 @@ class CreditGRPOTrainer(Durable, AdapterTrainer, GRPOTrainer):
 
     def _generate_and_score_completions(self, inputs):
         batch = super()._generate_and_score_completions(inputs)
+        self.rollouts.correction.begin()
+        batch |= self._rollout_columns(len(inputs))
         if self.route is not None:
             batch["gates"] = self._sampled_gates()
             self._log_metrics(self.route.figures(batch["gates"], [str(row.get("task", "")) for row in inputs]))
@@ -86,6 +121,15 @@ class CreditGRPOTrainer(Durable, AdapterTrainer, GRPOTrainer):
         if self.credit.needs_probe and self.credit.source == "separate":
             batch |= self._read_separately(batch)
         return batch
+
+    def _rollout_columns(self, num_rows: int) -> dict[str, Tensor]:
+        """Each row's index in the batch, which survives TRL's shuffle, its group's position, and its staleness."""
+        columns = {
+            "row": list(range(num_rows)),
+            "position": self.rollouts.positions,
+            "staleness": [self.state.global_step - version for version in self.rollouts.versions],
+        }
+        return {name: torch.tensor(value, device=self.accelerator.device) for name, value in columns.items()}
 
     @torch.no_grad()
     def _read_separately(self, batch: dict[str, Any]) -> dict[str, Tensor]:
@@ -162,7 +206,7 @@ class CreditGRPOTrainer(Durable, AdapterTrainer, GRPOTrainer):
         logps, entropies, aux_loss = super()._get_per_token_logps_and_entropies(*args, **kwargs)
         if self._live is not None and entropies is not None:
             self._live["advantages"] = self._token_advantages(self._live, entropies, logps)
-            self.apply_off_policy_correction(self._live, logps)
+            self._correct_for_staleness(self._live, logps)
         return logps, entropies, aux_loss
 
     def _token_advantages(self, live: dict[str, Any], entropies: Tensor, logps: Tensor) -> Tensor:
@@ -183,6 +227,47 @@ class CreditGRPOTrainer(Durable, AdapterTrainer, GRPOTrainer):
             )
         return given.advantages
 
+    def _correct_for_staleness(self, live: dict[str, Any], logps: Tensor) -> None:
+        """Weigh the token advantages of rows that an older policy sampled."""
+        changes, metrics = self.rollouts.correction.apply(live, logps, loss_type=self.loss_type)
+        live.update(changes)
+        self._log_metrics(metrics)
+
+    def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
+        micro_step = self._step
+        self.accounting.begin_step(self.state.global_step + 1)
+        loss = super().training_step(*args, **kwargs)
+        assert self._buffered_inputs is not None
+        self.accounting.record_training(micro_step, self._buffered_inputs)
+        return loss
+
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        outcome = super().train(*args, **kwargs)
+        if self.state.global_step >= self.args.max_steps:
+            self.accounting.close(self.state.global_step)
+        return outcome
+
+    def _save_extra_state(self, checkpoint: Path) -> None:
+        super()._save_extra_state(checkpoint)
+        self._log_metrics(self.accounting.verify(self._step, self._buffered_inputs))
+        GRPOState.capture(self).save(checkpoint, rank=self.accelerator.process_index)
+
+    def _load_extra_state(self, checkpoint: Path) -> None:
+        super()._load_extra_state(checkpoint)
+        state = GRPOState.load(checkpoint, self.accelerator.device, rank=self.accelerator.process_index)
+        state.restore(self)
+
     def _log_metrics(self, figures: Mapping[str, float]) -> None:
         for name, value in figures.items():
             self._metrics["train" if self.policy.training else "eval"][name].append(value)
+
+
+@contextmanager
+def naming_problems(rows: Sequence[Mapping[str, Any]], *, step: int) -> Iterator[None]:
+    """Add the step and the problems' ids to an error that a reward function raises in the block."""
+    try:
+        yield
+    except Exception as error:
+        problems = sorted({str(row.get("problem_id", "unknown")) for row in rows})
+        error.add_note(f"while rewarding step {step}, problems {', '.join(problems)}")
+        raise

@@ -17,15 +17,15 @@ prepare_environment()
 from launch.recipes import load_recipe  # noqa: E402
 from rl.rollouts.workers.dispatcher import Dispatcher  # noqa: E402
 from rl.train import train  # noqa: E402
-from rl.trainers import resumable  # noqa: E402  (the environment comes first)
-from rl.trainers.grpo import CreditGRPOTrainer  # noqa: E402
+from rl.trainers.grpo import CreditGRPOTrainer  # noqa: E402  (the environment comes first)
+from rl.trainers.grpo_state import GRPOState  # noqa: E402
 
 PHASES: dict[str, tuple[Any, str]] = {
     "publishing": (Dispatcher, "publish"),
     "generating": (Dispatcher, "collect"),
     "rewarding": (CreditGRPOTrainer, "_calculate_rewards"),
     "loss": (CreditGRPOTrainer, "_compute_loss"),
-    "saving": (resumable, "save_cut"),
+    "saving": (GRPOState, "save"),
 }
 """What is about to happen when the kill comes; `saving` comes between transformers' files and ours."""
 

@@ -31,7 +31,7 @@ class GivenWeights:
         return False
 
     def assign(self, view: Any, advantages: Tensor, ids: Tensor, *, step: int, micro_step: int) -> AssignedCredit:
-        return AssignedCredit(advantages=advantages * self.given, shares=self.given, chosen=self.given, figures={})
+        return AssignedCredit(advantages=advantages * self.given, shares=self.given, rule_weights=self.given, figures={})
 
 
 def make_batch(generator: torch.Generator, policy: Tensor) -> dict[str, Tensor]:

@@ -1,0 +1,86 @@
+"""Rollout accounting: what the trainer reports to the ledger, and the check that no sample is lost."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rl.common.errors import RunFailure
+from rl.rollouts.ledger import Ledger, LedgerTotals
+from rl.rollouts.rollout_func import NO_POSITION, Rollouts
+
+log = logging.getLogger("heed.resume")
+
+MicroBatch = dict[str, Any]
+"""One entry of TRL's generation buffer; its column `position` names each row's group in the data order."""
+
+
+class RolloutAccounting:
+    """Reports one rank's samples to its ledger: each is rewarded, then trained once or dropped (law 6).
+
+    TRL trains a generation batch out of a buffer of `steps_per_generation` micro-batches and visits each of them
+    `num_iterations` times. A sample counts as trained at its first visit.
+    """
+
+    def __init__(self, rollouts: Rollouts, *, steps_per_generation: int, num_iterations: int):
+        assert rollouts.ledger is not None, "GRPO needs a ledger to account for its rollouts"
+        self.ledger: Ledger = rollouts.ledger
+        self.rollouts = rollouts
+        self.steps_per_generation = steps_per_generation
+        self.visits_per_batch = steps_per_generation * num_iterations
+
+    def begin_step(self, step: int) -> None:
+        """Stamp every event from here on with optimizer step `step`, counted from 1."""
+        self.ledger.step = step
+
+    def record_rewards(self) -> None:
+        """Record that the samples of the latest generation batch were rewarded."""
+        self.ledger.rewarded(_count(self.rollouts.positions))
+
+    def record_training(self, micro_step: int, buffer: Sequence[MicroBatch]) -> None:
+        """Record that micro-step `micro_step` trained its part of the buffer, if that was the part's first visit."""
+        visit = micro_step % self.visits_per_batch
+        if visit < self.steps_per_generation:
+            self.ledger.trained(_count(buffer[visit]["position"].tolist()))
+
+    def in_flight(self, micro_step: int, buffer: Sequence[MicroBatch] | None) -> dict[int, int]:
+        """Count the samples that wait in the buffer or were handed out ahead, by position."""
+        visit = micro_step % self.visits_per_batch
+        waiting = buffer[visit : self.steps_per_generation] if visit and buffer else []
+        positions = [position for batch in waiting for position in batch["position"].tolist()]
+        return Counter(_count(positions)) + Counter(self.rollouts.in_flight())
+
+    def verify(self, micro_step: int, buffer: Sequence[MicroBatch] | None) -> dict[str, float]:
+        """Compare the ledger with what the run really holds and return its totals as metrics.
+
+        Raises RunFailure naming the first group that was lost, trained twice or never handed out.
+        """
+        assert self.rollouts.order is not None
+        batches_begun = -(-micro_step // self.visits_per_batch)
+        self.ledger.check_gaps(self.rollouts.order.positions(batches_begun))
+        totals = self.ledger.check(self.in_flight(micro_step, buffer))
+        names = ("dispatched", "trained", "dropped", "pending")
+        return {f"ledger/{name}": float(getattr(totals, name)) for name in names}
+
+    def rewind(self, step: int, expected: LedgerTotals) -> None:
+        """Take back what came after the checkpoint of `step`; warn about samples that had been trained.
+
+        Raises RunFailure unless the totals are then those that the checkpoint was saved with.
+        """
+        undone, totals = self.ledger.rewind(step), self.ledger.totals()
+        if totals != expected:
+            raise RunFailure(
+                f"{self.ledger.path} was lost or changed: checkpoint-{step} was saved with {expected}, it has {totals}"
+            )
+        if undone:
+            log.warning("checkpoint-%d: %d samples that were trained after it are taken back", step, undone)
+
+    def close(self, step: int) -> None:
+        """Drop what is left when the last step is done, and verify that the account is even."""
+        self.begin_step(step + 1)
+        self.ledger.dropped(self.ledger.pending(), "the run ended")
+        self.ledger.check({})
+
+
+def _count(positions: Iterable[int]) -> dict[int, int]:
+    return Counter(position for position in positions if position != NO_POSITION)
