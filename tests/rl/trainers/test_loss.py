@@ -31,7 +31,8 @@ class GivenWeights:
         return False
 
     def assign(self, view: Any, advantages: Tensor, ids: Tensor, *, step: int, micro_step: int) -> AssignedCredit:
-        return AssignedCredit(advantages=advantages * self.given, shares=self.given, rule_weights=self.given, figures={})
+        given = self.given
+        return AssignedCredit(advantages=advantages * given, shares=given, rule_weights=given, figures={})
 
 
 def make_batch(generator: torch.Generator, policy: Tensor) -> dict[str, Tensor]:
