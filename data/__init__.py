@@ -1,1 +1,1 @@
-"""Prompts whose constraints are known: which rules they state, and where in the text each rule stands."""
+"""Data: prompts with known constraints, and where in the prompt each constraint is stated."""

@@ -1,4 +1,4 @@
-"""Roles: which kinds of constraints make a claim on the same part of an answer."""
+"""Answer regions: sets of constraint kinds that claim the same part of an answer, from which conflicts follow."""
 
 
 def _ids(text: str) -> frozenset[str]:
@@ -20,6 +20,7 @@ TABLES = _ids(
 )
 JSON = _ids("json:keys json:nesting json:schema")
 XML = _ids("xml:well_formed xml:required_elements xml:num_attributes xml:attributes_per_element")
+STRUCTURED = JSON | XML
 MARKDOWN = (
     HEADS
     | LISTS
@@ -43,7 +44,7 @@ SHAPES = _ids(
     "table:comma_separated letters:acrostic letters:line_initial letters:word_initial letters:sentence_initial "
     "startend:each_line_starts detectable_format:json_format"
 )
-"""The shape of every line, sentence or word, or of the whole."""
+"""Kinds that fix the shape of every line, sentence or word, or of the whole answer."""
 
 EACH_SENTENCE = _ids(
     "punctuation:sentence_mark letters:sentence_initial letters:alphabetical_sentences length:growing_sentences "
@@ -63,13 +64,13 @@ FIRST = _ids(
     "combination:repeat_prompt position:nth_line_is position:nth_sentence_first_word position:nth_word "
     "length_constraints:nth_paragraph_first_word position:nth_paragraph_contains startend:same_first_and_last_word"
 )
-"""What comes first."""
+"""Kinds that fix the beginning."""
 
 LAST = _ids(
     "startend:end_checker content:ends_with startend:last_word startend:same_first_and_last_word startend:quotation "
     "content:delimited detectable_format:json_format detectable_content:postscript position:last_sentence_contains"
 )
-"""What comes last."""
+"""Kinds that fix the end."""
 
 CASES = _ids(
     "change_case:english_lowercase change_case:english_capital change_case:all_lowercase change_case:all_uppercase "
@@ -88,7 +89,7 @@ CASED_TEXT = (
         "format:code_language startend:end_checker startend:same_first_and_last_word"
     )
 )
-"""Text whose letter case is given."""
+"""Kinds whose text comes in a given letter case."""
 
 MARKED = (
     MARKDOWN
@@ -103,7 +104,7 @@ MARKED = (
         "content:ends_with_mark startend:end_checker content:ends_with copying:copied_text punctuation:sentence_mark"
     )
 )
-"""What needs marks of its own."""
+"""Kinds that need punctuation of their own."""
 
 DIGITS = XML | _ids("content:numbers content:dates format:numbered_items detectable_format:multiple_sections")
 
@@ -115,7 +116,7 @@ NAMED_WORDS = _ids(
     "startend:end_checker content:ends_with_mark detectable_content:postscript copying:copied_text "
     "combination:repeat_prompt position:nth_line_is content:dates"
 )
-"""What forces words or marks into the answer."""
+"""Kinds that require given words or marks."""
 
 EXTRA_WORDS = (NAMED_WORDS - {"content:ends_with_mark"}) | _ids(
     "letters:alliteration letters:palindromes content:numbers content:links content:emojis format:bold "
@@ -123,7 +124,7 @@ EXTRA_WORDS = (NAMED_WORDS - {"content:ends_with_mark"}) | _ids(
     "punctuation:mark_frequency detectable_format:number_highlighted_sections change_case:capital_word_frequency "
     "keywords:letter_frequency"
 )
-"""Words of their own, which lengthen a sentence."""
+"""Kinds that add words, which lengthen a sentence."""
 
 # Single kinds and small groups that a rule is about.
 END_MARK = _ids("content:ends_with_mark")

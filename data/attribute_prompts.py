@@ -1,4 +1,4 @@
-"""Attribute prompts: many attributes that belong together and do not repeat each other, asked of one text."""
+"""Attribute prompts: prompts that require one text to have many attributes that fit together."""
 
 from collections.abc import Callable, Sequence
 from random import Random
@@ -10,23 +10,23 @@ from data.prompt_templates import write_prompt
 from rewards.errors import InputError
 
 SIZES = (3, 45)
-"""Fewest and most attributes of a prompt (UltraGen, arXiv 2502.12375, asks for about 45)."""
+"""Smallest and largest number of attributes of a prompt (UltraGen, arXiv 2502.12375, uses about 45)."""
 
 MAX_CANDIDATES = 1024
-"""Attributes that are looked at for one set, those of the most related texts first."""
+"""Attributes considered for one set, those of the most related texts first."""
 
 REQUEST = "Write a text with all of these properties."
 
 Describe = Callable[[str], Sequence[str]]
-"""A text -> what a language model says about it, one line an attribute."""
+"""Returns what a language model says about a text, one attribute a line."""
 
 
 def sample_attributes(pool: Sequence[Attribute], size: int, rng: Random) -> list[Attribute]:
-    """`size` attributes that belong together, do not repeat each other and do not conflict; fewer if none is left.
+    """Return `size` attributes that fit together, do not repeat each other and do not conflict; fewer if none is left.
 
-    From a seed drawn at random, the attributes of the most related texts are candidates; each pick is the candidate
-    whose greatest likeness to those already picked is least. (UltraGen takes the least of all likenesses instead,
-    which lets an attribute in that repeats one and is far from another.)
+    The first attribute is drawn at random; the attributes of the most related texts are candidates. Each further pick
+    is the candidate whose greatest overlap with those already picked is smallest. (UltraGen minimises the smallest
+    overlap instead, which admits an attribute that repeats one and is far from another.)
     """
     if not SIZES[0] <= size <= SIZES[1]:
         raise InputError(f"the size of an attribute set must be between {SIZES[0]} and {SIZES[1]}, got {size}")
@@ -35,20 +35,23 @@ def sample_attributes(pool: Sequence[Attribute], size: int, rng: Random) -> list
     first = rng.choice(pool)
     shuffled = rng.sample(list(pool), len(pool))
     candidates = sorted(shuffled, key=lambda one: _overlap(one.topic, first.topic), reverse=True)[:MAX_CANDIDATES]
-    picked, likeness = [first], [0.0] * len(candidates)
+    picked, overlap = [first], [0.0] * len(candidates)
     while len(picked) < size:
         newest = picked[-1]
-        likeness = [max(known, alike(one, newest)) for known, one in zip(likeness, candidates, strict=True)]
-        kept = [pair for pair in zip(likeness, candidates, strict=True) if _fits(pair[1], newest)]
-        if not kept:
+        overlap = [
+            max(overlap_so_far, phrase_overlap(one, newest))
+            for overlap_so_far, one in zip(overlap, candidates, strict=True)
+        ]
+        compatible = [pair for pair in zip(overlap, candidates, strict=True) if _fits(pair[1], newest)]
+        if not compatible:
             break
-        likeness, candidates = [pair[0] for pair in kept], [pair[1] for pair in kept]
-        picked.append(candidates[likeness.index(min(likeness))])
+        overlap, candidates = [pair[0] for pair in compatible], [pair[1] for pair in compatible]
+        picked.append(candidates[overlap.index(min(overlap))])
     return picked
 
 
-def alike(first: Attribute, second: Attribute) -> float:
-    """How much two attributes say the same: the share of common words in their phrases."""
+def phrase_overlap(first: Attribute, second: Attribute) -> float:
+    """Return the share of common words in the phrases of two attributes."""
     return _overlap(frozenset(first.phrase.lower().split()), frozenset(second.phrase.lower().split()))
 
 
@@ -62,7 +65,7 @@ def _overlap(first: frozenset[str], second: frozenset[str]) -> float:
 
 
 def attribute_problem(seed: int, index: int, pool: Sequence[Attribute], *, sizes: tuple[int, int] = SIZES) -> Problem:
-    """Prompt `index` of the stream `seed`: a set of attributes that some text is to have. Pure in its arguments."""
+    """Return prompt `index` of the stream `seed`, which requires a set of attributes. A pure function."""
     name = f"attributes-{seed}-{index}"
     rng = Random(name)
     return _problem(name, sample_attributes(pool, rng.randint(*sizes), rng), ())
@@ -71,15 +74,15 @@ def attribute_problem(seed: int, index: int, pool: Sequence[Attribute], *, sizes
 def reconstruction_problem(
     seed: int, index: int, text: str, *, sizes: tuple[int, int] = SIZES, describe: Describe | None = None
 ) -> Problem:
-    """A prompt that asks for a text with attributes of a given one, which becomes the reference.
+    """Return a prompt that requires attributes of a given text, which becomes the reference.
 
-    `describe` adds soft attributes, which no verifier decides: they stand in the prompt and in the column `soft`.
-    Pure in its arguments if `describe` is.
+    `describe` adds soft attributes, which no verifier decides: they stand in the prompt and in the column `soft`. A
+    pure function of its arguments if `describe` is one.
     """
     name = f"reconstruction-{seed}-{index}"
     rng = Random(name)
-    found = hard_attributes(text)
-    chosen = rng.sample(found, min(rng.randint(*sizes), len(found)))
+    attributes = hard_attributes(text)
+    chosen = rng.sample(attributes, min(rng.randint(*sizes), len(attributes)))
     return _problem(name, chosen, () if describe is None else tuple(describe(text)), reference=text)
 
 

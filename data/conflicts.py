@@ -1,32 +1,31 @@
-"""Conflicts: which two constraints no answer can keep together, or only in a way nobody means."""
+"""Conflicts: pairs of constraints that no answer can satisfy together, or only in a way nobody means."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from data import answer_regions as regions
-
-Arguments = Mapping[str, Any]
+from data.problems import Arguments, Constraint
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """Two sets of kinds, and when a member of the one clashes with a member of the other."""
+class ConflictRule:
+    """Two sets of kinds, and when a member of the first conflicts with a member of the second."""
 
     first: frozenset[str]
     second: frozenset[str]
-    clashes: Callable[[Arguments, Arguments], bool]
     reason: str
+    conflicts: Callable[[Arguments, Arguments], bool] = lambda first, second: True
 
 
-def conflict(first: tuple[str, Arguments], second: tuple[str, Arguments]) -> str | None:
-    """Why two constraints, each (id, kwargs), must not stand in one prompt; None if they may."""
+def conflict(first: Constraint, second: Constraint) -> str | None:
+    """Return why two constraints must not stand in one prompt; None if they may."""
     if first[0] == second[0] and _subject(*first) == _subject(*second):
         return "the same rule twice"
     for rule in RULES:
         for one, other in ((first, second), (second, first)):
-            if one[0] in rule.first and other[0] in rule.second and rule.clashes(one[1], other[1]):
+            if one[0] in rule.first and other[0] in rule.second and rule.conflicts(one[1], other[1]):
                 return rule.reason
     return None
 
@@ -40,19 +39,15 @@ SUBJECTS = {
     "content:exclude_mark": "mark",
     "content:exclude_letter": "letter",
 }
-"""Kinds a prompt may have several of, as long as they are about different words, letters or marks."""
+"""Kinds that a prompt may have several of, as long as they are about different words, letters or marks."""
 
 
 def _subject(kind: str, kwargs: Arguments) -> Any:
     return kwargs[SUBJECTS[kind]] if kind in SUBJECTS else None
 
 
-def _always(first: Arguments, second: Arguments) -> bool:
-    return True
-
-
 def _fixed_text(kwargs: Arguments) -> str:
-    """The characters a constraint forces into the answer: its phrase, marker or keywords."""
+    """Return the characters a constraint forces into the answer: its phrase, marker or keywords."""
     words = [*kwargs.get("keywords", ()), *(kwargs[key] for key in ("keyword", *_PHRASES) if key in kwargs)]
     return " ".join(words)
 
@@ -74,7 +69,7 @@ def _has_digits(excluding: Arguments, forcing: Arguments) -> bool:
     return any(character.isdigit() for character in _fixed_text(forcing))
 
 
-def _too_many_letters(limiting: Arguments, forcing: Arguments) -> bool:
+def _excess_letters(limiting: Arguments, forcing: Arguments) -> bool:
     times = forcing.get("frequency", forcing.get("minimum", 1))
     forced = _fixed_text(forcing).lower().count(limiting["letter"].lower()) * times
     return limiting["let_relation"] == "less than" and forced >= limiting["let_frequency"]
@@ -85,7 +80,7 @@ def _ends_otherwise(mark: Arguments, phrase: Arguments) -> bool:
 
 
 def bounds(kwargs: Arguments) -> tuple[int, int | None]:
-    """The smallest and largest count a length constraint allows, None = no upper bound."""
+    """Return the smallest and largest count a length constraint allows; None = no upper bound."""
     if "minimum" in kwargs or "maximum" in kwargs:
         return kwargs.get("minimum") or 0, kwargs.get("maximum")
     number = next(value for name, value in kwargs.items() if name != "relation")
@@ -93,13 +88,13 @@ def bounds(kwargs: Arguments) -> tuple[int, int | None]:
     return ends.get(kwargs["relation"], (number, number))
 
 
-def _counts_apart(first: Arguments, second: Arguments) -> bool:
+def _disjoint_counts(first: Arguments, second: Arguments) -> bool:
     (low, high), (other_low, other_high) = bounds(first), bounds(second)
     return (high is not None and other_low > high) or (other_high is not None and low > other_high)
 
 
-def _fewer_words_than_sentences(words: Arguments, sentences: Arguments) -> bool:
-    """A natural sentence needs some four words."""
+def _too_few_words(words: Arguments, sentences: Arguments) -> bool:
+    """Return whether the words do not suffice for the sentences: a natural sentence needs about four words."""
     most = bounds(words)[1]
     return most is not None and most < 4 * bounds(sentences)[0]
 
@@ -113,52 +108,52 @@ def _few_sentences(sentences: Arguments, other: Arguments) -> bool:
 
 
 RULES = (
-    Rule(regions.CASES, regions.CASES, _always, "two rules about letter case, where one leaves nothing to the other"),
-    Rule(
-        regions.ONE_CASE, regions.CASED_TEXT, _always, "a text whose letter case is given, yet another case is required"
+    ConflictRule(regions.CASES, regions.CASES, "two rules about letter case"),
+    ConflictRule(
+        regions.ONE_CASE, regions.CASED_TEXT, "a text whose letter case is given, yet another case is required"
     ),
-    Rule(
+    ConflictRule(
         frozenset({"change_case:english_lowercase", "change_case:all_lowercase"}),
         frozenset({"detectable_content:postscript"}),
-        _always,
         "small letters only, yet a marker in capitals",
     ),
-    Rule(regions.FIRST, regions.FIRST, _always, "two rules about what comes first"),
-    Rule(regions.FIRST, regions.HEADS, _always, "a heading and something else come first"),
-    Rule(regions.LAST, regions.LAST, _always, "two rules about what comes last"),
-    Rule(regions.END_MARK, regions.CLOSINGS, _ends_otherwise, "the last phrase has another mark"),
-    Rule(regions.END_MARK, regions.ENCLOSED, _always, "two rules about the last character"),
-    Rule(regions.LAST_WORDS, regions.BLOCKS, _always, "the running text comes last, yet other lines follow it"),
-    Rule(
-        regions.SHAPES, regions.UNSHAPED, _always, "every line, sentence or word has a shape that the other part breaks"
+    ConflictRule(regions.FIRST, regions.FIRST, "two rules about the beginning"),
+    ConflictRule(regions.FIRST, regions.HEADS, "a heading and something else come first"),
+    ConflictRule(regions.LAST, regions.LAST, "two rules about the end"),
+    ConflictRule(regions.END_MARK, regions.CLOSINGS, "the last phrase has another mark", _ends_otherwise),
+    ConflictRule(regions.END_MARK, regions.ENCLOSED, "two rules about the last character"),
+    ConflictRule(regions.LAST_WORDS, regions.BLOCKS, "the running text comes last, yet other lines follow it"),
+    ConflictRule(regions.SHAPES, regions.UNSHAPED, "one shape for every line, sentence or word, yet a part without it"),
+    ConflictRule(regions.CLOSED_SHAPES, regions.EXTRA_WORDS, "no room for a required word"),
+    ConflictRule(
+        regions.EACH_SENTENCE, regions.BLOCKS, "a rule about every sentence, yet lines that are not sentences"
     ),
-    Rule(regions.CLOSED_SHAPES, regions.EXTRA_WORDS, _always, "no room for a word that is given"),
-    Rule(regions.EACH_SENTENCE, regions.BLOCKS, _always, "a rule about every sentence, yet lines that are none"),
-    Rule(regions.EACH_SENTENCE, regions.SENTENCE_SHAPES, _always, "two rules about every sentence"),
-    Rule(regions.GROWING, regions.EXTRA_WORDS, _always, "words that are given lengthen a sentence out of turn"),
-    Rule(regions.EACH_LINE, regions.LINES, _always, "a rule about lines, yet lines of their own"),
-    Rule(regions.PARAGRAPHS, regions.BLOCKS | regions.PARAGRAPHS, _always, "two rules about what parts the text"),
-    Rule(regions.PLAIN, regions.MARKDOWN | regions.DIVIDED, _always, "plain text, yet Markdown is required"),
-    Rule(regions.NO_LISTS, regions.LISTS, _always, "no list, yet a list is required"),
-    Rule(regions.ONLY_MARKS, regions.MARKED, _always, "a mark is required that is not allowed"),
-    Rule(regions.FEW_DIGITS, regions.DIGITS, _always, "digits are required that are not allowed"),
-    Rule(regions.FEW_DIGITS, regions.NAMED_WORDS, _has_digits, "digits are required that are not allowed"),
-    Rule(regions.HEADS, regions.HEADS, _always, "two rules about headings"),
-    Rule(regions.LISTS, regions.LISTS, _always, "two rules about lists"),
-    Rule(regions.JSON | regions.XML, regions.JSON | regions.XML | regions.TABLES, _always, "two structured answers"),
-    Rule(regions.FORBIDDEN_WORDS, regions.NAMED_WORDS, _forbids_forced, "a required word is forbidden"),
-    Rule(regions.EXCLUSIONS, regions.NAMED_WORDS, _excludes_forced, "a required letter or mark is excluded"),
-    Rule(regions.LETTER_COUNT, regions.NAMED_WORDS, _too_many_letters, "required words have the letter too often"),
-    Rule(regions.SENTENCES, regions.CLOSINGS, _one_sentence, "one sentence, yet the ending is a sentence of its own"),
-    Rule(
-        regions.SENTENCES,
-        regions.POSTSCRIPT,
-        _few_sentences,
-        "few sentences, yet a postscript is one or two of its own",
+    ConflictRule(regions.EACH_SENTENCE, regions.SENTENCE_SHAPES, "two rules about every sentence"),
+    ConflictRule(regions.GROWING, regions.EXTRA_WORDS, "required words may lengthen the wrong sentence"),
+    ConflictRule(regions.EACH_LINE, regions.LINES, "a rule about every line, yet separate lines are required"),
+    ConflictRule(regions.PARAGRAPHS, regions.BLOCKS | regions.PARAGRAPHS, "two rules about the parts of the text"),
+    ConflictRule(regions.PLAIN, regions.MARKDOWN | regions.DIVIDED, "plain text, yet Markdown is required"),
+    ConflictRule(regions.NO_LISTS, regions.LISTS, "no list, yet a list is required"),
+    ConflictRule(regions.ONLY_MARKS, regions.MARKED, "a mark is required that is not allowed"),
+    ConflictRule(regions.FEW_DIGITS, regions.DIGITS, "digits are required that are not allowed"),
+    ConflictRule(regions.FEW_DIGITS, regions.NAMED_WORDS, "digits are required that are not allowed", _has_digits),
+    ConflictRule(regions.HEADS, regions.HEADS, "two rules about headings"),
+    ConflictRule(regions.LISTS, regions.LISTS, "two rules about lists"),
+    ConflictRule(regions.STRUCTURED, regions.STRUCTURED | regions.TABLES, "two structured answers"),
+    ConflictRule(regions.FORBIDDEN_WORDS, regions.NAMED_WORDS, "a required word is forbidden", _forbids_forced),
+    ConflictRule(regions.EXCLUSIONS, regions.NAMED_WORDS, "a required letter or mark is excluded", _excludes_forced),
+    ConflictRule(
+        regions.LETTER_COUNT, regions.NAMED_WORDS, "required words have the letter too often", _excess_letters
     ),
-    Rule(regions.SENTENCES, regions.SENTENCES, _counts_apart, "no sentence count is in both ranges"),
-    Rule(regions.NUM_WORDS, regions.NUM_WORDS, _counts_apart, "no word count is in both ranges"),
-    Rule(regions.NUM_WORDS, regions.SENTENCES, _fewer_words_than_sentences, "more sentences than the words allow"),
-    Rule(regions.LISTS, regions.SENTENCES | regions.ENCLOSED, _always, "list items are no sentences"),
+    ConflictRule(
+        regions.SENTENCES, regions.CLOSINGS, "one sentence, yet the ending is a sentence of its own", _one_sentence
+    ),
+    ConflictRule(
+        regions.SENTENCES, regions.POSTSCRIPT, "few sentences, yet a postscript adds one or two", _few_sentences
+    ),
+    ConflictRule(regions.SENTENCES, regions.SENTENCES, "no sentence count is in both ranges", _disjoint_counts),
+    ConflictRule(regions.NUM_WORDS, regions.NUM_WORDS, "no word count is in both ranges", _disjoint_counts),
+    ConflictRule(regions.NUM_WORDS, regions.SENTENCES, "more sentences than the words allow", _too_few_words),
+    ConflictRule(regions.LISTS, regions.SENTENCES | regions.ENCLOSED, "list items are not sentences"),
 )
-"""Every rule holds in both directions."""
+"""Each rule applies in both orders of the two constraints."""

@@ -1,4 +1,4 @@
-"""Report: what a set of problems holds, counted, and whether it keeps its promises."""
+"""Dataset summary: how many problems of each sort there are, and which can be satisfied."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -8,17 +8,17 @@ from itertools import combinations
 from data.conflicts import conflict
 from data.constraints import KINDS
 from data.problems import Problem, user_text
+from data.verdicts import verdicts_for
 from data.witness import witness
 from rewards.verdict import Verdict
-from rewards.verifiers import verify
 
 ANSWER_COLUMNS = ("completion", "response")
-"""Columns in which a file may bring an answer to each prompt."""
+"""Columns in which a file may hold an answer to each prompt."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Counts:
-    """How many problems there are of each sort."""
+class DatasetCounts:
+    """The number of problems of each sort."""
 
     num_problems: int
     kinds: dict[str, int]
@@ -31,18 +31,18 @@ class Soundness:
     """How many problems can be satisfied, and what is wrong with the others."""
 
     proved: int
-    """A text is known that keeps every constraint of the problem."""
+    """Problems with a known text that satisfies every constraint."""
     conflicting: dict[str, int]
-    """Reason -> problems in which two constraints conflict."""
-    unplaced: int
-    """Constraints whose place in the prompt is not known."""
-    misplaced: int
+    """Reason -> number of problems in which two constraints conflict."""
+    without_span: int
+    """Constraints whose position in the prompt is unknown."""
+    wrong_span: int
     """Constraints whose span does not hold their words."""
 
 
-def count(problems: Sequence[Problem]) -> Counts:
-    """Problems by kind of constraint, level and pattern; a level is the number of main categories."""
-    return Counts(
+def count(problems: Sequence[Problem]) -> DatasetCounts:
+    """Count the problems by kind of constraint, level and pattern; a level is the number of main categories."""
+    return DatasetCounts(
         num_problems=len(problems),
         kinds=_sorted(Counter(spec.id for problem in problems for spec in problem.constraints)),
         levels=_sorted(Counter(str(level(problem)) for problem in problems)),
@@ -51,39 +51,39 @@ def count(problems: Sequence[Problem]) -> Counts:
 
 
 def level(problem: Problem) -> int:
-    """The number of main categories its constraints come from; kinds of the user's are one more."""
-    return len({KINDS[spec.id].category if spec.id in KINDS else "own" for spec in problem.constraints})
+    """Return the number of main categories of a problem's constraints; custom kinds count as one more."""
+    return len({KINDS[spec.id].category if spec.id in KINDS else "custom" for spec in problem.constraints})
 
 
 def soundness(problems: Iterable[Problem]) -> Soundness:
-    """Look for conflicts, witnesses and misplaced spans in every problem."""
-    proved = unplaced = misplaced = 0
+    """Check every problem for conflicts, a witness and wrong spans."""
+    proved = without_span = wrong_span = 0
     conflicting = Counter[str]()
     for problem in problems:
         constraints = [(spec.id, spec.kwargs) for spec in problem.constraints]
         reasons = {conflict(one, other) for one, other in combinations(constraints, 2)} - {None}
         conflicting.update(str(reason) for reason in reasons)
         proved += witness(constraints, prompt=user_text(problem)) is not None
-        unplaced += sum(not spec.spans for spec in problem.constraints)
-        misplaced += _misplaced(problem)
-    return Soundness(proved=proved, conflicting=_sorted(conflicting), unplaced=unplaced, misplaced=misplaced)
+        without_span += sum(not spec.spans for spec in problem.constraints)
+        wrong_span += _num_wrong_spans(problem)
+    return Soundness(proved=proved, conflicting=_sorted(conflicting), without_span=without_span, wrong_span=wrong_span)
 
 
-def judged(problems: Iterable[Problem]) -> list[tuple[str, Verdict]]:
-    """Kind and verdict of every constraint of every problem that brings an answer with it."""
-    found = []
+def answer_verdicts(problems: Iterable[Problem]) -> list[tuple[str, Verdict]]:
+    """Return the kind and verdict of every constraint of every problem that has an answer."""
+    verdicts: list[tuple[str, Verdict]] = []
     for problem in problems:
         answer = next((problem.extras[name] for name in ANSWER_COLUMNS if problem.extras.get(name) is not None), None)
         if isinstance(answer, str):
-            prompt = user_text(problem)
-            found += [(spec.id, verify(spec.id, answer, prompt=prompt, **spec.kwargs)) for spec in problem.constraints]
-    return found
+            kinds = [spec.id for spec in problem.constraints]
+            verdicts += zip(kinds, verdicts_for(problem, answer), strict=True)
+    return verdicts
 
 
-def _misplaced(problem: Problem) -> int:
+def _num_wrong_spans(problem: Problem) -> int:
     text = user_text(problem).lower()
-    held = [(text[slice(*span)], spec.text.lower()) for spec in problem.constraints for span in spec.spans]
-    return sum(words not in (wanted, wanted.rstrip(".")) for words, wanted in held if wanted)
+    span_texts = [(text[slice(*span)], spec.text.lower()) for spec in problem.constraints for span in spec.spans]
+    return sum(actual not in (stated, stated.rstrip(".")) for actual, stated in span_texts if stated)
 
 
 def _sorted(counts: Counter[str]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Endpoint: a language model behind an OpenAI-compatible API, asked one message at a time."""
+"""Endpoint: a language model behind an OpenAI-compatible API."""
 
 import os
 import time
@@ -10,13 +10,13 @@ from rewards.errors import InputError
 
 KEY_VARIABLE = "HEED_ENDPOINT_KEY"
 """The environment variable with the key; a key in a settings file would end up in run folders."""
-AGAIN = frozenset({408, 409, 429, 500, 502, 503, 504})
-"""Statuses after which another try may succeed."""
+RETRY_STATUSES = frozenset({408, 409, 429, 500, 502, 503, 504})
+"""HTTP statuses after which another try may succeed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Endpoint:
-    """Answers a message as `POST {url}/chat/completions` does.
+    """Answers one message at a time through `POST {url}/chat/completions`.
 
     Example:
         Endpoint(url="http://127.0.0.1:8000/v1", model="Qwen/Qwen2.5-7B-Instruct")("Say hello.")
@@ -29,7 +29,7 @@ class Endpoint:
     timeout: float = 60.0
     """Seconds for one try."""
     tries: int = 3
-    wait: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = time.sleep
 
     def __post_init__(self) -> None:
         if not self.url.startswith(("http://", "https://")):
@@ -40,13 +40,13 @@ class Endpoint:
             raise InputError(f"the endpoint {self.url} needs the name of a model")
 
     def __call__(self, message: str) -> str:
-        """The model's answer. Raises InputError when there is none after `tries`, or the key is refused."""
+        """Return the model's answer. Raises InputError when there is none after `tries`, or the key is refused."""
         import httpx2  # most who draw prompts ask no endpoint
 
         reason = ""
         for attempt in range(self.tries):
             if attempt:
-                self.wait(2.0**attempt)
+                self.sleep(2.0**attempt)
             try:
                 response = httpx2.post(
                     self._address(), json=self._body(message), headers=_headers(), timeout=self.timeout
@@ -54,7 +54,7 @@ class Endpoint:
             except httpx2.HTTPError as error:
                 reason = f"{type(error).__name__}: {error}"
                 continue
-            if response.status_code not in AGAIN:
+            if response.status_code not in RETRY_STATUSES:
                 return _text(response, self._address())
             reason = f"status {response.status_code}"
         raise InputError(f"{self._address()} gave no answer in {self.tries} tries ({reason})")

@@ -1,4 +1,4 @@
-"""Expansion: a base instruction grows constraints; item i depends on the seed and i only."""
+"""Prompt expansion: adds constraints to a base instruction; problem i depends only on the seed and i."""
 
 from collections.abc import Sequence
 from random import Random
@@ -6,13 +6,13 @@ from random import Random
 from data.conflicts import conflict
 from data.constraints import CATEGORIES, GENERAL_KINDS, SHORT_KINDS, find_kind
 from data.instructions import Instruction, Split, instructions
-from data.problems import Problem
-from data.prompt_templates import Drawn, Pattern, categories, compose
+from data.problems import Constraint, Problem
+from data.prompt_templates import Pattern, categories, compose_problem
 from data.witness import witness
 from rewards.errors import InputError
 
 MAX_DRAWS = 1000
-"""Redraws before a set of kinds is called hopeless; a fitting draw comes within a few."""
+"""Draws before the search for a fitting set of constraints gives up; a few usually suffice."""
 
 
 def instruction_problem(
@@ -24,7 +24,7 @@ def instruction_problem(
     max_constraints: int = 3,
     pattern: Pattern = "incorporation",
 ) -> Problem:
-    """Problem `index` of the stream `seed`: a base instruction with 1 to `max_constraints` constraints.
+    """Return problem `index` of the stream `seed`: a base instruction with 1 to `max_constraints` constraints.
 
     Each run of as many indices as the split has instructions uses every instruction once. `kinds` limits the
     verifier ids to draw from; None is `SHORT_KINDS`. A pure function of its arguments.
@@ -34,12 +34,14 @@ def instruction_problem(
     rng = Random(f"{split}-{seed}-{index}")
     instruction = _instruction(seed, index, split)
     number = rng.randint(1, max_constraints)
-    pool = _pool(kinds, SHORT_KINDS)
+    pool = _sorted_kinds(kinds, SHORT_KINDS)
     for _ in range(MAX_DRAWS):
         drawn = draw_constraints(rng, instruction, kinds=pool, number=number)
         answer = witness(drawn) if pattern == "example" else None
         if pattern != "example" or answer is not None:
-            return compose(f"{split}-{seed}-{index}", instruction, drawn, pattern=pattern, rng=rng, answer=answer)
+            return compose_problem(
+                f"{split}-{seed}-{index}", instruction, drawn, pattern=pattern, rng=rng, answer=answer
+            )
     raise InputError(f"found no {pattern} prompt in {MAX_DRAWS} draws from kinds {sorted(pool)}")
 
 
@@ -52,16 +54,16 @@ def leveled_problem(
     kinds: Sequence[str] | None = None,
     pattern: Pattern = "incorporation",
 ) -> Problem:
-    """As `instruction_problem`, with constraints from exactly `level` main categories (MulDimIF's level I to IV).
+    """Return a problem with constraints from exactly `level` main categories (MulDimIF's levels I to IV).
 
-    Categories are covered one after the other, each with one or two constraints, language with one
-    (arXiv 2505.07591, section 3), and a witness proves that they can be kept together.
-    `kinds` None draws from all `GENERAL_KINDS`.
+    Otherwise like `instruction_problem`. Each category contributes one or two constraints, language one (arXiv
+    2505.07591, section 3), and a witness proves that they can be satisfied together. `kinds` None draws from all
+    `GENERAL_KINDS`.
     """
-    pool = _pool(kinds, GENERAL_KINDS)
+    pool = _sorted_kinds(kinds, GENERAL_KINDS)
     reachable = len({find_kind(kind_id).category for kind_id in pool})
     if not 1 <= level <= reachable:
-        raise InputError(f"level must be between 1 and {reachable}, the categories of the kinds given; got {level}")
+        raise InputError(f"level must be between 1 and {reachable}, the categories of these kinds; got {level}")
     name = f"{split}-level-{level}-{seed}-{index}"
     rng = Random(name)
     instruction = _instruction(seed, index, split)
@@ -69,16 +71,16 @@ def leveled_problem(
         drawn = _draw_level(rng, instruction, pool, level)
         answer = witness(drawn) if len(categories(drawn)) == level else None
         if answer is not None:
-            return compose(name, instruction, drawn, pattern=pattern, rng=rng, answer=answer)
+            return compose_problem(name, instruction, drawn, pattern=pattern, rng=rng, answer=answer)
     raise InputError(f"found no level {level} {pattern} prompt in {MAX_DRAWS} draws from kinds {sorted(pool)}")
 
 
-def draw_constraints(rng: Random, instruction: Instruction, *, kinds: Sequence[str], number: int) -> list[Drawn]:
-    """Up to `number` constraints of different kinds, no two in conflict.
+def draw_constraints(rng: Random, instruction: Instruction, *, kinds: Sequence[str], number: int) -> list[Constraint]:
+    """Return up to `number` constraints of different kinds, no two in conflict.
 
-    Fewer come back only when every remaining kind conflicts with those already drawn.
+    Fewer are returned only when every remaining kind conflicts with those already drawn.
     """
-    drawn: list[Drawn] = []
+    drawn: list[Constraint] = []
     for kind_id in rng.sample(list(kinds), len(kinds)):
         if len(drawn) == number:
             break
@@ -88,9 +90,9 @@ def draw_constraints(rng: Random, instruction: Instruction, *, kinds: Sequence[s
     return drawn
 
 
-def _draw_level(rng: Random, instruction: Instruction, kinds: Sequence[str], level: int) -> list[Drawn]:
+def _draw_level(rng: Random, instruction: Instruction, kinds: Sequence[str], level: int) -> list[Constraint]:
     present = [name for name in CATEGORIES if any(find_kind(kind_id).category == name for kind_id in kinds)]
-    drawn: list[Drawn] = []
+    drawn: list[Constraint] = []
     for category in rng.sample(present, level):
         number = 1 if category == "language" else rng.randint(1, 2)
         members = [kind_id for kind_id in kinds if find_kind(kind_id).category == category]
@@ -100,10 +102,10 @@ def _draw_level(rng: Random, instruction: Instruction, kinds: Sequence[str], lev
     return drawn
 
 
-def _pool(kinds: Sequence[str] | None, default: Sequence[str]) -> tuple[str, ...]:
-    """The kinds to draw from, in an order that does not depend on how they are listed.
+def _sorted_kinds(kinds: Sequence[str] | None, default: Sequence[str]) -> tuple[str, ...]:
+    """Return the kinds to draw from, in an order that does not depend on how they are listed.
 
-    Raises InputError for none at all and for one we cannot draw.
+    Raises InputError if there is none, or one that cannot be drawn.
     """
     pool = sorted({find_kind(kind_id).id for kind_id in (default if kinds is None else kinds)})
     if not pool:
@@ -113,6 +115,6 @@ def _pool(kinds: Sequence[str] | None, default: Sequence[str]) -> tuple[str, ...
 
 def _instruction(seed: int, index: int, split: Split) -> Instruction:
     pool = instructions(split)
-    epoch, place = divmod(index, len(pool))
+    epoch, position = divmod(index, len(pool))
     order = Random(f"{split}-{seed}-epoch-{epoch}").sample(range(len(pool)), len(pool))
-    return pool[order[place]]
+    return pool[order[position]]

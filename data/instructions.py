@@ -1,4 +1,4 @@
-"""Base instructions: hand-written requests a small chat model can answer in one to three sentences."""
+"""Base instructions: hand-written requests that a small chat model can answer in one to three sentences."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -13,7 +13,7 @@ HELD_OUT_EVERY = 3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Instruction:
-    """A request and easy words that belong to it, none of which it contains.
+    """A request and three easy words on its topic, none of which it contains.
 
     Example:
         Instruction(text="What happens when ice melts?", words=("water", "heat", "solid"))
@@ -25,7 +25,7 @@ class Instruction:
 
 @cache
 def instructions(split: Split) -> tuple[Instruction, ...]:
-    """All base instructions of one split, in the order of the file."""
+    """Return all base instructions of one split, in the order of the file."""
     held_out = {"train": False, "held_out": True}[split]
     lines = files("data").joinpath("instructions.txt").read_text(encoding="utf-8").splitlines()
     return tuple(_parse(line) for number, line in enumerate(lines, 1) if (number % HELD_OUT_EVERY == 0) == held_out)

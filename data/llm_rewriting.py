@@ -1,12 +1,12 @@
-"""Asking a language model: a prompt in other words, whether two rules go together, what a text is like."""
+"""LLM rewriting: uses a language model to reword prompts, find incompatible rules and describe texts."""
 
 from collections.abc import Callable, Sequence
 from itertools import combinations
 
 from data.problems import Problem
 
-Ask = Callable[[str], str]
-"""A message -> a language model's answer."""
+AskModel = Callable[[str], str]
+"""Sends a message to a language model and returns its answer."""
 
 REWORD = (
     "Say the following message in other words, as another person would ask it. Keep every mark such as [[1]] exactly "
@@ -22,15 +22,15 @@ DESCRIBE = (
 )
 
 
-def rewording(ask: Ask) -> Callable[[str], str]:
-    """What `data.paraphrase` takes."""
+def prompt_rewriter(ask: AskModel) -> Callable[[str], str]:
+    """Return a function that rewords a prompt, for `data.paraphrase`."""
     return lambda template: ask(REWORD.format(message=template)).strip()
 
 
-def doubted(problem: Problem, ask: Ask) -> tuple[str, str] | None:
-    """The first two constraints of which the model says that no answer keeps both; None if it says so of none.
+def incompatible_pair(problem: Problem, ask: AskModel) -> tuple[str, str] | None:
+    """Return the first two constraints that the model calls incompatible; None if there are none.
 
-    Asked in addition to the rules of `data.conflicts`, never instead: an answer other than no counts as yes.
+    Used in addition to the rules of `data.conflicts`, never instead: any answer other than no counts as yes.
     """
     for first, second in combinations(problem.constraints, 2):
         answer = ask(COMPATIBLE.format(first=first.text, second=second.text))
@@ -39,12 +39,15 @@ def doubted(problem: Problem, ask: Ask) -> tuple[str, str] | None:
     return None
 
 
-def describing(ask: Ask, *, number: int = 5) -> Callable[[str], Sequence[str]]:
-    """What `data.attribute_prompts` takes as `describe`: soft attributes, one a line, bullets and numbers dropped."""
+def attribute_describer(ask: AskModel, *, number: int = 5) -> Callable[[str], Sequence[str]]:
+    """Return a function that describes a text, for `describe` of `data.attribute_prompts`.
+
+    It returns soft attributes, one for each line of the model's answer, without bullets and numbers.
+    """
 
     def describe(text: str) -> list[str]:
         lines = ask(DESCRIBE.format(number=number, text=text)).splitlines()
-        said = [line.strip().lstrip("-*•0123456789.) ").strip() for line in lines]
-        return [line.rstrip(".") for line in said if line][:number]
+        lines = [line.strip().lstrip("-*•0123456789.) ").strip() for line in lines]
+        return [line.rstrip(".") for line in lines if line][:number]
 
     return describe

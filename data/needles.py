@@ -1,4 +1,4 @@
-"""Needles: one sentence hidden in a long text, and the question that asks for it back (after arXiv 2404.15574)."""
+"""Needle tests: a sentence hidden in a long text, and the question that requires it (after arXiv 2404.15574)."""
 
 from dataclasses import dataclass
 from random import Random
@@ -6,7 +6,7 @@ from random import Random
 from rewards.errors import InputError
 
 CITIES = ("Orlin", "Vastra", "Keldon", "Marrow Bay", "Tessaly", "Brindle", "Upper Quay", "Novemar")
-"""None is on a map, so that no answer is known by heart."""
+"""Invented places, so that a model cannot know an answer."""
 ACTIVITIES = ("feed the herons", "paint a blue door", "count old bridges", "taste warm plum soup", "ride the salt tram")
 SETTINGS = ("behind the glass library", "on the windy roof", "beside seven stone lions", "under the copper clock")
 
@@ -17,7 +17,7 @@ TIMES = ("before breakfast", "on Monday", "after the rain", "in the afternoon", 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NeedleTest:
-    """A prompt, and the answer that copies the needle out of it.
+    """A prompt, and the answer that copies the needle from it.
 
     Example:
         NeedleTest(prompt="The best thing to do in Orlin is to sing. My aunt ...", needle=(35, 40),
@@ -26,17 +26,17 @@ class NeedleTest:
 
     prompt: str
     needle: tuple[int, int]
-    """Half-open character span in the prompt of what is to be copied."""
+    """Half-open character span in the prompt of the words to be copied."""
     opening: str
     """How the answer begins: words that the question gives away."""
     copied: str
-    """How it goes on: the needle, with the space before it."""
+    """How the answer continues: the needle, with the space before it."""
 
 
 def needle_test(seed: int, index: int, *, num_sentences: int = 24) -> NeedleTest:
-    """Test `index` of the stream `seed`, the needle at a random depth. A pure function of its arguments.
+    """Return test `index` of the stream `seed`, the needle at a random depth. A pure function of its arguments.
 
-    Raises InputError for a text of no sentences.
+    Raises InputError for a text without sentences.
     """
     if num_sentences < 1:
         raise InputError(f"num_sentences must be at least 1, got {num_sentences}")

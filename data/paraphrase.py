@@ -1,4 +1,4 @@
-"""Paraphrase: a prompt said another way by a model, its constraints word for word where we can find them."""
+"""Paraphrase: a prompt reworded by a model, with its constraints unchanged and their new spans known."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -8,44 +8,48 @@ from rewards.errors import InputError
 from rewards.topic import request_stems
 
 Rewrite = Callable[[str], str]
-"""A message in which `[[1]], [[2]], ...` stand for the constraints -> the same message in other words."""
+"""Rewords a message in which `[[1]], [[2]], ...` stand for the constraints."""
 
 
-def paraphrase(problem: Problem, rewrite: Rewrite, *, attempts: int = 3, kept_topic: float = 0.5) -> Problem | None:
-    """The problem with another wording around the same constraints, or None if no attempt passes the checks.
+def paraphrase(
+    problem: Problem, rewrite: Rewrite, *, attempts: int = 3, min_topic_share: float = 0.5
+) -> Problem | None:
+    """Return the problem with another wording around the same constraints, or None if no attempt passes the checks.
 
-    The checks: every placeholder comes back exactly once, and at least `kept_topic` of the request's key words are
-    still in the message. Only a problem whose constraints have one span each can be paraphrased (ValueError).
+    The checks: every placeholder comes back exactly once, and at least `min_topic_share` of the request's key words are
+    still in the message. Only a problem whose constraints have one span each can be paraphrased (InputError).
     """
-    template = mask(problem)
+    template = mask_constraints(problem)
     for _ in range(attempts):
         rewritten = rewrite(template)
-        if _placeholders_kept(rewritten, len(problem.constraints)) and _topic_kept(problem, rewritten, kept_topic):
-            return unmask(problem, rewritten)
+        if _has_all_placeholders(rewritten, len(problem.constraints)) and _keeps_topic(
+            problem, rewritten, min_topic_share
+        ):
+            return fill_in_constraints(problem, rewritten)
     return None
 
 
-def mask(problem: Problem) -> str:
-    """The user message with `[[number]]` in the place of each constraint, numbered from 1."""
+def mask_constraints(problem: Problem) -> str:
+    """Return the user message with `[[number]]` in place of each constraint, numbered from 1."""
     if any(len(spec.spans) != 1 for spec in problem.constraints):
         raise InputError(f"cannot paraphrase {problem.problem_id!r}: each constraint needs exactly one span")
     text = user_text(problem)
-    placed = sorted(enumerate(problem.constraints, 1), key=lambda item: item[1].spans[0], reverse=True)
-    for number, spec in placed:
+    by_position = sorted(enumerate(problem.constraints, 1), key=lambda item: item[1].spans[0], reverse=True)
+    for number, spec in by_position:
         start, end = spec.spans[0]
         text = text[:start] + f"[[{number}]]" + text[end:]
     return text
 
 
-def unmask(problem: Problem, template: str) -> Problem:
-    """The problem with the template as its user message, the constraints filled in and their spans known."""
-    order = sorted(range(len(problem.constraints)), key=lambda place: template.index(f"[[{place + 1}]]"))
+def fill_in_constraints(problem: Problem, template: str) -> Problem:
+    """Return the problem with the template as its user message, the constraints filled in and their spans known."""
+    order = sorted(range(len(problem.constraints)), key=lambda index: template.index(f"[[{index + 1}]]"))
     text, specs, rest = "", list(problem.constraints), template
-    for place in order:
-        before, rest = rest.split(f"[[{place + 1}]]")
+    for index in order:
+        before, rest = rest.split(f"[[{index + 1}]]")
         start = len(text) + len(before)
-        text += before + specs[place].text
-        specs[place] = replace(specs[place], spans=((start, len(text)),))
+        text += before + specs[index].text
+        specs[index] = replace(specs[index], spans=((start, len(text)),))
     return _with_text(problem, text + rest, specs)
 
 
@@ -55,10 +59,10 @@ def _with_text(problem: Problem, text: str, specs: Sequence[ConstraintSpec]) -> 
     return replace(problem, messages=messages, constraints=tuple(specs), extras=extras)
 
 
-def _placeholders_kept(text: str, number: int) -> bool:
-    return all(text.count(f"[[{place}]]") == 1 for place in range(1, number + 1)) and text.count("[[") == number
+def _has_all_placeholders(text: str, number: int) -> bool:
+    return all(text.count(f"[[{index}]]") == 1 for index in range(1, number + 1)) and text.count("[[") == number
 
 
-def _topic_kept(problem: Problem, text: str, share: float) -> bool:
-    wanted = request_stems(request(problem))
-    return len(wanted & request_stems(text)) >= share * len(wanted)
+def _keeps_topic(problem: Problem, text: str, share: float) -> bool:
+    topic = request_stems(request(problem))
+    return len(topic & request_stems(text)) >= share * len(topic)

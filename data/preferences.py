@@ -1,4 +1,4 @@
-"""Preference pairs: two answers to one prompt, the better one first by the constraints it keeps."""
+"""Preference pairs: two answers to one prompt, the one that satisfies more constraints first."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,27 +7,27 @@ from itertools import permutations
 from typing import Any, Literal
 
 from data.problems import Problem, from_row, to_row, user_text
+from data.verdicts import verdicts_for
 from rewards.errors import InputError
 from rewards.satisfaction import mean_satisfied
 from rewards.verdict import Verdict
-from rewards.verifiers import verify
 
 PairKind = Literal["best_worst", "minimal"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class ScoredAnswer:
     """A completion and one verdict for each constraint of its problem, in order."""
 
     text: str
     verdicts: tuple[Verdict, ...]
     score: float
-    """Constraint satisfaction rate: the share of the applicable constraints it keeps (arXiv 2403.06326)."""
+    """Constraint satisfaction rate: the share of the applicable constraints it satisfies (arXiv 2403.06326)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PreferencePair:
-    """Two judged answers to one problem.
+    """Two scored answers to one problem.
 
     Example:
         PreferencePair(problem=problem, chosen=judge(problem, "Rain falls."), rejected=judge(problem, "Rain, rain."),
@@ -35,28 +35,27 @@ class PreferencePair:
     """
 
     problem: Problem
-    chosen: Answer
-    rejected: Answer
+    chosen: ScoredAnswer
+    rejected: ScoredAnswer
     kind: PairKind
     differs_on: tuple[str, ...]
     """Ids of the constraints on which the two verdicts differ."""
 
 
-def judge(problem: Problem, completion: str) -> Answer | None:
-    """The completion with its verdicts and score; None if no constraint of the problem applies to it."""
-    prompt = user_text(problem)
-    verdicts = tuple(verify(spec.id, completion, prompt=prompt, **spec.kwargs) for spec in problem.constraints)
+def score_answer(problem: Problem, completion: str) -> ScoredAnswer | None:
+    """Return the completion with its verdicts and score; None if no constraint of the problem applies to it."""
+    verdicts = verdicts_for(problem, completion)
     score = mean_satisfied(verdicts)
-    return None if score is None else Answer(text=completion, verdicts=verdicts, score=score)
+    return None if score is None else ScoredAnswer(text=completion, verdicts=verdicts, score=score)
 
 
 def best_and_worst(
-    problem: Problem, answers: Sequence[Answer], *, minimum_gap: float = 0.0, length_ratio: float | None = None
+    problem: Problem, answers: Sequence[ScoredAnswer], *, minimum_gap: float = 0.0, length_ratio: float | None = None
 ) -> PreferencePair | None:
-    """The pair with the widest gap in score, or None if no gap is positive and at least `minimum_gap`.
+    """Return the pair with the widest gap in score, or None if no gap is positive and at least `minimum_gap`.
 
     With `length_ratio` only pairs count whose longer text has at most that many times the characters of the shorter:
-    length alone must not tell them apart. Ties go to the pair that is closest in length, then to the earlier answers.
+    length alone must not distinguish them. Ties go to the pair that is closest in length, then to the earlier answers.
     """
     if length_ratio is not None and length_ratio < 1:
         raise InputError(f"length_ratio must be at least 1, got {length_ratio}")
@@ -64,24 +63,24 @@ def best_and_worst(
         (chosen, rejected)
         for chosen, rejected in permutations(answers, 2)
         if chosen.score > rejected.score and chosen.score - rejected.score >= minimum_gap
-        if length_ratio is None or _stretch(chosen, rejected) <= length_ratio
+        if length_ratio is None or _length_ratio(chosen, rejected) <= length_ratio
     ]
     if not pairs:
         return None
-    chosen, rejected = max(pairs, key=lambda pair: (pair[0].score - pair[1].score, -_stretch(*pair)))
+    chosen, rejected = max(pairs, key=lambda pair: (pair[0].score - pair[1].score, -_length_ratio(*pair)))
     return _pair(problem, chosen, rejected, "best_worst")
 
 
-def minimal_pairs(problem: Problem, answers: Sequence[Answer]) -> list[PreferencePair]:
-    """For each constraint, the two answers closest in length that differ in the verdict on it and on nothing else."""
-    closest: dict[int, tuple[Answer, Answer]] = {}
+def minimal_pairs(problem: Problem, answers: Sequence[ScoredAnswer]) -> list[PreferencePair]:
+    """Return for each constraint the two answers closest in length that differ in its verdict and in no other."""
+    closest: dict[int, tuple[ScoredAnswer, ScoredAnswer]] = {}
     for chosen, rejected in permutations(answers, 2):
-        places = _differences(chosen, rejected)
-        if len(places) == 1 and chosen.score > rejected.score:
-            known = closest.get(places[0])
-            if known is None or _stretch(chosen, rejected) < _stretch(*known):
-                closest[places[0]] = (chosen, rejected)
-    return [_pair(problem, *closest[place], "minimal") for place in sorted(closest)]
+        differing = _differences(chosen, rejected)
+        if len(differing) == 1 and chosen.score > rejected.score:
+            best_so_far = closest.get(differing[0])
+            if best_so_far is None or _length_ratio(chosen, rejected) < _length_ratio(*best_so_far):
+                closest[differing[0]] = (chosen, rejected)
+    return [_pair(problem, *closest[index], "minimal") for index in sorted(closest)]
 
 
 def preference_pairs(
@@ -91,18 +90,18 @@ def preference_pairs(
     length_ratio: float | None = None,
     minimal: bool = False,
 ) -> list[PreferencePair]:
-    """Pairs from several completions a problem: best against worst, and with `minimal` the minimal pairs too."""
+    """Return pairs of completions of each problem: best against worst, and with `minimal` the minimal pairs too."""
     pairs: list[PreferencePair] = []
     for problem, completions in samples:
-        answers = [answer for text in dict.fromkeys(completions) if (answer := judge(problem, text)) is not None]
+        answers = [answer for text in dict.fromkeys(completions) if (answer := score_answer(problem, text)) is not None]
         widest = best_and_worst(problem, answers, minimum_gap=minimum_gap, length_ratio=length_ratio)
         pairs += [] if widest is None else [widest]
         pairs += minimal_pairs(problem, answers) if minimal else []
-    return deduplicated(pairs)
+    return deduplicate(pairs)
 
 
-def deduplicated(pairs: Iterable[PreferencePair]) -> list[PreferencePair]:
-    """The first of all pairs with the same prompt and the same two answers, white space at the ends ignored."""
+def deduplicate(pairs: Iterable[PreferencePair]) -> list[PreferencePair]:
+    """Return the first of all pairs with the same prompt and the same two answers, ignoring white space at the ends."""
     first: dict[tuple[str, str, str], PreferencePair] = {}
     for pair in pairs:
         key = (user_text(pair.problem).strip(), pair.chosen.text.strip(), pair.rejected.text.strip())
@@ -112,7 +111,7 @@ def deduplicated(pairs: Iterable[PreferencePair]) -> list[PreferencePair]:
 
 
 def pair_row(pair: PreferencePair) -> dict[str, Any]:
-    """The pair as a row with TRL's `prompt, chosen, rejected`, the problem's columns, scores and evidence spans."""
+    """Return the pair as a row with TRL's `prompt, chosen, rejected`, the problem's columns, scores and verdicts."""
     row = to_row(pair.problem)
     for name, answer in (("chosen", pair.chosen), ("rejected", pair.rejected)):
         row[name] = [{"role": "assistant", "content": answer.text}]
@@ -124,20 +123,20 @@ def pair_row(pair: PreferencePair) -> dict[str, Any]:
 def pair_from_row(row: Mapping[str, Any]) -> PreferencePair:
     """Read a row that `pair_row` wrote, or any row in TRL's preference columns that has `constraints`.
 
-    The verdicts are taken anew from the verifiers: what a file claims is not evidence.
+    The verdicts are computed again: what a file claims is not evidence.
     """
     problem = from_row({name: value for name, value in row.items() if name not in PAIR_COLUMNS})
-    answers = [judge(problem, _answer_text(row, name)) for name in ("chosen", "rejected")]
+    answers = [score_answer(problem, _answer_text(row, name)) for name in ("chosen", "rejected")]
     if answers[0] is None or answers[1] is None:
         raise InputError("expected a preference row with at least one constraint that applies to both answers")
     return _pair(problem, answers[0], answers[1], row.get("pair_kind") or "best_worst")
 
 
 def plain_pair_from_row(row: Mapping[str, Any]) -> PreferencePair:
-    """Read a row in TRL's preference columns whose prompt states no constraint: nobody but its author judged it."""
+    """Read a row in TRL's preference columns whose prompt states no constraint; the file's order decides."""
     problem = from_row({name: value for name, value in row.items() if name not in PAIR_COLUMNS})
     chosen, rejected = (
-        Answer(text=_answer_text(row, name), verdicts=(), score=score)
+        ScoredAnswer(text=_answer_text(row, name), verdicts=(), score=score)
         for name, score in (("chosen", 1.0), ("rejected", 0.0))
     )
     return PreferencePair(problem=problem, chosen=chosen, rejected=rejected, kind="best_worst", differs_on=())
@@ -156,17 +155,17 @@ def _answer_text(row: Mapping[str, Any], name: str) -> str:
     return text
 
 
-def _pair(problem: Problem, chosen: Answer, rejected: Answer, kind: PairKind) -> PreferencePair:
-    differs_on = tuple(problem.constraints[place].id for place in _differences(chosen, rejected))
+def _pair(problem: Problem, chosen: ScoredAnswer, rejected: ScoredAnswer, kind: PairKind) -> PreferencePair:
+    differs_on = tuple(problem.constraints[index].id for index in _differences(chosen, rejected))
     return PreferencePair(problem=problem, chosen=chosen, rejected=rejected, kind=kind, differs_on=differs_on)
 
 
-def _differences(first: Answer, second: Answer) -> list[int]:
+def _differences(first: ScoredAnswer, second: ScoredAnswer) -> list[int]:
     verdicts = zip(first.verdicts, second.verdicts, strict=True)
-    return [place for place, (one, other) in enumerate(verdicts) if one.satisfied != other.satisfied]
+    return [index for index, (one, other) in enumerate(verdicts) if one.satisfied != other.satisfied]
 
 
-def _stretch(first: Answer, second: Answer) -> float:
-    """How many times longer the longer text is."""
+def _length_ratio(first: ScoredAnswer, second: ScoredAnswer) -> float:
+    """Return how many times longer the longer text is."""
     short, long = sorted((len(first.text), len(second.text)))
     return long / max(short, 1)

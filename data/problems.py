@@ -1,4 +1,4 @@
-"""Problems: a prompt, the constraints it states, and the characters that state them."""
+"""Problems: prompts, the constraints they state, and the character spans that state them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,17 +6,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rewards.errors import InputError
+from rewards.verdict import Span
 
-Span = tuple[int, int]
 Message = dict[str, str]
+Arguments = Mapping[str, Any]
+"""Keyword arguments of a verifier."""
+Constraint = tuple[str, Arguments]
+"""A verifier id and its arguments, before the constraint is put into words."""
 
 COLUMNS = ("problem_id", "prompt", "constraints", "reference", "task")
-"""The dataset columns every reader produces; whatever else a row carries follows them."""
+"""The dataset columns every reader produces; any further columns of a row follow them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConstraintSpec:
-    """One rule of a prompt: which verifier decides it, with which arguments, and where it is stated.
+    """One rule of a prompt: the verifier that decides it, its arguments, and where the prompt states it.
 
     Example:
         ConstraintSpec(id="length:word_range", kwargs={"minimum": 8, "maximum": 20},
@@ -24,12 +28,12 @@ class ConstraintSpec:
     """
 
     id: str
-    kwargs: Mapping[str, Any]
+    kwargs: Arguments
     """Arguments of the verifier, JSON values only."""
     text: str
     """The rule in words, as the prompt states it."""
     spans: tuple[Span, ...] = ()
-    """Half-open character spans inside the last user message; empty where nobody knows them."""
+    """Half-open character spans inside the last user message; empty if unknown."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,12 +58,12 @@ class Problem:
 
 
 def user_text(problem: Problem) -> str:
-    """The content of the last user message, which constraint spans index."""
+    """Return the content of the last user message, which constraint spans index."""
     return problem.messages[-1]["content"]
 
 
 def request(problem: Problem) -> str:
-    """What the user asks for, without the rules: the base instruction if known, else the message minus spans."""
+    """Return what the user requests, without the rules: the base instruction if known, else the message minus spans."""
     if isinstance(known := problem.extras.get("request"), str):
         return known
     text = user_text(problem)
@@ -69,7 +73,7 @@ def request(problem: Problem) -> str:
 
 
 def to_row(problem: Problem) -> dict[str, Any]:
-    """The problem as one dataset row; constraint arguments become JSON text, since Arrow cannot hold mixed ones."""
+    """Return the problem as a dataset row; constraint arguments become JSON text, as Arrow cannot hold mixed ones."""
     constraints = [
         {
             "id": spec.id,
@@ -86,7 +90,7 @@ def to_row(problem: Problem) -> dict[str, Any]:
 def from_row(row: Mapping[str, Any], *, default_id: str = "row-1") -> Problem:
     """Read one dataset row; a missing optional column takes its default, an unknown one is kept in `extras`.
 
-    Raises InputError saying what was expected and what was given. Constraint ids are checked here only for shape:
+    Raises InputError saying what was expected and what the row has. Constraint ids are only checked for shape here:
     `rewards` decides which ids and arguments exist (see `data.reading`).
     """
     if row.get("prompt") is None:
@@ -156,7 +160,7 @@ def _constraint(item: Any, length: int) -> ConstraintSpec:
 
 
 def _arguments(item: Mapping[str, Any]) -> dict[str, Any]:
-    """The verifier's arguments, from JSON text or a mapping; nulls are columns Arrow filled in, not arguments."""
+    """Return the verifier's arguments, from JSON text or a mapping, without the nulls that Arrow fills in."""
     kwargs = item.get("kwargs")
     if isinstance(kwargs, str):
         try:

@@ -1,15 +1,16 @@
-"""Prompt templates: a request and its constraints in words, as one prompt that knows each constraint's characters."""
+"""Prompt templates: write a request and its constraints as one prompt, with the span of each constraint."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 from string import Formatter
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from data.constraints import Category, find_kind
 from data.instructions import Instruction
-from data.problems import ConstraintSpec, Problem, Span
+from data.problems import Constraint, ConstraintSpec, Problem
 from rewards.errors import InputError
+from rewards.verdict import Span
 
 Pattern = Literal["listing", "incorporation", "example"]
 """MulDimIF's three ways to state constraints (arXiv 2505.07591, section 3)."""
@@ -61,7 +62,7 @@ EXAMPLE = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shot:
-    """A question with an answer that keeps the constraints."""
+    """A question with an answer that satisfies the constraints."""
 
     question: str
     answer: str
@@ -70,7 +71,7 @@ class Shot:
 def write_prompt(
     request: str, phrases: Sequence[str], *, pattern: Pattern, rng: Random, shot: Shot | None = None
 ) -> tuple[str, tuple[Span, ...]]:
-    """The user message, and the half-open span of each phrase in it, in the order of `phrases`.
+    """Return the user message, and the half-open span of each phrase in it, in the order of `phrases`.
 
     The pattern `example` needs a shot, which stands before the request; the others take none.
     """
@@ -79,15 +80,15 @@ def write_prompt(
     if (shot is not None) != (pattern == "example"):
         raise InputError(f"the pattern 'example' needs a shot and no other takes one; got {pattern!r} with {shot!r}")
     template = _listing(len(phrases), rng) if pattern == "listing" else _incorporation(len(phrases), rng)
-    text, spans = fill(template, request, phrases)
+    text, spans = fill_template(template, request, phrases)
     if shot is None:
         return text, spans
-    lead = rng.choice(EXAMPLE).format(question=shot.question, answer=shot.answer)
-    return lead + text, tuple((start + len(lead), end + len(lead)) for start, end in spans)
+    prefix = rng.choice(EXAMPLE).format(question=shot.question, answer=shot.answer)
+    return prefix + text, tuple((start + len(prefix), end + len(prefix)) for start, end in spans)
 
 
-def fill(template: str, request: str, phrases: Sequence[str]) -> tuple[str, tuple[Span, ...]]:
-    """Put the request and the phrases into a template, and say where each phrase went."""
+def fill_template(template: str, request: str, phrases: Sequence[str]) -> tuple[str, tuple[Span, ...]]:
+    """Put the request and the phrases into a template, and return the span of each phrase."""
     text, spans = "", dict[int, Span]()
     for literal, name, _, conversion in Formatter().parse(template):
         text += literal
@@ -106,13 +107,9 @@ def _listing(num_phrases: int, rng: Random) -> str:
 
 
 def _incorporation(num_phrases: int, rng: Random) -> str:
-    """A prose template; constraints past the third follow one by one."""
+    """Return a prose template; constraints past the third follow one by one."""
     template = rng.choice(INCORPORATION[min(num_phrases, 3)])
     return template + "".join(f" Also, {{{number}}}." for number in range(3, num_phrases))
-
-
-Drawn = tuple[str, Mapping[str, Any]]
-"""A constraint before it is put in words: verifier id and arguments."""
 
 
 SHOT_QUESTIONS = (
@@ -121,20 +118,23 @@ SHOT_QUESTIONS = (
     "Tell me about the place where you live.",
     "Write about an ordinary day by the river.",
 )
-"""What a witness, written from the lexicon, answers."""
+"""Questions that fit a witness, which is written from the lexicon."""
 
 
-def compose(
+def compose_problem(
     problem_id: str,
     instruction: Instruction,
-    drawn: Sequence[Drawn],
+    drawn: Sequence[Constraint],
     *,
     pattern: Pattern,
     rng: Random,
     answer: str | None = None,
 ) -> Problem:
-    """The problem with each constraint's place in the prompt; `answer` keeps them all, for the pattern `example`."""
-    phrases = [rng.choice(find_kind(kind_id).say(kwargs)) for kind_id, kwargs in drawn]
+    """Return the problem with each constraint's span in the prompt.
+
+    `answer` satisfies all constraints, for the pattern `example`.
+    """
+    phrases = [rng.choice(find_kind(kind_id).phrasings(kwargs)) for kind_id, kwargs in drawn]
     shot = None
     if pattern == "example" and answer is not None:
         shot = Shot(question=rng.choice(SHOT_QUESTIONS), answer=answer)
@@ -150,6 +150,6 @@ def compose(
     )
 
 
-def categories(constraints: Iterable[Drawn]) -> set[Category]:
-    """The main categories that some constraints cover; their number is the level."""
+def categories(constraints: Iterable[Constraint]) -> set[Category]:
+    """Return the main categories of the constraints; their number is the level."""
     return {find_kind(kind_id).category for kind_id, _ in constraints}

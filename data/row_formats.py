@@ -1,4 +1,4 @@
-"""Foreign rows: what IFEval, open-instruct and verl call their columns, as ours."""
+"""Row formats: converts rows of IFEval, open-instruct and verl to our columns."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,8 +9,8 @@ from rewards.errors import InputError
 Row = Mapping[str, Any]
 
 
-def adapt(row: Row) -> Row:
-    """The row in our columns if it has another project's shape, else the row itself."""
+def convert_row(row: Row) -> Row:
+    """Return the row in our columns if it has another project's format, else the row itself."""
     if "instruction_id_list" in row:
         return from_ifeval(row)
     if "data_source" in row and "reward_model" in row:
@@ -19,15 +19,15 @@ def adapt(row: Row) -> Row:
 
 
 def from_ifeval(row: Row) -> Row:
-    """An IFEval or IFBench row (`key, prompt, instruction_id_list, kwargs`); where a rule stands is not known."""
-    kept = {name: value for name, value in row.items() if name not in ("key", "instruction_id_list", "kwargs")}
+    """Convert an IFEval or IFBench row (`key, prompt, instruction_id_list, kwargs`); it has no spans."""
+    other_columns = {name: value for name, value in row.items() if name not in ("key", "instruction_id_list", "kwargs")}
     constraints = _constraints(row["instruction_id_list"], row.get("kwargs"))
     identity = {"problem_id": str(row["key"])} if "key" in row else {}
-    return {**kept, **identity, "constraints": constraints, "task": "ifeval"}
+    return {**other_columns, **identity, "constraints": constraints, "task": "ifeval"}
 
 
 def from_verl(row: Row) -> Row:
-    """A verl row (`data_source, prompt, ability, reward_model, extra_info`).
+    """Convert a verl row (`data_source, prompt, ability, reward_model, extra_info`).
 
     The ground truth becomes the reference, or the constraints where it is open-instruct's list of
     `instruction_id` and `kwargs`.
@@ -47,7 +47,7 @@ def from_verl(row: Row) -> Row:
 
 
 def _open_instruct(truth: Any) -> Row:
-    """The constraints a ground truth lists, as a column, or nothing."""
+    """Return the constraints that a ground truth lists, as a column, or nothing."""
     if isinstance(truth, str) and "instruction_id" in truth:
         try:
             truth = json.loads(truth)

@@ -1,4 +1,4 @@
-"""Sources: the raw rows of JSONL, JSON and parquet files and of hub datasets, each with its place."""
+"""Sources: the raw rows of JSONL, JSON and parquet files and of hub datasets, each with its location."""
 
 import gzip
 import json
@@ -8,14 +8,14 @@ from typing import Any
 
 from rewards.errors import InputError
 
-PlacedRow = tuple[str, Any]
-"""A row after the words that locate it: `train.jsonl:7`."""
+LocatedRow = tuple[str, Any]
+"""A row and its location, such as `train.jsonl:7`."""
 
 SUFFIXES = (".jsonl", ".json", ".parquet")
 
 
-def read_rows(source: str | Path, *, split: str = "train") -> Iterator[PlacedRow]:
-    """The raw rows of a file or hub dataset, each with its place."""
+def read_rows(source: str | Path, *, split: str = "train") -> Iterator[LocatedRow]:
+    """Yield the raw rows of a file or hub dataset, each with its location."""
     path = Path(source)
     kind = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
     if kind not in SUFFIXES:
@@ -33,18 +33,18 @@ def _text(path: Path) -> str:
         raise InputError(f"{path.name} is not UTF-8 text, or its gzip wrapping is damaged: {error}") from error
 
 
-def _jsonl_rows(path: Path) -> Iterator[PlacedRow]:
+def _jsonl_rows(path: Path) -> Iterator[LocatedRow]:
     for number, line in enumerate(_text(path).split("\n"), 1):
         if line.strip():
-            place = f"{path.name}:{number}"
+            location = f"{path.name}:{number}"
             try:
                 row = json.loads(line)
             except json.JSONDecodeError as error:
-                raise InputError(f"{place}: expected one JSON object a line; {error}") from error
-            yield place, row
+                raise InputError(f"{location}: expected one JSON object a line; {error}") from error
+            yield location, row
 
 
-def _json_rows(path: Path) -> Iterator[PlacedRow]:
+def _json_rows(path: Path) -> Iterator[LocatedRow]:
     try:
         rows = json.loads(_text(path))
     except json.JSONDecodeError as error:
@@ -55,7 +55,7 @@ def _json_rows(path: Path) -> Iterator[PlacedRow]:
         yield f"{path.name} row {number}", row
 
 
-def _parquet_rows(path: Path) -> Iterator[PlacedRow]:
+def _parquet_rows(path: Path) -> Iterator[LocatedRow]:
     from pyarrow import ArrowInvalid, parquet
 
     try:
@@ -66,7 +66,7 @@ def _parquet_rows(path: Path) -> Iterator[PlacedRow]:
         yield f"{path.name} row {number}", row
 
 
-def _hub_rows(name: str, split: str) -> Iterator[PlacedRow]:
+def _hub_rows(name: str, split: str) -> Iterator[LocatedRow]:
     from datasets import load_dataset
 
     try:
@@ -80,5 +80,5 @@ def _hub_rows(name: str, split: str) -> Iterator[PlacedRow]:
 
 
 def first_text(row: Any, columns: Sequence[str]) -> str | None:
-    """The first of the columns that holds a text; None if the row is no object or has none."""
+    """Return the first of the columns that holds a text; None if the row is not an object or has none."""
     return next((row[name] for name in columns if isinstance(row, dict) and isinstance(row.get(name), str)), None)

@@ -1,4 +1,4 @@
-"""Writing: rows as a JSONL or parquet file that is complete or not there at all."""
+"""Writing: saves rows as a JSONL or parquet file that is either complete or absent."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The constraint taxonomy: every kind a prompt can be given, by category."""
+"""Constraint kinds: every kind that a prompt can be given, by category."""
 
 from difflib import get_close_matches
 from types import MappingProxyType
@@ -15,10 +15,10 @@ KINDS = MappingProxyType(
         for kind in table.KINDS
     }
 )
-"""Verifier id -> the kind we can draw and say."""
+"""Verifier id -> the kind that can be drawn and put into words."""
 
 SHORT_KINDS = tuple(kind.id for kind in KINDS.values() if kind.short)
-"""Kinds that suit a small model with some thirty words to answer; the quickstart draws from these."""
+"""Kinds that suit a small model with about thirty words to answer; the quickstart draws from these."""
 
 GENERAL_KINDS = tuple(kind.id for kind in KINDS.values() if not kind.about_prompt)
 """Kinds that any prompt can be given; levels are drawn from these."""
@@ -29,7 +29,7 @@ __all__ = ["CATEGORIES", "GENERAL_KINDS", "KINDS", "SHORT_KINDS", "Category", "C
 
 
 def find_kind(kind_id: str) -> ConstraintKind:
-    """The kind under a verifier id; ValueError with the nearest id if we cannot draw it."""
+    """Return the kind of a verifier id; InputError with the nearest id if it cannot be drawn."""
     if kind_id not in KINDS:
         nearest = get_close_matches(kind_id, KINDS, n=1, cutoff=0.0)[0]
         raise InputError(f"unknown constraint kind {kind_id!r}; the nearest is {nearest!r}")

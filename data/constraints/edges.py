@@ -1,9 +1,17 @@
-"""Constraints on the edges: how an answer begins, how it ends, and what it stands between."""
+"""Edge constraint kinds: how an answer begins, how it ends, and what encloses it."""
 
 from random import Random
 from typing import Any
 
-from data.constraints.taxonomy import Arguments, ConstraintKind, drawn_from, fixed, naming, own_word, quoted
+from data.constraints.taxonomy import (
+    Arguments,
+    ConstraintKind,
+    draw_choice,
+    fixed_kind,
+    instruction_word,
+    quoted_list,
+    template_kind,
+)
 from data.instructions import Instruction
 
 MARKS = {"!": "an exclamation mark", "?": "a question mark", ".": "a full stop"}
@@ -25,22 +33,26 @@ def _delimiters(rng: Random, instruction: Instruction) -> dict[str, Any]:
     return {"opening": opening, "closing": closing}
 
 
-def _say_ending_mark(kwargs: Arguments) -> list[str]:
+def _ending_mark_phrasings(kwargs: Arguments) -> list[str]:
     mark = f"{MARKS.get(kwargs['mark'], 'the mark')} ({kwargs['mark']})"
     return [f"end with {mark}", f"finish your answer with {mark}", f"put {mark} at the very end"]
 
 
-def _say_opening(kwargs: Arguments) -> list[str]:
-    named = quoted([kwargs["phrase"]])
-    return [f"begin with {named}", f"start your answer with {named}", f"open with the words {named}"]
+def _opening_phrasings(kwargs: Arguments) -> list[str]:
+    quoted = quoted_list([kwargs["phrase"]])
+    return [f"begin with {quoted}", f"start your answer with {quoted}", f"open with the words {quoted}"]
 
 
-def _say_closing(kwargs: Arguments) -> list[str]:
-    named = quoted([kwargs.get("end_phrase") or kwargs["phrase"]])
-    return [f"finish with the exact phrase {named}", f"end your answer with {named}", f"close with the words {named}"]
+def _closing_phrasings(kwargs: Arguments) -> list[str]:
+    quoted = quoted_list([kwargs.get("end_phrase") or kwargs["phrase"]])
+    return [
+        f"finish with the exact phrase {quoted}",
+        f"end your answer with {quoted}",
+        f"close with the words {quoted}",
+    ]
 
 
-def _say_postscript(kwargs: Arguments) -> list[str]:
+def _postscript_phrasings(kwargs: Arguments) -> list[str]:
     marker = kwargs["postscript_marker"]
     return [
         f"add a postscript that starts with {marker}",
@@ -53,26 +65,28 @@ KINDS = (
     ConstraintKind(
         id="content:ends_with_mark",
         category="content",
-        draw=drawn_from("mark", tuple(MARKS)),
-        say=_say_ending_mark,
+        draw=draw_choice("mark", tuple(MARKS)),
+        phrasings=_ending_mark_phrasings,
         short=True,
     ),
     ConstraintKind(
         id="content:starts_with",
         category="content",
-        draw=drawn_from("phrase", OPENINGS),
-        say=_say_opening,
+        draw=draw_choice("phrase", OPENINGS),
+        phrasings=_opening_phrasings,
         short=True,
     ),
     ConstraintKind(
         id="startend:end_checker",
         category="content",
-        draw=drawn_from("end_phrase", CLOSINGS),
-        say=_say_closing,
+        draw=draw_choice("end_phrase", CLOSINGS),
+        phrasings=_closing_phrasings,
         short=True,
     ),
-    ConstraintKind(id="content:ends_with", category="content", draw=drawn_from("phrase", CLOSINGS), say=_say_closing),
-    fixed(
+    ConstraintKind(
+        id="content:ends_with", category="content", draw=draw_choice("phrase", CLOSINGS), phrasings=_closing_phrasings
+    ),
+    fixed_kind(
         "startend:quotation",
         "content",
         "wrap your whole answer in double quotation marks",
@@ -83,11 +97,11 @@ KINDS = (
     ConstraintKind(
         id="detectable_content:postscript",
         category="content",
-        draw=drawn_from("postscript_marker", ("P.S.", "P.P.S")),
-        say=_say_postscript,
+        draw=draw_choice("postscript_marker", ("P.S.", "P.P.S")),
+        phrasings=_postscript_phrasings,
         short=True,
     ),
-    naming(
+    template_kind(
         "content:delimited",
         "content",
         _delimiters,
@@ -95,33 +109,33 @@ KINDS = (
         "start with {opening} and end with {closing}",
         "enclose everything you write in {opening} and {closing}",
     ),
-    naming(
+    template_kind(
         "startend:first_word",
         "content",
-        own_word("word"),
+        instruction_word("word"),
         "make '{word}' your first word",
         "begin with the word '{word}'",
         "let the first word be '{word}'",
     ),
-    naming(
+    template_kind(
         "startend:last_word",
         "content",
-        own_word("word"),
+        instruction_word("word"),
         "make '{word}' your last word",
         "end with the word '{word}'",
         "let the last word be '{word}'",
     ),
-    fixed(
+    fixed_kind(
         "startend:same_first_and_last_word",
         "content",
         "start and end with the same word",
         "use one word both first and last",
         "let your last word be your first one again",
     ),
-    naming(
+    template_kind(
         "startend:each_line_starts",
         "content",
-        drawn_from("prefix", ("> ", "- ", "# ", "~ ")),
+        draw_choice("prefix", ("> ", "- ", "# ", "~ ")),
         "start each line with '{prefix}'",
         "put '{prefix}' at the start of every line",
         "let every line begin with '{prefix}'",

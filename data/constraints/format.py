@@ -1,14 +1,22 @@
-"""Format constraints: headings, lists, highlights and other Markdown structure of an answer."""
+"""Format constraint kinds: headings, lists, highlights and other Markdown structure."""
 
 from random import Random
 from typing import Any
 
-from data.constraints.taxonomy import Arguments, ConstraintKind, count, counting, drawn_from, fixed, naming
+from data.constraints.taxonomy import (
+    Arguments,
+    ConstraintKind,
+    count_phrase,
+    counting_kind,
+    draw_choice,
+    fixed_kind,
+    template_kind,
+)
 from data.instructions import Instruction
 
 
-def _say_highlights(kwargs: Arguments) -> list[str]:
-    parts = count(kwargs["num_highlights"], "part")
+def _highlights_phrasings(kwargs: Arguments) -> list[str]:
+    parts = count_phrase(kwargs["num_highlights"], "part")
     return [
         f"highlight at least {parts} with asterisks, like *this*",
         f"put *asterisks* around at least {parts} of your answer",
@@ -16,8 +24,8 @@ def _say_highlights(kwargs: Arguments) -> list[str]:
     ]
 
 
-def _say_bullets(kwargs: Arguments) -> list[str]:
-    points = count(kwargs["num_bullets"], "bullet point")
+def _bullets_phrasings(kwargs: Arguments) -> list[str]:
+    points = count_phrase(kwargs["num_bullets"], "bullet point")
     return [
         f"give exactly {points}, each on its own line after a *",
         f"answer in exactly {points} that begin with *",
@@ -29,7 +37,7 @@ def _levels(rng: Random, instruction: Instruction) -> dict[str, Any]:
     return {"levels": rng.choice(([1], [2], [3], [1, 2], [2, 3]))}
 
 
-def _say_levels(kwargs: Arguments) -> list[str]:
+def _levels_phrasings(kwargs: Arguments) -> list[str]:
     levels = kwargs["levels"]
     if len(levels) == 1:
         mark = "#" * levels[0]
@@ -38,16 +46,16 @@ def _say_levels(kwargs: Arguments) -> list[str]:
             f"include a Markdown heading of level {levels[0]}",
             f"add a heading that starts with {mark}",
         ]
-    named = f"{', '.join(map(str, levels[:-1]))} and {levels[-1]}"
+    quoted = f"{', '.join(map(str, levels[:-1]))} and {levels[-1]}"
     return [
-        f"use headings of levels {named}",
-        f"include Markdown headings of levels {named}",
-        f"structure your answer with headings of levels {named}",
+        f"use headings of levels {quoted}",
+        f"include Markdown headings of levels {quoted}",
+        f"structure your answer with headings of levels {quoted}",
     ]
 
 
 DETECTABLE = (
-    fixed(
+    fixed_kind(
         "detectable_format:title",
         "format",
         "give a title in double angle brackets, such as <<title>>",
@@ -59,17 +67,17 @@ DETECTABLE = (
         id="detectable_format:number_highlighted_sections",
         category="format",
         draw=lambda rng, instruction: {"num_highlights": rng.randint(1, 2)},
-        say=_say_highlights,
+        phrasings=_highlights_phrasings,
         short=True,
     ),
     ConstraintKind(
         id="detectable_format:number_bullet_lists",
         category="format",
         draw=lambda rng, instruction: {"num_bullets": rng.randint(2, 3)},
-        say=_say_bullets,
+        phrasings=_bullets_phrasings,
         short=True,
     ),
-    naming(
+    template_kind(
         "detectable_format:multiple_sections",
         "format",
         lambda rng, instruction: {
@@ -80,7 +88,7 @@ DETECTABLE = (
         "divide your answer into {num_sections} sections headed {section_spliter} 1 and so on",
         "mark {num_sections} sections with {section_spliter} and a number",
     ),
-    fixed(
+    fixed_kind(
         "detectable_format:constrained_response",
         "format",
         "include 'My answer is yes.', 'My answer is no.' or 'My answer is maybe.'",
@@ -89,9 +97,9 @@ DETECTABLE = (
     ),
 )
 MARKDOWN = (
-    ConstraintKind(id="format:heading_levels", category="format", draw=_levels, say=_say_levels),
-    counting("format:headings", "format", "num_headings", "heading", numbers=(1, 3), where=" in Markdown"),
-    counting(
+    ConstraintKind(id="format:heading_levels", category="format", draw=_levels, phrasings=_levels_phrasings),
+    counting_kind("format:headings", "format", "num_headings", "heading", numbers=(1, 3), where=" in Markdown"),
+    counting_kind(
         "format:heading_depth",
         "format",
         "num_levels",
@@ -99,17 +107,17 @@ MARKDOWN = (
         numbers=(1, 3),
         relations=("at least", "exactly"),
     ),
-    counting("format:block_quotes", "format", "num_quotes", "Markdown block quote", numbers=(1, 2)),
-    counting("format:bold", "format", "num_bold", "piece of **bold** text", numbers=(1, 3)),
-    counting("format:bullet_items", "format", "num_items", "bullet item", numbers=(2, 4)),
-    counting("format:numbered_items", "format", "num_items", "numbered item", numbers=(2, 4)),
-    counting(
+    counting_kind("format:block_quotes", "format", "num_quotes", "Markdown block quote", numbers=(1, 2)),
+    counting_kind("format:bold", "format", "num_bold", "piece of **bold** text", numbers=(1, 3)),
+    counting_kind("format:bullet_items", "format", "num_items", "bullet item", numbers=(2, 4)),
+    counting_kind("format:numbered_items", "format", "num_items", "numbered item", numbers=(2, 4)),
+    counting_kind(
         "format:checked_items", "format", "num_items", "item of a task list", numbers=(2, 3), where=" such as - [ ]"
     ),
-    counting("format:code_fences", "format", "num_fences", "fenced code block", numbers=(1, 2)),
-    counting("format:markdown_links", "format", "num_links", "link of the form [text](address)", numbers=(1, 2)),
-    counting("format:rules", "format", "num_rules", "horizontal rule", numbers=(1, 2)),
-    naming(
+    counting_kind("format:code_fences", "format", "num_fences", "fenced code block", numbers=(1, 2)),
+    counting_kind("format:markdown_links", "format", "num_links", "link of the form [text](address)", numbers=(1, 2)),
+    counting_kind("format:rules", "format", "num_rules", "horizontal rule", numbers=(1, 2)),
+    template_kind(
         "format:list_depth",
         "format",
         lambda rng, instruction: {"depth": rng.randint(1, 2), "relation": rng.choice(("at least", "exactly"))},
@@ -117,22 +125,22 @@ MARKDOWN = (
         "use lists nested {relation} {depth} deep",
         "have lists that go {relation} {depth} deep",
     ),
-    naming(
+    template_kind(
         "format:code_language",
         "format",
-        drawn_from("language", ("python", "bash", "json")),
+        draw_choice("language", ("python", "bash", "json")),
         "include a fenced code block marked {language}",
         "add a ```{language} code block",
         "put some {language} into a fenced block that names it",
     ),
-    fixed(
+    fixed_kind(
         "format:no_lists",
         "format",
         "avoid lists",
         "use no bullet points and no numbered lists",
         "write without any list",
     ),
-    fixed(
+    fixed_kind(
         "format:plain_text",
         "format",
         "write plain text without any Markdown",

@@ -1,13 +1,22 @@
-"""Length constraints: how many words, sentences, lines and paragraphs an answer and its parts have."""
+"""Length constraint kinds: the number of words, sentences, lines and paragraphs of an answer and its parts."""
 
 from random import Random
 from typing import Any
 
-from data.constraints.taxonomy import Arguments, ConstraintKind, Draw, count, counting, fixed, naming, related
+from data.constraints.taxonomy import (
+    Arguments,
+    ConstraintKind,
+    Draw,
+    count_phrase,
+    counting_kind,
+    fixed_kind,
+    relation_phrase,
+    template_kind,
+)
 from data.instructions import Instruction
 
 
-def _span(lowest: tuple[int, int], width: tuple[int, int]) -> Draw:
+def _draw_range(lowest: tuple[int, int], width: tuple[int, int]) -> Draw:
     def draw(rng: Random, instruction: Instruction) -> dict[str, Any]:
         minimum = rng.randint(*lowest)
         return {"minimum": minimum, "maximum": minimum + rng.randint(*width)}
@@ -34,42 +43,44 @@ def _first_word(rng: Random, instruction: Instruction) -> dict[str, Any]:
     }
 
 
-def _say_range(noun: str):
-    def say(kwargs: Arguments) -> list[str]:
+def _range_phrasings(noun: str):
+    def phrasings(kwargs: Arguments) -> list[str]:
         low, high = kwargs["minimum"], kwargs["maximum"]
         if low == high:
-            return [f"{verb} exactly {count(low, noun)}" for verb in ("write", "use", "answer in")]
+            return [f"{verb} exactly {count_phrase(low, noun)}" for verb in ("write", "use", "answer in")]
         if low <= 1:
-            return [f"{verb} at most {count(high, noun)}" for verb in ("write", "use", "answer in")]
+            return [f"{verb} at most {count_phrase(high, noun)}" for verb in ("write", "use", "answer in")]
         if high >= NO_LIMIT:
-            return [f"{verb} at least {count(low, noun)}" for verb in ("write", "use", "answer in")]
+            return [f"{verb} at least {count_phrase(low, noun)}" for verb in ("write", "use", "answer in")]
         return [
             f"write between {low} and {high} {noun}s",
             f"use at least {low} and at most {high} {noun}s",
             f"answer in {low} to {high} {noun}s",
         ]
 
-    return say
+    return phrasings
 
 
-def _say_bound(key: str, noun: str):
-    def say(kwargs: Arguments) -> list[str]:
-        amount = related(kwargs["relation"], kwargs[key], noun)
+def _bound_phrasings(key: str, noun: str):
+    def phrasings(kwargs: Arguments) -> list[str]:
+        amount = relation_phrase(kwargs["relation"], kwargs[key], noun)
         return [f"write {amount}", f"use {amount}", f"answer in {amount}"]
 
-    return say
+    return phrasings
 
 
 NO_LIMIT = 10**6
-"""A maximum that stands for none."""
+"""A maximum that stands for no limit."""
 
 
-def _ranged(noun: str, draw: Draw, *, short: bool = False) -> ConstraintKind:
-    return ConstraintKind(id=f"length:{noun}_range", category="length", draw=draw, say=_say_range(noun), short=short)
+def _range_kind(noun: str, draw: Draw, *, short: bool = False) -> ConstraintKind:
+    return ConstraintKind(
+        id=f"length:{noun}_range", category="length", draw=draw, phrasings=_range_phrasings(noun), short=short
+    )
 
 
-def _per_part(part: str, noun: str, numbers: tuple[int, int]) -> ConstraintKind:
-    return counting(
+def _per_part_kind(part: str, noun: str, numbers: tuple[int, int]) -> ConstraintKind:
+    return counting_kind(
         f"length:{noun}s_per_{part}",
         "length",
         f"num_{noun}s",
@@ -83,22 +94,25 @@ def _per_part(part: str, noun: str, numbers: tuple[int, int]) -> ConstraintKind:
 PART_NAMES = {"item": "item of a list", "cell": "cell of a table", "heading": "heading you give"}
 
 WHOLE = (
-    _ranged("word", _span((6, 12), (4, 10)), short=True),
-    _ranged("sentence", _span((1, 2), (0, 1)), short=True),
+    _range_kind("word", _draw_range((6, 12), (4, 10)), short=True),
+    _range_kind("sentence", _draw_range((1, 2), (0, 1)), short=True),
     ConstraintKind(
         id="length_constraints:number_sentences",
         category="length",
         draw=_sentence_bound,
-        say=_say_bound("num_sentences", "sentence"),
+        phrasings=_bound_phrasings("num_sentences", "sentence"),
         short=True,
     ),
     ConstraintKind(
-        id="length_constraints:number_words", category="length", draw=_word_bound, say=_say_bound("num_words", "word")
+        id="length_constraints:number_words",
+        category="length",
+        draw=_word_bound,
+        phrasings=_bound_phrasings("num_words", "word"),
     ),
-    _ranged("character", _span((40, 80), (60, 120))),
-    _ranged("line", _span((2, 3), (0, 2))),
-    _ranged("paragraph", _span((1, 2), (0, 1))),
-    counting(
+    _range_kind("character", _draw_range((40, 80), (60, 120))),
+    _range_kind("line", _draw_range((2, 3), (0, 2))),
+    _range_kind("paragraph", _draw_range((1, 2), (0, 1))),
+    counting_kind(
         "length:distinct_words",
         "length",
         "num_words",
@@ -106,7 +120,7 @@ WHOLE = (
         numbers=(10, 20),
         relations=("at least", "at most"),
     ),
-    naming(
+    template_kind(
         "length_constraints:number_paragraphs",
         "length",
         lambda rng, instruction: {"num_paragraphs": rng.randint(2, 3)},
@@ -114,7 +128,7 @@ WHOLE = (
         "use {num_paragraphs} paragraphs with *** between them",
         "answer in {num_paragraphs} paragraphs, divided by three asterisks ***",
     ),
-    naming(
+    template_kind(
         "length_constraints:nth_paragraph_first_word",
         "length",
         _first_word,
@@ -124,13 +138,13 @@ WHOLE = (
     ),
 )
 PARTS = (
-    _per_part("sentence", "word", (4, 12)),
-    _per_part("paragraph", "word", (8, 30)),
-    _per_part("line", "word", (4, 12)),
-    _per_part("item", "word", (2, 5)),
-    _per_part("heading", "word", (2, 4)),
-    _per_part("paragraph", "sentence", (1, 2)),
-    counting(
+    _per_part_kind("sentence", "word", (4, 12)),
+    _per_part_kind("paragraph", "word", (8, 30)),
+    _per_part_kind("line", "word", (4, 12)),
+    _per_part_kind("item", "word", (2, 5)),
+    _per_part_kind("heading", "word", (2, 4)),
+    _per_part_kind("paragraph", "sentence", (1, 2)),
+    counting_kind(
         "length:letters_per_word",
         "length",
         "num_letters",
@@ -139,7 +153,7 @@ PARTS = (
         relations=("at most",),
         where=" in every word",
     ),
-    fixed(
+    fixed_kind(
         "length:growing_sentences",
         "length",
         "make each sentence longer than the one before, with two sentences or more",

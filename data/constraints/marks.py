@@ -1,9 +1,18 @@
-"""Constraints on marks and letters: which an answer uses, how often, and which it leaves out."""
+"""Mark and letter constraint kinds: which marks and letters an answer uses, how often, and which it avoids."""
 
 from random import Random
 from typing import Any
 
-from data.constraints.taxonomy import Arguments, ConstraintKind, count, counting, drawn_from, fixed, naming, quoted
+from data.constraints.taxonomy import (
+    Arguments,
+    ConstraintKind,
+    count_phrase,
+    counting_kind,
+    draw_choice,
+    fixed_kind,
+    quoted_list,
+    template_kind,
+)
 from data.instructions import Instruction
 
 EXCLUDED_MARKS = {
@@ -22,19 +31,19 @@ def _mark_frequency(rng: Random, instruction: Instruction) -> dict[str, Any]:
     return {"mark": rng.choice(("!", "?", ";", ":")), "frequency": rng.randint(1, 2), "relation": "at least"}
 
 
-def _say_excluded_mark(kwargs: Arguments) -> list[str]:
+def _excluded_mark_phrasings(kwargs: Arguments) -> list[str]:
     mark = f"{EXCLUDED_MARKS.get(kwargs['mark'], 'the mark')} ({kwargs['mark']})"
     return [f"avoid {mark}", f"leave out {mark}", f"write without {mark}"]
 
 
-def _say_mark_frequency(kwargs: Arguments) -> list[str]:
-    times = f"{kwargs['relation']} {count(kwargs['frequency'], 'time')}"
-    named = quoted([kwargs["mark"]])
-    return [f"use the mark {named} {times}", f"write {named} {times}", f"let the mark {named} appear {times}"]
+def _mark_frequency_phrasings(kwargs: Arguments) -> list[str]:
+    times = f"{kwargs['relation']} {count_phrase(kwargs['frequency'], 'time')}"
+    quoted = quoted_list([kwargs["mark"]])
+    return [f"use the mark {quoted} {times}", f"write {quoted} {times}", f"let the mark {quoted} appear {times}"]
 
 
 MARKED = (
-    fixed(
+    fixed_kind(
         "punctuation:no_comma",
         "content",
         "avoid commas",
@@ -46,35 +55,37 @@ MARKED = (
     ConstraintKind(
         id="content:exclude_mark",
         category="content",
-        draw=drawn_from("mark", tuple(EXCLUDED_MARKS)),
-        say=_say_excluded_mark,
+        draw=draw_choice("mark", tuple(EXCLUDED_MARKS)),
+        phrasings=_excluded_mark_phrasings,
         short=True,
     ),
-    ConstraintKind(id="punctuation:mark_frequency", category="content", draw=_mark_frequency, say=_say_mark_frequency),
-    naming(
+    ConstraintKind(
+        id="punctuation:mark_frequency", category="content", draw=_mark_frequency, phrasings=_mark_frequency_phrasings
+    ),
+    template_kind(
         "punctuation:only_marks",
         "content",
-        drawn_from("marks", (".", ".!", ".?")),
+        draw_choice("marks", (".", ".!", ".?")),
         "use only the marks '{marks}' as punctuation",
         "limit your punctuation to the marks '{marks}'",
         "write with '{marks}' as the only punctuation marks",
     ),
-    naming(
+    template_kind(
         "punctuation:sentence_mark",
         "content",
-        drawn_from("mark", (".", "!", "?")),
+        draw_choice("mark", (".", "!", "?")),
         "end every sentence with the mark '{mark}'",
         "finish each sentence with '{mark}'",
         "let all sentences close with '{mark}'",
     ),
-    counting(
+    counting_kind(
         "punctuation:parentheses", "content", "num_parentheses", "remark of yours in round brackets", numbers=(1, 2)
     ),
-    counting("punctuation:questions", "content", "num_questions", "question", numbers=(1, 2)),
-    counting(
+    counting_kind("punctuation:questions", "content", "num_questions", "question", numbers=(1, 2)),
+    counting_kind(
         "punctuation:quotations", "content", "num_quotations", "quotation", numbers=(1, 2), where=" in double quotes"
     ),
-    fixed(
+    fixed_kind(
         "punctuation:balanced",
         "content",
         "close every bracket you open",
@@ -83,38 +94,38 @@ MARKED = (
     ),
 )
 LETTERS = (
-    naming(
+    template_kind(
         "content:exclude_letter",
         "content",
-        drawn_from("letter", "jkqvxz"),
+        draw_choice("letter", "jkqvxz"),
         "avoid the letter '{letter}'",
         "write without the letter '{letter}'",
         "leave out the letter '{letter}' altogether",
     ),
-    naming(
+    template_kind(
         "letters:acrostic",
         "content",
-        drawn_from("word", ("sun", "red", "joy", "hope", "art")),
+        draw_choice("word", ("sun", "red", "joy", "hope", "art")),
         "let the first letters of your lines spell '{word}'",
         "write an acrostic of '{word}', one line a letter",
         "start your lines with the letters of '{word}', in order",
     ),
-    naming(
+    template_kind(
         "letters:alliteration",
         "content",
-        drawn_from("num_words", (3, 4)),
+        draw_choice("num_words", (3, 4)),
         "use {num_words} words in a row that begin with the same letter",
         "include an alliteration of {num_words} words",
         "let {num_words} neighbouring words share their first letter",
     ),
-    fixed(
+    fixed_kind(
         "letters:alphabetical_sentences",
         "content",
         "let the first letters of your sentences, two or more, follow the alphabet",
         "write two or more sentences whose first letters are in alphabetical order",
         "order your sentences, at least two, by their first letters",
     ),
-    counting(
+    counting_kind(
         "letters:palindromes",
         "content",
         "num_palindromes",
@@ -124,10 +135,10 @@ LETTERS = (
         where=" such as 'level'",
     ),
     *(
-        naming(
+        template_kind(
             f"letters:{part}_initial",
             "content",
-            drawn_from("letter", letters),
+            draw_choice("letter", letters),
             f"begin every {part} with the letter '{{letter}}'",
             f"let each {part} start with '{{letter}}'",
             f"start all {part}s with the letter '{{letter}}'",

@@ -1,18 +1,18 @@
-"""A kind of constraint: how its arguments are drawn, and how it is said."""
+"""Taxonomy: what a kind of constraint is, and helpers to define one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
 
 from data.instructions import Instruction
+from data.problems import Arguments
 
 Category = Literal["content", "format", "language", "length"]
 """The four main categories of MulDimIF (arXiv 2505.07591, section 3); letter case belongs to language."""
 
-Arguments = Mapping[str, Any]
 Draw = Callable[[Random, Instruction], dict[str, Any]]
-Say = Callable[[Arguments], Sequence[str]]
+Phrasings = Callable[[Arguments], Sequence[str]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,23 +22,23 @@ class ConstraintKind:
     id: str
     category: Category
     draw: Draw
-    """Arguments for one prompt."""
-    say: Say
-    """Several ways to state it, each a verb phrase that can follow "Please" or "Make sure to"."""
+    """Draws the arguments for one prompt."""
+    phrasings: Phrasings
+    """Returns several ways to state it, each a verb phrase that can follow "Please" or "Make sure to"."""
     short: bool = False
-    """Whether an answer of some thirty words by a small model can satisfy it."""
+    """Whether an answer of about thirty words by a small model can satisfy it."""
     about_prompt: bool = False
-    """Whether it speaks of the finished prompt, so that no witness can be written before; drawn only if named."""
+    """Whether it refers to the finished prompt, so that no witness can be written before; drawn only if named."""
 
 
-def fixed(kind_id: str, category: Category, *phrasings: str, short: bool = False) -> ConstraintKind:
-    """A kind without arguments."""
+def fixed_kind(kind_id: str, category: Category, *phrasings: str, short: bool = False) -> ConstraintKind:
+    """Return a kind without arguments."""
     return ConstraintKind(
-        id=kind_id, category=category, draw=lambda rng, instruction: {}, say=lambda kwargs: phrasings, short=short
+        id=kind_id, category=category, draw=lambda rng, instruction: {}, phrasings=lambda kwargs: phrasings, short=short
     )
 
 
-def counting(
+def counting_kind(
     kind_id: str,
     category: Category,
     key: str,
@@ -48,51 +48,56 @@ def counting(
     relations: tuple[str, ...] = ("at least", "at most", "exactly"),
     where: str = "",
 ) -> ConstraintKind:
-    """A kind that counts something: `key` is the number's argument, `noun` what is counted, `where` what follows it."""
+    """Return a kind that counts something.
+
+    `key` is the number's argument, `noun` what is counted, `where` the words that follow it.
+    """
 
     def draw(rng: Random, instruction: Instruction) -> dict[str, Any]:
         return {key: rng.randint(*numbers), "relation": rng.choice(relations)}
 
-    def say(kwargs: Arguments) -> list[str]:
-        amount = f"{related(kwargs['relation'], kwargs[key], noun)}{where}"
+    def phrasings(kwargs: Arguments) -> list[str]:
+        amount = f"{relation_phrase(kwargs['relation'], kwargs[key], noun)}{where}"
         return [f"use {amount}", f"write with {amount}", f"have {amount}"]
 
-    return ConstraintKind(id=kind_id, category=category, draw=draw, say=say)
+    return ConstraintKind(id=kind_id, category=category, draw=draw, phrasings=phrasings)
 
 
-def naming(kind_id: str, category: Category, draw: Draw, *templates: str, about_prompt: bool = False) -> ConstraintKind:
-    """A kind whose arguments simply fill the blanks of its phrasings; lists are quoted and joined."""
+def template_kind(
+    kind_id: str, category: Category, draw: Draw, *templates: str, about_prompt: bool = False
+) -> ConstraintKind:
+    """Return a kind whose arguments simply fill the blanks of its phrasings; lists are quoted and joined."""
 
-    def say(kwargs: Arguments) -> list[str]:
-        words = {name: quoted(value) if isinstance(value, list) else value for name, value in kwargs.items()}
+    def phrasings(kwargs: Arguments) -> list[str]:
+        words = {name: quoted_list(value) if isinstance(value, list) else value for name, value in kwargs.items()}
         return [template.format(**words) for template in templates]
 
-    return ConstraintKind(id=kind_id, category=category, draw=draw, say=say, about_prompt=about_prompt)
+    return ConstraintKind(id=kind_id, category=category, draw=draw, phrasings=phrasings, about_prompt=about_prompt)
 
 
-def related(relation: str, number: int, noun: str) -> str:
-    """A number with its relation and noun: `fewer than 3 words`."""
-    return f"{'fewer than' if relation == 'less than' else relation} {count(number, noun)}"
+def relation_phrase(relation: str, number: int, noun: str) -> str:
+    """Return a number with its relation and noun: `fewer than 3 words`."""
+    return f"{'fewer than' if relation == 'less than' else relation} {count_phrase(number, noun)}"
 
 
-def count(number: int, noun: str) -> str:
-    """A number with its noun, whose first word takes the plural: `1 word`, `3 lines of text`."""
+def count_phrase(number: int, noun: str) -> str:
+    """Return a number with its noun, whose first word takes the plural: `1 word`, `3 lines of text`."""
     head, of, rest = noun.partition(" of ")
     ending = "" if number == 1 else "es" if head.endswith("s") else "s"
     return f"{number} {head}{ending}{of}{rest}"
 
 
-def quoted(words: Sequence[Any]) -> str:
-    """Words in quotation marks, joined as prose: `'rain' and 'sun'`."""
+def quoted_list(words: Sequence[Any]) -> str:
+    """Return words in quotation marks, joined as prose: `'rain' and 'sun'`."""
     marks = [f"'{word}'" for word in words]
     return marks[0] if len(marks) == 1 else f"{', '.join(marks[:-1])} and {marks[-1]}"
 
 
-def drawn_from(name: str, values: Sequence[Any]) -> Draw:
-    """A draw of one argument from a list."""
+def draw_choice(name: str, values: Sequence[Any]) -> Draw:
+    """Return a draw of one argument from a list of values."""
     return lambda rng, instruction: {name: rng.choice(values)}
 
 
-def own_word(name: str) -> Draw:
-    """A draw of one of the instruction's own words."""
+def instruction_word(name: str) -> Draw:
+    """Return a draw of one of the instruction's words."""
     return lambda rng, instruction: {name: rng.choice(instruction.words)}

@@ -1,9 +1,17 @@
-"""Constraints on words: which must occur, how often, where, and which must not."""
+"""Word constraint kinds: which words must occur, how often and where, and which must not."""
 
 from random import Random
 from typing import Any
 
-from data.constraints.taxonomy import Arguments, ConstraintKind, count, drawn_from, naming, own_word, quoted
+from data.constraints.taxonomy import (
+    Arguments,
+    ConstraintKind,
+    count_phrase,
+    draw_choice,
+    instruction_word,
+    quoted_list,
+    template_kind,
+)
 from data.instructions import Instruction
 
 COMMON_LETTERS = "bcdfghklmpuwy"
@@ -43,8 +51,8 @@ def _any_of(rng: Random, instruction: Instruction) -> dict[str, Any]:
 def _word_in(name: str, last: int):
     def draw(rng: Random, instruction: Instruction) -> dict[str, Any]:
         word = "word" if name in ("nth_word", "nth_sentence_first_word") else "keyword"
-        place = "nth_sentence" if name == "nth_sentence_first_word" else name
-        return {place: rng.randint(1, last), word: rng.choice(instruction.words)}
+        position_argument = "nth_sentence" if name == "nth_sentence_first_word" else name
+        return {position_argument: rng.randint(1, last), word: rng.choice(instruction.words)}
 
     return draw
 
@@ -53,60 +61,70 @@ def _copied(rng: Random, instruction: Instruction) -> dict[str, Any]:
     return {"text": rng.choice(COPIED), "num_copies": rng.randint(1, 2), "relation": "exactly"}
 
 
-def _say_words(kwargs: Arguments) -> list[str]:
+def _words_phrasings(kwargs: Arguments) -> list[str]:
     words = kwargs["keywords"]
     noun = "word" if len(words) == 1 else "words"
-    named = quoted(words)
-    return [f"include the {noun} {named}", f"use the {noun} {named} in your answer", f"mention {named}"]
+    quoted = quoted_list(words)
+    return [f"include the {noun} {quoted}", f"use the {noun} {quoted} in your answer", f"mention {quoted}"]
 
 
-def _say_forbidden(kwargs: Arguments) -> list[str]:
+def _forbidden_phrasings(kwargs: Arguments) -> list[str]:
     words = kwargs["forbidden_words"]
     noun = "word" if len(words) == 1 else "words"
-    named = quoted(words)
-    return [f"avoid the {noun} {named}", f"leave out the {noun} {named}", f"answer without the {noun} {named}"]
+    quoted = quoted_list(words)
+    return [f"avoid the {noun} {quoted}", f"leave out the {noun} {quoted}", f"answer without the {noun} {quoted}"]
 
 
-def _say_frequency(kwargs: Arguments) -> list[str]:
-    times = f"{kwargs['relation']} {count(kwargs['frequency'], 'time')}"
-    named = quoted([kwargs["keyword"]])
-    return [f"use the word {named} {times}", f"repeat {named} {times}", f"let the word {named} appear {times}"]
+def _frequency_phrasings(kwargs: Arguments) -> list[str]:
+    times = f"{kwargs['relation']} {count_phrase(kwargs['frequency'], 'time')}"
+    quoted = quoted_list([kwargs["keyword"]])
+    return [f"use the word {quoted} {times}", f"repeat {quoted} {times}", f"let the word {quoted} appear {times}"]
 
 
-def _say_letters(kwargs: Arguments) -> list[str]:
-    times = f"{kwargs['let_relation']} {count(kwargs['let_frequency'], 'time')}"
-    named = quoted([kwargs["letter"]])
-    return [f"use the letter {named} {times}", f"write the letter {named} {times}", f"have {named} as a letter {times}"]
-
-
-def _say_any_of(kwargs: Arguments) -> list[str]:
-    named = quoted(kwargs["keywords"])
-    amount = f"{kwargs['relation']} {kwargs['num_keywords']}"
+def _letters_phrasings(kwargs: Arguments) -> list[str]:
+    times = f"{kwargs['let_relation']} {count_phrase(kwargs['let_frequency'], 'time')}"
+    quoted = quoted_list([kwargs["letter"]])
     return [
-        f"include {amount} of the words {named}",
-        f"use {amount} of these words: {named}",
-        f"mention {amount} of {named}",
+        f"use the letter {quoted} {times}",
+        f"write the letter {quoted} {times}",
+        f"have {quoted} as a letter {times}",
     ]
 
 
-def _say_copied(kwargs: Arguments) -> list[str]:
-    times = f"{kwargs['relation']} {count(kwargs['num_copies'], 'time')}"
-    named = quoted([kwargs["text"]])
+def _any_of_phrasings(kwargs: Arguments) -> list[str]:
+    quoted = quoted_list(kwargs["keywords"])
+    amount = f"{kwargs['relation']} {kwargs['num_keywords']}"
     return [
-        f"copy the text {named} {times}",
-        f"write {named} word for word {times}",
-        f"include the line {named} {times}",
+        f"include {amount} of the words {quoted}",
+        f"use {amount} of these words: {quoted}",
+        f"mention {amount} of {quoted}",
+    ]
+
+
+def _copied_phrasings(kwargs: Arguments) -> list[str]:
+    times = f"{kwargs['relation']} {count_phrase(kwargs['num_copies'], 'time')}"
+    quoted = quoted_list([kwargs["text"]])
+    return [
+        f"copy the text {quoted} {times}",
+        f"write {quoted} word for word {times}",
+        f"include the line {quoted} {times}",
     ]
 
 
 KINDS = (
-    ConstraintKind(id="keywords:existence", category="content", draw=_one_word, say=_say_words, short=True),
-    ConstraintKind(id="keywords:forbidden_words", category="content", draw=_forbidden, say=_say_forbidden, short=True),
-    ConstraintKind(id="keywords:frequency", category="content", draw=_frequency, say=_say_frequency, short=True),
-    ConstraintKind(id="keywords:letter_frequency", category="content", draw=_letters, say=_say_letters, short=True),
-    ConstraintKind(id="keywords:any_of", category="content", draw=_any_of, say=_say_any_of),
-    ConstraintKind(id="copying:copied_text", category="content", draw=_copied, say=_say_copied),
-    naming(
+    ConstraintKind(id="keywords:existence", category="content", draw=_one_word, phrasings=_words_phrasings, short=True),
+    ConstraintKind(
+        id="keywords:forbidden_words", category="content", draw=_forbidden, phrasings=_forbidden_phrasings, short=True
+    ),
+    ConstraintKind(
+        id="keywords:frequency", category="content", draw=_frequency, phrasings=_frequency_phrasings, short=True
+    ),
+    ConstraintKind(
+        id="keywords:letter_frequency", category="content", draw=_letters, phrasings=_letters_phrasings, short=True
+    ),
+    ConstraintKind(id="keywords:any_of", category="content", draw=_any_of, phrasings=_any_of_phrasings),
+    ConstraintKind(id="copying:copied_text", category="content", draw=_copied, phrasings=_copied_phrasings),
+    template_kind(
         "content:keyword_range",
         "content",
         _keyword_range,
@@ -114,7 +132,7 @@ KINDS = (
         "let '{keyword}' appear {minimum} to {maximum} times",
         "write '{keyword}' at least {minimum} and at most {maximum} times",
     ),
-    naming(
+    template_kind(
         "keywords:in_order",
         "content",
         _two_words,
@@ -122,7 +140,7 @@ KINDS = (
         "mention {keywords} one after the other",
         "include {keywords} and keep that order",
     ),
-    naming(
+    template_kind(
         "keywords:same_sentence",
         "content",
         _two_words,
@@ -130,7 +148,7 @@ KINDS = (
         "put {keywords} into the same sentence",
         "include a sentence with both {keywords}",
     ),
-    naming(
+    template_kind(
         "position:nth_sentence_contains",
         "content",
         _word_in("nth_sentence", 2),
@@ -138,7 +156,7 @@ KINDS = (
         "let sentence {nth_sentence} contain '{keyword}'",
         "mention '{keyword}' in sentence number {nth_sentence}",
     ),
-    naming(
+    template_kind(
         "position:nth_sentence_first_word",
         "content",
         _word_in("nth_sentence_first_word", 2),
@@ -146,7 +164,7 @@ KINDS = (
         "let sentence {nth_sentence} start with '{word}'",
         "make '{word}' the first word of sentence {nth_sentence}",
     ),
-    naming(
+    template_kind(
         "position:nth_paragraph_contains",
         "content",
         _word_in("nth_paragraph", 2),
@@ -154,7 +172,7 @@ KINDS = (
         "let paragraph {nth_paragraph} contain '{keyword}'",
         "mention '{keyword}' in paragraph number {nth_paragraph}",
     ),
-    naming(
+    template_kind(
         "position:nth_word",
         "content",
         _word_in("nth_word", 4),
@@ -162,15 +180,15 @@ KINDS = (
         "let word {nth_word} be '{word}'",
         "put the word '{word}' in place {nth_word}",
     ),
-    naming(
+    template_kind(
         "position:last_sentence_contains",
         "content",
-        own_word("keyword"),
+        instruction_word("keyword"),
         "use the word '{keyword}' in the last sentence",
         "let the final sentence contain '{keyword}'",
         "mention '{keyword}' in your closing sentence",
     ),
-    naming(
+    template_kind(
         "position:nth_line_is",
         "content",
         lambda rng, instruction: {"nth_line": 1, "text": rng.choice(("Dear reader,", "My answer:", "Note"))},
@@ -178,15 +196,15 @@ KINDS = (
         "write '{text}' as line {nth_line}, with nothing else on it",
         "let line {nth_line} read '{text}'",
     ),
-    naming(
+    template_kind(
         "copying:no_prompt_run",
         "content",
-        drawn_from("num_words", (4, 5, 6)),
+        draw_choice("num_words", (4, 5, 6)),
         "avoid copying {num_words} words in a row from this request",
         "use your own words, never {num_words} of mine in a row",
         "stay clear of any run of {num_words} words from the request",
     ),
-    naming(
+    template_kind(
         "copying:prompt_words",
         "content",
         lambda rng, instruction: {"first": 1, "last": rng.randint(2, 3)},
@@ -195,7 +213,7 @@ KINDS = (
         "quote words {first} to {last} of this message",
         about_prompt=True,
     ),
-    naming(
+    template_kind(
         "copying:prompt_line",
         "content",
         lambda rng, instruction: {"nth_line": 1},

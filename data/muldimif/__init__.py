@@ -1,15 +1,16 @@
-"""MulDimIF: its prompts as problems, with every text that could not be read listed (arXiv 2505.07591)."""
+"""MulDimIF reader: its prompts as problems, and a list of the texts that cannot be read (arXiv 2505.07591)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data.muldimif.reading import Reading, Rule
+from data.muldimif.reading import Reading
 from data.muldimif.triples import read_triple
-from data.problems import ConstraintSpec, Problem, Span
+from data.problems import Constraint, ConstraintSpec, Problem
 from data.sources import read_rows
 from rewards.errors import InputError
+from rewards.verdict import Span
 from rewards.verifiers import known_kinds
 
 Triple = tuple[str, str, str]
@@ -18,7 +19,7 @@ Triple = tuple[str, str, str]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UnreadTriple:
-    """A text without a reading, and why.
+    """A text that cannot be read, and why.
 
     Example:
         UnreadTriple(problem_id="12", triple=("Format", "Blurb", "resembling a short blurb"), reason="no verifier")
@@ -31,18 +32,18 @@ class UnreadTriple:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MulDimIF:
-    """What a file holds: the problems all of whose texts were read, and the texts that keep the others out."""
+    """The contents of a file: problems whose texts were all read, and the texts that exclude the others."""
 
     problems: tuple[Problem, ...]
     unread: tuple[UnreadTriple, ...]
     num_weaker: int
-    """Texts that say more than their rules do, among the problems."""
+    """Number of texts, among the problems, that require more than their constraints do."""
 
 
 def read_muldimif(source: str | Path) -> MulDimIF:
-    """Read MulDimIF's own JSON; a row of another shape is a ValueError with its place."""
+    """Read MulDimIF's own JSON; a row of another format is an InputError with its location."""
     problems, unread, num_weaker = [], [], 0
-    for place, row in read_rows(source):
+    for location, row in read_rows(source):
         try:
             triples = _triples(row)
             readings = [read_triple(*triple) for triple in triples]
@@ -52,7 +53,9 @@ def read_muldimif(source: str | Path) -> MulDimIF:
                 problems.append(_problem(row, triples, readings))
                 num_weaker += sum(reading.weaker for reading in readings)
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{place}: expected a MulDimIF row (id, conversations, constraints); {error!r}") from error
+            raise InputError(
+                f"{location}: expected a MulDimIF row (id, conversations, constraints); {error!r}"
+            ) from error
     return MulDimIF(problems=tuple(problems), unread=tuple(unread), num_weaker=num_weaker)
 
 
@@ -83,13 +86,16 @@ def _problem(row: Mapping[str, Any], triples: Sequence[Triple], readings: Sequen
     )
 
 
-def _spec(rule: Rule, text: str, content: str) -> ConstraintSpec:
+def _spec(rule: Constraint, text: str, content: str) -> ConstraintSpec:
     kind, kwargs = rule
-    return ConstraintSpec(id=kind, kwargs=kwargs, text=text, spans=_places(text, content))
+    return ConstraintSpec(id=kind, kwargs=kwargs, text=text, spans=_last_span(text, content))
 
 
-def _places(text: str, content: str) -> tuple[Span, ...]:
-    """Where the text stands last, after the examples, letter case and final stop ignored; nowhere if reworded."""
-    wanted = text.strip().rstrip(".")
-    start = content.lower().rfind(wanted.lower())
-    return ((start, start + len(wanted)),) if start >= 0 else ()
+def _last_span(text: str, content: str) -> tuple[Span, ...]:
+    """Return the span where the text occurs last, after the examples; none if it is reworded.
+
+    Letter case and the final full stop are ignored.
+    """
+    stated = text.strip().rstrip(".")
+    start = content.lower().rfind(stated.lower())
+    return ((start, start + len(stated)),) if start >= 0 else ()

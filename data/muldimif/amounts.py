@@ -1,4 +1,4 @@
-"""Amounts: how many of something a sentence asks for, read from plain English."""
+"""Amounts: how many of something a sentence requires, read from plain English."""
 
 import re
 from typing import Any
@@ -14,7 +14,7 @@ NUMBER_WORDS = {word: number for number, word in enumerate(_COUNTING.split())} |
 }
 
 Amount = tuple[int, int | None]
-"""The smallest and largest number allowed, None = any number above."""
+"""The smallest and largest number allowed; None = no upper bound."""
 
 NUMBER = rf"(\d[\d,]*|{'|'.join(sorted(map(re.escape, NUMBER_WORDS), key=len, reverse=True))})"
 _BOTH = rf"(?:between |from |range of |in )?{NUMBER}\s*(?:to|and|-|\u2013|or)\s*{NUMBER}"
@@ -29,7 +29,7 @@ _FEWER = rf"(?:fewer than|less than|under|below) {NUMBER}"
 _EXACT = rf"(?:exactly|precisely|just|total of)? ?{NUMBER}"
 
 _BETWEEN = r"(?: (?!(?:and|or|rows?|words?|columns?|sentences?)\b)[a-z'-]+){0,3}?"
-"""Words between a number and what it counts, none of which it may count."""
+"""Words between a number and what it counts, none of which can itself be counted."""
 
 FORMS = (
     (_BOTH, lambda low, high: (low, high)),
@@ -41,27 +41,27 @@ FORMS = (
 )
 
 
-def number_of(text: str) -> int:
-    """The value of a number in digits or in words up to twenty."""
+def parse_number(text: str) -> int:
+    """Return the value of a number in digits or in words up to twenty."""
     plain = text.lower().replace(",", "")
     return int(plain) if plain.isdigit() else NUMBER_WORDS[plain]
 
 
-def amount_of(text: str, noun: str) -> Amount | None:
-    """How many of `noun` (a regular expression) the text asks for, or None if it names no number before the noun.
+def find_amount(text: str, noun: str) -> Amount | None:
+    """Return how many of `noun` (a regular expression) the text requires; None without a number before the noun.
 
-    Up to three words may stand between number and noun, as in `two complete sentences`; the first form that fits,
-    the most explicit one first, counts.
+    Up to three words may stand between number and noun, as in `two complete sentences`. The first form that fits
+    counts, and the most explicit forms come first.
     """
     for form, value in FORMS:
         match = re.search(rf"\b{form}{_BETWEEN} (?:{noun})\b", text, re.IGNORECASE)
         if match:
-            return value(*(number_of(number) for number in match.groups() if number))
+            return value(*(parse_number(number) for number in match.groups() if number))
     return None
 
 
 def bound(key: str, amount: Amount) -> dict[str, Any]:
-    """An amount with one end, or with two equal ones, as the arguments of a counting verifier."""
+    """Return an amount with one end, or with two equal ones, as the arguments of a counting verifier."""
     low, high = amount
     if high is None:
         return {key: low, "relation": "at least"}

@@ -1,9 +1,9 @@
-"""Content: MulDimIF's texts about keywords, marks and identifiers."""
+"""Content texts: reads MulDimIF's texts about keywords, marks and identifiers."""
 
 import re
 from typing import Any
 
-from data.muldimif.amounts import NUMBER, number_of
+from data.muldimif.amounts import NUMBER, parse_number
 from data.muldimif.reading import EACH, QUOTED, Reading, unread
 
 _TIMES = re.compile(rf"\b(at least|at most|exactly)?\s*(?:(once|twice|thrice)|{NUMBER} times)\b", re.IGNORECASE)
@@ -17,26 +17,30 @@ _FORBIDDEN = re.compile(
 
 
 def read_keywords(text: str) -> Reading:
+    """Read keywords in quotation marks that must or must not occur, and how often."""
     if re.search(r"\btranscription of\b", text, re.IGNORECASE):
         return unread("something derived from the quoted word, not the word")
-    wanted, unwanted = [], []
+    required, forbidden = [], []
     for match in QUOTED.finditer(text):
         before = text[: match.start()]
         keyword = _unpunctuated(match[1], at_end=match.end() == len(text))
-        (unwanted if _last(_FORBIDDEN, before) > _last(_REQUIRED, before) else wanted).append(keyword)
-    if not wanted and not unwanted:
+        (forbidden if _last(_FORBIDDEN, before) > _last(_REQUIRED, before) else required).append(keyword)
+    if not required and not forbidden:
         return unread("no keyword in quotation marks")
     times = _TIMES.search(QUOTED.sub("", text))
-    rules = [("keywords:forbidden_words", {"forbidden_words": unwanted})] if unwanted else []
-    if wanted and times is None:
-        rules.insert(0, ("keywords:existence", {"keywords": wanted}))
-    elif wanted and times is not None:
-        rules = [("keywords:frequency", {"keyword": keyword, **_times(times)}) for keyword in wanted] + rules
+    rules = [("keywords:forbidden_words", {"forbidden_words": forbidden})] if forbidden else []
+    if required and times is None:
+        rules.insert(0, ("keywords:existence", {"keywords": required}))
+    elif required and times is not None:
+        rules = [("keywords:frequency", {"keyword": keyword, **_times(times)}) for keyword in required] + rules
     return Reading(rules=tuple(rules), weaker=bool(EACH.search(text)))
 
 
 def _unpunctuated(keyword: str, *, at_end: bool) -> str:
-    """A mark of the sentence that slipped inside the quotation marks is no part of the keyword; that of `Inc.` is."""
+    """Return the keyword without the sentence's own mark that slipped inside the quotation marks.
+
+    The mark of `Inc.` stays.
+    """
     keyword = keyword.rstrip(",;")
     return keyword.rstrip(".") if at_end and not re.search(r"\b(?:Inc|Corp|Co|Ltd|[A-Z])\.$", keyword) else keyword
 
@@ -47,7 +51,7 @@ def _last(pattern: re.Pattern[str], text: str) -> int:
 
 def _times(match: re.Match[str]) -> dict[str, Any]:
     words = {"once": 1, "twice": 2, "thrice": 3}
-    frequency = words[match[2].lower()] if match[2] else number_of(match[3])
+    frequency = words[match[2].lower()] if match[2] else parse_number(match[3])
     return {"frequency": frequency, "relation": (match[1] or "at least").lower()}
 
 
@@ -62,6 +66,7 @@ _MARKS = {
 
 
 def read_punctuation(text: str) -> Reading:
+    """Read the mark that ends the answer or its sentences, cells or questions, or that must not occur."""
     marks = [mark for name, mark in _MARKS.items() if re.search(rf"\b(?:{name})s?\b", text, re.IGNORECASE)]
     if len(marks) != 1:
         return unread("no mark is named" if not marks else "several marks are named")
@@ -77,6 +82,7 @@ def read_punctuation(text: str) -> Reading:
 
 
 def read_identifier(text: str) -> Reading:
+    """Read the quoted text that the answer starts or ends with."""
     quoted = QUOTED.findall(text)
     if len(quoted) != 1 or re.search(r"\b(?:each|every|letter)\b", text, re.IGNORECASE):
         return unread("an identifier of something other than the whole answer")

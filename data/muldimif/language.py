@@ -1,8 +1,9 @@
-"""Language: MulDimIF's texts about letter case and Chinese."""
+"""Language texts: reads MulDimIF's texts about letter case and Chinese."""
 
 import re
 
-from data.muldimif.reading import Reading, Rule, unread
+from data.muldimif.reading import Reading, unread
+from data.problems import Constraint
 
 _PARTS = re.compile(
     r"\b(?:names|[\w']+'s name|name of|each name|player names|drink name|titles|(?:section|'s|each) titles?|title:"
@@ -13,7 +14,7 @@ _PARTS = re.compile(
 _TERMS_WITH_TEXT = re.compile(
     r"\b(?:names|expression)\b[^,]*\band (?:\w+ ){0,2}(?:explanation|facts|descriptions)\b", re.IGNORECASE
 )
-"""Names and what is said of them: together that is the whole answer."""
+"""Names together with their explanations, which make up the whole answer."""
 _CAPITALS = re.compile(r"upper ?case|(?:in|all|only) capital letters", re.IGNORECASE)
 _LOWERCASE = re.compile(r"lower ?case", re.IGNORECASE)
 _TITLE_CASE = re.compile(
@@ -27,9 +28,9 @@ _PURPOSE = re.compile(
 
 
 def read_english(text: str) -> Reading:
-    """Capitals everywhere, nowhere, or at the start of each word, for the whole answer."""
+    """Read capitals everywhere, nowhere, or at the start of each word, for the whole answer."""
     if _TITLE_CASE.search(text):
-        rules: tuple[Rule, ...] = (("change_case:title_case", {}),)
+        rules: tuple[Constraint, ...] = (("change_case:title_case", {}),)
     elif _CAPITALS.search(text):
         rules = (("change_case:english_capital", {}),)
     elif _LOWERCASE.search(text):
@@ -45,7 +46,7 @@ def read_english(text: str) -> Reading:
 
 
 def _read_part(text: str) -> Reading:
-    """The letter case of what a verifier can find: the headings, or what stands in a table."""
+    """Read the letter case of the parts that a verifier can find: headings or table cells."""
     if re.search(r"\bheadings?\b|\bsection titles?\b", text, re.IGNORECASE):
         return Reading(rules=(("change_case:heading_title_case", {}),))
     if re.search(r"\btable\b", text, re.IGNORECASE):
@@ -54,7 +55,7 @@ def _read_part(text: str) -> Reading:
 
 
 def read_chinese(text: str) -> Reading:
-    """Simplified or traditional characters."""
+    """Read simplified or traditional characters."""
     if re.search(r"simplified|简体", text, re.IGNORECASE):
         return Reading(rules=(("language:simplified_chinese", {}),))
     if re.search(r"traditional|繁體", text, re.IGNORECASE):

@@ -1,9 +1,9 @@
-"""Lengths: MulDimIF's texts about numbers of words, sentences and paragraphs."""
+"""Length texts: reads MulDimIF's texts about numbers of words, sentences and paragraphs."""
 
 import re
 from collections.abc import Callable
 
-from data.muldimif.amounts import Amount, amount_of, bound
+from data.muldimif.amounts import Amount, bound, find_amount
 from data.muldimif.reading import Reading, unread
 
 _WITHIN_PART = {
@@ -24,12 +24,14 @@ _EACH_PART = re.compile(r"\b(?:each|every)(?: of the| the| main)? (?!word)((?:\w
 
 
 def read_length(noun: str) -> Callable[[str], Reading]:
+    """Return a reader of texts about the number of this noun."""
+
     def read(text: str) -> Reading:
-        amount = amount_of(text, f"{noun}s?(?: in length| long)?")
+        amount = find_amount(text, f"{noun}s?(?: in length| long)?")
         if amount is None:
             return unread(f"no number of {noun}s")
-        place = re.search(rf"\b{noun}s?\b", text, re.IGNORECASE)
-        part = _part_before(text, place.start() if place else 0)
+        match = re.search(rf"\b{noun}s?\b", text, re.IGNORECASE)
+        part = _part_before(text, match.start() if match else 0)
         if _ONE_PART.search(text) and part is None:
             return unread(f"{noun}s of one part of the answer")
         return _length(noun, amount) if part is None else _length_of_part(noun, part, amount)
@@ -47,16 +49,19 @@ def _length(noun: str, amount: Amount) -> Reading:
 
 
 def _length_of_part(noun: str, part: str, amount: Amount) -> Reading:
-    kind = next((kind for (what, place), kind in _WITHIN_PART.items() if what == noun and place in part), None)
+    kind = next((kind for (what, name), kind in _WITHIN_PART.items() if what == noun and name in part), None)
     low, high = amount
     if kind is not None and not (low and high is not None and low != high):
         return Reading(rules=((kind, bound(f"num_{noun}s", amount)),))
-    if low:  # each part has at least so many, so the whole has
+    if low:  # if each part has a minimum, the whole answer has it, too
         return Reading(rules=_length(noun, (low, None)).rules, weaker=True)
     return unread(f"a limit on the {noun}s of each {part.split()[0]}")
 
 
 def _part_before(text: str, end: int) -> str | None:
-    """The noun after the last `each` before a place of the text: what the rule is about, if not the whole answer."""
-    found = _EACH_PART.findall(text[:end])
-    return found[-1].strip().lower() if found else None
+    """Return the noun after the last `each` before a position of the text.
+
+    It names the part that the rule is about; None if the rule is about the whole answer.
+    """
+    parts = _EACH_PART.findall(text[:end])
+    return parts[-1].strip().lower() if parts else None

@@ -1,9 +1,10 @@
-"""Markup: MulDimIF's texts about Markdown, tables, JSON and XML."""
+"""Markup texts: reads MulDimIF's texts about Markdown, tables, JSON and XML."""
 
 import re
 
-from data.muldimif.amounts import NUMBER, Amount, amount_of, bound, number_of
-from data.muldimif.reading import EACH, QUOTED, Reading, Rule, unread
+from data.muldimif.amounts import NUMBER, Amount, bound, find_amount, parse_number
+from data.muldimif.reading import EACH, QUOTED, Reading, unread
+from data.problems import Constraint
 
 _LEVEL = re.compile(rf"\blevels? {NUMBER}(?: and {NUMBER})?|\bh([1-6])\b|(?<![#\w])(#{{1,6}})(?!#)", re.IGNORECASE)
 _OPTIONAL = re.compile(
@@ -14,7 +15,7 @@ _OPTIONAL = re.compile(
 
 
 def read_markdown(text: str) -> Reading:
-    """Headings with their levels, block quotes, bold text and lists."""
+    """Read headings with their levels, block quotes, bold text and lists."""
     rules = [rule for pattern, rule in _BLOCKS if re.search(pattern, text, re.IGNORECASE)]
     reading = _headings(text)
     if not rules and not reading.rules:
@@ -22,7 +23,7 @@ def read_markdown(text: str) -> Reading:
     return Reading(rules=(*rules, *reading.rules), weaker=reading.weaker)
 
 
-_BLOCKS: tuple[tuple[str, Rule], ...] = (
+_BLOCKS: tuple[tuple[str, Constraint], ...] = (
     (r"block ?quote", ("format:block_quotes", {"num_quotes": 1, "relation": "at least"})),
     (r"\bbold\b", ("format:bold", {"num_bold": 1, "relation": "at least"})),
     (r"bullet", ("format:bullet_items", {"num_items": 1, "relation": "at least"})),
@@ -32,13 +33,13 @@ _BLOCKS: tuple[tuple[str, Rule], ...] = (
 
 
 def _headings(text: str) -> Reading:
-    depth = amount_of(text, r"(?:sub)?(?:heading )?levels?(?: of headings?)?")
+    depth = find_amount(text, r"(?:sub)?(?:heading )?levels?(?: of headings?)?")
     levels = sorted({level for match in _LEVEL.finditer(text) for level in _levels(match)})
     weaker = bool(EACH.search(text) or QUOTED.search(text))
     if levels and depth is None and re.search(r"exceed|at most|no deeper", text, re.IGNORECASE):
         return Reading(rules=(("format:heading_depth", bound("num_levels", (0, levels[-1]))),), weaker=True)
     only_examples = re.search(r"such as|like|for example", text, re.IGNORECASE) and depth is not None
-    rules: list[Rule] = []
+    rules: list[Constraint] = []
     if depth is not None and depth not in ((1, 1), (1, None)):  # `one level 2 heading` counts headings, not levels
         rules.append(("format:heading_depth", bound("num_levels", depth)))
     if levels and not only_examples:
@@ -48,7 +49,7 @@ def _headings(text: str) -> Reading:
     if re.search(r"sub-?headings?", text, re.IGNORECASE):
         return Reading(rules=(("format:heading_depth", bound("num_levels", (2, None))),), weaker=weaker)
     if re.search(r"\b(?:headings?|into sections)\b", text, re.IGNORECASE):
-        amount = amount_of(text, r"headings?(?! levels?)") or (1, None)
+        amount = find_amount(text, r"headings?(?! levels?)") or (1, None)
         return Reading(rules=(("format:headings", bound("num_headings", amount)),), weaker=weaker)
     return unread("no heading is named")
 
@@ -56,11 +57,11 @@ def _headings(text: str) -> Reading:
 def _levels(match: re.Match[str]) -> list[int]:
     if match[4]:
         return [len(match[4])]
-    return [number_of(number) for number in match.groups()[:3] if number and 1 <= number_of(number) <= 6]
+    return [parse_number(number) for number in match.groups()[:3] if number and 1 <= parse_number(number) <= 6]
 
 
 def read_table(text: str) -> Reading:
-    """Rows and columns; a table the text leaves open binds only if there is one."""
+    """Read the number of rows and columns; a table that may be missing is bound only if there is one."""
     text = re.sub(rf"\b{NUMBER} rows? and {NUMBER} columns?", r"\1 rows and no more than \2 columns", text)
     amounts = {noun: _table_amount(text, noun) for noun in ("row", "column")}
     if _OPTIONAL.search(text):
@@ -79,8 +80,8 @@ def read_table(text: str) -> Reading:
 
 
 def _read_list(text: str) -> Reading:
-    """A limit on the entries of a list that is called a table: no list in the answer has more items."""
-    amount = amount_of(text, "[a-z]+")
+    """Read a limit on the entries of a list that is called a table: no list in the answer has more items."""
+    amount = find_amount(text, "[a-z]+")
     if amount is None or amount[1] is None or amount[0] or EACH.search(text):
         return unread("rows or items of something that is no table")
     kinds = ("format:bullet_items", "format:numbered_items")
@@ -89,18 +90,18 @@ def _read_list(text: str) -> Reading:
 
 def _table_amount(text: str, noun: str) -> Amount | None:
     limit = re.search(rf"\b{noun}[ -]limit(?: of|:| is)? {NUMBER}", text, re.IGNORECASE)
-    amount = (0, number_of(limit[1])) if limit else amount_of(text, rf"{noun}s?")
+    amount = (0, parse_number(limit[1])) if limit else find_amount(text, rf"{noun}s?")
     counts_header = noun == "row" and re.search(r"\bincluding (?:the )?headers?\b", text, re.IGNORECASE)
     return _without_header(amount) if amount and counts_header else amount
 
 
 def _without_header(amount: Amount) -> Amount:
-    """The rows below the header, which our verifiers count alone."""
+    """Return the number of rows below the header, which our verifiers count alone."""
     low, high = amount
     return max(0, low - 1), None if high is None else max(0, high - 1)
 
 
-def _table_rules(noun: str, amount: Amount) -> list[Rule]:
+def _table_rules(noun: str, amount: Amount) -> list[Constraint]:
     low, high = amount
     if low and high is not None and low != high:
         return [(f"table:num_{noun}s", bound(f"num_{noun}s", end)) for end in ((low, None), (0, high))]
@@ -108,25 +109,25 @@ def _table_rules(noun: str, amount: Amount) -> list[Rule]:
 
 
 def read_json(text: str) -> Reading:
-    """How deeply objects are nested."""
-    depth = amount_of(text, r"(?:levels?|nesting)") or _depth_after(text)
+    """Read how deeply objects are nested."""
+    depth = find_amount(text, r"(?:levels?|nesting)") or _depth_after(text)
     return unread("no nesting depth") if depth is None else Reading(rules=(("json:nesting", bound("depth", depth)),))
 
 
 def _depth_after(text: str) -> Amount | None:
-    """`nesting levels must not exceed 3`, `a nesting level of 2`."""
+    """Read `nesting levels must not exceed 3` or `a nesting level of 2`."""
     match = re.search(rf"\blevels?\b(.*?)\b{NUMBER}", text, re.IGNORECASE)
     if match is None:
         return None
-    number = number_of(match[2])
+    number = parse_number(match[2])
     return (0 if re.search(r"exceed|at most|maximum", match[1], re.IGNORECASE) else number), number
 
 
 def read_xml(text: str) -> Reading:
-    """How many attributes the elements have."""
+    """Read how many attributes the elements have."""
     if _OPTIONAL.search(text):
         return unread("XML that may be missing")
-    amount = amount_of(text, "attributes?") or _depth_after(text.replace("attributes", "levels"))
+    amount = find_amount(text, "attributes?") or _depth_after(text.replace("attributes", "levels"))
     if amount is None:
         return unread("no number of attributes")
     kind = "xml:attributes_per_element" if EACH.search(text) else "xml:num_attributes"
@@ -134,7 +135,7 @@ def read_xml(text: str) -> Reading:
 
 
 def read_plain_text(text: str) -> Reading:
-    """What must not be there."""
+    """Read which structure must not occur."""
     if re.search(r"\bno bullet", text, re.IGNORECASE):
         return Reading(rules=(("format:bullet_items", {"num_items": 0, "relation": "exactly"}),))
-    return unread("no verifier for this way to write")
+    return unread("no verifier for this kind of text")

@@ -1,4 +1,4 @@
-"""Triples: MulDimIF's `(category, subtype, text)`, each sent to the reader for its kind of text."""
+"""Triples: sends each of MulDimIF's `(category, subtype, text)` to the reader for its label."""
 
 from types import MappingProxyType
 
@@ -29,9 +29,9 @@ READERS = MappingProxyType(
 
 
 def read_triple(category: str, subtype: str, text: str) -> Reading:
-    """Read one triple `(category, subtype, text)`; the labels are untidy, so only their key word counts.
+    """Read one triple `(category, subtype, text)`; labels vary, so only their key word counts.
 
-    A text that says nothing of what its label names, but speaks of Markdown, is read as Markdown.
+    A text that cannot be read by its label, but mentions Markdown, is read as Markdown.
     """
     label = f"{category} {subtype}".lower()
     reader = next((reader for word, reader in READERS.items() if word in label), None)

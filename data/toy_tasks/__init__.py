@@ -1,1 +1,1 @@
-"""Toy tasks: problems small enough that a model of a million parameters learns them."""
+"""Toy tasks: problems small enough for a model of a million parameters to learn."""

@@ -1,18 +1,18 @@
-"""Chains: the larger or the smaller of two digits, step by step, a task that a model of a million parameters learns."""
+"""Arithmetic chains: the larger or the smaller of two digits, step by step."""
 
-from collections.abc import Sequence
 from random import Random
 
 from data.problems import Problem
+from rewards.trl import batch_reward
 
 LENGTHS = (4, 8)
-"""Fewest and most operations of a chain."""
+"""Smallest and largest number of operations of a chain."""
 SIGNS = "0123456789^v=;#"
 """Every character of a prompt or a solution."""
 
 
 def chain_problem(seed: int, index: int) -> Problem:
-    """Chain number `index`, decided by the two numbers alone; its reference is the last digit.
+    """Return chain `index` of the stream `seed`; its reference is the last digit.
 
     Example:
         chain_problem(0, 3)    # 7^5v3= with the solution 7;3;#3
@@ -30,7 +30,7 @@ def chain_problem(seed: int, index: int) -> Problem:
 
 
 def running_values(prompt: str) -> list[str]:
-    """The value after each operation: `^` takes the larger of two digits, `v` the smaller."""
+    """Return the value after each operation: `^` takes the larger of two digits, `v` the smaller."""
     value = int(prompt[0])
     values = []
     for sign, digit in zip(prompt[1:-1:2], prompt[2:-1:2], strict=True):
@@ -40,17 +40,17 @@ def running_values(prompt: str) -> list[str]:
 
 
 def solution(prompt: str) -> str:
-    """The chain worked out: each value and then, after `#`, the last one as the answer."""
+    """Return the worked solution: each value and then, after `#`, the last one as the answer."""
     values = running_values(prompt)
     return "".join(f"{value};" for value in values) + f"#{values[-1]}"
 
 
-def answers(completion: str, reference: str) -> bool:
-    """Whether what follows the last `#` is the reference."""
+def is_correct(completion: str, reference: str) -> bool:
+    """Return whether the text after the last `#` is the reference."""
     return completion.rpartition("#")[2].strip() == reference and "#" in completion
 
 
-def exact_answer(completions: Sequence, reference: Sequence[str], **columns: object) -> list[float]:
-    """A reward with TRL's signature: 1 for the right answer, however it was come by."""
-    texts = [text if isinstance(text, str) else text[-1]["content"] for text in completions]
-    return [float(answers(text, expected)) for text, expected in zip(texts, reference, strict=True)]
+@batch_reward
+def exact_answer(completion: str, reference: str) -> float:
+    """Return 1 for the right answer, whatever comes before it; a reward function with TRL's signature."""
+    return float(is_correct(completion, reference))

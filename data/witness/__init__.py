@@ -1,51 +1,52 @@
-"""Witness: a text that keeps several constraints at once, which proves that they can be kept together."""
+"""Witness: a text that satisfies several constraints at once, which proves that they are compatible."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from types import MappingProxyType
-from typing import Any
 
+from data.problems import Constraint
 from data.witness import content, form
 from data.witness.draft import Draft, filler
 from data.witness.writing import write
 from rewards.text import word_spans
 from rewards.verifiers import verify
 
-Arguments = Mapping[str, Any]
-
-PIECES = MappingProxyType(
-    {**form.LIMITS, **content.LIMITS, **content.PIECES, **form.PIECES, **form.FRAMES, **content.FRAMES}
+STEPS = MappingProxyType(
+    {**form.LIMITS, **content.LIMITS, **content.STEPS, **form.STEPS, **form.FRAMES, **content.FRAMES}
 )
 """Verifier id -> what it adds to a draft, in the order in which a draft is filled."""
 
 SLOW = ("language:", "change_case:")
-"""Verifiers that detect the language, so those to ask last."""
+"""Verifiers that detect the language; they are slow, so they run last."""
 
-_ORDER = {kind: place for place, kind in enumerate(PIECES)}
+_ORDER = {kind: position for position, kind in enumerate(STEPS)}
 
 
-def witness(constraints: Sequence[tuple[str, Arguments]], *, prompt: str = "") -> str | None:
-    """A text that no verifier rejects, or None if none was found (which proves nothing)."""
-    if any(kind not in PIECES for kind, _ in constraints):
+def witness(constraints: Sequence[Constraint], *, prompt: str = "") -> str | None:
+    """Return a text that no verifier rejects, or None if none was found (which proves nothing)."""
+    if any(kind not in STEPS for kind, _ in constraints):
         return None
     draft = Draft()
     for kind, kwargs in sorted(constraints, key=lambda constraint: _ORDER[constraint[0]]):
-        PIECES[kind](draft, kwargs)
+        STEPS[kind](draft, kwargs)
     if next(filler(draft), None) is None:
         return None
     constraints = sorted(constraints, key=lambda constraint: constraint[0].startswith(SLOW))
     texts = (write(draft, num_sentences=sentences, num_filler=words) for sentences, words in _sizes(draft))
-    return next((text for text in texts if _keeps_all(text, constraints, prompt)), None)
+    return next((text for text in texts if _satisfies_all(text, constraints, prompt)), None)
 
 
-def _keeps_all(text: str, constraints: Sequence[tuple[str, Arguments]], prompt: str) -> bool:
+def _satisfies_all(text: str, constraints: Sequence[Constraint], prompt: str) -> bool:
     return all(verify(kind, text, prompt=prompt, **kwargs).satisfied is not False for kind, kwargs in constraints)
 
 
 def _sizes(draft: Draft) -> Iterator[tuple[int, int]]:
     """Numbers of sentences and filler words worth a try, those of a natural sentence first."""
     low, high = draft.sentences
-    wanted = range(low, (low + 3 if high is None else high) + 1)
-    for sentences in (*wanted, *range(max(low - 6, 0), low)):  # fewer of our own where other parts count as sentences
+    target_count = range(low, (low + 3 if high is None else high) + 1)
+    for sentences in (
+        *target_count,
+        *range(max(low - 6, 0), low),
+    ):  # fewer sentences where other parts count as sentences, too
         yield from ((sentences, words) for words in dict.fromkeys(_filler_counts(draft, sentences)) if words >= 0)
 
 

@@ -1,17 +1,16 @@
-"""What content constraints add to a draft."""
+"""Content steps: what content constraints add to a draft."""
 
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import islice
-from typing import Any
 
 from data.conflicts import bounds
+from data.problems import Arguments
 from data.witness.draft import Draft, allowed, filler, phrase
 from data.witness.lexicon import ALLITERATIONS, PALINDROMES, WORDS
 from rewards.text import term_spans
 
-Arguments = Mapping[str, Any]
-Piece = Callable[[Draft, Arguments], None]
+DraftStep = Callable[[Draft, Arguments], None]
 
 ASTERISKS = "******"
 ALPHABETICAL = ("All", "Big", "Cold", "Dry", "Every", "Four", "Good", "Here")
@@ -24,30 +23,30 @@ DATES = {
 }
 
 
-def setting(field: str, argument: str) -> Piece:
-    """A constraint whose one argument simply is a field of the draft."""
+def set_field(field: str, argument: str) -> DraftStep:
+    """Return a step for a constraint whose one argument is a field of the draft."""
     return lambda draft, kwargs: setattr(draft, field, kwargs[argument])
 
 
-def repeated(key: str, word: str | Callable[[str], str]) -> Piece:
-    """A constraint that counts something that can be written as a word of its own."""
+def repeat_word(key: str, word: str | Callable[[str], str]) -> DraftStep:
+    """Return a step for a constraint that counts something that can be written as a word of its own."""
 
-    def piece(draft: Draft, kwargs: Arguments) -> None:
-        number = wanted(kwargs, key)
+    def step(draft: Draft, kwargs: Arguments) -> None:
+        number = target_count(kwargs, key)
         source = islice(filler(draft), number)
         draft.words += [word] * number if isinstance(word, str) else [word(filling) for filling in source]
 
-    return piece
+    return step
 
 
-def wanted(kwargs: Arguments, key: str) -> int:
-    """How many a counting constraint is best met with: the most it allows, or else the least."""
+def target_count(kwargs: Arguments, key: str) -> int:
+    """Return the best number for a counting constraint: the most it allows, or else the least."""
     low, high = bounds({"number": kwargs[key], "relation": kwargs.get("relation", "exactly")})
     return low if high is None else high
 
 
-def neutral(draft: Draft, kwargs: Arguments) -> None:
-    """A constraint that any plain text keeps."""
+def no_change(draft: Draft, kwargs: Arguments) -> None:
+    """Leave the draft as it is: any plain text satisfies the constraint."""
 
 
 def _existence(draft: Draft, kwargs: Arguments) -> None:
@@ -55,11 +54,11 @@ def _existence(draft: Draft, kwargs: Arguments) -> None:
 
 
 def _any_of(draft: Draft, kwargs: Arguments) -> None:
-    draft.words += kwargs["keywords"][: wanted(kwargs, "num_keywords")]
+    draft.words += kwargs["keywords"][: target_count(kwargs, "num_keywords")]
 
 
 def _together(draft: Draft, kwargs: Arguments) -> None:
-    draft.placed.setdefault(0, []).extend(kwargs["keywords"])
+    draft.sentence_endings.setdefault(0, []).extend(kwargs["keywords"])
 
 
 def _frequency(draft: Draft, kwargs: Arguments) -> None:
@@ -83,37 +82,37 @@ def _letter_frequency(draft: Draft, kwargs: Arguments) -> None:
     draft.words += [carrier] * -(-low // carrier.count(letter))
 
 
-def _banned(characters: Callable[[Arguments], str]) -> Piece:
-    def piece(draft: Draft, kwargs: Arguments) -> None:
+def _banned(characters: Callable[[Arguments], str]) -> DraftStep:
+    def step(draft: Draft, kwargs: Arguments) -> None:
         draft.banned_characters |= set(characters(kwargs).lower())
 
-    return piece
+    return step
 
 
 def _sentence_contains(draft: Draft, kwargs: Arguments) -> None:
-    place = kwargs["nth_sentence"] - 1
-    draft.placed.setdefault(place, []).append(kwargs["keyword"])
-    draft.sentences = (max(draft.sentences[0], place + 1), draft.sentences[1])
+    position = kwargs["nth_sentence"] - 1
+    draft.sentence_endings.setdefault(position, []).append(kwargs["keyword"])
+    draft.sentences = (max(draft.sentences[0], position + 1), draft.sentences[1])
 
 
 def _sentence_first_word(draft: Draft, kwargs: Arguments) -> None:
-    place = kwargs["nth_sentence"] - 1
-    draft.sentence_openings[place] = kwargs["word"]
-    draft.sentences = (max(draft.sentences[0], place + 1), draft.sentences[1])
+    position = kwargs["nth_sentence"] - 1
+    draft.sentence_openings[position] = kwargs["word"]
+    draft.sentences = (max(draft.sentences[0], position + 1), draft.sentences[1])
 
 
 def _last_sentence_contains(draft: Draft, kwargs: Arguments) -> None:
-    draft.placed.setdefault(-1, []).append(kwargs["keyword"])
+    draft.sentence_endings.setdefault(-1, []).append(kwargs["keyword"])
 
 
 def _paragraph_contains(draft: Draft, kwargs: Arguments) -> None:
-    place = kwargs["nth_paragraph"]
-    draft.paragraphs = (max(draft.paragraphs[0], place), None)
-    draft.paragraph_openings[place - 1] = kwargs["keyword"]
+    position = kwargs["nth_paragraph"]
+    draft.paragraphs = (max(draft.paragraphs[0], position), None)
+    draft.paragraph_openings[position - 1] = kwargs["keyword"]
 
 
 def _nth_word(draft: Draft, kwargs: Arguments) -> None:
-    draft.word_places[kwargs["nth_word"]] = kwargs["word"]
+    draft.word_positions[kwargs["nth_word"]] = kwargs["word"]
 
 
 def _nth_line(draft: Draft, kwargs: Arguments) -> None:
@@ -121,32 +120,32 @@ def _nth_line(draft: Draft, kwargs: Arguments) -> None:
 
 
 def _copied(draft: Draft, kwargs: Arguments) -> None:
-    draft.lines += [kwargs["text"]] * wanted(kwargs, "num_copies")
+    draft.lines += [kwargs["text"]] * target_count(kwargs, "num_copies")
 
 
 def _last_word(draft: Draft, kwargs: Arguments) -> None:
-    draft.placed.setdefault(-1, []).append(kwargs["word"])
+    draft.sentence_endings.setdefault(-1, []).append(kwargs["word"])
 
 
 def _same_words(draft: Draft, kwargs: Arguments) -> None:
-    def finish(text: str) -> str:
+    def final_edits(text: str) -> str:
         first = next(iter(term_spans(text)), (0, 0))
         return f"{text.rstrip('.!?')} {text[slice(*first)].lower()}."
 
-    draft.finish.append(finish)
+    draft.final_edits.append(final_edits)
 
 
 def _each_line(draft: Draft, kwargs: Arguments) -> None:
     prefix = kwargs["prefix"]
-    draft.finish.append(lambda text: "\n".join(prefix + line for line in text.split("\n") if line.strip()))
+    draft.final_edits.append(lambda text: "\n".join(prefix + line for line in text.split("\n") if line.strip()))
 
 
 def _delimited(draft: Draft, kwargs: Arguments) -> None:
-    draft.finish.append(lambda text: f"{kwargs['opening']}{text}{kwargs['closing']}")
+    draft.final_edits.append(lambda text: f"{kwargs['opening']}{text}{kwargs['closing']}")
 
 
 def _quotation(draft: Draft, kwargs: Arguments) -> None:
-    draft.finish.append(lambda text: f'"{text}"')
+    draft.final_edits.append(lambda text: f'"{text}"')
 
 
 def _postscript(draft: Draft, kwargs: Arguments) -> None:
@@ -154,22 +153,26 @@ def _postscript(draft: Draft, kwargs: Arguments) -> None:
 
 
 def _mark_frequency(draft: Draft, kwargs: Arguments) -> None:
-    source = islice(filler(draft), wanted({**kwargs, "number": kwargs["frequency"]}, "number"))
+    source = islice(filler(draft), target_count({**kwargs, "number": kwargs["frequency"]}, "number"))
     draft.words += [f"{word}{kwargs['mark']}" for word in source]
 
 
 def _questions(draft: Draft, kwargs: Arguments) -> None:
-    draft.num_questions = wanted(kwargs, "num_questions")
+    draft.num_questions = target_count(kwargs, "num_questions")
     draft.sentences = (max(draft.sentences[0], draft.num_questions), draft.sentences[1])
 
 
 def _acrostic(draft: Draft, kwargs: Arguments) -> None:
-    draft.own_lines = [f"{letter.upper()} {phrase(draft, 2, skip=at)}" for at, letter in enumerate(kwargs["word"])]
+    draft.body_lines = [
+        f"{letter.upper()} {phrase(draft, 2, skip=number)}" for number, letter in enumerate(kwargs["word"])
+    ]
 
 
 def _alliteration(draft: Draft, kwargs: Arguments) -> None:
     runs = (run.split()[: kwargs["num_words"]] for run in ALLITERATIONS)
-    draft.placed.setdefault(0, []).extend(next((run for run in runs if all(allowed(draft, word) for word in run)), []))
+    draft.sentence_endings.setdefault(0, []).extend(
+        next((run for run in runs if all(allowed(draft, word) for word in run)), [])
+    )
 
 
 def _alphabetical(draft: Draft, kwargs: Arguments) -> None:
@@ -179,7 +182,7 @@ def _alphabetical(draft: Draft, kwargs: Arguments) -> None:
 
 def _palindromes(draft: Draft, kwargs: Arguments) -> None:
     words = [word for word in PALINDROMES if allowed(draft, word)]
-    draft.words += words[: wanted(kwargs, "num_palindromes")]
+    draft.words += words[: target_count(kwargs, "num_palindromes")]
 
 
 def _initial(draft: Draft, kwargs: Arguments) -> None:
@@ -188,7 +191,7 @@ def _initial(draft: Draft, kwargs: Arguments) -> None:
 
 
 def filler_words(draft: Draft) -> list[str]:
-    """The words a draft may use, each once."""
+    """Return the words a draft may use, each once."""
     return [word for word in WORDS[draft.language] if allowed(draft, word)]
 
 
@@ -211,23 +214,23 @@ def _repeat_prompt(draft: Draft, kwargs: Arguments) -> None:
 
 
 def _dates(draft: Draft, kwargs: Arguments) -> None:
-    draft.words += [DATES[kwargs["style"]]] * wanted(kwargs, "num_dates")
+    draft.words += [DATES[kwargs["style"]]] * target_count(kwargs, "num_dates")
 
 
-LIMITS: dict[str, Piece] = {
+LIMITS: dict[str, DraftStep] = {
     "keywords:forbidden_words": _forbidden_words,
     "punctuation:no_comma": _banned(lambda kwargs: ","),
     "punctuation:only_marks": _banned(lambda kwargs: "".join(set(string.punctuation) - set(kwargs["marks"]))),
     "content:exclude_mark": _banned(lambda kwargs: kwargs["mark"]),
     "content:exclude_letter": _banned(lambda kwargs: kwargs["letter"]),
     "content:no_digits": _banned(lambda kwargs: string.digits),
-    "content:ascii_only": neutral,
-    "letters:word_initial": setting("initial", "letter"),
+    "content:ascii_only": no_change,
+    "letters:word_initial": set_field("initial", "letter"),
     "keywords:letter_frequency": _letter_frequency,
 }
-"""What limits the filler, so what comes first."""
+"""Steps that limit the filler words, so they come first."""
 
-PIECES: dict[str, Piece] = {
+STEPS: dict[str, DraftStep] = {
     "keywords:frequency": _frequency,
     "content:keyword_range": _frequency,
     "keywords:existence": _existence,
@@ -241,41 +244,41 @@ PIECES: dict[str, Piece] = {
     "position:nth_word": _nth_word,
     "position:nth_line_is": _nth_line,
     "copying:copied_text": _copied,
-    "copying:no_prompt_run": neutral,
-    "content:starts_with": setting("opening", "phrase"),
-    "startend:first_word": setting("opening", "word"),
+    "copying:no_prompt_run": no_change,
+    "content:starts_with": set_field("opening", "phrase"),
+    "startend:first_word": set_field("opening", "word"),
     "startend:last_word": _last_word,
-    "content:ends_with_mark": setting("end_mark", "mark"),
-    "startend:end_checker": setting("closing", "end_phrase"),
-    "content:ends_with": setting("closing", "phrase"),
-    "punctuation:sentence_mark": setting("sentence_mark", "mark"),
+    "content:ends_with_mark": set_field("end_mark", "mark"),
+    "startend:end_checker": set_field("closing", "end_phrase"),
+    "content:ends_with": set_field("closing", "phrase"),
+    "punctuation:sentence_mark": set_field("sentence_mark", "mark"),
     "punctuation:mark_frequency": _mark_frequency,
-    "punctuation:parentheses": repeated("num_parentheses", lambda word: f"({word})"),
-    "punctuation:quotations": repeated("num_quotations", lambda word: f'"{word}"'),
+    "punctuation:parentheses": repeat_word("num_parentheses", lambda word: f"({word})"),
+    "punctuation:quotations": repeat_word("num_quotations", lambda word: f'"{word}"'),
     "punctuation:questions": _questions,
-    "punctuation:balanced": neutral,
+    "punctuation:balanced": no_change,
     "letters:acrostic": _acrostic,
     "letters:alliteration": _alliteration,
     "letters:alphabetical_sentences": _alphabetical,
     "letters:palindromes": _palindromes,
     "letters:sentence_initial": _initial,
     "letters:line_initial": _line_initial,
-    "detectable_content:number_placeholders": repeated("num_placeholders", lambda word: f"[{word}]"),
+    "detectable_content:number_placeholders": repeat_word("num_placeholders", lambda word: f"[{word}]"),
     "detectable_content:postscript": _postscript,
-    "content:numbers": repeated("num_numbers", "7"),
-    "content:emojis": repeated("num_emojis", "\N{SLIGHTLY SMILING FACE}"),
-    "content:links": repeated("num_links", "https://example.org"),
+    "content:numbers": repeat_word("num_numbers", "7"),
+    "content:emojis": repeat_word("num_emojis", "\N{SLIGHTLY SMILING FACE}"),
+    "content:links": repeat_word("num_links", "https://example.org"),
     "content:dates": _dates,
-    "combination:no_repeated_sentence": neutral,
+    "combination:no_repeated_sentence": no_change,
     "combination:repeat_prompt": _repeat_prompt,
     "combination:two_responses": _two_responses,
     "combination:parts": _parts,
 }
 
-FRAMES: dict[str, Piece] = {
+FRAMES: dict[str, DraftStep] = {
     "startend:same_first_and_last_word": _same_words,
     "content:delimited": _delimited,
     "startend:quotation": _quotation,
     "startend:each_line_starts": _each_line,
 }
-"""What is done to the finished text."""
+"""Steps that edit the finished text."""

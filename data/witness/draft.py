@@ -1,4 +1,4 @@
-"""Draft: what a text needs to have, collected from its constraints one after the other."""
+"""Draft: the parts of a text, collected from its constraints one after the other."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -8,34 +8,34 @@ from itertools import cycle, islice
 from data.witness.lexicon import WORDS
 
 Bounds = tuple[int, int | None]
-"""The least and the greatest count, None = no greatest."""
+"""The smallest and largest count; None = no upper bound."""
 
-ANY: Bounds = (0, None)
+ANY_COUNT: Bounds = (0, None)
 
 
 @dataclass(slots=True, kw_only=True)
 class Draft:
-    """The parts of a text, before they are written."""
+    """The parts of a text before they are written."""
 
-    # Which words may fill it.
+    # The words that may fill it.
     language: str = "en"
     banned_words: set[str] = field(default_factory=set)
-    """Lower case."""
+    """Forbidden words, lower case."""
     banned_characters: set[str] = field(default_factory=set)
-    """Lower case."""
+    """Forbidden characters, lower case."""
     initial: str = ""
     """The first letter of every word."""
     max_letters: int | None = None
 
-    # What the running text says.
+    # The running text.
     opening: str = ""
-    """Its first words."""
+    """The first words of the running text."""
     words: list[str] = field(default_factory=list)
-    """Used anywhere, each as often as it is listed."""
-    placed: dict[int, list[str]] = field(default_factory=dict)
+    """Words for any position, each as often as it is listed."""
+    sentence_endings: dict[int, list[str]] = field(default_factory=dict)
     """Sentence, from 0 (-1 = the last) -> words at its end."""
-    word_places: dict[int, str] = field(default_factory=dict)
-    """Place in the text, from 1 -> word."""
+    word_positions: dict[int, str] = field(default_factory=dict)
+    """Position in the text, from 1 -> word."""
     sentence_openings: dict[int, str] = field(default_factory=dict)
     """Sentence, from 0 -> first word."""
     each_opening: str = ""
@@ -47,10 +47,10 @@ class Draft:
     num_questions: int = 0
     growing: bool = False
     """Every sentence has more words than the one before."""
-    own_lines: list[str] = field(default_factory=list)
-    """Lines that stand for the running text."""
+    body_lines: list[str] = field(default_factory=list)
+    """Lines that replace the running text."""
 
-    # What stands around it.
+    # The parts around the running text.
     head: list[str] = field(default_factory=list)
     """Lines before the running text."""
     lines: list[str] = field(default_factory=list)
@@ -63,19 +63,19 @@ class Draft:
     json: dict = field(default_factory=dict)
     tags: list[str] = field(default_factory=list)
     """XML elements, the first one around the others."""
-    attributes: Bounds = ANY
-    """Of the first element, of the others."""
+    attributes: Bounds = ANY_COUNT
+    """Number of attributes of the first XML element, and of the others."""
     closing: str = ""
     end_mark: str = ""
-    finish: list[Callable[[str], str]] = field(default_factory=list)
-    """What is done to the whole text at last, in order: letter case, quotation marks."""
+    final_edits: list[Callable[[str], str]] = field(default_factory=list)
+    """Edits of the whole text, in order: letter case, quotation marks."""
 
-    # How much of it there is.
+    # The amounts.
     sentences: Bounds = (1, None)
     num_words: Bounds = (1, None)
-    characters: Bounds = ANY
-    sentence_words: Bounds = ANY
-    """Words of each sentence."""
+    characters: Bounds = ANY_COUNT
+    sentence_words: Bounds = ANY_COUNT
+    """Number of words of each sentence."""
     paragraphs: Bounds = (1, 1)
     paragraph_break: str = "\n\n"
     num_lines: int = 0
@@ -84,12 +84,12 @@ class Draft:
 
 
 def filler(draft: Draft) -> Iterator[str]:
-    """Endless words in the draft's language that nothing forbids; none if everything is forbidden."""
+    """Return endless words in the draft's language that nothing forbids; none if everything is forbidden."""
     return cycle([word for word in WORDS[draft.language] if allowed(draft, word)])
 
 
 def allowed(draft: Draft, word: str) -> bool:
-    """Whether nothing collected so far forbids the word."""
+    """Return whether nothing collected so far forbids the word."""
     plain = word.lower()
     short_enough = draft.max_letters is None or len(plain) <= draft.max_letters
     free = plain not in draft.banned_words and not draft.banned_characters & set(plain)
@@ -97,10 +97,10 @@ def allowed(draft: Draft, word: str) -> bool:
 
 
 def phrase(draft: Draft, num_words: int, *, skip: int = 0) -> str:
-    """A few words of filler with a capital first letter, `skip` words into the text."""
+    """Return a few filler words with a capital first letter, `skip` words into the text."""
     return " ".join(islice(filler(draft), skip, skip + num_words)).capitalize()
 
 
 def titled(text: str) -> str:
-    """The text with a capital at the start of every word."""
+    """Return the text with a capital at the start of every word."""
     return re.sub(r"(?<![\w'\u2019-])[^\W\d_]", lambda match: match[0].upper(), text)

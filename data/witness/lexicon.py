@@ -1,4 +1,4 @@
-"""Lexicon: plain running text about a small town in a few languages, from which witnesses are written."""
+"""Lexicon: plain running text about a small town in several languages, from which witnesses are written."""
 
 RUNNING_TEXT = {
     "en": """people here walk by the river children play near the old school small birds sing in tall trees we all
@@ -22,6 +22,6 @@ WORDS = {language: tuple(text.split()) for language, text in RUNNING_TEXT.items(
 """Language code -> words in an order that reads as text."""
 
 ALLITERATIONS = ("small silver stones shine", "big bright blue birds", "many merry men march")
-"""Runs of words with one first letter."""
+"""Runs of words with the same first letter."""
 
 PALINDROMES = ("level", "noon", "civic", "radar")

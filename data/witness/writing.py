@@ -1,4 +1,4 @@
-"""Writing: a draft as text, with so many sentences and so many words of filler."""
+"""Draft writing: turns a draft into text with a given number of sentences and filler words."""
 
 import json
 from itertools import islice
@@ -7,16 +7,16 @@ from data.witness.draft import Draft, filler, phrase, titled
 
 
 def write(draft: Draft, *, num_sentences: int, num_filler: int) -> str:
-    """The draft as text, with `num_filler` words of no meaning shared among `num_sentences` sentences."""
-    body = "\n".join(draft.own_lines) or _running_text(draft, num_sentences, num_filler)
+    """Return the draft as text, with `num_filler` filler words shared among `num_sentences` sentences."""
+    body = "\n".join(draft.body_lines) or _running_text(draft, num_sentences, num_filler)
     parts = [*draft.head, body, *draft.lines, *_table(draft), *_json(draft), *_xml(draft)]
     lines = "\n".join(part for part in parts if part).split("\n")
     lines += [phrase(draft, 2, skip=number) for number in range(sum(map(bool, lines)), draft.num_lines)]
     text = "\n".join(lines) + (f" {draft.closing}" if draft.closing else "")
     if draft.end_mark and not text.endswith(draft.end_mark):
         text = text.rstrip(".!?") + draft.end_mark
-    for finish in draft.finish:
-        text = finish(text)
+    for final_edits in draft.final_edits:
+        text = final_edits(text)
     return text
 
 
@@ -30,11 +30,11 @@ def _running_text(draft: Draft, num_sentences: int, num_filler: int) -> str:
             sentences[cuts[number]].insert(0, opening)
     if draft.opening:
         sentences[0].insert(0, draft.opening)
-    for place, word in sorted(draft.word_places.items()):
+    for position, word in sorted(draft.word_positions.items()):
         sentences[0] = " ".join(sentences[0]).split()
-        sentences[0].insert(place - 1, word)
+        sentences[0].insert(position - 1, word)
     written = [_marked(draft, number, words) for number, words in enumerate(sentences)]
-    paragraphs = [" ".join(filter(None, written[cuts[at] : cuts[at + 1]])) for at in range(num_paragraphs)]
+    paragraphs = [" ".join(filter(None, written[cuts[number] : cuts[number + 1]])) for number in range(num_paragraphs)]
     return draft.paragraph_break.join(paragraphs)
 
 
@@ -43,14 +43,16 @@ def _sentences(draft: Draft, num_sentences: int, num_filler: int) -> list[list[s
     sentences = []
     for number, share in enumerate(_shares(num_filler, num_sentences, growing=draft.growing)):
         opening = draft.sentence_openings.get(number, draft.each_opening)
-        named = draft.placed.get(number, []) + (draft.placed.get(-1, []) if number == num_sentences - 1 else [])
+        ending = draft.sentence_endings.get(number, []) + (
+            draft.sentence_endings.get(-1, []) if number == num_sentences - 1 else []
+        )
         spread = draft.words[number::num_sentences]
-        sentences.append([*([opening] if opening else []), *islice(source, share), *spread, *named])
+        sentences.append([*([opening] if opening else []), *islice(source, share), *spread, *ending])
     return sentences
 
 
 def _shares(total: int, parts: int, *, growing: bool) -> list[int]:
-    """The total as so many parts: about equal, or each larger than the one before."""
+    """Split the total into about equal parts, or into parts each larger than the one before."""
     if growing:
         return [total // parts + number for number in range(parts)]
     return [total * (number + 1) // parts - total * number // parts for number in range(parts)]
@@ -86,5 +88,5 @@ def _xml(draft: Draft) -> list[str]:
     if not draft.tags:
         return []
     outer, inner = ("".join(f' a{number}="1"' for number in range(count or 0)) for count in draft.attributes)
-    root, *others = draft.tags
-    return [f"<{root}{outer}>{''.join(f'<{tag}{inner}>x</{tag}>' for tag in others) or 'x'}</{root}>"]
+    root, *inner_tags = draft.tags
+    return [f"<{root}{outer}>{''.join(f'<{tag}{inner}>x</{tag}>' for tag in inner_tags) or 'x'}</{root}>"]

@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from data.problems import Problem, user_text
-from data.toy_tasks.arithmetic import SIGNS, answers, chain_problem, solution
+from data.toy_tasks.arithmetic import SIGNS, chain_problem, is_correct, solution
 from rl.common.cache import build_once
 from rl.models.tokenization import encode_prompt, pad_right
 from rl.rollouts.engine_hf import TransformersEngine
@@ -98,7 +98,7 @@ def chain_accuracy(engine: TransformersEngine, problems: Sequence[Problem]) -> f
     prompts = tuple(encode_prompt(tokenizer, [dict(m) for m in problem.messages]) for problem in problems)
     samples = engine.sample(RolloutRequest(position=0, prompts=prompts, num_generations=1, version=0, seed=0))
     texts = tokenizer.batch_decode([list(sample.completion_ids) for sample in samples], skip_special_tokens=True)
-    right = [answers(text, str(problem.reference)) for text, problem in zip(texts, problems, strict=True)]
+    right = [is_correct(text, str(problem.reference)) for text, problem in zip(texts, problems, strict=True)]
     return sum(right) / len(right)
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from data.problems import Problem
 from data.toy_tasks import families
-from data.toy_tasks.families import MARKS, family_problem, kept
+from data.toy_tasks.families import MARKS, family_problem, rule_score
 from launch.bench.chain_model import MAX_SOLUTION, warmed_model
 from launch.bench.compare import compare, draw
 from launch.bench.credit import comparison_table, keep_budget, run_arm
@@ -80,7 +80,7 @@ class Families:
         )
         ids = [list(sample.completion_ids) for sample in engine.sample(unit)]
         texts = tokenizer.batch_decode(ids, skip_special_tokens=True)
-        return fmean(kept(text, problem.task) for text, problem in zip(texts, held_out, strict=True))
+        return fmean(rule_score(text, problem.task) for text, problem in zip(texts, held_out, strict=True))
 
 
 def bench_routing(arms: Sequence[str], seeds: int, *, folder: Path, budget: Budget = BUDGET) -> dict[str, Any]:

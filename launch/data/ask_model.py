@@ -3,11 +3,11 @@
 from typing import Any
 
 from data.endpoint import Endpoint
-from data.llm_rewriting import Ask
+from data.llm_rewriting import AskModel
 from rl.common.errors import UserError
 
 
-def ask_function(source: str, model: str | None, *, max_tokens: int = 256) -> Ask:
+def ask_function(source: str, model: str | None, *, max_tokens: int = 256) -> AskModel:
     """Return a function from a message to the model's answer.
 
     `source` is an address, and `model` the name of the model there; or a hub name, a folder or `smollm2-135m-instruct`.
@@ -22,7 +22,7 @@ def ask_function(source: str, model: str | None, *, max_tokens: int = 256) -> As
     return _local(source, max_tokens)
 
 
-def _local(name: str, max_tokens: int) -> Ask:
+def _local(name: str, max_tokens: int) -> AskModel:
     from launch.data.load_engine import load_engine
     from rl.models.tokenization import encode_prompt
     from rl.rollouts.types import RolloutRequest

@@ -10,7 +10,7 @@ from rich.text import Text
 from data.attribute_prompts import SIZES, attribute_problem, reconstruction_problem
 from data.attributes import hard_attributes
 from data.dataset_summary import count
-from data.llm_rewriting import Ask, describing
+from data.llm_rewriting import AskModel, attribute_describer
 from data.problems import Problem, to_row, user_text
 from data.sources import first_text, read_rows
 from data.writing import write_rows
@@ -22,7 +22,13 @@ COLUMNS = ("text", "completion", "response", "reference")
 
 
 def attributes_command(
-    source: Path, output: Path, *, sizes: tuple[int, int] = SIZES, sets: int = 0, seed: int = 0, ask: Ask | None = None
+    source: Path,
+    output: Path,
+    *,
+    sizes: tuple[int, int] = SIZES,
+    sets: int = 0,
+    seed: int = 0,
+    ask: AskModel | None = None,
 ) -> dict[str, Any]:
     """Write one prompt for each text, which asks for a text like it; with `sets`, that many attribute sets instead.
 
@@ -56,8 +62,10 @@ def _text(position: str, row: Any) -> str:
     return text
 
 
-def _reconstructions(texts: Sequence[str], seed: int, sizes: tuple[int, int], ask: Ask | None) -> Iterator[Problem]:
-    describe = None if ask is None else describing(ask)
+def _reconstructions(
+    texts: Sequence[str], seed: int, sizes: tuple[int, int], ask: AskModel | None
+) -> Iterator[Problem]:
+    describe = None if ask is None else attribute_describer(ask)
     for index, text in enumerate(progress(texts, "reading texts")):
         yield reconstruction_problem(seed, index, text, sizes=sizes, describe=describe)
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from data.dataset_summary import count
 from data.expansion import leveled_problem
 from data.instructions import Split
-from data.llm_rewriting import Ask, doubted, rewording
+from data.llm_rewriting import AskModel, incompatible_pair, prompt_rewriter
 from data.paraphrase import paraphrase
 from data.problems import Problem, to_row
 from data.prompt_templates import Pattern
@@ -27,8 +27,8 @@ def constraints_command(
     seed: int,
     output: Path,
     split: str = "train",
-    reword: Ask | None = None,
-    doubt: Ask | None = None,
+    reword: AskModel | None = None,
+    doubt: AskModel | None = None,
 ) -> dict[str, Any]:
     """Draw prompts of one level and pattern into a file, and return their counts.
 
@@ -58,17 +58,19 @@ def constraints_command(
     return {"file": str(path), **counts, **rewritten}
 
 
-def _without_doubted(problems: Sequence[Problem], doubt: Ask) -> tuple[list[Problem], int]:
+def _without_doubted(problems: Sequence[Problem], doubt: AskModel) -> tuple[list[Problem], int]:
     """Return the problems that the model finds satisfiable, and the number of the others."""
-    satisfiable = [problem for problem in progress(problems, "asking for doubts") if doubted(problem, doubt) is None]
+    satisfiable = [
+        problem for problem in progress(problems, "asking for doubts") if incompatible_pair(problem, doubt) is None
+    ]
     if not satisfiable:
         raise UserError(f"the model doubts that any of the {len(problems)} prompts can be satisfied")
     return satisfiable, len(problems) - len(satisfiable)
 
 
-def _reworded(problems: Sequence[Problem], reword: Ask) -> tuple[list[Problem], int]:
+def _reworded(problems: Sequence[Problem], reword: AskModel) -> tuple[list[Problem], int]:
     """Return the problems in the model's words where these pass the checks, and how many do."""
-    reworded = [paraphrase(problem, rewording(reword)) for problem in progress(problems, "rewording")]
+    reworded = [paraphrase(problem, prompt_rewriter(reword)) for problem in progress(problems, "rewording")]
     return (
         [new or old for new, old in zip(reworded, problems, strict=True)],
         sum(problem is not None for problem in reworded),

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from data.dataset_summary import ANSWER_COLUMNS
-from data.kitab import BookReport, judge_books, query_from_row
+from data.kitab import BookReport, evaluate_books, query_from_row
 from data.sources import first_text, read_rows
 from rl.common.errors import UserError
 
@@ -37,6 +37,6 @@ def _report(position: str, row: Any) -> BookReport:
     if answer is None:
         raise UserError(f"{position}: expected an answer in the column {' or '.join(ANSWER_COLUMNS)}")
     try:
-        return judge_books(answer, query_from_row(row))
+        return evaluate_books(answer, query_from_row(row))
     except ValueError as error:
         raise UserError(f"{position}: {error}") from error

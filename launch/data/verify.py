@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from data.dataset_summary import count, judged, soundness
+from data.dataset_summary import answer_verdicts, count, soundness
 from data.muldimif import read_muldimif
 from data.problems import Problem
 from data.reading import read_implemented
@@ -23,7 +23,7 @@ def verify_command(file: Path) -> dict[str, Any]:
     """
     problems, left_out = _read(file)
     counts, sound = asdict(count(problems)), asdict(soundness(progress(problems, "checking prompts")))
-    rates = rates_by_kind(judged(progress(problems, "checking answers")))
+    rates = rates_by_kind(answer_verdicts(progress(problems, "checking answers")))
     show_prompts(problems)
     show_counts(counts)
     if rates:
@@ -32,7 +32,7 @@ def verify_command(file: Path) -> dict[str, Any]:
         show_table("left out", left_out)
     Console().print(
         f"{len(problems)} prompts; {sound['proved']} proved satisfiable, {sum(sound['conflicting'].values())} with a "
-        f"conflict; {sound['unplaced']} constraints without a known position, {sound['misplaced']} with a wrong one"
+        f"conflict; {sound['without_span']} constraints without a span, {sound['wrong_span']} with a wrong one"
     )
     return {"file": str(file), **counts, **sound, "left_out": left_out, "satisfaction": rates}
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from data.preferences import Answer, PreferencePair
+from data.preferences import PreferencePair, ScoredAnswer
 from rl.common.errors import UserError
 from rl.credit.evidence import JudgedCompletion, shown_by, stated_by
 from rl.credit.inputs import CreditInputs, Evidence
@@ -113,7 +113,7 @@ def pair_inputs(batch: Batch, entropy: Tensor, probe_readings: ProbeReadings | N
     return CreditInputs(mask=mask, entropy=entropy, fai=fai, waad=waad, evidence=evidence)
 
 
-def _answer(pair: PreferencePair, chosen: bool) -> Answer:
+def _answer(pair: PreferencePair, chosen: bool) -> ScoredAnswer:
     return pair.chosen if chosen else pair.rejected
 
 

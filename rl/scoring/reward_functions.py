@@ -7,10 +7,10 @@ from typing import Any
 
 from data.constraints import KINDS
 from data.problems import Problem, from_row, request, user_text
+from data.verdicts import verdicts_for
 from rewards import guards
 from rewards.satisfaction import all_satisfied, graded_satisfied, mean_satisfied, num_satisfied
 from rewards.verdict import Verdict
-from rewards.verifiers import verify
 from rl.common.plugins import load_function
 from rl.config.rewards import RewardsConfig, constraint_names
 
@@ -45,12 +45,6 @@ class ScoredCompletion:
 
 Judge = Callable[[list, list, dict[str, Any], LogMetric], list[ScoredCompletion]]
 """TRL's prompts, completions, columns and `log_metric` -> one judgement a completion."""
-
-
-def verdicts_for(problem: Problem, completion: str) -> tuple[Verdict, ...]:
-    """One verdict for each of the problem's constraints, in order."""
-    prompt = user_text(problem)
-    return tuple(verify(spec.id, completion, prompt=prompt, **spec.kwargs) for spec in problem.constraints)
 
 
 def reward_functions(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.attribute_prompts import SIZES, alike, attribute_problem, reconstruction_problem, sample_attributes
+from data.attribute_prompts import SIZES, attribute_problem, phrase_overlap, reconstruction_problem, sample_attributes
 from data.attributes import Attribute, hard_attributes
 from data.conflicts import conflict
 from data.problems import from_row, to_row, user_text
@@ -87,7 +87,7 @@ def test_each_pick_is_the_least_like_those_already_picked():
     a, b, c = (
         make_attribute(phrase, "x", keywords=[phrase]) for phrase in ("say red now", "say red twice", "leave out blue")
     )
-    assert alike(a, b) == 0.5 and alike(a, c) == 0.0
+    assert phrase_overlap(a, b) == 0.5 and phrase_overlap(a, c) == 0.0
     for seed in range(10):
         first, second, _ = sample_attributes([a, b, c], 3, Random(seed))
         assert c in (first, second)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from data.dataset_summary import count, judged, soundness
+from data.dataset_summary import answer_verdicts, count, soundness
 from data.expansion import leveled_problem
 from data.problems import ConstraintSpec, Problem
 
@@ -23,7 +23,7 @@ def test_kinds_levels_and_patterns_are_counted():
 
 def test_drawn_problems_are_sound():
     sound = soundness(PROBLEMS)
-    assert (sound.proved, sound.conflicting, sound.unplaced, sound.misplaced) == (3, {}, 0, 0)
+    assert (sound.proved, sound.conflicting, sound.without_span, sound.wrong_span) == (3, {}, 0, 0)
 
 
 def test_a_conflict_and_a_wrong_place_are_found():
@@ -31,12 +31,14 @@ def test_a_conflict_and_a_wrong_place_are_found():
     upper = ConstraintSpec(id="change_case:english_capital", kwargs={}, text="End with !", spans=((0, 6),))
     sound = soundness([make_problem(lower, upper)])
     assert sound.proved == 0 and sum(sound.conflicting.values()) == 1
-    assert (sound.unplaced, sound.misplaced) == (1, 1)
+    assert (sound.without_span, sound.wrong_span) == (1, 1)
 
 
 def test_answers_are_judged_where_there_are_any():
     spec = ConstraintSpec(id="content:ends_with_mark", kwargs={"mark": "!"}, text="")
-    verdicts = judged([make_problem(spec, response="Yes!"), make_problem(spec, completion="No."), make_problem(spec)])
+    verdicts = answer_verdicts(
+        [make_problem(spec, response="Yes!"), make_problem(spec, completion="No."), make_problem(spec)]
+    )
     assert [(kind, verdict.satisfied) for kind, verdict in verdicts] == [
         ("content:ends_with_mark", True),
         ("content:ends_with_mark", False),
@@ -45,5 +47,5 @@ def test_answers_are_judged_where_there_are_any():
 
 def test_a_span_may_differ_in_case_and_in_the_final_stop():
     spec = ConstraintSpec(id="content:ends_with_mark", kwargs={"mark": "!"}, text="end with !.", spans=((7, 17),))
-    assert soundness([make_problem(spec)]).misplaced == 0
-    assert soundness([make_problem(replace(spec, spans=((7, 16),)))]).misplaced == 1
+    assert soundness([make_problem(spec)]).wrong_span == 0
+    assert soundness([make_problem(replace(spec, spans=((7, 16),)))]).wrong_span == 1

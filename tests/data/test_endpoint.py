@@ -59,7 +59,7 @@ def test_a_server_that_stumbles_is_asked_again(monkeypatch):
     monkeypatch.delenv(KEY_VARIABLE, raising=False)
     waits: list[float] = []
     with Server((503, {}), (429, {}), (200, ANSWER)) as server:
-        assert Endpoint(url=server.url, model="m", wait=waits.append)("Hi.") == "Hello."
+        assert Endpoint(url=server.url, model="m", sleep=waits.append)("Hi.") == "Hello."
     assert waits == [2.0, 4.0]
     assert [key for _, _, key in server.asked] == [None] * 3
 
@@ -77,14 +77,14 @@ def test_a_server_that_stumbles_is_asked_again(monkeypatch):
 )
 def test_what_goes_wrong_is_said(script, argument_error):
     with Server(script) as server, pytest.raises(ValueError, match=argument_error):
-        Endpoint(url=server.url, model="m", wait=lambda _: None)("Hi.")
+        Endpoint(url=server.url, model="m", sleep=lambda _: None)("Hi.")
 
 
 def test_nobody_there_is_said():
     with Server((200, ANSWER)) as gone:
         pass
     with pytest.raises(ValueError, match="gave no answer in 2 tries"):
-        Endpoint(url=gone.url, model="m", tries=2, wait=lambda _: None)("Hi.")
+        Endpoint(url=gone.url, model="m", tries=2, sleep=lambda _: None)("Hi.")
 
 
 @pytest.mark.parametrize(("url", "model"), [("127.0.0.1:8000", "m"), ("file:///etc/passwd", "m"), ("http://x/v1", "")])

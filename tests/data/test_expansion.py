@@ -69,7 +69,7 @@ def test_spans_point_at_the_words_of_the_constraint_in_every_pattern(seed, index
     assert all(text[start:end] == spec.text for spec in problem.constraints for start, end in spec.spans)
     assert all(before[1] <= after[0] for before, after in pairwise(spans))
     for spec in problem.constraints:
-        said = [phrase.lower() for phrase in KINDS[spec.id].say(spec.kwargs)]
+        said = [phrase.lower() for phrase in KINDS[spec.id].phrasings(spec.kwargs)]
         assert spec.text.lower() in said and len(spec.spans) == 1
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from data.kitab import BookQuery, judge_books, query_from_row, same_title
+from data.kitab import BookQuery, evaluate_books, query_from_row, same_title
 
 AUSTEN = BookQuery(
     author="Jane Austen",
@@ -33,8 +33,8 @@ def test_every_title_is_satisfied_unsatisfied_or_irrelevant():
     answer = (
         "1. Reason: it begins with P. Title: Persuasion\n2. Title: Emma\n3. Title: Middlemarch\n4. Title: sanditon."
     )
-    report = judge_books(answer, AUSTEN)
-    assert [(item.book, item.finding) for item in report.items] == [
+    report = evaluate_books(answer, AUSTEN)
+    assert [(item.book, item.status) for item in report.items] == [
         ("Persuasion", "satisfied"),
         ("Emma", "unsatisfied"),
         (None, "irrelevant"),
@@ -47,23 +47,23 @@ def test_every_title_is_satisfied_unsatisfied_or_irrelevant():
 
 def test_spans_point_at_the_titles():
     answer = "Here you are:\n1. Emma\n2) Sanditon"
-    assert [answer[slice(*item.span)] for item in judge_books(answer, AUSTEN).items] == ["Emma", "Sanditon"]
+    assert [answer[slice(*item.span)] for item in evaluate_books(answer, AUSTEN).items] == ["Emma", "Sanditon"]
 
 
 def test_a_book_named_twice_counts_once():
-    report = judge_books("1. Sanditon\n2. SANDITON\n3. Ulysses\n4. Ulysses", AUSTEN)
+    report = evaluate_books("1. Sanditon\n2. SANDITON\n3. Ulysses\n4. Ulysses", AUSTEN)
     assert [item.book for item in report.items] == ["Sanditon", None]
 
 
 def test_all_correct_means_all_and_only():
     complete = "1. Persuasion\n2. Sanditon\n3. Sense and Sensibility"
-    assert judge_books(complete, AUSTEN).all_correct
-    assert not judge_books(complete + "\n4. Emma", AUSTEN).all_correct
-    assert not judge_books("1. Persuasion", AUSTEN).all_correct
+    assert evaluate_books(complete, AUSTEN).all_correct
+    assert not evaluate_books(complete + "\n4. Emma", AUSTEN).all_correct
+    assert not evaluate_books("1. Persuasion", AUSTEN).all_correct
 
 
 def test_an_answer_without_titles_names_nothing():
-    report = judge_books("I know no such book.", AUSTEN)
+    report = evaluate_books("I know no such book.", AUSTEN)
     assert (report.items, report.satisfied, report.irrelevant, report.completeness) == ((), 0.0, 0.0, 0.0)
     assert not report.all_correct
 
@@ -72,7 +72,7 @@ def test_the_closest_book_is_the_one_meant():
     query = BookQuery(
         author="A", constraint="c", books=("The Sea", "The Sea, the Sea"), satisfying=("The Sea, the Sea",)
     )
-    assert judge_books("1. The Sea, The Sea", query).items[0].book == "The Sea, the Sea"
+    assert evaluate_books("1. The Sea, The Sea", query).items[0].book == "The Sea, the Sea"
 
 
 def test_a_row_becomes_a_query():

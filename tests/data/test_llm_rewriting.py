@@ -1,6 +1,6 @@
 """What a language model is asked, and what becomes of its answers."""
 
-from data.llm_rewriting import describing, doubted, rewording
+from data.llm_rewriting import attribute_describer, incompatible_pair, prompt_rewriter
 from data.paraphrase import paraphrase
 from data.problems import ConstraintSpec, Problem, user_text
 
@@ -25,7 +25,7 @@ def test_the_model_sees_marks_where_the_constraints_stand():
         asked.append(message)
         return " Tell me what rain is like. [[2]] [[1]] "
 
-    reworded = paraphrase(problem(), rewording(ask))
+    reworded = paraphrase(problem(), prompt_rewriter(ask))
     assert "Describe the rain. [[1]] [[2]]" in asked[0]
     assert reworded is not None
     assert user_text(reworded) == "Tell me what rain is like. Write in capitals. Use no commas."
@@ -35,18 +35,18 @@ def test_the_model_sees_marks_where_the_constraints_stand():
 
 
 def test_a_rewording_that_loses_a_constraint_is_none():
-    assert paraphrase(problem(), rewording(lambda _: "Tell me about rain. [[1]]")) is None
+    assert paraphrase(problem(), prompt_rewriter(lambda _: "Tell me about rain. [[1]]")) is None
 
 
 def test_only_a_no_is_a_doubt():
-    assert doubted(problem(), lambda _: " No, they clash.") == ("Use no commas.", "Write in capitals.")
-    assert doubted(problem(), lambda _: "Yes.") is None
-    assert doubted(problem(), lambda _: "Hard to say.") is None
+    assert incompatible_pair(problem(), lambda _: " No, they clash.") == ("Use no commas.", "Write in capitals.")
+    assert incompatible_pair(problem(), lambda _: "Yes.") is None
+    assert incompatible_pair(problem(), lambda _: "Hard to say.") is None
 
 
 def test_a_description_is_one_property_a_line():
     said = "1. Use a friendly tone.\n\n- speak to children\n* be brief.\nmore\n"
-    assert describing(lambda _: said, number=3)("Rain falls.") == [
+    assert attribute_describer(lambda _: said, number=3)("Rain falls.") == [
         "Use a friendly tone",
         "speak to children",
         "be brief",

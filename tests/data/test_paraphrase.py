@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.expansion import instruction_problem
-from data.paraphrase import mask, paraphrase, unmask
+from data.paraphrase import fill_in_constraints, mask_constraints, paraphrase
 from data.problems import request, user_text
 
 
 @given(index=st.integers(min_value=0, max_value=10**5), pattern=st.sampled_from(["listing", "incorporation"]))
 def test_masking_and_unmasking_is_the_identity_on_text_and_spans(index, pattern):
     problem = instruction_problem(0, index, pattern=pattern)
-    again = unmask(problem, mask(problem))
+    again = fill_in_constraints(problem, mask_constraints(problem))
     assert user_text(again) == user_text(problem) and again.constraints == problem.constraints
 
 
@@ -53,4 +53,4 @@ def test_a_problem_without_spans_cannot_be_paraphrased():
     problem = instruction_problem(0, 0)
     bare = replace(problem, constraints=tuple(replace(spec, spans=()) for spec in problem.constraints))
     with pytest.raises(ValueError, match="each constraint needs exactly one span"):
-        mask(bare)
+        mask_constraints(bare)

@@ -6,13 +6,13 @@ import pytest
 
 from data.preferences import (
     best_and_worst,
-    deduplicated,
-    judge,
+    deduplicate,
     minimal_pairs,
     pair_from_row,
     pair_row,
     plain_pair_from_row,
     preference_pairs,
+    score_answer,
 )
 from data.problems import ConstraintSpec, Problem
 
@@ -33,7 +33,7 @@ NOTHING = "Water falls, and falls, and falls, and falls."
 
 
 def judged(*texts):
-    return [judge(PROBLEM, text) for text in texts]
+    return [score_answer(PROBLEM, text) for text in texts]
 
 
 def test_the_score_is_the_share_of_rules_kept():
@@ -83,18 +83,18 @@ def test_equal_completions_and_equal_pairs_count_once():
     pairs = preference_pairs([(PROBLEM, [ALL_THREE, ALL_THREE, COMMA])] * 2, minimal=True)
     assert [(pair.chosen.text, pair.rejected.text) for pair in pairs] == [(ALL_THREE, COMMA)]
     assert pairs[0].kind == "best_worst"
-    assert deduplicated(pairs + pairs) == pairs
+    assert deduplicate(pairs + pairs) == pairs
 
 
 def test_a_pair_of_one_text_in_two_paddings_is_dropped():
     # the padded text begins with a line feed, so only the bare one begins with "The"
     spec = ConstraintSpec(id="length:paragraph_range", kwargs={"minimum": 1, "maximum": 1}, text="One paragraph.")
     problem = Problem(problem_id="p", messages=PROBLEM.messages, constraints=(spec,))
-    bare, other = judge(problem, "Rain."), judge(problem, "Rain.\n\nRain.")
+    bare, other = score_answer(problem, "Rain."), score_answer(problem, "Rain.\n\nRain.")
     pair = best_and_worst(problem, [bare, other])
-    assert deduplicated([pair]) == [pair]
-    same = judge(problem, "Rain. ")
-    assert deduplicated([type(pair)(problem=problem, chosen=bare, rejected=same, kind="minimal", differs_on=())]) == []
+    assert deduplicate([pair]) == [pair]
+    same = score_answer(problem, "Rain. ")
+    assert deduplicate([type(pair)(problem=problem, chosen=bare, rejected=same, kind="minimal", differs_on=())]) == []
 
 
 def test_a_pair_row_has_trl_columns_scores_and_evidence():

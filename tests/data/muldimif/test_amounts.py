@@ -2,7 +2,7 @@
 
 import pytest
 
-from data.muldimif.amounts import amount_of, bound
+from data.muldimif.amounts import bound, find_amount
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ from data.muldimif.amounts import amount_of, bound
     ],
 )
 def test_an_amount_has_two_ends(text, noun, amount):
-    assert amount_of(text, noun) == amount
+    assert find_amount(text, noun) == amount
 
 
 @pytest.mark.parametrize(

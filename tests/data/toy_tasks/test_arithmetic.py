@@ -3,7 +3,7 @@
 import pytest
 
 from data.problems import user_text
-from data.toy_tasks.arithmetic import LENGTHS, SIGNS, answers, chain_problem, exact_answer, running_values, solution
+from data.toy_tasks.arithmetic import LENGTHS, SIGNS, chain_problem, exact_answer, is_correct, running_values, solution
 
 
 def test_a_chain_is_worked_out_step_by_step():
@@ -23,7 +23,7 @@ def test_problems_keep_to_their_lengths_and_signs():
         prompt = user_text(problem)
         assert LENGTHS[0] <= len(running_values(prompt)) <= LENGTHS[1]
         assert set(prompt + solution(prompt)) <= set(SIGNS)
-        assert answers(solution(prompt), str(problem.reference))
+        assert is_correct(solution(prompt), str(problem.reference))
 
 
 @pytest.mark.parametrize(
@@ -31,8 +31,9 @@ def test_problems_keep_to_their_lengths_and_signs():
     [("2;9;#9", True), ("#9", True), ("2;9;#8", False), ("9", False), ("#1;#9", True), ("", False)],
 )
 def test_the_answer_is_what_follows_the_last_mark(completion, right):
-    assert answers(completion, "9") is right
+    assert is_correct(completion, "9") is right
 
 
 def test_the_reward_takes_text_and_messages():
-    assert exact_answer(["#9", [{"role": "assistant", "content": "#8"}]], ["9", "9"]) == [1.0, 0.0]
+    completions = ["#9", [{"role": "assistant", "content": "#8"}]]
+    assert exact_answer(prompts=["", ""], completions=completions, reference=["9", "9"]) == [1.0, 0.0]

@@ -3,7 +3,7 @@
 import pytest
 
 from data.problems import user_text
-from data.toy_tasks.families import family_problem, family_reward, kept
+from data.toy_tasks.families import family_problem, family_reward, rule_score
 
 
 def test_families_take_turns_and_are_told_by_their_marks():
@@ -28,8 +28,9 @@ def test_families_take_turns_and_are_told_by_their_marks():
     ],
 )
 def test_an_answer_keeps_its_rule_more_or_less(completion, family, expected):
-    assert kept(completion, family) == pytest.approx(expected)
+    assert rule_score(completion, family) == pytest.approx(expected)
 
 
 def test_the_reward_reads_each_rows_family():
-    assert family_reward(["#7", [{"role": "assistant", "content": "#7"}]], task=["short", "low"]) == [1.0, 0.0]
+    completions = ["#7", [{"role": "assistant", "content": "#7"}]]
+    assert family_reward(prompts=["", ""], completions=completions, task=["short", "low"]) == [1.0, 0.0]

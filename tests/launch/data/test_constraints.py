@@ -47,7 +47,7 @@ def test_a_file_is_checked_with_its_answers(tmp_path):
     rows = [{**row, "response": "Yes."}, {**row, "response": "Yes, indeed."}]
     figures = verify_command(write_rows(rows, tmp_path / "answers.jsonl"))
     assert figures["satisfaction"] == {"punctuation:no_comma": 0.5}
-    assert (figures["proved"], figures["conflicting"], figures["misplaced"]) == (2, {}, 0)
+    assert (figures["proved"], figures["conflicting"], figures["wrong_span"]) == (2, {}, 0)
 
 
 def test_kinds_without_a_verifier_are_reported(tmp_path):
