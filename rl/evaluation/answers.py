@@ -1,4 +1,4 @@
-"""Pairs: several answers to each prompt, recorded by a run or sampled from a model, for `data.preferences` to pair."""
+"""Answers for preference pairs: several per prompt, recorded by a run or sampled from a model."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -15,12 +15,13 @@ from rl.rollouts.types import RolloutRequest
 from rl.runs.jsonl import read_jsonl
 
 Samples = tuple[Problem, list[str]]
+"""A problem and several answers to it."""
 
 
 def recorded_samples(run: Path) -> list[Samples]:
-    """The answers that a run has recorded (the best and the worst of each group), by problem.
+    """Return the answers that a run has recorded (the best and the worst of each group), by problem.
 
-    Raises UserError when the run has recorded none, or its data no longer hold a problem.
+    Raises UserError when the run has recorded none, or its data no longer holds a problem.
     """
     records = read_jsonl(run / "rollouts.jsonl")
     if not records:
@@ -29,14 +30,14 @@ def recorded_samples(run: Path) -> list[Samples]:
     answers: dict[str, list[str]] = {}
     for record in records:
         answers.setdefault(record["problem_id"], []).append(record["completion"])
-    if strangers := sorted(answers.keys() - known.keys()):
-        raise UserError(f"{run / 'rollouts.jsonl'} has problems that the run's data does not hold: {strangers[:3]}")
+    if unknown := sorted(answers.keys() - known.keys()):
+        raise UserError(f"{run / 'rollouts.jsonl'} has problems that the run's data does not hold: {unknown[:3]}")
     return [(known[problem_id], texts) for problem_id, texts in answers.items()]
 
 
 def samples_from_columns(problems: Sequence[Problem]) -> list[Samples]:
-    """The answers that each problem brings in its column `completions`. Raises UserError for one without."""
-    found = []
+    """Return the answers in the column `completions` of each problem. Raises UserError for one without."""
+    samples = []
     for problem in problems:
         texts = problem.extras.get("completions")
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
@@ -44,17 +45,17 @@ def samples_from_columns(problems: Sequence[Problem]) -> list[Samples]:
                 f"problem {problem.problem_id!r} has no list of texts in the column 'completions'; name a --model to "
                 "sample some"
             )
-        others = {name: value for name, value in problem.extras.items() if name != "completions"}
-        found.append((replace(problem, extras=others), texts))
-    return found
+        extras = {name: value for name, value in problem.extras.items() if name != "completions"}
+        samples.append((replace(problem, extras=extras), texts))
+    return samples
 
 
 def sample_answers(
     engine: Engine, tokenizer: Any, problems: Sequence[Problem], *, samples: int, seed: int
 ) -> Iterator[Samples]:
-    """`samples` answers to each problem, one problem at a time; they depend on the seed and its place in the list."""
+    """Yield `samples` answers to each problem; they depend on the seed and the problem's position in the list."""
     for position, problem in enumerate(problems):
         prompt = encode_prompt(tokenizer, [dict(message) for message in problem.messages])
-        unit = RolloutRequest(position=position, prompts=(prompt,), num_generations=samples, version=0, seed=seed)
-        ids = [list(sample.completion_ids) for sample in engine.sample(unit)]
+        request = RolloutRequest(position=position, prompts=(prompt,), num_generations=samples, version=0, seed=seed)
+        ids = [list(sample.completion_ids) for sample in engine.sample(request)]
         yield problem, tokenizer.batch_decode(ids, skip_special_tokens=True)

@@ -1,4 +1,4 @@
-"""Measuring: any model, or a run's adapter beside its base, on held-out problems."""
+"""Evaluation of any model, or of a run's adapter and its base model, on held-out problems."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -32,7 +32,7 @@ def evaluate_policy(
     tokenizer: PreTrainedTokenizerBase,
     problems: Sequence[Problem],
 ) -> Evaluation:
-    """The policy's answers to the problems, sampled as `config.evaluation` says."""
+    """Evaluate a policy on the problems, sampled as `config.evaluation` says."""
     settings = config.evaluation
     return evaluate(
         engine_of(config, policy, tokenizer, temperature=settings.temperature),
@@ -45,27 +45,27 @@ def evaluate_policy(
 
 
 def evaluate_command(target: str, data: str | None, output: Path | None = None) -> dict[str, Any]:
-    """Body of `heed eval`: score a run (base and adapter) or a model, show the figures and keep them where asked.
+    """Run `heed eval`: evaluate a run (base and adapter) or a model, print the result and write it to `output`.
 
-    Without `data` a run is scored on its own held-out problems. Raises UserError when a model comes without `data`,
+    Without `data` a run is evaluated on its own held-out problems. Raises UserError when a model comes without `data`,
     or the run has no adapter.
     """
     is_run = Path(target, "config.yaml").is_file()
     if not is_run and data is None:
-        raise UserError(f"{target} is no run folder, so it has no held-out problems of its own; name some with --data")
+        raise UserError(f"{target} is no run folder, so it has no held-out problems; name some with --data")
     config = load_run_config(Path(target)) if is_run else Config(model=ModelConfig(name=target))
     with custom_verifiers(config.rewards):
         problems = load_training(config).held_out if data is None else tuple(read_problems(data))
-        figures = _compare_run(config, Path(target), problems) if is_run else _score_model(config, problems)
+        result = _evaluate_run(config, Path(target), problems) if is_run else _evaluate_model(config, problems)
     if output is not None:
-        write_json(output, figures)
-    return figures
+        write_json(output, result)
+    return result
 
 
-def _compare_run(config: Config, run: Path, problems: Sequence[Problem]) -> dict[str, Any]:
+def _evaluate_run(config: Config, run: Path, problems: Sequence[Problem]) -> dict[str, Any]:
     model, tokenizer = _load(config)
     before = evaluate_policy(config, model, tokenizer, problems)
-    after = evaluate_policy(config, load_adapter(model, run), tokenizer, problems)
+    after = evaluate_policy(config, _with_adapter(model, run), tokenizer, problems)
     gain = paired_gain(before, after)
     console = Console()
     show_gain(console, before, after, gain)
@@ -73,7 +73,7 @@ def _compare_run(config: Config, run: Path, problems: Sequence[Problem]) -> dict
     return {"before": before.summary(), "after": after.summary(), "gain": asdict(gain)}
 
 
-def _score_model(config: Config, problems: Sequence[Problem]) -> dict[str, Any]:
+def _evaluate_model(config: Config, problems: Sequence[Problem]) -> dict[str, Any]:
     evaluation = evaluate_policy(config, *_load(config), problems)
     show_rates(Console(), evaluation)
     return {"model": evaluation.summary()}
@@ -86,8 +86,8 @@ def _load(config: Config) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     return model, load_tokenizer(config.model.name)
 
 
-def load_adapter(model: PreTrainedModel, run: Path) -> PeftModel:
-    """The base model with the run's adapter on it. Raises UserError when the run has none yet."""
+def _with_adapter(model: PreTrainedModel, run: Path) -> PeftModel:
+    """Return the base model with the run's adapter on it. Raises UserError when the run has none yet."""
     if (run / "bundle").is_dir():
         return load_routed(run, model).policy
     adapter = run / "adapters" / "default"

@@ -1,4 +1,4 @@
-"""A look at a run: the gain, answers side by side, and one completion coloured by credit."""
+"""Console output of a run: the gain, answers side by side, and one completion coloured by credit."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from rl.models.tokenization import completion_spans, decode
 
 
 def show_gain(console: Console, before: Evaluation, after: Evaluation, gain: Gain) -> None:
-    """Pass rates before and after, overall and by kind, and whether the text kept its length and its variety."""
+    """Print pass rates before and after training, overall and by kind, and the length and variety of the answers."""
     table = Table(title="Held-out constraints satisfied", title_justify="left")
     for column in ("", "before", "after", "of", "share of the gain"):
         table.add_column(column, justify="left" if not column else "right")
@@ -23,18 +23,19 @@ def show_gain(console: Console, before: Evaluation, after: Evaluation, gain: Gai
         "all (mean over problems)", *_rates(first["pass_rate"], last["pass_rate"]), str(gain.num_problems), ""
     )
     table.add_row("every constraint at once", *_rates(first["all_satisfied"], last["all_satisfied"]), "", "")
-    total = sum(held for held, _ in after.kind_rates().values()) - sum(held for held, _ in before.kind_rates().values())
-    for kind, (held, of) in after.kind_rates().items():
-        # A rule may apply to one side's answers only: then there is no rate to show beside the other.
-        held_before, of_before = before.kind_rates().get(kind, (0, 0))
-        share = f"{(held - held_before) / total:+.0%}" if total else ""
-        rate_before = f"{held_before / of_before:.2f}" if of_before else "-"
-        table.add_row(f"  {kind}", rate_before, f"{held / of:.2f}", str(of), share)
+    counts_before, counts_after = before.kind_rates(), after.kind_rates()
+    gained = sum(count for count, _ in counts_after.values()) - sum(count for count, _ in counts_before.values())
+    for kind, (count, of) in counts_after.items():
+        # A constraint may apply to the answers of one policy only; then the other has no rate.
+        count_before, of_before = counts_before.get(kind, (0, 0))
+        share = f"{(count - count_before) / gained:+.0%}" if gained else ""
+        rate_before = f"{count_before / of_before:.2f}" if of_before else "-"
+        table.add_row(f"  {kind}", rate_before, f"{count / of:.2f}", str(of), share)
     for name, label in (
-        ("mean_words", "words an answer"),
+        ("mean_words", "words per answer"),
         ("distinct_share", "distinct words"),
         ("on_topic", "on topic"),
-        ("not_echo", "own words"),
+        ("not_echo", "no echo of the prompt"),
     ):
         table.add_row(label, f"{first[name]:.2f}", f"{last[name]:.2f}", "", "")
     console.print(table)
@@ -47,35 +48,35 @@ def _rates(before: float, after: float) -> tuple[str, str]:
 
 
 def show_rates(console: Console, evaluation: Evaluation) -> None:
-    """Pass rates of one model, overall and by kind."""
-    figures = evaluation.summary()
+    """Print pass rates of one model, overall and by kind."""
+    summary = evaluation.summary()
     table = Table("", "satisfied", "of", title="Constraints satisfied", title_justify="left")
-    table.add_row("all (mean over problems)", f"{figures['pass_rate']:.2f}", str(len(evaluation.problem_rates())))
-    for kind, (held, of) in evaluation.kind_rates().items():
-        table.add_row(f"  {kind}", f"{held / of:.2f}", str(of))
+    table.add_row("all (mean over problems)", f"{summary['pass_rate']:.2f}", str(len(evaluation.problem_rates())))
+    for kind, (count, of) in evaluation.kind_rates().items():
+        table.add_row(f"  {kind}", f"{count / of:.2f}", str(of))
     console.print(table)
 
 
 def show_answers(console: Console, before: Evaluation, after: Evaluation, *, count: int = 3) -> None:
-    """A few held-out prompts with the base model's and the adapter's answers beside each other."""
+    """Print a few held-out prompts with the answers of the base model and of the adapter."""
     tuned = {answer.problem_id: answer for answer in after.answers}
     table = Table(title="The same prompts, base model and adapter", title_justify="left", show_lines=True)
     for column in ("prompt", "base model", "adapter"):
         table.add_column(column, overflow="fold", ratio=1)
     stride = max(1, len(before.answers) // count)
     for answer in before.answers[::stride][:count]:
-        other = tuned[answer.problem_id]
-        cells = (f"{text.completion.strip()}\n\n{_marks(text.satisfied)}" for text in (answer, other))
+        pair = (answer, tuned[answer.problem_id])
+        cells = (f"{one.completion.strip()}\n\n{_verdicts(one.satisfied)}" for one in pair)
         table.add_row(Text(answer.prompt), *(Text(cell) for cell in cells))
     console.print(table)
 
 
-def _marks(satisfied: Sequence[tuple[str, bool]]) -> str:
-    return "\n".join(f"{'✓' if held else '✗'} {kind}" for kind, held in satisfied)
+def _verdicts(satisfied: Sequence[tuple[str, bool]]) -> str:
+    return "\n".join(f"{'✓' if is_satisfied else '✗'} {kind}" for kind, is_satisfied in satisfied)
 
 
 def show_credit(console: Console, record: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> None:
-    """One recorded completion, each token on a background as strong as its credit weight."""
+    """Print one recorded completion, its tokens coloured by their credit."""
     console.print(
         f"\n[bold]Credit[/bold] of one completion (step {record['step']}, {record['which']} of its group, "
         f"advantage {record['advantage']:+.2f}): orange tokens got more than an equal share of it, blue ones less"

@@ -1,4 +1,4 @@
-"""Evaluation: held-out problems answered and verified, before and after, problem by problem."""
+"""Evaluation: answers to held-out problems, verified, and compared between two policies problem by problem."""
 
 import json
 from collections import defaultdict
@@ -21,7 +21,7 @@ from rl.scoring.reward_functions import verdicts_for
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EvaluatedAnswer:
-    """One held-out completion and what its verifiers said."""
+    """One held-out completion and the verdicts on its constraints."""
 
     problem_id: str
     prompt: str
@@ -32,12 +32,12 @@ class EvaluatedAnswer:
     distinct_share: float
     on_topic: float
     not_echo: float
-    """1 for an answer that does more than say the prompt back."""
+    """1 for an answer that does not repeat the prompt."""
 
     @property
     def pass_rate(self) -> float | None:
-        """Share of the applicable constraints that hold; None if none applies (a rule about tables, say)."""
-        return sum(held for _, held in self.satisfied) / len(self.satisfied) if self.satisfied else None
+        """Share of the applicable constraints that are satisfied; None if none applies (one about tables, say)."""
+        return sum(satisfied for _, satisfied in self.satisfied) / len(self.satisfied) if self.satisfied else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,11 +47,11 @@ class Evaluation:
     answers: tuple[EvaluatedAnswer, ...]
 
     def problem_ids(self) -> set[str]:
-        """What was answered."""
+        """Return the ids of the problems answered."""
         return {answer.problem_id for answer in self.answers}
 
     def problem_rates(self) -> dict[str, float]:
-        """Problem id -> mean pass rate over those of its samples that a constraint applies to."""
+        """Return, by problem id, the mean pass rate over the answers that a constraint applies to."""
         rates: dict[str, list[float]] = defaultdict(list)
         for answer in self.answers:
             if answer.pass_rate is not None:
@@ -59,15 +59,15 @@ class Evaluation:
         return {problem_id: float(np.mean(values)) for problem_id, values in rates.items()}
 
     def kind_rates(self) -> dict[str, tuple[int, int]]:
-        """Kind -> (satisfied, applicable)."""
+        """Return, by kind of constraint, how many were satisfied and how many applied."""
         counts: dict[str, list[bool]] = defaultdict(list)
         for answer in self.answers:
-            for kind, held in answer.satisfied:
-                counts[kind].append(held)
-        return {kind: (sum(held), len(held)) for kind, held in sorted(counts.items())}
+            for kind, satisfied in answer.satisfied:
+                counts[kind].append(satisfied)
+        return {kind: (sum(values), len(values)) for kind, values in sorted(counts.items())}
 
     def summary(self) -> dict[str, Any]:
-        """The figures kept in `summary.json`."""
+        """Return what `summary.json` holds of this evaluation."""
         return {
             "pass_rate": float(np.mean(list(self.problem_rates().values()))),
             "all_satisfied": float(np.mean([answer.pass_rate == 1.0 for answer in self.answers if answer.satisfied])),
@@ -75,7 +75,7 @@ class Evaluation:
             "distinct_share": float(np.mean([answer.distinct_share for answer in self.answers])),
             "on_topic": float(np.mean([answer.on_topic for answer in self.answers])),
             "not_echo": float(np.mean([answer.not_echo for answer in self.answers])),
-            "kinds": {kind: {"satisfied": held, "of": of} for kind, (held, of) in self.kind_rates().items()},
+            "kinds": {kind: {"satisfied": satisfied, "of": of} for kind, (satisfied, of) in self.kind_rates().items()},
         }
 
 
@@ -101,29 +101,29 @@ def evaluate(
 
     Problems without a constraint are left out: there is nothing to pass. Raises ValueError if none is left.
     """
-    scored = [problem for problem in problems if problem.constraints]
-    if not scored:
+    constrained = [problem for problem in problems if problem.constraints]
+    if not constrained:
         raise UserError("evaluation needs problems with constraints; none of the held-out problems has any")
-    prompts = encode_problems(tokenizer, scored)
-    # Alike lengths together: less padding, and the order does not depend on the policy.
-    order = sorted(range(len(scored)), key=lambda index: (len(prompts[index]), index))
+    prompts = encode_problems(tokenizer, constrained)
+    # Similar lengths together save padding; the order must not depend on the policy.
+    order = sorted(range(len(constrained)), key=lambda index: (len(prompts[index]), index))
     answers: list[EvaluatedAnswer] = []
     size = max(1, batch_size // samples)
     for first in range(0, len(order), size):
         batch = order[first : first + size]
-        unit = RolloutRequest(
+        rollout_request = RolloutRequest(
             position=first,
             prompts=tuple(prompts[index] for index in batch),
             num_generations=samples,
             version=0,
             seed=seed,
-            tasks=tuple(scored[index].task for index in batch),
+            tasks=tuple(constrained[index].task for index in batch),
         )
         texts = tokenizer.batch_decode(
-            [list(sample.completion_ids) for sample in engine.sample(unit)], skip_special_tokens=True
+            [list(sample.completion_ids) for sample in engine.sample(rollout_request)], skip_special_tokens=True
         )
-        owners = [scored[index] for index in batch for _ in range(samples)]
-        answers += [evaluate_answer(problem, text) for problem, text in zip(owners, texts, strict=True)]
+        answered = [constrained[index] for index in batch for _ in range(samples)]
+        answers += [evaluate_answer(problem, text) for problem, text in zip(answered, texts, strict=True)]
     return Evaluation(answers=tuple(answers))
 
 
@@ -143,7 +143,7 @@ def evaluate_answer(problem: Problem, completion: str) -> EvaluatedAnswer:
 
 
 def paired_gain(before: Evaluation, after: Evaluation, *, seed: int = 0, resamples: int = 10_000) -> Gain:
-    """The gain in pass rate, over the problems that have one on both sides.
+    """Return the mean gain in pass rate over the problems that have a pass rate in both evaluations.
 
     Raises ValueError when the two evaluations did not answer the same problems.
     """
@@ -156,11 +156,10 @@ def paired_gain(before: Evaluation, after: Evaluation, *, seed: int = 0, resampl
 
 
 def load_evaluation(path: Path) -> Evaluation:
-    """An evaluation written as JSON, as `heed train` keeps it."""
+    """Read an evaluation from the JSON that `heed train` writes (`before.json`, `after.json`)."""
     answers = json.loads(path.read_text(encoding="utf-8"))["answers"]
     return Evaluation(
         answers=tuple(
-            EvaluatedAnswer(**{**answer, "satisfied": tuple((kind, held) for kind, held in answer["satisfied"])})
-            for answer in answers
+            EvaluatedAnswer(**{**answer, "satisfied": tuple(map(tuple, answer["satisfied"]))}) for answer in answers
         )
     )

@@ -1,4 +1,4 @@
-"""Probe figures: what was read of one recorded completion, drawn for trackers that store images."""
+"""Probe plots: the readings of one recorded completion, drawn for trackers that store images."""
 
 from collections.abc import Sequence
 from statistics import fmean
@@ -13,20 +13,20 @@ from attention_probes.rhythm import RhythmSettings, find_rhythm
 from rl.config.credit import CreditConfig
 
 READINGS = {"weights": "credit", "fai": "FAI", "waad": "WAAD"}
-"""In a record -> in the figure."""
+"""Name in a record -> name in the plot."""
 
 
 def probe_plots(record: dict[str, Any], spans: Sequence[tuple[int, int]], credit: CreditConfig) -> dict[str, Figure]:
-    """`rhythm` and `constraints` of a recorded completion, whose tokens lie at `spans`; what was not read is left out.
+    """Return the plots `rhythm` and `constraints` of a recorded completion, each only if its readings are there.
 
-    Anchors and preplan tokens are marked as the rules of `credit` have them.
+    The tokens are at `spans` of the completion's text; `credit` decides which of them are anchors and preplan tokens.
     """
-    drawn = {}
+    plots = {}
     if "fai" in record and any(record["mask"]):
-        drawn["rhythm"] = rhythm_plot(_page(record, spans, credit))
+        plots["rhythm"] = rhythm_plot(_page(record, spans, credit))
     if curves := [_curve(verdict) for verdict in record["verdicts"] if "attention" in verdict]:
-        drawn["constraints"] = constraint_plot(curves)
-    return drawn
+        plots["constraints"] = constraint_plot(curves)
+    return plots
 
 
 def _page(record: dict[str, Any], spans: Sequence[tuple[int, int]], credit: CreditConfig) -> ProbePage:

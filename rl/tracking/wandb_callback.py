@@ -18,7 +18,7 @@ from attention_probes.heads import HeadRoles
 from rl.common.atomic import write_json
 from rl.config.root import Config
 from rl.runs.jsonl import read_jsonl
-from rl.tracking.background import Background
+from rl.tracking.background import BackgroundThread
 from rl.tracking.html import credit_html, head_map_html
 from rl.tracking.wandb_mode import wandb_mode
 
@@ -35,15 +35,15 @@ Spans = Callable[[Sequence[int]], list[tuple[int, int]]]
 
 
 def run_id(folder: Path) -> str:
-    """The id that this run has at wandb, kept in its folder so that a resume continues the same one."""
-    kept = folder / RUN_ID
-    if not kept.exists():
-        write_json(kept, {"id": uuid4().hex[:12]})
-    return json.loads(kept.read_text(encoding="utf-8"))["id"]
+    """Return the run's id at wandb, stored in its folder so that a resume continues the same one."""
+    path = folder / RUN_ID
+    if not path.exists():
+        write_json(path, {"id": uuid4().hex[:12]})
+    return json.loads(path.read_text(encoding="utf-8"))["id"]
 
 
 class WandbCallback(TrainerCallback):
-    """Shows a run at wandb under TRL's names: every logged figure, and at each save the newest rollouts.
+    """Shows a run at wandb: every logged metric, and at each save the newest rollouts.
 
     `finish` must be called when the run is over.
     """
@@ -52,37 +52,37 @@ class WandbCallback(TrainerCallback):
         self.config = config
         self.folder = folder
         self.spans: Spans | None = None
-        """Places a completion's tokens in its text; without it the table has no heat map."""
+        """Returns where a completion's tokens are in its text; without it the table shows no credit."""
         self._shown_until = 0
         self._run: Any = None
         console = Console(stderr=True)
-        self._background = Background("wandb", warn or (lambda message: console.print(f"[yellow]{message}[/yellow]")))
+        self._thread = BackgroundThread("wandb", warn or (lambda message: console.print(f"[yellow]{message}[/yellow]")))
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._shown_until = state.global_step
         if state.is_world_process_zero:
-            self._background.call(self._start, run_id(self.folder))
+            self._thread.call(self._start, run_id(self.folder))
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         if state.is_world_process_zero and logs:
-            self._background.call(self._log, {**rewrite_logs(logs), STEP: state.global_step})
+            self._thread.call(self._log, {**rewrite_logs(logs), STEP: state.global_step})
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.is_world_process_zero:
-            self._background.call(self._show_rollouts, self._shown_until, state.global_step)
+            self._thread.call(self._show_rollouts, self._shown_until, state.global_step)
             self._shown_until = state.global_step
 
     def finish(self, adapter: Path | None = None, summary: dict[str, Any] | None = None) -> None:
-        """Add the adapter and the result where there are any, and end the run; waits a minute at most."""
+        """Send the adapter and the result, if there are any, and end the run; waits a minute at most."""
         if adapter is not None:
-            self._background.call(self._show_product, adapter, summary or {})
-        self._background.call(self._finish)
-        self._background.close(TIMEOUT_SECONDS)
+            self._thread.call(self._send_adapter, adapter, summary or {})
+        self._thread.call(self._finish)
+        self._thread.close(TIMEOUT_SECONDS)
 
     def _start(self, identity: str) -> None:
-        import wandb  # imported by the thread: the training need not wait for it
+        import wandb  # here, because it takes seconds that the training need not wait for
 
-        # Else artifacts wait in the home folder, and a run that is moved could not be synced.
+        # By default artifacts wait in the home folder, and a run that is moved could not be synced.
         os.environ.setdefault("WANDB_DATA_DIR", str(self.folder / "wandb"))
         settings = wandb.Settings(console="off", init_timeout=TIMEOUT_SECONDS, silent=True)
         self._run = wandb.init(
@@ -104,8 +104,8 @@ class WandbCallback(TrainerCallback):
         path = self.folder / "environment.json"
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
-    def _log(self, figures: dict[str, Any]) -> None:
-        self._run.log(figures)
+    def _log(self, metrics: dict[str, Any]) -> None:
+        self._run.log(metrics)
 
     def _show_rollouts(self, after: int, until: int) -> None:
         records = [line for line in read_jsonl(self.folder / "rollouts.jsonl") if after < line["step"] <= until]
@@ -114,19 +114,19 @@ class WandbCallback(TrainerCallback):
             self._run.log({"rollouts": table, **self._probe_plots(records), STEP: until})
 
     def _probe_plots(self, records: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """Of the newest completion that was listened to and no worse than its group."""
+        """Return plots of the newest completion that the probe read, the worst of a group left out."""
         import wandb
 
         from rl.tracking.probe_plots import probe_plots  # matplotlib takes a second
 
-        read = [one for one in records if one["which"] != "worst" and "fai" in one and any(one["mask"])]
-        if not read or self.spans is None:
+        probed = [line for line in records if line["which"] != "worst" and "fai" in line and any(line["mask"])]
+        if not probed or self.spans is None:
             return {}
-        shown = read[-1]
-        drawn = probe_plots(shown, self.spans(shown["completion_ids"]), self.config.credit)
-        return {f"probe_figures/{name}": wandb.Image(as_image(figure)) for name, figure in drawn.items()}
+        newest = probed[-1]
+        plots = probe_plots(newest, self.spans(newest["completion_ids"]), self.config.credit)
+        return {f"probe_plots/{name}": wandb.Image(as_image(plot)) for name, plot in plots.items()}
 
-    def _show_product(self, adapter: Path, summary: dict[str, Any]) -> None:
+    def _send_adapter(self, adapter: Path, summary: dict[str, Any]) -> None:
         import wandb
 
         environment = self._environment()
@@ -154,31 +154,35 @@ class WandbCallback(TrainerCallback):
 
 
 def rollout_table(records: Sequence[dict[str, Any]], spans: Spans | None) -> Any:
-    """Recorded completions as wandb's table, the last column their credit as HTML."""
+    """Return a table of wandb with a row per recorded completion; the last column shows its credit as HTML."""
     import wandb
 
     columns = ["step", "problem_id", "which", "prompt", "completion", "reward", "advantage", "verdicts"]
     rows: list[Any] = [
-        [*(record[name] for name in columns[:-1]), verdict_words(record["verdicts"]), wandb.Html(_heat(record, spans))]
+        [
+            *(record[name] for name in columns[:-1]),
+            verdict_words(record["verdicts"]),
+            wandb.Html(_credit(record, spans)),
+        ]
         for record in records
     ]
     return wandb.Table(columns=[*columns, "credit"], data=rows)
 
 
 def as_image(figure: "Figure") -> Image:
-    """The figure's pixels; wandb itself would draw it by pyplot, which keeps what it draws."""
+    """Return the figure's pixels; wandb itself would draw it with pyplot, which never frees a figure."""
     file = BytesIO()
     figure.savefig(file, format="png")
     return open_image(file)
 
 
 def verdict_words(verdicts: Sequence[dict[str, Any]]) -> str:
-    """One line a verdict: kept, broken or not applicable, and by how much."""
-    words = {True: "kept", False: "broken", None: "does not apply"}
+    """Return a line per verdict: satisfied, violated or not applicable, and by which margin."""
+    words = {True: "satisfied", False: "violated", None: "does not apply"}
     return "\n".join(f"{verdict['id']}: {words[verdict['satisfied']]} ({verdict['margin']:g})" for verdict in verdicts)
 
 
-def _heat(record: dict[str, Any], spans: Spans | None) -> str:
+def _credit(record: dict[str, Any], spans: Spans | None) -> str:
     if spans is None:
         return credit_html(record["completion"], [(0, len(record["completion"]))], [1.0])
     return credit_html(record["completion"], spans(record["completion_ids"]), record["weights"])

@@ -1,4 +1,4 @@
-"""How wandb would run, decided from the environment alone: online only with a key, and an explicit choice wins."""
+"""The mode of wandb, decided from the environment alone: online only with a key, unless WANDB_MODE says otherwise."""
 
 from collections.abc import Mapping
 from netrc import NetrcParseError, netrc
@@ -8,13 +8,12 @@ HOST = "api.wandb.ai"
 
 
 def wandb_mode(environment: Mapping[str, str]) -> str:
-    """`online`, `offline`, or whatever WANDB_MODE says."""
-    chosen = environment.get("WANDB_MODE")
-    return chosen or ("online" if has_key(environment) else "offline")
+    """Return `online`, `offline`, or the value of WANDB_MODE."""
+    return environment.get("WANDB_MODE") or ("online" if has_key(environment) else "offline")
 
 
 def has_key(environment: Mapping[str, str]) -> bool:
-    """Whether `wandb login` left a key, or WANDB_API_KEY holds one; the key itself is never read out."""
+    """Return whether `wandb login` left a key or WANDB_API_KEY holds one; the key itself is never read out."""
     if environment.get("WANDB_API_KEY"):
         return True
     path = Path(environment.get("NETRC") or Path(environment.get("HOME", "~")).expanduser() / ".netrc")

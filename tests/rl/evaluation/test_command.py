@@ -1,4 +1,4 @@
-"""Measuring: a run is scored as its training scored it, a model on the data that it is given."""
+"""Evaluation command: a run gives the result of its training, a model is evaluated on given data."""
 
 import json
 import shutil
@@ -23,31 +23,31 @@ def problems(tmp_path) -> str:
     return str(path)
 
 
-def test_a_run_is_scored_as_its_training_scored_it(finished_run, tmp_path, capsys):
-    figures = evaluate_command(str(finished_run.folder), None, tmp_path / "figures.json")
+def test_evaluate_command__a_run_gives_the_result_of_its_training(finished_run, tmp_path, capsys):
+    result = evaluate_command(str(finished_run.folder), None, tmp_path / "result.json")
     summary = json.loads((finished_run.folder / "summary.json").read_text())
-    assert figures == {name: summary[name] for name in ("before", "after", "gain")}
-    assert json.loads((tmp_path / "figures.json").read_text()) == figures
+    assert result == {name: summary[name] for name in ("before", "after", "gain")}
+    assert json.loads((tmp_path / "result.json").read_text()) == result
     assert "95 % interval" in capsys.readouterr().out
 
 
-def test_a_run_may_be_scored_on_other_data(finished_run, problems):
-    figures = evaluate_command(str(finished_run.folder), problems)
-    assert figures["gain"]["num_problems"] == 2
+def test_evaluate_command__a_run_on_other_data(finished_run, problems):
+    result = evaluate_command(str(finished_run.folder), problems)
+    assert result["gain"]["num_problems"] == 2
 
 
-def test_a_model_is_scored_on_the_data_it_is_given(problems, capsys):
-    figures = evaluate_command("tiny", problems)
-    assert figures["model"]["kinds"]["punctuation:no_comma"]["of"] == 2
+def test_evaluate_command__a_model_on_given_data(problems, capsys):
+    result = evaluate_command("tiny", problems)
+    assert result["model"]["kinds"]["punctuation:no_comma"]["of"] == 2
     assert "punctuation:no_comma" in capsys.readouterr().out
 
 
-def test_a_model_without_data_is_an_error():
+def test_evaluate_command__a_model_without_data_is_an_error():
     with pytest.raises(ValueError, match=r"tiny is no run folder.*name some with --data"):
         evaluate_command("tiny", None)
 
 
-def test_a_run_without_an_adapter_is_an_error(finished_run, tmp_path):
+def test_evaluate_command__a_run_without_an_adapter_is_an_error(finished_run, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(finished_run.folder, run, ignore=shutil.ignore_patterns("adapters"))
     with pytest.raises(ValueError, match="has no adapters/default: the run has not finished; continue it with resume="):

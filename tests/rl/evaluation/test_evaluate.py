@@ -8,7 +8,15 @@ from hypothesis import given
 
 from data.problems import ConstraintSpec, Problem
 from rl.common.atomic import write_json
-from rl.evaluation.evaluate import EvaluatedAnswer, Evaluation, evaluate, evaluate_answer, load_evaluation, paired_gain
+from rl.evaluation.evaluate import (
+    EvaluatedAnswer,
+    Evaluation,
+    evaluate,
+    evaluate_answer,
+    load_evaluation,
+    num_answers,
+    paired_gain,
+)
 from rl.models.load import load_tokenizer
 from rl.rollouts.types import RolloutRequest, Sample
 
@@ -22,12 +30,12 @@ def make_problem(name: str, *constraints: ConstraintSpec, padding: str = "") -> 
     return Problem(problem_id=name, messages=({"role": "user", "content": text},), constraints=constraints)
 
 
-def make_answer(problem_id: str, *held: bool) -> EvaluatedAnswer:
+def make_answer(problem_id: str, *satisfied: bool) -> EvaluatedAnswer:
     return EvaluatedAnswer(
         problem_id=problem_id,
         prompt="Describe the sea.",
         completion="The sea is wide.",
-        satisfied=tuple((f"kind:{index}", value) for index, value in enumerate(held)),
+        satisfied=tuple((f"kind:{index}", value) for index, value in enumerate(satisfied)),
         num_words=4,
         distinct_share=1.0,
         on_topic=1.0,
@@ -36,32 +44,32 @@ def make_answer(problem_id: str, *held: bool) -> EvaluatedAnswer:
 
 
 def make_evaluation(**rates: tuple[bool, ...]) -> Evaluation:
-    return Evaluation(answers=tuple(make_answer(name, *held) for name, held in rates.items()))
+    return Evaluation(answers=tuple(make_answer(name, *satisfied) for name, satisfied in rates.items()))
 
 
 class Parrot:
-    """An engine that answers every prompt with one text, and remembers the units it was given."""
+    """An engine that answers every prompt with one text, and records the requests it gets."""
 
     def __init__(self, text: str):
         self.ids = tuple(TOKENIZER(text)["input_ids"])
-        self.units: list[RolloutRequest] = []
+        self.requests: list[RolloutRequest] = []
 
-    def sample(self, unit: RolloutRequest) -> list[Sample]:
-        self.units.append(unit)
-        rows = [prompt for prompt in unit.prompts for _ in range(unit.num_generations)]
+    def sample(self, request: RolloutRequest) -> list[Sample]:
+        self.requests.append(request)
+        rows = [prompt for prompt in request.prompts for _ in range(request.num_generations)]
         return [
             Sample(
                 prompt_ids=prompt,
                 completion_ids=self.ids,
                 logprobs=(0.0,) * len(self.ids),
                 finish_reason="stop",
-                version=unit.version,
+                version=request.version,
             )
             for prompt in rows
         ]
 
 
-def test_an_answer_is_judged_by_every_constraint():
+def test_evaluate_answer__verifies_every_constraint():
     answer = evaluate_answer(make_problem("sea", NO_COMMA, WORDS), "blue, wide, deep, cold")
     assert answer.satisfied == (("punctuation:no_comma", False), ("length:word_range", False))
     assert answer.num_words == 4
@@ -69,13 +77,13 @@ def test_an_answer_is_judged_by_every_constraint():
     assert evaluate_answer(make_problem("sea", NO_COMMA, WORDS), "a wide blue sea").pass_rate == 0.5
 
 
-def test_an_echo_of_the_prompt_has_no_words_of_its_own():
+def test_evaluate_answer__an_echo_of_the_prompt_is_marked():
     problem = make_problem("sea", NO_COMMA)
     assert evaluate_answer(problem, "Describe the sea.").not_echo == 0.0
     assert evaluate_answer(problem, "It is wide and deep.").not_echo == 1.0
 
 
-def test_every_problem_is_answered_as_often_as_asked():
+def test_evaluate__answers_every_problem_samples_times():
     problems = [
         make_problem("sea", NO_COMMA),
         make_problem("hill", WORDS, padding=" Make it long."),
@@ -83,38 +91,41 @@ def test_every_problem_is_answered_as_often_as_asked():
     ]
     engine = Parrot("wide and blue")
     evaluation = evaluate(engine, TOKENIZER, problems, samples=2, batch_size=4, seed=7)
+    assert num_answers([*problems, make_problem("lake")], samples=2) == len(evaluation.answers) == 6
     assert sorted(answer.problem_id for answer in evaluation.answers) == ["hill", "hill", "sea", "sea", "sky", "sky"]
-    assert all(answer.completion == "wide and blue" for answer in evaluation.answers)
+    assert {answer.completion for answer in evaluation.answers} == {"wide and blue"}
     # 4 rows a batch are 2 problems; the shortest prompts come first
-    assert [(unit.position, len(unit.prompts), unit.num_generations, unit.seed) for unit in engine.units] == [
+    assert [
+        (request.position, len(request.prompts), request.num_generations, request.seed) for request in engine.requests
+    ] == [
         (0, 2, 2, 7),
         (2, 1, 2, 7),
     ]
-    assert len(engine.units[1].prompts[0]) > len(engine.units[0].prompts[0])
+    assert len(engine.requests[1].prompts[0]) > len(engine.requests[0].prompts[0])
 
 
-def test_two_policies_meet_the_same_units():
+def test_evaluate__two_policies_get_the_same_requests():
     problems = [make_problem("sea", NO_COMMA), make_problem("sky", WORDS)]
     first, second = Parrot("wide"), Parrot("wide and blue, and deep")
     for engine in (first, second):
         evaluate(engine, TOKENIZER, problems, samples=1, batch_size=1, seed=0)
-    assert first.units == second.units
+    assert first.requests == second.requests
 
 
-def test_problems_without_constraints_are_left_out():
+def test_evaluate__problems_without_constraints_are_left_out():
     evaluation = evaluate(
         Parrot("wide"), TOKENIZER, [make_problem("sea"), make_problem("sky", WORDS)], samples=1, batch_size=8, seed=0
     )
     assert [answer.problem_id for answer in evaluation.answers] == ["sky"]
 
 
-def test_nothing_to_verify_is_an_error():
+def test_evaluate__nothing_to_verify_is_an_error():
     with pytest.raises(ValueError, match="needs problems with constraints"):
         evaluate(Parrot("wide"), TOKENIZER, [make_problem("sea")], samples=1, batch_size=8, seed=0)
 
 
-def test_an_answer_to_which_no_constraint_applies_says_nothing():
-    # a rule about tables does not apply to an answer without one, and may apply to the other policy's
+def test_pass_rate__is_none_where_no_constraint_applies():
+    # a constraint on tables does not apply to an answer without one, and may apply to the other policy's answer
     nothing, half = make_answer("sea"), make_answer("sky", True, False)
     evaluation = Evaluation(answers=(nothing, half))
     assert nothing.pass_rate is None
@@ -123,7 +134,7 @@ def test_an_answer_to_which_no_constraint_applies_says_nothing():
     assert evaluation.summary()["all_satisfied"] == 0.0
 
 
-def test_a_pair_needs_both_halves():
+def test_paired_gain__leaves_out_problems_with_one_pass_rate_only():
     # sea: a gain of 1; sky: nothing applied before, so nothing is compared
     before = make_evaluation(sea=(False,), sky=())
     after = make_evaluation(sea=(True,), sky=(True,))
@@ -131,7 +142,7 @@ def test_a_pair_needs_both_halves():
     assert (gain.mean, gain.num_problems) == (1.0, 1)
 
 
-def test_rates_are_means_over_problems_and_counts_over_kinds():
+def test_summary__means_over_problems_and_counts_over_kinds():
     evaluation = Evaluation(
         answers=(make_answer("sea", True, True), make_answer("sea", True, False), make_answer("sky", False))
     )
@@ -144,7 +155,7 @@ def test_rates_are_means_over_problems_and_counts_over_kinds():
     assert summary["kinds"]["kind:0"] == {"satisfied": 2, "of": 3}
 
 
-def test_the_gain_is_the_mean_paired_difference():
+def test_paired_gain__is_the_mean_paired_difference():
     # sea 0 -> 1, sky 0.5 -> 0.5, hill 1 -> 0.5: (1 + 0 - 0.5) / 3
     before = make_evaluation(sea=(False,), sky=(True, False), hill=(True, True))
     after = make_evaluation(hill=(True, False), sky=(False, True), sea=(True,))
@@ -153,7 +164,7 @@ def test_the_gain_is_the_mean_paired_difference():
     assert gain.num_problems == 3
 
 
-def test_the_interval_of_two_problems_by_hand():
+def test_paired_gain__interval_of_two_problems_by_hand():
     # differences 0 and 1: the mean of two draws is 0, 0.5 or 1 with probability 1/4, 1/2, 1/4, so that 95 % of the
     # draws need both ends
     before, after = make_evaluation(sea=(False,), sky=(False,)), make_evaluation(sea=(True,), sky=(False,))
@@ -161,7 +172,7 @@ def test_the_interval_of_two_problems_by_hand():
     assert (gain.mean, gain.low, gain.high) == (0.5, 0.0, 1.0)
 
 
-def test_the_interval_of_many_problems_is_the_normal_one():
+def test_paired_gain__interval_of_many_problems_is_the_normal_one():
     # 200 of 400 problems gain 1: standard error sqrt(0.25 / 400) = 0.025, interval 0.5 -+ 1.96 * 0.025
     before = make_evaluation(**{f"p{index}": (False,) for index in range(400)})
     after = make_evaluation(**{f"p{index}": (index % 2 == 0,) for index in range(400)})
@@ -170,21 +181,21 @@ def test_the_interval_of_many_problems_is_the_normal_one():
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=8), st.lists(st.booleans(), min_size=1, max_size=8))
-def test_the_interval_holds_the_mean_and_a_swap_turns_the_sign(held_before, held_after):
-    names = [f"p{index}" for index in range(min(len(held_before), len(held_after)))]
-    before = make_evaluation(**{name: (held,) for name, held in zip(names, held_before, strict=False)})
-    after = make_evaluation(**{name: (held,) for name, held in zip(names, held_after, strict=False)})
+def test_paired_gain__interval_contains_the_mean_and_a_swap_turns_the_sign(values_before, values_after):
+    names = [f"p{index}" for index in range(min(len(values_before), len(values_after)))]
+    before = make_evaluation(**{name: (value,) for name, value in zip(names, values_before, strict=False)})
+    after = make_evaluation(**{name: (value,) for name, value in zip(names, values_after, strict=False)})
     gain, loss = (paired_gain(*pair, resamples=500) for pair in ((before, after), (after, before)))
     assert gain.low <= gain.mean <= gain.high
     assert loss.mean == -gain.mean
 
 
-def test_different_problems_are_not_compared():
+def test_paired_gain__different_problems_are_not_compared():
     with pytest.raises(ValueError, match="different problems"):
         paired_gain(make_evaluation(sea=(True,)), make_evaluation(sky=(True,)))
 
 
-def test_an_evaluation_is_kept_and_read_back(tmp_path):
+def test_load_evaluation__reads_what_was_written(tmp_path):
     evaluation = make_evaluation(sea=(True, False), sky=(True,))
     write_json(tmp_path / "before.json", asdict(evaluation))
     assert load_evaluation(tmp_path / "before.json") == evaluation

@@ -1,4 +1,4 @@
-"""Probe figures: what a record holds is what its figures show."""
+"""Probe plots: they show what a record holds."""
 
 from rl.config.credit import CreditConfig
 from rl.tracking.probe_plots import probe_plots
@@ -9,7 +9,7 @@ READ = {"fai": [0.5, 0.0, 0.1], "waad": [1.0, 5.0, 4.0], "mask": [1.0, 1.0, 1.0]
 VERDICT = {**make_record()["verdicts"][0], "attention": [0.5, 1.0, 3.0]}
 
 
-def test_the_rhythm_stands_below_the_credit():
+def test_probe_plots__rhythm_stands_below_the_credit():
     rhythm = probe_plots(make_record(**READ), SPANS, CreditConfig(q=0.3))["rhythm"]
     assert [panel.get_ylabel() for panel in rhythm.axes] == ["credit", "FAI", "WAAD"]
     fai = rhythm.axes[1]
@@ -20,13 +20,13 @@ def test_the_rhythm_stands_below_the_credit():
     assert [label.get_text() for label in rhythm.axes[2].get_xticklabels()] == ["a", ",", "b"]
 
 
-def test_a_constraint_that_was_listened_to_has_a_curve():
-    figures = probe_plots(make_record(**READ, verdicts=[VERDICT]), SPANS, CreditConfig())
-    curve = figures["constraints"].axes[0].lines[1]
+def test_probe_plots__a_constraint_with_readings_has_a_curve():
+    plots = probe_plots(make_record(**READ, verdicts=[VERDICT]), SPANS, CreditConfig())
+    curve = plots["constraints"].axes[0].lines[1]
     assert (curve.get_label(), list(curve.get_ydata())) == ("punctuation:no_comma", [0.5, 1.0, 3.0])
 
 
-def test_what_was_not_read_is_left_out():
+def test_probe_plots__what_was_not_read_is_left_out():
     assert probe_plots(make_record(), SPANS, CreditConfig()) == {}
     assert probe_plots(make_record(**READ), SPANS, CreditConfig()).keys() == {"rhythm"}
     assert probe_plots(make_record(**{**READ, "mask": [0.0] * 3}), SPANS, CreditConfig()) == {}, (

@@ -39,11 +39,11 @@ def record(step: int) -> dict[str, Any]:
     }
 
 
-def show_training(folder: Path, *, steps: range, told: list[str], adapter: Path | None = None) -> None:
+def show_training(folder: Path, *, steps: range, warnings: list[str], adapter: Path | None = None) -> None:
     """Call what a trainer and the end of a run call."""
     HeadRoles(local_heads=((1, 0),), global_heads=((2, 3),)).save(folder / "roles.json")
     config = Config(tracking=TrackingConfig(project="trial"), probe=ProbeConfig(roles=folder / "roles.json"))
-    callback = WandbCallback(config, folder, warn=told.append)
+    callback = WandbCallback(config, folder, warn=warnings.append)
     callback.spans = lambda ids: [(0, 2), (2, 4)]
     state = TrainerState(global_step=steps.start - 1)
     callback.on_train_begin(None, state, None)
@@ -66,7 +66,7 @@ def test_verdict_words__by_hand():
         {"id": "b", "satisfied": False, "margin": -1.5},
         {"id": "c", "satisfied": None, "margin": 0.0},
     ]
-    assert verdict_words(verdicts) == "a: kept (2)\nb: broken (-1.5)\nc: does not apply (0)"
+    assert verdict_words(verdicts) == "a: satisfied (2)\nb: violated (-1.5)\nc: does not apply (0)"
 
 
 @pytest.mark.slow
@@ -76,10 +76,10 @@ def test_offline_run__is_read_back_and_continued_by_a_resume(tmp_path, monkeypat
     adapter = tmp_path / "adapter"
     adapter.mkdir()
     (adapter / "adapter_config.json").write_text("{}")
-    told: list[str] = []
-    show_training(tmp_path, steps=range(1, 3), told=told)
-    show_training(tmp_path, steps=range(3, 5), told=told, adapter=adapter)
-    assert told == []
+    warnings: list[str] = []
+    show_training(tmp_path, steps=range(1, 3), warnings=warnings)
+    show_training(tmp_path, steps=range(3, 5), warnings=warnings, adapter=adapter)
+    assert warnings == []
     wandb.teardown()  # its service writes on after a run has finished
     first, second = read_offline_runs(tmp_path)
     assert first.run_id == second.run_id == run_id(tmp_path)
@@ -92,10 +92,10 @@ def test_offline_run__is_read_back_and_continued_by_a_resume(tmp_path, monkeypat
     tables = [line for run in (first, second) for line in run.history if "rollouts" in line or "rollouts/_type" in line]
     assert len(tables) == 2
     maps = list(tmp_path.rglob("head_roles*.html"))
-    assert all("layer 2, head 3: global" in path.read_text() for path in maps)
     assert len(maps) == 2, "each start shows the map"
+    assert all("layer 2, head 3: global" in path.read_text() for path in maps)
     for name in ("rhythm", "constraints"):
-        drawn = sorted(tmp_path.rglob(f"probe_figures/{name}_*.png"))
+        drawn = sorted(tmp_path.rglob(f"probe_plots/{name}_*.png"))
         assert len(drawn) == 2, "each save shows the newest completion's"
         for path in drawn:
             with Image.open(path) as image:
@@ -113,9 +113,9 @@ def test_failing_wandb__is_reported_once_and_harms_nothing(tmp_path, monkeypatch
         raise wandb.errors.CommError("network is unreachable")
 
     monkeypatch.setattr(wandb, "init", refuse)
-    told: list[str] = []
-    show_training(tmp_path, steps=range(1, 4), told=told)
-    assert told == ["wandb failed and is left out from here on (CommError: network is unreachable)"]
+    warnings: list[str] = []
+    show_training(tmp_path, steps=range(1, 4), warnings=warnings)
+    assert warnings == ["wandb failed and is left out from here on (CommError: network is unreachable)"]
 
 
 class RecordedRun:

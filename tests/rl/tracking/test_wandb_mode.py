@@ -15,15 +15,15 @@ from rl.tracking.wandb_mode import wandb_mode
         ({"WANDB_MODE": "disabled"}, "disabled"),
     ],
 )
-def test_mode(environment, expected, tmp_path):
+def test_wandb_mode__from_the_environment(environment, expected, tmp_path):
     assert wandb_mode({"HOME": str(tmp_path), **environment}) == expected
 
 
-def test_a_login_counts(tmp_path):
+def test_wandb_mode__a_login_counts(tmp_path):
     (tmp_path / ".netrc").write_text("machine api.wandb.ai login user password secret\n")
     assert wandb_mode({"HOME": str(tmp_path)}) == "online"
 
 
-def test_a_damaged_netrc_is_no_login(tmp_path):
+def test_wandb_mode__a_damaged_netrc_is_no_login(tmp_path):
     (tmp_path / ".netrc").write_text("machine\n")
     assert wandb_mode({"HOME": str(tmp_path)}) == "offline"
