@@ -1,1 +1,1 @@
-"""Settings: everything a run decides, with its default and its allowed values, and no torch."""
+"""Settings: every decision a run takes, with its default and its allowed values; imports no torch."""

@@ -1,4 +1,4 @@
-"""The problems that are trained on and held out."""
+"""Settings of `data`: the problems to train on, and those held out."""
 
 from typing import Annotated
 
@@ -8,22 +8,26 @@ from rl.config.types import Positive, Section, Seed
 
 
 class DataConfig(Section):
+    """The problems to train on, and the held-out ones for evaluation."""
+
     path: str | None = None
-    """A JSONL or parquet file or a hub dataset in TRL's columns; null draws prompts from our own instructions."""
+    """A JSONL or parquet file or a hub dataset, in TRL's columns; null generates prompts from built-in instructions."""
     held_out_path: str | None = None
-    """Held-out problems for a `path` of your own; null holds out the last `held_out` rows of `path`."""
+    """Held-out problems to go with `path`; null holds out the last `held_out` rows of `path`."""
     seed: Seed = 0
+    """Seeds the problems that are generated when `path` is null."""
     num_problems: Positive = 512
-    """Training problems drawn when `path` is null."""
+    """Training problems to generate when `path` is null."""
     held_out: Annotated[int, Field(ge=0)] = 96
-    """Held-out problems the policy is scored on before and after training; 0 skips the evaluation."""
+    """Held-out problems to evaluate the policy on before and after training; 0 skips the evaluation."""
     kinds: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    """Constraint kinds to draw from; null draws from every kind the generator has."""
+    """Constraint kinds to generate from; null takes every kind the generator has."""
     max_constraints: Annotated[int, Field(ge=1, le=3)] = 3
+    """Most constraints in a generated prompt."""
 
     @field_validator("kinds")
     @classmethod
-    def _kinds_are_known(cls, kinds: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    def _check_kinds(cls, kinds: tuple[str, ...] | None) -> tuple[str, ...] | None:
         # Imported here: most starts need neither the kinds nor the wait for their libraries.
         from data.constraints import find_kind
 

@@ -1,4 +1,4 @@
-"""Trainer ranks: how many, where they run and what they share."""
+"""Settings of `distributed`: how many trainer ranks there are, where they run and what they share."""
 
 from typing import Annotated, Literal
 
@@ -8,24 +8,29 @@ from rl.config.types import Positive, Section, Weight
 
 
 class DistributedConfig(Section):
+    """The processes that train together."""
+
     processes: Positive = 1
-    """Trainer ranks, over all nodes; on GPUs, one a GPU."""
+    """Trainer ranks over all nodes; with GPUs, one rank per GPU."""
     nodes: Positive = 1
+    """Machines that the ranks are spread over."""
     zero: Literal[0, 1, 2, 3] = 0
-    """DeepSpeed's ZeRO stage: what the ranks share instead of each keeping all of it. 1: optimizer states, 2: and
-    gradients, 3: and weights."""
+    """DeepSpeed ZeRO stage, which says what is sharded over the ranks: 1 optimizer states, 2 gradients as well, 3
+    weights as well."""
     offload: bool = False
-    """Keep what `zero` shares in the CPU's memory."""
+    """Keep in CPU memory what `zero` shards."""
     launcher: Literal["local", "ray"] | None = None
-    """Who starts the ranks: `heed train` here, or Ray Train over a cluster; null is ray for several nodes."""
+    """What starts the ranks: `local` is `heed train` on this machine, `ray` is Ray Train over a cluster; null is `ray`
+    when there are several nodes."""
     cpus: Weight = 1.0
-    """Of Ray's CPUs, reserved for each rank that Ray starts, and as many threads."""
+    """CPUs that Ray reserves for each rank it starts, which is also the rank's number of threads."""
     gpus: Annotated[float, Field(gt=0.5, le=1.0)] | None = None
-    """Of a GPU, reserved for each rank that Ray starts; less than 1 leaves the rest to `rollouts.gpus`. Null is 1 where
-    the cluster has GPUs, else 0."""
+    """Share of a GPU that Ray reserves for each rank it starts; less than 1 leaves the rest to `rollouts.gpus`. Null is
+    1 where the cluster has GPUs, else 0."""
     restarts: Annotated[int, Field(ge=0)] = 0
-    """How often ranks that Ray lost (a node, its memory) start again from the newest checkpoint."""
+    """How often ranks that Ray lost (a node, memory) start again from the newest checkpoint."""
 
     @property
     def on_ray(self) -> bool:
+        """Whether Ray starts the ranks."""
         return self.launcher == "ray" or (self.launcher is None and self.nodes > 1)

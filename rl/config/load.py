@@ -1,4 +1,4 @@
-"""Settings of one run: a recipe, then dotted overrides, checked as a whole."""
+"""Loading a config: a YAML recipe, then dotted overrides, checked as a whole."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,32 +41,32 @@ RESUMABLE = frozenset(
         "tracking.report_to",
     }
 )
-"""What a resumed run may change: how long it lasts, who works for it and who watches."""
+"""Settings that may change when a run is resumed: its length, where it runs and its trackers."""
 
 Tree = dict[str, Any]
 
 
 def load_config(recipe: Path, overrides: Sequence[str] = ()) -> Config:
-    """The config of the YAML file `recipe` with `key.key=value` overrides.
+    """Return the config of the YAML file `recipe` with `key.key=value` overrides.
 
     With `resume=RUN` the run's own `config.yaml` is the base, and only the keys in `RESUMABLE` may differ from it.
     Raises UserError naming every wrong key, one a line; FileNotFoundError for a missing run.
     """
-    asked = _merged(_read_yaml(recipe), _override_tree(overrides))
-    run = asked.get("resume")
+    tree = _merged(_read_yaml(recipe), _override_tree(overrides))
+    run = tree.get("resume")
     if not isinstance(run, str):
-        return parse_config(asked)
+        return parse_config(tree)
     saved = load_run_config(Path(run))
-    resumed = parse_config(_merged(saved.model_dump(mode="json"), asked))
+    resumed = parse_config(_merged(saved.model_dump(mode="json"), tree))
     _refuse_changes(saved, resumed, run=run)
     return resumed
 
 
 def load_run_config(run: Path) -> Config:
-    """The config a run folder was started with. Raises FileNotFoundError when the folder has none."""
+    """Return the config that a run was started with. Raises FileNotFoundError for a folder without one."""
     path = run / "config.yaml"
     if not path.is_file():
-        raise FileNotFoundError(f"{run} is no run folder: it has no config.yaml")
+        raise FileNotFoundError(f"{run} is not a run folder: it has no config.yaml")
     try:
         return parse_config(_read_yaml(path))
     except ValueError as error:
@@ -74,7 +74,7 @@ def load_run_config(run: Path) -> Config:
 
 
 def parse_config(tree: Mapping[str, Any]) -> Config:
-    """Check a tree of plain values. Raises UserError naming every wrong key, one a line."""
+    """Return the config of a tree of plain values. Raises UserError naming every wrong key, one a line."""
     # Strict JSON takes a list for a tuple, but neither 3.0 for a whole number nor "yes" for true.
     try:
         return Config.model_validate_json(json.dumps(tree), strict=True)
@@ -83,7 +83,7 @@ def parse_config(tree: Mapping[str, Any]) -> Config:
 
 
 def resolved_yaml(config: Config) -> str:
-    """Every setting as YAML that loads back to an equal config."""
+    """Return every setting as YAML that loads back to an equal config."""
     return OmegaConf.to_yaml(OmegaConf.create(config.model_dump(mode="json")))
 
 
@@ -115,7 +115,7 @@ def _plain(tree: DictConfig | ListConfig) -> Tree:
 
 
 def _merged(base: Tree, change: Tree) -> Tree:
-    """`base` with the groups of `change` merged in and its other values replaced; neither is changed."""
+    """Return `base` with the sections of `change` merged in and its other values replaced; neither is changed."""
     return base | {
         key: _merged(base[key], value) if isinstance(value, dict) and isinstance(base.get(key), dict) else value
         for key, value in change.items()
@@ -130,14 +130,14 @@ def _refuse_changes(saved: Config, resumed: Config, *, run: str) -> None:
     before, after = dict(flat(saved)), dict(flat(resumed))
     changed = [key for key in before if before[key] != after[key] and key not in RESUMABLE]
     if changed:
-        lines = [f"{key}: the run has {before[key]!r}, now {after[key]!r} is asked for" for key in changed]
+        lines = [f"{key}: the run has {before[key]!r}, not {after[key]!r}" for key in changed]
         allowed = ", ".join(sorted(RESUMABLE - {"resume"}))
         lines.append(f"A resumed run may change only {allowed}; `heed resume {run}` keeps its settings")
         raise UserError("\n".join(lines))
 
 
 def flat(config: Config) -> Iterator[tuple[str, object]]:
-    """(dotted key, value) of every setting; what stands inside a section's setting stays together."""
+    """Yield (dotted key, value) of every setting; a setting that is itself a group stays together."""
     for name, section in config.model_dump(mode="json").items():
         if isinstance(section, dict) and name != "trl":
             yield from ((f"{name}.{key}", value) for key, value in section.items())

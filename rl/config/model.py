@@ -1,4 +1,4 @@
-"""The model that is trained, and the LoRA adapter trained on it."""
+"""Settings of `model` and `lora`: the base model, and the LoRA adapter that is trained on it."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,6 +9,8 @@ from rl.config.types import Positive, Section
 
 
 class ModelConfig(Section):
+    """The base model; its weights stay as they are."""
+
     name: str = "smollm2-135m-instruct"
     """A hub name, a local folder, `smollm2-135m-instruct` (built in) or `tiny` (two random layers, for tests)."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -16,12 +18,17 @@ class ModelConfig(Section):
 
 
 class AdapterConfig(Section):
+    """The LoRA adapter, the only weights that are trained; the field names are PEFT's, without their `lora_`."""
+
     r: Positive = 16
+    """Rank."""
     alpha: Positive = 32
+    """The adapter's output is scaled by `alpha / r`, or `alpha / sqrt(r)` with `use_rslora`."""
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     target_modules: str | tuple[str, ...] = "all-linear"
+    """Modules to adapt, by name, as in [q_proj, v_proj]; `all-linear` takes every linear layer but the output's."""
     layers: tuple[int, ...] | None = None
-    """Layers to adapt; null is all. The backward pass ends at the lowest one, so the upper half costs half of it."""
+    """Layers to adapt; null is all. The backward pass ends at the lowest one, so adapting the upper half saves half."""
     use_rslora: bool = False
     start: Path | None = None
-    """An adapter's folder to go on from, of the same base, rank and modules; null starts with a fresh one."""
+    """Folder of an adapter to continue from, with the same base model, rank and modules; null starts a fresh one."""

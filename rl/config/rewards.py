@@ -1,4 +1,4 @@
-"""Settings of `rewards`: what is paid, what guards it, how several rewards share."""
+"""Settings of `rewards`: what is rewarded, the guards against degenerate text, and how several rewards are weighed."""
 
 from typing import Annotated, Literal
 
@@ -17,68 +17,71 @@ Guard = Literal[
     "plain_characters",
     "fluent",
 ]
-"""Names of `rewards.guards`; its docstrings say what each is for. `fluent` costs a forward pass of the base model."""
+"""Names in `rewards.guards`, which say what each measures. `fluent` costs a forward pass of the base model."""
 
 
 class ScheduleConfig(Section):
-    """How the weight of one reward goes on; the formulas are in `rewards/reward_weights.py`."""
+    """How the weight of one reward changes during training; the formulas are in `rewards/reward_weights.py`."""
 
     schedule: Literal["fixed", "rising", "decaying", "targeted"] = "fixed"
-    """`rising` from 0 towards the weight, `decaying` from the weight towards 0; `targeted` up while the reward's mean
+    """`rising` goes from 0 to the weight, `decaying` from the weight to 0; `targeted` goes up while the reward's mean
     is below its target, and down above it (dual ascent)."""
     weight: Weight = 1.0
-    """`targeted`: the weight at the start."""
+    """The weight; for `targeted`, its value at the start."""
     speed: Annotated[float, Field(gt=0.0)] = 5.0
-    """`rising` and `decaying`: the larger, the sooner; at 5 they are 99 % there when training ends."""
+    """`rising` and `decaying`: the larger, the sooner; with 5 the change is 99 % done when training ends."""
     target: float = 0.9
-    """`targeted`: the mean of the reward that is wanted."""
+    """`targeted`: the mean that the reward should have."""
     step: Annotated[float, Field(gt=0.0)] = 0.1
-    """`targeted`: change of the weight for each unit of reward that is missing, once a generation batch."""
+    """`targeted`: change of the weight, after each generation batch, per unit of reward that is missing."""
     maximum: Weight = 4.0
-    """`targeted`: largest weight."""
+    """`targeted`: the largest weight."""
 
 
 class RewardsConfig(Section):
+    """The rewards of a completion: for its constraints, and by functions of the user."""
+
     satisfaction: Literal["mean", "all", "count", "graded"] = "mean"
-    """How one completion's verdicts become one reward: share satisfied, all satisfied, their number, or the share with
-    near misses paid in part."""
+    """How a completion's verdicts become one reward: the share satisfied, 1 if all are satisfied, the number satisfied,
+    or the share with partial reward for near misses."""
     satisfaction_weight: Weight = 1.0
+    """Weight of the reward for constraints; 0 leaves it out."""
     guards: tuple[Guard, ...] = ()
-    """Each is 1 for an ordinary text and falls to 0 as it collapses; the constraints' score is multiplied by the worst
-    of them, so that nothing buys back what a guard takes."""
+    """Each guard is 1 for ordinary text and falls to 0 for degenerate text; the reward for constraints is multiplied by
+    the smallest guard, so that no other reward makes up for it."""
     min_words: Positive = 6
-    """Guard `length_floor`: an answer of fewer words gets the share it has."""
+    """Guard `length_floor`: a completion of fewer words gets the share of this number that it has."""
     unfinished: Fraction = 1.0
-    """What is left of the score of a completion that was cut off at `trainer.max_completion_length`; 1 is all of it."""
+    """Factor on the reward of a completion that was cut off at `trainer.max_completion_length`; 1 keeps all of it."""
     fluency: tuple[float, float] = (-3.5, -6.0)
-    """Guard `fluent`: the base model's mean log-probability per token of an ordinary answer, which costs nothing, and
-    of a hopeless one, which is worth nothing. Each model has its own."""
+    """Guard `fluent`: the base model's mean log-prob per token above which the guard is 1 (ordinary text), and below
+    which it is 0 (hopeless text). Every base model has its own."""
     functions: tuple[Function, ...] = ()
-    """Your own rewards, each `path/to/file.py:function` with TRL's signature."""
+    """Your reward functions, each `path/to/file.py:function` with TRL's signature."""
     separate: bool = False
-    """One reward for each category of constraints (`content`, `format`, `language`, `length`, and `own` for yours)
-    instead of one named `constraints` for all."""
+    """Give one reward for each category of constraints (`content`, `format`, `language`, `length`, and `own` for yours)
+    instead of one for all, `constraints`."""
     balance: dict[str, ScheduleConfig] = Field(default_factory=dict)
-    """Weights that change while training goes on, by the name of the reward: `constraints`, a category, a function of
-    yours. Each reward is then standardised within its group before the sum (TRL's `normalize_then_sum`), so that a
-    weight is a share of influence. Empty leaves all weights as they are, and the sum to TRL."""
+    """Weights that change during training, by the name of the reward: `constraints`, a category or one of your
+    functions. Each reward is then standardised within its group before the sum (TRL's `normalize_then_sum`), so that a
+    weight is a share of influence. Empty keeps all weights constant, and TRL sums as `trl` says."""
     collapse_fall: Annotated[float, Field(gt=0.0, lt=1.0)] | None = 0.5
-    """Warn, in one line, once the answers' length, entropy or share of distinct words has lost this share of what it
-    was in the first steps; null never warns."""
+    """Warn once the completions' length, entropy or share of distinct words has lost this share of its value in the
+    first steps; null never warns."""
     collapse_window: Positive = 5
-    """Logged steps that are averaged before they are compared."""
+    """Logged steps to average before comparing."""
     verifiers: dict[KindId, Function] = Field(default_factory=dict)
-    """Your own kinds of constraint: the id that constraints name, as in `own:rhyme`, and `path/to/file.py:function`
-    with a verifier's signature, `(completion, *, prompt, **kwargs) -> Verdict`. It runs in a process of its own; a call
-    that hangs or dies costs that verdict and one error line, a call that raises stops the run."""
+    """Your constraint kinds: an id, as in `own:rhyme`, and `path/to/file.py:function` with a verifier's signature,
+    `(completion, *, prompt, **kwargs) -> Verdict`. It runs in a separate process: a call that hangs or crashes the
+    process loses that verdict and logs an error, a call that raises stops the run."""
     verifier_seconds: Annotated[float, Field(gt=0.0)] = 5.0
-    """Longest that one call of a verifier of yours may take."""
+    """Time limit for one call of your verifiers."""
     verifier_mebibytes: Annotated[int, Field(ge=64)] = 1024
-    """Most memory (address space) that the process of a verifier of yours may take."""
+    """Memory limit (address space) of each process that runs your verifiers."""
 
 
 def constraint_names(rewards: RewardsConfig) -> tuple[str, ...]:
-    """The names of the rewards for constraints."""
+    """Return the names of the rewards for constraints."""
     if not rewards.satisfaction_weight:
         return ()
     if not rewards.separate:
@@ -87,5 +90,5 @@ def constraint_names(rewards: RewardsConfig) -> tuple[str, ...]:
 
 
 def reward_names(rewards: RewardsConfig) -> tuple[str, ...]:
-    """The names of all rewards, in TRL's order: the constraints', then your functions'."""
+    """Return the names of all rewards, in TRL's order: those for constraints, then the user's functions."""
     return (*constraint_names(rewards), *(reference.rpartition(":")[2] for reference in rewards.functions))

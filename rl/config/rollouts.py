@@ -1,4 +1,4 @@
-"""Rollouts: who samples the completions, and what happens when a worker fails."""
+"""Settings of `rollouts`: the workers that sample completions, and what happens when one fails."""
 
 from typing import Annotated, Literal
 
@@ -8,37 +8,41 @@ from rl.config.types import Fraction, Positive, Seconds, Section, Weight
 
 
 class RolloutsConfig(Section):
+    """How completions are sampled, by Ray workers or in the trainer's process."""
+
     workers: Annotated[int, Field(ge=0)] = 0
-    """Ray actors that sample, each with a model of its own; 0 generates in the trainer's own process."""
+    """Ray actors that sample, each with its own copy of the model; 0 samples in the trainer's process."""
     engine: Literal["transformers", "vllm"] = "transformers"
-    """What a worker samples with; vllm needs a GPU and `pip install heed[vllm]`."""
+    """The engine a worker samples with; vllm needs a GPU and `pip install heed[vllm]`."""
     address: str | None = None
-    """A Ray cluster to join, `auto` or host:port; null starts Ray on this machine alone."""
+    """The Ray cluster to join, `auto` or host:port; null starts Ray on this machine."""
     cpus: Weight = 1.0
-    """Of Ray's CPUs, reserved for each worker."""
+    """CPUs that Ray reserves for each worker."""
     gpus: Weight = 0.0
-    """Of Ray's GPUs, reserved for each worker; a fraction shares one."""
+    """GPUs that Ray reserves for each worker; with a fraction, workers share one."""
     resources: dict[str, float] = Field(default_factory=dict)
-    """Your cluster's own resources, reserved for each worker, as in {rollout_node: 1}."""
+    """Custom resources of your cluster that Ray reserves for each worker, as in {rollout_node: 1}."""
     object_store_mb: Annotated[int, Field(ge=80)] = 200
-    """Shared memory of the Ray that we start; adapters pass through it."""
+    """Shared memory of a Ray that Heed starts; adapters pass through it."""
     groups_per_unit: Positive | None = None
-    """Groups sampled by one `generate` call; null takes all groups of a generation batch."""
+    """Groups in one rollout request, which is one `generate` call; null puts a whole generation batch into one request.
+    A group is the `trainer.num_generations` completions of one prompt."""
     threads: Positive | None = None
-    """Torch threads while sampling; null leaves torch's own number."""
+    """Torch threads while sampling; null keeps torch's number."""
     start_limit: Seconds = 300.0
-    """A worker that has not loaded its model by then is given up."""
+    """Time a worker has to load its model before it is replaced."""
     time_limit: Seconds = 600.0
-    """A worker that has not finished a unit by then is ended, and the unit given to another."""
+    """Time a worker has for one request before it is ended, and another worker gets the request."""
     tries: Positive = 3
-    """A unit that failed this often is dropped, with its reason, and the run goes on."""
+    """A request that failed this often is dropped, with its reason, and the run continues."""
     max_dropped: Fraction = 0.01
-    """Share of the run's groups that may be dropped before it stops."""
+    """Share of the run's groups that may be dropped before the run stops."""
     tolerance: Annotated[float, Field(gt=0.0)] | None = None
-    """Largest gap between learner's and worker's log-probs of the probe prompt; null is 1e-4 in float32, 0.1 else."""
+    """Largest allowed gap between learner's and worker's log-probs of a fixed prompt after new weights were sent; null
+    is 1e-4 in float32, else 0.1."""
     max_staleness: Annotated[int, Field(ge=0)] = 0
-    """Optimizer steps that a completion may lag behind when its training begins; 0 is synchronous."""
+    """Optimizer steps by which a completion's policy may lag behind when its training begins; 0 is synchronous."""
     correction: Literal["token_truncate", "sequence_mask", "none"] = "token_truncate"
-    """How the ratio of learner to sampler weighs stale tokens, as TRL's vllm_importance_sampling_mode."""
+    """How the probability ratio of learner to sampler weighs stale tokens, as TRL's vllm_importance_sampling_mode."""
     correction_cap: Annotated[float, Field(ge=1.0)] = 3.0
-    """Largest ratio (TRL's default: 3)."""
+    """Largest ratio; 3 is TRL's default."""

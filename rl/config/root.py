@@ -1,4 +1,4 @@
-"""Settings: everything a run decides, with its default and its allowed values, and no torch."""
+"""The whole config of a run: one field for each section of settings."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from rl.config.types import Section
 
 
 def stated_keys(algorithm: Algorithm) -> dict[str, str]:
-    """TRL field -> the key of ours that sets it."""
+    """Return TRL's fields that have a setting of ours, each with that setting's key."""
     keys = {name: f"trainer.{name}" for name in TrainerConfig.model_fields}
     if algorithm == "grpo":
         return keys
@@ -30,12 +30,12 @@ def stated_keys(algorithm: Algorithm) -> dict[str, str]:
 
 
 class Config(Section):
-    """One run. `heed train RECIPE --dry-run` prints it resolved."""
+    """All settings of one run; `heed train RECIPE --dry-run` prints them."""
 
     algorithm: Algorithm = "grpo"
-    """`dpo` trains on the preference pairs of `data.path`, or with `pairs.rounds` on pairs that it makes itself."""
+    """`dpo` trains on the preference pairs of `data.path`, or with `pairs.rounds` on pairs of the policy's answers."""
     resume: Path | None = None
-    """A run folder to continue from its newest complete checkpoint."""
+    """Folder of a run to continue from its newest complete checkpoint."""
     model: ModelConfig = ModelConfig()
     data: DataConfig = DataConfig()
     rewards: RewardsConfig = RewardsConfig()
@@ -52,21 +52,21 @@ class Config(Section):
     tracking: TrackingConfig = TrackingConfig()
     run: RunConfig = RunConfig()
     trl: dict[str, object] = Field(default_factory=dict)
-    """Any other field of TRL's GRPOConfig or DPOConfig, passed through after a check of its name."""
+    """Other fields of TRL's GRPOConfig or DPOConfig, passed on after a check of their names."""
 
     @field_validator("trl")
     @classmethod
-    def _trl_fields_are_free(cls, block: dict[str, object], info: Any) -> dict[str, object]:
+    def _check_trl_fields(cls, block: dict[str, object], info: Any) -> dict[str, object]:
         algorithm = info.data.get("algorithm", "grpo")
         if problems := field_errors(block, algorithm=algorithm, stated=stated_keys(algorithm)):
             raise ValueError("\n".join(problems))
         return block
 
     @model_validator(mode="after")
-    def _settings_agree(self) -> "Config":
-        # Imported here: the contradictions are written in terms of these classes.
+    def _check_contradictions(self) -> "Config":
+        # Imported here, since the checks import the sections.
         from rl.config.checks.general import contradictions
 
-        if found := list(contradictions(self)):
-            raise ValueError("\n".join(found))
+        if problems := list(contradictions(self)):
+            raise ValueError("\n".join(problems))
         return self

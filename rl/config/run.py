@@ -1,4 +1,4 @@
-"""The run: its folder, its held-out evaluation and its trackers."""
+"""Settings of `run`, `evaluation` and `tracking`: the run folder, the held-out evaluation and the trackers."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,25 +9,33 @@ from rl.config.types import FileName, Positive, Seconds, Section, Weight
 
 
 class EvaluationConfig(Section):
+    """How the policy is evaluated on the held-out problems of `data`."""
+
     temperature: Weight = 0.0
     """0 is greedy."""
     samples: Positive = 1
+    """Answers to each problem."""
     batch_size: Positive = 48
+    """Answers generated at a time."""
     every: Annotated[int, Field(ge=0)] = 0
-    """Score the held-out problems every so many steps as well; 0 only before and after training."""
+    """Optimizer steps between evaluations during training; 0 evaluates only before and after it."""
 
 
 class TrackingConfig(Section):
+    """Where metrics go besides `metrics.jsonl`, which is always written."""
+
     report_to: tuple[Literal["wandb", "tensorboard", "trackio"], ...] = ()
-    """Trackers besides the `metrics.jsonl` that is always written; wandb runs offline when there is no key."""
+    """Trackers; wandb runs offline when there is no API key."""
     project: str = "heed"
 
 
 class RunConfig(Section):
+    """The run's name and folder."""
+
     name: FileName = "run"
     folder: Path | None = None
-    """Where the run writes; null takes the next free `runs/<name>-<number>`."""
+    """Folder to write to; null takes the next free `runs/<name>-<number>`."""
     grace: Seconds = 120.0
-    """After SIGTERM, seconds for the step under way to end and be saved; then the run stops as it was saved before."""
+    """Seconds after SIGTERM to finish and save the current step; past it, the run ends with its last checkpoint."""
     accept_changed_code: bool = False
-    """Resume although custom reward functions, rules or verifiers have changed since the run began."""
+    """Resume although your reward functions, credit rules or verifiers have changed since the run began."""

@@ -1,4 +1,4 @@
-"""Settings of `trainer` and `dpo`, named as in TRL wherever TRL has the field."""
+"""Settings of `trainer` and `dpo`; fields that TRL has too are named as there."""
 
 from typing import Annotated, Literal
 
@@ -28,23 +28,24 @@ GRPO_ONLY = frozenset(
 
 
 class TrainerConfig(Section):
-    """Named as in TRL's GRPOConfig wherever TRL has the field."""
+    """Optimization and GRPO; fields that TRL's GRPOConfig has too are named as there."""
 
     learning_rate: Annotated[float, Field(gt=0.0)] = 1e-5
     max_steps: Positive = 100
     per_device_train_batch_size: Positive = 8
     gradient_accumulation_steps: Positive = 1
     steps_per_generation: Positive | None = None
-    """Null means one generation batch per optimizer step (TRL's default: gradient_accumulation_steps)."""
+    """Micro-batches in a generation batch; null takes `gradient_accumulation_steps`, one generation batch per optimizer
+    step, as TRL does."""
     num_generations: int = 8
-    """Completions of each prompt; they are compared with each other, so there are at least 2."""
+    """Completions of each prompt, at least 2, since GRPO compares them with each other."""
     num_iterations: Positive = 1
     max_completion_length: Positive = 256
     temperature: Annotated[float, Field(gt=0.0)] = 1.0
     beta: Weight = 0.0
     epsilon: Weight = 0.2
     epsilon_high: Weight | None = None
-    """Upper clip range; null takes `epsilon`."""
+    """Upper clipping range; null takes `epsilon`."""
     loss_type: Literal["grpo", "bnpo", "dr_grpo", "dapo", "cispo", "sapo", "luspo", "vespo"] = "dapo"
     scale_rewards: Literal["group", "batch", "none"] = "group"
     importance_sampling_level: Literal["token", "sequence"] = "token"
@@ -62,7 +63,7 @@ class TrainerConfig(Section):
 
     @field_validator("num_generations")
     @classmethod
-    def _groups_compare(cls, num_generations: int) -> int:
+    def _check_num_generations(cls, num_generations: int) -> int:
         if num_generations < 2:
             raise ValueError(
                 f"got {num_generations}, but GRPO compares the completions of a prompt with each other; set 2 or more"
@@ -71,17 +72,17 @@ class TrainerConfig(Section):
 
     @property
     def batch_per_generation(self) -> int:
-        """Completions that one rank samples at a time."""
+        """Completions in one rank's generation batch."""
         return self.per_device_train_batch_size * (self.steps_per_generation or self.gradient_accumulation_steps)
 
     @property
     def micro_steps_per_batch(self) -> int:
-        """Micro-steps that one generation batch is trained for."""
+        """Micro-steps of training on one generation batch."""
         return (self.steps_per_generation or self.gradient_accumulation_steps) * self.num_iterations
 
     @property
     def steps_between_generations(self) -> int:
-        """Optimizer steps that one generation batch is trained for, rounded up."""
+        """Optimizer steps of training on one generation batch, rounded up."""
         return -(-self.micro_steps_per_batch // self.gradient_accumulation_steps)
 
 
@@ -105,20 +106,20 @@ DpoLoss = Literal[
 
 
 class DpoConfig(Section):
-    """Named as in TRL's DPOConfig; what both trainers have (learning rate, steps, batch) is under `trainer`."""
+    """DPO's loss, named as in TRL's DPOConfig; what both trainers need (learning rate, steps, ...) is in `trainer`."""
 
     beta: Annotated[float, Field(gt=0.0)] = 0.1
     loss_type: Annotated[tuple[DpoLoss, ...], Field(min_length=1)] = ("sigmoid",)
     loss_weights: tuple[float, ...] | None = None
-    """One for each loss type; null weighs them alike."""
+    """One weight for each loss type; null weighs them equally."""
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     f_divergence_type: Literal["reverse_kl", "forward_kl", "js_divergence", "alpha_divergence"] = "reverse_kl"
     f_alpha_divergence_coef: float = 0.5
     ld_alpha: Fraction | None = None
-    """Weight of the tokens beyond the shorter answer's length; null does not set them apart."""
+    """Weight of the longer answer's tokens beyond the shorter one's length; null treats them like the others."""
     discopop_tau: Annotated[float, Field(gt=0.0)] = 0.05
     use_weighting: bool = False
     precompute_ref_log_probs: bool = False
     max_length: Positive | None = 1024
-    """Tokens of prompt and answer together; longer ones are cut at the end."""
+    """Tokens of prompt and answer together; longer ones are truncated at the end."""
     disable_dropout: bool = True

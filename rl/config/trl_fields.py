@@ -1,4 +1,4 @@
-"""TRL's settings by name: which the installed version has, read from its source, and which Heed decides itself."""
+"""TRL's fields: which ones the installed version has, read from its source, and which ones Heed sets."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -9,40 +9,40 @@ from pathlib import Path
 
 from rl.common.errors import UserError
 
-OWN_SOURCE = {"grpo": "trainer/grpo_config.py", "dpo": "trainer/dpo_config.py"}
+CONFIG_SOURCES = {"grpo": "trainer/grpo_config.py", "dpo": "trainer/dpo_config.py"}
 BASE_SOURCES = (("trl", "trainer/base_config.py"), ("transformers", "training_args.py"))
-"""Where GRPOConfig and DPOConfig, and their two base classes, are written."""
+"""Source files of GRPOConfig, DPOConfig and their two base classes."""
 
-_OWN_ROLLOUTS = "Heed samples the completions itself"
-_WHOLE_DISTRIBUTION = "completions are sampled from the policy's whole distribution, so that its log-probs are theirs"
-_OWN_EVALUATION = "the held-out evaluation is Heed's own; set evaluation.every"
+_ROLLOUTS = "Heed samples the completions itself"
+_UNFILTERED = "completions are sampled from the policy's unfiltered distribution, whose log-probs the loss needs"
+_EVALUATION = "Heed evaluates on held-out problems itself; set evaluation.every"
 
 DECIDED: Mapping[str, str] = {
     "activation_checkpointing": "set trainer.gradient_checkpointing",
     "auto_find_batch_size": "a smaller batch would split groups; set trainer.per_device_train_batch_size",
     "bf16": "set model.dtype",
-    "cache_implementation": _OWN_ROLLOUTS,
-    "chat_template_kwargs": _OWN_ROLLOUTS,
+    "cache_implementation": _ROLLOUTS,
+    "chat_template_kwargs": _ROLLOUTS,
     "data_seed": "set trainer.seed",
     "dataloader_pin_memory": "it follows from the hardware",
-    "disable_tqdm": "the progress bar is Heed's own",
-    "do_eval": _OWN_EVALUATION,
-    "eval_on_start": _OWN_EVALUATION,
-    "eval_steps": _OWN_EVALUATION,
-    "eval_strategy": _OWN_EVALUATION,
+    "disable_tqdm": "Heed shows its own progress bar",
+    "do_eval": _EVALUATION,
+    "eval_on_start": _EVALUATION,
+    "eval_steps": _EVALUATION,
+    "eval_strategy": _EVALUATION,
     "fp16": "set model.dtype",
     "generation_batch_size": "set trainer.steps_per_generation",
-    "generation_kwargs": _OWN_ROLLOUTS,
+    "generation_kwargs": _ROLLOUTS,
     "load_best_model_at_end": "a result is the last checkpoint, never the best one seen",
-    "min_p": _WHOLE_DISTRIBUTION,
+    "min_p": _UNFILTERED,
     "model_init_kwargs": "the model is loaded by Heed; set model.name and model.dtype",
     "num_train_epochs": "set trainer.max_steps",
     "output_dir": "set run.folder",
-    "pad_token": "it is the tokenizer's own",
-    "padding_free": "TRL has switched it off",
+    "pad_token": "it is the tokenizer's",
+    "padding_free": "TRL has disabled it",
     "project": "set tracking.project",
     "remove_unused_columns": "rewards read every column",
-    "repetition_penalty": _WHOLE_DISTRIBUTION,
+    "repetition_penalty": _UNFILTERED,
     "report_to": "set tracking.report_to",
     "resume_from_checkpoint": "set resume",
     "reward_weights": "set the weights under rewards",
@@ -50,27 +50,27 @@ DECIDED: Mapping[str, str] = {
     "save_only_model": "a run must be able to resume",
     "save_strategy": "set trainer.save_steps",
     "sync_ref_model": "the reference of an adapter is its base model",
-    "top_k": _WHOLE_DISTRIBUTION,
-    "top_p": _WHOLE_DISTRIBUTION,
+    "top_k": _UNFILTERED,
+    "top_p": _UNFILTERED,
     "trust_remote_code": "not supported",
-    "use_adaptive_entropy": "TRL keeps its state outside the checkpoint, so a resumed run would differ",
+    "use_adaptive_entropy": "TRL does not save its state in the checkpoint, so a resumed run would differ",
     "use_cpu": "it follows from the hardware",
-    "use_transformers_continuous_batching": _OWN_ROLLOUTS,
-    "use_transformers_paged": _OWN_ROLLOUTS,
-    "use_vllm": _OWN_ROLLOUTS,
+    "use_transformers_continuous_batching": _ROLLOUTS,
+    "use_transformers_paged": _ROLLOUTS,
+    "use_vllm": _ROLLOUTS,
 }
-"""TRL field -> why it is not free, or the key of ours that sets it."""
+"""TRL field -> the key of ours that sets it, or why it cannot be set."""
 
 
 @cache
 def trl_fields(algorithm: str = "grpo") -> frozenset[str]:
-    """Names of every field of the installed GRPOConfig or DPOConfig; imports neither TRL nor transformers."""
-    sources = (("trl", OWN_SOURCE[algorithm]), *BASE_SOURCES)
+    """Return the fields of the installed GRPOConfig or DPOConfig; imports neither TRL nor transformers."""
+    sources = (("trl", CONFIG_SOURCES[algorithm]), *BASE_SOURCES)
     return frozenset(name for package, path in sources for name in _fields(_source(package, path)))
 
 
 def field_errors(block: Mapping[str, object], *, algorithm: str, stated: Mapping[str, str]) -> list[str]:
-    """One sentence for each key of a `trl:` block that may not stand there; `stated` names our key of a field."""
+    """Return one sentence for each key that a `trl:` block may not have; `stated` maps a field to our key for it."""
     return [f"trl.{name}: {reason}" for name in block if (reason := _refusal(name, algorithm, stated))]
 
 
@@ -80,7 +80,7 @@ def _refusal(name: str, algorithm: str, stated: Mapping[str, str]) -> str | None
     if name in DECIDED:
         return f"decided by Heed: {DECIDED[name]}"
     if name.startswith("vllm_"):
-        return f"decided by Heed: {_OWN_ROLLOUTS}"
+        return f"decided by Heed: {_ROLLOUTS}"
     fields = trl_fields(algorithm)
     if name in fields:
         return None
@@ -96,7 +96,7 @@ def _source(package: str, path: str) -> Path:
 
 
 def _fields(source: Path) -> Iterator[str]:
-    """Annotated class attributes, which is what makes a dataclass field."""
+    """Yield the annotated class attributes, which are the dataclass fields."""
     for node in ast.parse(source.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ClassDef):
             yield from (

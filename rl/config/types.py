@@ -1,4 +1,4 @@
-"""What every section of the settings is made of: strictness, and kinds of value."""
+"""Types of settings: the base class of all sections, and constrained kinds of value."""
 
 import re
 from typing import Annotated
@@ -12,8 +12,8 @@ Seconds = Annotated[float, Field(gt=0.0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
-def _written_as(pattern: str, allowed: str) -> AfterValidator:
-    """A check of a text's form whose error says in words what is allowed."""
+def _matching(pattern: str, allowed: str) -> AfterValidator:
+    """Return a check against a regular expression whose error says in words what is allowed."""
 
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text):
@@ -23,9 +23,9 @@ def _written_as(pattern: str, allowed: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-FileName = Annotated[str, _written_as(r"[A-Za-z0-9][\w.-]*", "letters, digits, '.', '_' and '-', as in a file's name")]
-KindId = Annotated[str, _written_as(r"[a-z_]+:[a-z_]+", "group:name in small letters, as in own:rhyme")]
-Function = Annotated[str, _written_as(r".+\.py:[A-Za-z_]\w*", "path/to/file.py:function")]
+FileName = Annotated[str, _matching(r"[A-Za-z0-9][\w.-]*", "letters, digits, '.', '_' and '-', as in a file's name")]
+KindId = Annotated[str, _matching(r"[a-z_]+:[a-z_]+", "group:name in small letters, as in own:rhyme")]
+Function = Annotated[str, _matching(r".+\.py:[A-Za-z_]\w*", "path/to/file.py:function")]
 
 
 class Section(BaseModel):

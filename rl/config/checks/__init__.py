@@ -1,1 +1,1 @@
-"""Checks: settings that are each allowed but contradict each other."""
+"""Checks: settings that are each allowed, but not together."""

@@ -1,4 +1,4 @@
-"""Contradictions: settings that are each allowed, but not together; every one names its keys and the fix."""
+"""Contradictions in a config: settings that are each allowed, but not together."""
 
 from bisect import bisect
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # the settings import these checks
 
 
 def contradictions(config: "Config") -> Iterator[str]:
-    """One sentence for each contradiction."""
+    """Yield one sentence for each contradiction, which names the keys and the fix."""
     if config.algorithm == "grpo":
         yield from _groups(config.trainer)
         yield from _clipping(config.trainer)
@@ -39,7 +39,7 @@ def contradictions(config: "Config") -> Iterator[str]:
     yield from _balance(config)
     yield from _distributed(config.distributed)
     if config.distributed.processes > 1:
-        yield from _alone(config)
+        yield from _single_process(config)
     yield from _evaluation(config.evaluation, config.data)
 
 
@@ -62,8 +62,8 @@ def _groups(trainer: TrainerConfig) -> Iterator[str]:
     groups = _nearest_divisors(batch, group)
     yield (
         f"trainer.per_device_train_batch_size={size} x trainer.{steps_name}={steps} is {batch} completions, not whole "
-        f"groups of trainer.num_generations={group}; set per_device_train_batch_size to {_either(sizes)}"
-        + (f", or num_generations to {_either(groups)}" if groups else "")
+        f"groups of trainer.num_generations={group}; set per_device_train_batch_size to {_alternatives(sizes)}"
+        + (f", or num_generations to {_alternatives(groups)}" if groups else "")
     )
 
 
@@ -74,11 +74,11 @@ def _nearest_multiples(value: int, step: int) -> list[int]:
 
 def _nearest_divisors(total: int, value: int) -> list[int]:
     divisors = [number for number in range(2, total + 1) if total % number == 0]
-    place = bisect(divisors, value)
-    return divisors[max(place - 1, 0) : place + 1]
+    position = bisect(divisors, value)
+    return divisors[max(position - 1, 0) : position + 1]
 
 
-def _either(numbers: list[int]) -> str:
+def _alternatives(numbers: list[int]) -> str:
     return " or ".join(str(number) for number in numbers)
 
 
@@ -86,12 +86,12 @@ def _clipping(trainer: TrainerConfig) -> Iterator[str]:
     if trainer.epsilon_high is not None and trainer.epsilon_high < trainer.epsilon:
         yield (
             f"trainer.epsilon_high={trainer.epsilon_high} is below trainer.epsilon={trainer.epsilon}; "
-            "raise epsilon_high, or leave it null to clip alike on both sides"
+            "raise epsilon_high, or leave it null to clip equally on both sides"
         )
     if trainer.loss_type == "vespo" and trainer.importance_sampling_level == "sequence":
         yield (
-            "trainer.loss_type=vespo weighs sequences by itself, which trainer.importance_sampling_level=sequence "
-            "would do again; set importance_sampling_level=token"
+            "trainer.loss_type=vespo weighs sequences itself, so trainer.importance_sampling_level=sequence would "
+            "weigh them twice; set importance_sampling_level=token"
         )
 
 
@@ -103,7 +103,7 @@ def _warmup(trainer: TrainerConfig) -> Iterator[str]:
         )
     if trainer.warmup_steps >= trainer.max_steps:
         yield (
-            f"trainer.warmup_steps={trainer.warmup_steps} leaves no step of trainer.max_steps={trainer.max_steps} "
+            f"trainer.warmup_steps={trainer.warmup_steps} leaves none of trainer.max_steps={trainer.max_steps} "
             "at the full learning rate; lower warmup_steps or raise max_steps"
         )
 
@@ -111,12 +111,12 @@ def _warmup(trainer: TrainerConfig) -> Iterator[str]:
 def _data(data: DataConfig) -> Iterator[str]:
     if data.path is None and data.held_out_path is not None:
         yield (
-            f"data.held_out_path={data.held_out_path} needs a data.path to train on; without one, all problems are "
-            "drawn from our own instructions: set data.path, or drop held_out_path"
+            f"data.held_out_path={data.held_out_path} needs a data.path to train on: without one, all problems are "
+            "generated; set data.path, or drop held_out_path"
         )
     if data.path is not None and data.kinds is not None:
         yield (
-            f"data.kinds chooses among the problems we draw, but data.path={data.path} brings its own; "
+            f"data.kinds chooses which problems to generate, but data.path={data.path} has problems already; "
             "set one of the two to null"
         )
 
@@ -130,32 +130,32 @@ def _rewards(rewards: RewardsConfig) -> Iterator[str]:
     ordinary, hopeless = rewards.fluency
     if ordinary <= hopeless:
         yield (
-            f"rewards.fluency=[{ordinary}, {hopeless}]: an ordinary answer must be likelier than a hopeless one, "
-            "as in [-3.5, -6.0]"
+            f"rewards.fluency=[{ordinary}, {hopeless}]: the first value, for ordinary text, must be above the "
+            "second, for hopeless text, as in [-3.5, -6.0]"
         )
 
 
 def _balance(config: "Config") -> Iterator[str]:
     rewards, names = config.rewards, reward_names(config.rewards)
     if len(set(names)) < len(names):
-        yield f"rewards.functions: two rewards have one name, {', '.join(names)}; rename one of the functions"
-    if strangers := sorted(set(rewards.balance) - set(names)):
-        yield f"rewards.balance names {', '.join(strangers)}, but the rewards are {', '.join(names)}; name one of those"
+        yield f"rewards.functions: two rewards have the same name, {', '.join(names)}; rename one of the functions"
+    if unknown := sorted(set(rewards.balance) - set(names)):
+        yield f"rewards.balance names {', '.join(unknown)}, but the rewards are {', '.join(names)}; name one of those"
     if rewards.balance and len(names) == 1:
         yield (
-            f"rewards.balance weighs {names[0]}, the only reward, which changes nothing; "
-            "set rewards.separate=true for one reward a category, or add one under rewards.functions"
+            f"rewards.balance weighs {names[0]}, the only reward, so it has no effect; "
+            "set rewards.separate=true for one reward per category, or add one under rewards.functions"
         )
     if rewards.satisfaction_weight != 1.0 and set(rewards.balance) & set(constraint_names(rewards)):
         yield (
             f"rewards.satisfaction_weight={rewards.satisfaction_weight} and rewards.balance both weigh the "
-            "constraints; drop satisfaction_weight and state the weight under balance"
+            "constraints; drop satisfaction_weight, and set the weight under balance"
         )
-    summed = config.trl.get("multi_objective_aggregation", "normalize_then_sum")
-    if rewards.balance and summed != "normalize_then_sum":
+    aggregation = config.trl.get("multi_objective_aggregation", "normalize_then_sum")
+    if rewards.balance and aggregation != "normalize_then_sum":
         yield (
-            f"trl.multi_objective_aggregation={summed} adds rewards before they are standardised, which makes a weight "
-            "of rewards.balance mean something else; drop it, or balance"
+            f"trl.multi_objective_aggregation={aggregation} adds rewards before they are standardised, so that a "
+            "weight of rewards.balance is no share of influence; drop it, or rewards.balance"
         )
 
 
@@ -166,20 +166,20 @@ def _rollouts(config: "Config") -> Iterator[str]:
             value, default = getattr(rollouts, name), type(rollouts).model_fields[name].default
             if value != default:
                 yield (
-                    f"rollouts.{name}={value} needs a worker, but rollouts.workers=0 generates in the trainer's own "
-                    f"process; set rollouts.workers=1, or leave {name} out"
+                    f"rollouts.{name}={value} needs a worker, but rollouts.workers=0 samples in the trainer's "
+                    f"process; set rollouts.workers=1, or drop {name}"
                 )
     ahead = trainer.steps_between_generations
     if 0 < rollouts.max_staleness < ahead:
         yield (
-            f"rollouts.max_staleness={rollouts.max_staleness} lets nothing be generated ahead: a generation batch "
+            f"rollouts.max_staleness={rollouts.max_staleness} allows no sampling ahead: a generation batch "
             f"lasts {ahead} optimizer steps (trainer.steps_per_generation x trainer.num_iterations); set max_staleness "
             f"to 0 or to {ahead}"
         )
     if rollouts.max_staleness and rollouts.correction != "none" and trainer.loss_type == "luspo":
         yield (
             f"rollouts.correction={rollouts.correction} weighs tokens or sequences, which trainer.loss_type=luspo does "
-            "by itself; set correction=none, or another loss_type"
+            "itself; set correction=none, or another loss_type"
         )
 
 
@@ -187,11 +187,11 @@ def _distributed(distributed: DistributedConfig) -> Iterator[str]:
     processes, nodes = distributed.processes, distributed.nodes
     if processes % nodes:
         yield (
-            f"distributed.processes={processes} cannot be shared evenly by distributed.nodes={nodes}; "
-            f"set processes to {_either(_nearest_multiples(processes, nodes))}"
+            f"distributed.processes={processes} cannot be spread evenly over distributed.nodes={nodes}; "
+            f"set processes to {_alternatives(_nearest_multiples(processes, nodes))}"
         )
     if distributed.offload and not distributed.zero:
-        yield "distributed.offload moves what DeepSpeed shares, but distributed.zero=0 shares nothing; set zero=2 or 3"
+        yield "distributed.offload moves what DeepSpeed shards, but distributed.zero=0 shards nothing; set zero=2 or 3"
     if distributed.launcher == "local" and nodes > 1:
         yield (
             f"distributed.launcher=local starts ranks on one machine, but distributed.nodes={nodes}; set launcher=ray, "
@@ -199,31 +199,31 @@ def _distributed(distributed: DistributedConfig) -> Iterator[str]:
             "--rdzv-endpoint=HOST:29500 -m launch.cli train RECIPE` with launcher=null on every node"
         )
     if distributed.restarts and not distributed.on_ray:
-        yield f"distributed.restarts={distributed.restarts} is Ray's to do; set launcher=ray, or restarts=0"
+        yield f"distributed.restarts={distributed.restarts} needs Ray for restarting; set launcher=ray, or restarts=0"
     if distributed.gpus is not None and not distributed.on_ray:
-        yield f"distributed.gpus={distributed.gpus} is what Ray reserves for a rank; set launcher=ray, or gpus=null"
+        yield f"distributed.gpus={distributed.gpus} needs Ray, which reserves GPUs; set launcher=ray, or gpus=null"
 
 
-def _alone(config: "Config") -> Iterator[str]:
-    """What one process does by itself."""
+def _single_process(config: "Config") -> Iterator[str]:
+    """Refuse features that need a single process."""
     processes = config.distributed.processes
     if config.pairs.rounds:
         yield f"pairs.rounds samples in one process, but distributed.processes={processes}; set rounds=0 or processes=1"
     if config.credit.faithfulness.every:
         yield (
-            f"credit.faithfulness.every={config.credit.faithfulness.every} decides in one process, and "
-            f"distributed.processes={processes} might decide differently; set every=0"
+            f"credit.faithfulness.every={config.credit.faithfulness.every} works in one process, but "
+            f"distributed.processes={processes}; set every=0 or processes=1"
         )
 
 
 def _evaluation(evaluation: EvaluationConfig, data: DataConfig) -> Iterator[str]:
     if evaluation.samples > 1 and evaluation.temperature == 0.0:
         yield (
-            f"evaluation.samples={evaluation.samples} at evaluation.temperature=0.0 are copies of one greedy answer; "
-            "set samples=1, or a temperature such as 1.0"
+            f"evaluation.samples={evaluation.samples} at evaluation.temperature=0.0 are copies of the same "
+            "greedy answer; set samples=1, or a temperature such as 1.0"
         )
     if evaluation.every and not data.held_out and data.held_out_path is None:
         yield (
-            f"evaluation.every={evaluation.every} has nothing to score with data.held_out=0; "
+            f"evaluation.every={evaluation.every} has nothing to evaluate with data.held_out=0; "
             "set data.held_out, or every=0"
         )

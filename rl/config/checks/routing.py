@@ -1,4 +1,4 @@
-"""Contradictions of routing: settings that are each allowed, but not together."""
+"""Contradictions in the settings of routing: together, or with other sections."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -10,55 +10,55 @@ if TYPE_CHECKING:  # the settings import these checks
 
 
 def routing_contradictions(config: "Config") -> Iterator[str]:
-    """One sentence for each."""
+    """Yield one sentence for each contradiction."""
     routing = config.routing
     if not routing.adapters:
         if routing != RoutingConfig():
-            yield "routing decides among routing.adapters, and none are named; name them, or drop routing"
+            yield "the settings of routing have no effect without routing.adapters; name the adapters, or drop routing"
         return
     yield from _names(routing)
     yield from _router(routing)
-    yield from _elsewhere(config)
+    yield from _other_sections(config)
 
 
 def _names(routing: RoutingConfig) -> Iterator[str]:
     adapters = ", ".join(routing.adapters)
     if len(set(routing.adapters)) < len(routing.adapters):
-        yield f"routing.adapters names one twice: {adapters}; give each a name of its own"
+        yield f"routing.adapters names one twice: {adapters}; give each its own name"
     named = {"ranks": routing.ranks, "weights": routing.weights, "tasks": routing.tasks.values()}
     for key, names in named.items():
-        if strangers := sorted(set(names) - set(routing.adapters)):
-            yield f"routing.{key} names {', '.join(strangers)}, but routing.adapters are {adapters}; name one of those"
+        if unknown := sorted(set(names) - set(routing.adapters)):
+            yield f"routing.{key} names {', '.join(unknown)}, but routing.adapters are {adapters}; name one of those"
     if routing.top is not None and routing.top > len(routing.adapters):
-        yield f"routing.top={routing.top} is more than the {len(routing.adapters)} adapters; set top=null to mix all"
+        yield f"routing.top={routing.top} is more than the {len(routing.adapters)} adapters; set top=null to use all"
 
 
 def _router(routing: RoutingConfig) -> Iterator[str]:
     if (routing.router == "fixed") != bool(routing.weights):
         yield (
-            f"routing.router={routing.router} and routing.weights={routing.weights}: `fixed` needs the weights, and no "
-            "other router takes them; set both or neither"
+            f"routing.router={routing.router} and routing.weights={routing.weights}: router `fixed` needs weights, and "
+            "no other router takes them; set both or neither"
         )
     if routing.learn == "policy" and routing.router != "attention":
         yield (
-            f"routing.learn=policy trains the router by the loss, which routing.router={routing.router} cannot be; set "
-            "router=attention, or learn=labels"
+            f"routing.learn=policy trains the router by the loss, which routing.router={routing.router} does not "
+            "support; set router=attention, or learn=labels"
         )
     if routing.learn == "policy" and routing.top == 1:
         yield (
-            "routing.learn=policy needs gates that the loss can move, and with routing.top=1 the one gate is always 1; "
-            "set top=2 or more, or top=null"
+            "routing.learn=policy needs gates that the loss can change, and with routing.top=1 the only gate is always "
+            "1; set top=2 or more, or top=null"
         )
 
 
-def _elsewhere(config: "Config") -> Iterator[str]:
+def _other_sections(config: "Config") -> Iterator[str]:
     if config.rollouts.engine == "vllm":
-        yield "rollouts.engine=vllm samples with one adapter, routing with several; set engine=transformers"
+        yield "rollouts.engine=vllm samples with one adapter, and routing needs several; set engine=transformers"
     if config.distributed.zero == 3:
-        yield "distributed.zero=3 shares out weights that the router reads; with routing set zero=2 or less"
+        yield "distributed.zero=3 shards weights that the router reads; set zero=2 or less, or drop routing"
     if config.credit.faithfulness.every:
         yield (
-            f"credit.faithfulness.every={config.credit.faithfulness.every} asks a policy of one adapter, and "
+            f"credit.faithfulness.every={config.credit.faithfulness.every} works with one adapter, and "
             "routing.adapters names several; set every=0, or drop routing"
         )
     if config.lora.start is not None:

@@ -145,7 +145,7 @@ def test_a_run_with_verifiers_of_its_own_is_judged_by_them(tmp_path):
 def test_a_source_without_answers_is_one_sentence(tmp_path):
     run = tmp_path / "run"
     run.mkdir()
-    with pytest.raises(FileNotFoundError, match="is no run folder"):
+    with pytest.raises(FileNotFoundError, match="is not a run folder"):
         pairs_command(run, tmp_path / "pairs.jsonl")
     (run / "config.yaml").write_text("{}")
     with pytest.raises(ValueError, match=r"has no rollouts\.jsonl"):

@@ -79,7 +79,7 @@ def test_interpolation_is_left_as_it_is_written(monkeypatch: pytest.MonkeyPatch)
         ("trainer.rule=random", "trainer.rule: unknown key; did you mean credit.rule?"),
         (
             "trainer.delta=1",
-            "trainer.delta: unknown key; TRL's own settings go under trl; did you mean trl.delta?",
+            "trainer.delta: unknown key; TRL's other settings go under trl; did you mean trl.delta?",
         ),
         ("model.colour=red", "model.colour: unknown key; allowed here: name, dtype"),
         ("trainer.max_steps=many", "trainer.max_steps: should be a valid integer, got 'many'"),
@@ -130,8 +130,8 @@ def test_all_mistakes_are_told_at_once():
     assert refusal("trainer.max_steps=many", "lora.rank=8", "trl.top_k=5", "trl.beta=1") == [
         "trainer.max_steps: should be a valid integer, got 'many'",
         "lora.rank: unknown key; allowed here: r, alpha, dropout, target_modules, layers, use_rslora, start",
-        "trl.top_k: decided by Heed: completions are sampled from the policy's whole distribution, so that its "
-        "log-probs are theirs",
+        "trl.top_k: decided by Heed: completions are sampled from the policy's unfiltered distribution, whose "
+        "log-probs the loss needs",
         "trl.beta: a key is set in one place only; set trainer.beta",
     ]
 
@@ -214,8 +214,8 @@ def test_a_resume_that_changes_the_experiment_is_refused(tmp_path: Path):
     run = saved_run(tmp_path / "run", "trainer.learning_rate=1e-4")
     assert refusal(f"resume={run}", "trainer.max_steps=50", "trl.delta=2.0") == [
         # the recipe states learning_rate, so it too asks for another value than the run's
-        "trainer.learning_rate: the run has 0.0001, now 0.001 is asked for",
-        "trl: the run has {}, now {'delta': 2.0} is asked for",
+        "trainer.learning_rate: the run has 0.0001, not 0.001",
+        "trl: the run has {}, not {'delta': 2.0}",
         "A resumed run may change only distributed.cpus, distributed.gpus, distributed.launcher, distributed.nodes, "
         "distributed.restarts, rollouts.address, rollouts.cpus, rollouts.gpus, rollouts.max_dropped, "
         "rollouts.object_store_mb, rollouts.resources, rollouts.start_limit, rollouts.time_limit, rollouts.tries, "
@@ -228,7 +228,7 @@ def test_a_resume_that_changes_the_experiment_is_refused(tmp_path: Path):
 def test_a_resume_of_something_else_is_refused(tmp_path: Path):
     with pytest.raises(FileNotFoundError) as caught:
         load_recipe("tiny", [f"resume={tmp_path}"])
-    assert str(caught.value) == f"{tmp_path} is no run folder: it has no config.yaml"
+    assert str(caught.value) == f"{tmp_path} is not a run folder: it has no config.yaml"
 
 
 def test_a_run_of_another_version_says_which_file_does_not_fit(tmp_path: Path):
@@ -237,3 +237,11 @@ def test_a_run_of_another_version_says_which_file_does_not_fit(tmp_path: Path):
         f"{tmp_path}/config.yaml does not fit this version of Heed:",
         "model.flavour: unknown key; allowed here: name, dtype",
     ]
+
+
+def test_a_resumed_run_may_have_other_workers_but_not_other_samples(tmp_path):
+    run = saved_run(tmp_path / "run")
+    recipe, resume = f"{run}/config.yaml", f"resume={run}"
+    assert load_recipe(recipe, [resume, "rollouts.workers=2", "rollouts.time_limit=9"]).rollouts.workers == 2
+    with pytest.raises(ValueError, match=r"rollouts.groups_per_unit: the run has None, not 1"):
+        load_recipe(recipe, [resume, "rollouts.groups_per_unit=1"])

@@ -86,7 +86,7 @@ def test_an_adapter_that_is_not_finite_is_refused(value, adapter):
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"is no run folder: it has no config\.yaml"):
+    with pytest.raises(FileNotFoundError, match=r"is not a run folder: it has no config\.yaml"):
         export_run(tmp_path)
 
 

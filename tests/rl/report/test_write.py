@@ -91,7 +91,7 @@ def test_page__a_thousand_steps_of_long_completions_stay_small(tmp_path):
 
 
 def test_report_command__refuses_a_folder_without_a_run(tmp_path):
-    with pytest.raises(FileNotFoundError, match="is no run folder: it has no config"):
+    with pytest.raises(FileNotFoundError, match="is not a run folder: it has no config"):
         report_command([tmp_path])
 
 

@@ -4,7 +4,6 @@ import pytest
 import torch
 from peft import PeftModel, get_peft_model
 
-from rl.config.load import parse_config
 from rl.config.model import AdapterConfig
 from rl.config.routing import RoutingConfig
 from rl.models.load import load_model
@@ -119,36 +118,3 @@ def test_padding_changes_no_feature():
     torch.testing.assert_close(deep, token_features(route.policy, *alone, layer=1), atol=1e-5, rtol=0)
     with pytest.raises(ValueError, match=r"routing\.layer=3, but the model has 2 layers"):
         token_features(route.policy, ids, mask, layer=3)
-
-
-@pytest.mark.parametrize(
-    ("routing", "said"),
-    [
-        ({"top": 2}, "none are named"),
-        ({"adapters": ["a", "a"]}, "names one twice"),
-        ({"adapters": ["a"], "ranks": {"b": 2}}, "routing.ranks names b"),
-        ({"adapters": ["a", "b"], "tasks": {"x": "c"}}, "routing.tasks names c"),
-        ({"adapters": ["a"], "top": 2}, "more than the 1 adapters"),
-        ({"adapters": ["a"], "router": "fixed"}, "needs the weights"),
-        ({"adapters": ["a"], "weights": {"a": 1.0}}, "no other router takes them"),
-        ({"adapters": ["a", "b"], "learn": "policy", "top": None}, "set router=attention"),
-        ({"adapters": ["a", "b"], "learn": "policy", "router": "attention"}, "gates that the loss can move"),
-    ],
-)
-def test_settings_that_disagree_are_named(routing, said):
-    with pytest.raises(ValueError, match=said):
-        parse_config({"routing": routing})
-
-
-@pytest.mark.parametrize(
-    "elsewhere",
-    [
-        {"rollouts": {"workers": 1, "engine": "vllm"}},
-        {"distributed": {"processes": 2, "zero": 3}},
-        {"credit": {"rule": "coupled", "faithfulness": {"every": 2}}},
-        {"lora": {"start": "adapters/default"}},
-    ],
-)
-def test_what_knows_one_adapter_only_is_refused(elsewhere):
-    with pytest.raises(ValueError, match="routing"):
-        parse_config({"routing": {"adapters": ["a", "b"]}, **elsewhere})

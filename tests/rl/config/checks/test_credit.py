@@ -1,10 +1,10 @@
-"""Contradictions of credit and of DPO: both keys and the fix are named."""
+"""Contradictions of credit: each names both keys and the fix."""
 
 import pytest
 
 from rl.config.checks.general import contradictions
 from rl.config.root import Config
-from tests.rl.config.test_root import problems
+from tests.rl.config_fixtures import problems
 
 PAIRS = {"algorithm": "dpo", "data": {"path": "pairs.jsonl"}}
 
@@ -74,60 +74,6 @@ PAIRS = {"algorithm": "dpo", "data": {"path": "pairs.jsonl"}}
             "credit.faithfulness.every=5 watches completions that the policy samples, and algorithm=dpo samples none; "
             "set every=0",
         ),
-        (
-            {"algorithm": "dpo"},
-            "algorithm=dpo trains on preference pairs; set data.path to a file of them (heed data pairs makes one), or "
-            "pairs.rounds to make them from the policy's own answers",
-        ),
-        (
-            {**PAIRS, "trainer": {"beta": 0.2}},
-            "trainer.beta=0.2 means nothing to algorithm=dpo; did you mean dpo.beta?",
-        ),
-        (
-            {**PAIRS, "trainer": {"num_iterations": 2}},
-            "trainer.num_iterations=2 means nothing to algorithm=dpo; drop it",
-        ),
-        (
-            {**PAIRS, "rollouts": {"workers": 2}},
-            "rollouts.workers=2 means nothing to algorithm=dpo; drop it",
-        ),
-        (
-            {**PAIRS, "dpo": {"loss_weights": (1.0, 0.5)}},
-            "dpo.loss_weights has 2 weights for the 1 of dpo.loss_type=['sigmoid']; give one for each, or null",
-        ),
-        (
-            {**PAIRS, "dpo": {"loss_type": ("exo_pair",)}},
-            "dpo.loss_type=exo_pair needs dpo.label_smoothing above 0; set label_smoothing=0.001 as its paper does",
-        ),
-        (
-            {**PAIRS, "probe": {"source": "separate"}},
-            "probe.source=separate reads before a loss that algorithm=dpo has only one of; set source=loss",
-        ),
-        (
-            {**PAIRS, "credit": {"rule": "constraint"}, "dpo": {"precompute_ref_log_probs": True}},
-            "credit.rule=constraint weighs policy and reference alike, but dpo.precompute_ref_log_probs=true sums the "
-            "reference's log-probs before there are weights; set one of the two otherwise",
-        ),
-        (
-            {**PAIRS, "credit": {"rule": "random"}, "dpo": {"use_weighting": True}},
-            "credit.rule=random would weigh the log-probs that dpo.use_weighting=true weighs pairs by; set one of the "
-            "two otherwise",
-        ),
-        (
-            {**PAIRS, "credit": {"rule": "random"}, "dpo": {"loss_type": ("sigmoid", "sft")}},
-            "credit.rule=random would weigh the likelihood that dpo.loss_type=sft maximises, which no preference "
-            "stands behind; drop sft, or set credit.rule=uniform",
-        ),
-        (
-            {**PAIRS, "credit": {"rule": "random", "preserve_mass": False}, "dpo": {"loss_type": ("ipo",)}},
-            "dpo.loss_type=ipo divides by the number of tokens, which credit.preserve_mass=false makes wrong; set "
-            "preserve_mass=true",
-        ),
-        (
-            {**PAIRS, "credit": {"rule": "constraint"}, "trl": {"truncation_mode": "keep_end"}},
-            "credit.rule=constraint looks for constraints in the prompt, which trl.truncation_mode=keep_end cuts off; "
-            "drop that key",
-        ),
     ],
 )
 def test_contradictions_name_both_keys_and_the_fix(sections, sentence):
@@ -141,22 +87,7 @@ def test_contradictions_name_both_keys_and_the_fix(sections, sentence):
         {"credit": {"rule": "coupled", "faithfulness": {"every": 5, "resample": True, "measure": "verdict"}}},
         {"credit": {"rule": "mine.py:rule"}},
         {"credit": {"readings": "residual"}, "probe": {"baseline": "null.safetensors"}},
-        {**PAIRS, "trainer": {"per_device_train_batch_size": 3, "temperature": 0.7}},
-        {**PAIRS, "credit": {"rule": "coupled"}, "dpo": {"loss_type": ("ipo", "sigmoid_norm", "aot")}},
     ],
 )
 def test_what_agrees_is_accepted(sections):
     assert list(contradictions(Config.model_validate(sections))) == []
-
-
-@pytest.mark.parametrize(
-    ("block", "sentence"),
-    [
-        ({"beta": 0.1}, "trl.beta: a key is set in one place only; set dpo.beta"),
-        ({"seed": 1}, "trl.seed: a key is set in one place only; set trainer.seed"),
-        ({"epsilon": 0.1}, "trl.epsilon: TRL's DPOConfig has no such field"),
-        ({"padding_free": True}, "trl.padding_free: decided by Heed: TRL has switched it off"),
-    ],
-)
-def test_trl_keys_are_those_of_the_algorithm(block, sentence):
-    assert problems(**PAIRS, trl=block)[0].startswith(sentence)
