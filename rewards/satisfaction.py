@@ -3,7 +3,7 @@
 Verdicts that do not apply are left out; where none is left, the result is None.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from rewards.verdict import Verdict
 
@@ -15,22 +15,14 @@ def num_satisfied(verdicts: Sequence[Verdict]) -> int:
 
 def mean_satisfied(verdicts: Sequence[Verdict]) -> float | None:
     """Return the share of the applicable constraints that are satisfied."""
-    return weighted_satisfied(verdicts, [1.0] * len(verdicts))
+    outcomes = [verdict.satisfied for verdict in verdicts if verdict.satisfied is not None]
+    return sum(outcomes) / len(outcomes) if outcomes else None
 
 
 def all_satisfied(verdicts: Sequence[Verdict]) -> float | None:
     """Return 1 if every applicable constraint is satisfied, else 0."""
     share = mean_satisfied(verdicts)
     return None if share is None else float(share == 1)
-
-
-def weighted_satisfied(verdicts: Sequence[Verdict], weights: Sequence[float]) -> float | None:
-    """Return the share of the applicable constraints' weight that lies on satisfied ones."""
-    if any(weight < 0 for weight in weights):
-        raise ValueError(f"weights of constraints must be >= 0, got {list(weights)}")
-    rows = [pair for pair in zip(verdicts, weights, strict=True) if pair[0].satisfied is not None]
-    total = sum(weight for _, weight in rows)
-    return sum(weight for verdict, weight in rows if verdict.satisfied) / total if total else None
 
 
 def graded_satisfied(verdicts: Sequence[Verdict]) -> float | None:
@@ -52,8 +44,3 @@ def rates_by_kind(verdicts: Sequence[tuple[str, Verdict]]) -> dict[str, float]:
     kinds = sorted({kind for kind, _ in verdicts})
     rates = {kind: mean_satisfied([verdict for name, verdict in verdicts if name == kind]) for kind in kinds}
     return {kind: rate for kind, rate in rates.items() if rate is not None}
-
-
-def constraint_metrics(rates: Mapping[str, float]) -> dict[str, float]:
-    """Return the rates under the names they are logged by: `constraint/{kind}/pass_rate`."""
-    return {f"constraint/{kind}/pass_rate": rate for kind, rate in rates.items()}

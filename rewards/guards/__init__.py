@@ -10,7 +10,7 @@ from rewards.guards.characters import plain_characters
 from rewards.guards.echo import not_echo
 from rewards.guards.filler import no_filler
 from rewards.guards.fluency import fluent
-from rewards.guards.length import length_floor, length_range
+from rewards.guards.length import length_floor
 from rewards.guards.prose import prose
 from rewards.guards.repetition import distinct_words, few_repetitions
 from rewards.guards.topic import on_topic
@@ -21,7 +21,6 @@ __all__ = [
     "few_repetitions",
     "fluent",
     "length_floor",
-    "length_range",
     "no_filler",
     "not_echo",
     "on_topic",

@@ -1,5 +1,6 @@
-"""Attributes: what is said of a text is true of it, and sets of attributes do not repeat themselves."""
+"""Attributes: a text satisfies each of its attributes, and sets of attributes do not repeat themselves."""
 
+from itertools import combinations
 from random import Random
 
 import pytest
@@ -18,11 +19,11 @@ MOON = "The moon has no air. People walked on the moon in 1969."
 POOL = [attribute for text in (RAIN, BREAD, MOON) for attribute in hard_attributes(text)]
 
 
-def found(text):
+def attribute_tuples(text):
     return {(attribute.id, *map(str, attribute.kwargs.values())) for attribute in hard_attributes(text)}
 
 
-def test_attributes_of_a_text_worked_out_by_hand():
+def test_hard_attributes__of_a_text_worked_out_by_hand():
     # 11 words; 2 sentences; moon twice; one number; no mark of ! ? ; : (
     assert {
         ("length:word_range", "10", "19"),
@@ -36,24 +37,29 @@ def test_attributes_of_a_text_worked_out_by_hand():
         ("content:ends_with_mark", "."),
         ("content:exclude_mark", "!"),
         ("punctuation:no_comma",),
-    } <= found(MOON)
-    assert ("content:no_digits",) not in found(MOON) and ("keywords:existence", "['the']") not in found(MOON)
+    } <= attribute_tuples(MOON)
+    assert ("content:no_digits",) not in attribute_tuples(MOON) and (
+        "keywords:existence",
+        "['the']",
+    ) not in attribute_tuples(MOON)
 
 
-def test_markdown_is_counted():
-    assert {("format:headings", "1", "exactly"), ("format:bullet_items", "3", "exactly")} <= found(BREAD)
-    assert ("format:plain_text",) in found(MOON) and ("format:plain_text",) not in found(BREAD)
+def test_hard_attributes__count_markdown():
+    assert {("format:headings", "1", "exactly"), ("format:bullet_items", "3", "exactly")} <= attribute_tuples(BREAD)
+    assert ("format:plain_text",) in attribute_tuples(MOON) and ("format:plain_text",) not in attribute_tuples(BREAD)
 
 
 @settings(deadline=None, max_examples=15)
 @given(text=st.text(alphabet="ab cDE.!,?1\n-#*", min_size=1, max_size=80).filter(str.strip))
-def test_a_text_keeps_every_attribute_it_is_given(text):
-    for attribute in hard_attributes(text):
+def test_hard_attributes__are_satisfied_by_their_text(text):
+    attributes = hard_attributes(text)
+    assert attributes
+    for attribute in attributes:
         assert verify(attribute.id, text, prompt="", **attribute.kwargs).satisfied
 
 
 @pytest.mark.parametrize("index", range(5))
-def test_a_reconstruction_prompt_is_kept_by_its_reference(index):
+def test_reconstruction_problem__is_satisfied_by_its_reference(index):
     problem = reconstruction_problem(0, index, RAIN, sizes=(3, 10))
     assert problem.reference == RAIN and 3 <= len(problem.constraints) <= 10
     for spec in problem.constraints:
@@ -61,7 +67,7 @@ def test_a_reconstruction_prompt_is_kept_by_its_reference(index):
         assert verify(spec.id, RAIN, prompt=user_text(problem), **spec.kwargs).satisfied
 
 
-def test_soft_attributes_stand_in_the_prompt_but_are_no_constraints():
+def test_reconstruction_problem__soft_attributes_are_in_the_prompt_but_not_constraints():
     problem = reconstruction_problem(0, 0, RAIN, sizes=(3, 3), describe=lambda text: ["the mood is calm"])
     (soft,) = problem.extras["soft"]
     assert user_text(problem)[slice(*soft["spans"][0])].lower() == soft["text"] == "the mood is calm"
@@ -69,12 +75,12 @@ def test_soft_attributes_stand_in_the_prompt_but_are_no_constraints():
 
 
 @pytest.mark.parametrize("index", range(10))
-def test_a_set_has_no_conflict_and_no_attribute_twice(index):
+def test_attribute_problem__has_no_conflict_and_no_attribute_twice(index):
     problem = attribute_problem(1, index, POOL, sizes=(3, 12))
     drawn = [(spec.id, dict(spec.kwargs)) for spec in problem.constraints]
     assert 3 <= len(drawn) <= 12
-    pairs = [(one, other) for place, one in enumerate(drawn) for other in drawn[:place]]
-    assert all(one != other and conflict(one, other) is None for one, other in pairs)
+    pairs = list(combinations(drawn, 2))
+    assert pairs and all(one != other and conflict(one, other) is None for one, other in pairs)
     assert attribute_problem(1, index, POOL, sizes=(3, 12)) == problem
 
 
@@ -82,8 +88,8 @@ def make_attribute(phrase, topic, **kwargs):
     return Attribute(id="keywords:existence", kwargs=kwargs, phrase=phrase, topic=frozenset(topic.split()))
 
 
-def test_each_pick_is_the_least_like_those_already_picked():
-    # alike(b, a) = 2/4, alike(c, a) = 0; whichever comes first, the pair with a common word is never picked first
+def test_sample_attributes__picks_the_least_overlap():
+    # overlap 2/4 of a and b, 0 of a and c; whichever comes first, the pair with common words is never picked first
     a, b, c = (
         make_attribute(phrase, "x", keywords=[phrase]) for phrase in ("say red now", "say red twice", "leave out blue")
     )
@@ -93,7 +99,7 @@ def test_each_pick_is_the_least_like_those_already_picked():
         assert c in (first, second)
 
 
-def test_attributes_of_related_texts_go_together(monkeypatch):
+def test_sample_attributes__prefer_related_texts(monkeypatch):
     monkeypatch.setattr("data.attribute_prompts.MAX_CANDIDATES", 3)
     sea = [make_attribute(f"say s{number}", "sea wave", keywords=[f"s{number}"]) for number in range(3)]
     law = [make_attribute(f"say l{number}", "law court", keywords=[f"l{number}"]) for number in range(3)]
@@ -102,7 +108,7 @@ def test_attributes_of_related_texts_go_together(monkeypatch):
         assert len({attribute.topic for attribute in picked}) == 1
 
 
-def test_sizes_outside_the_range_are_refused():
+def test_sample_attributes__sizes_outside_the_range_are_errors():
     with pytest.raises(ValueError, match=f"between {SIZES[0]} and {SIZES[1]}, got 2"):
         sample_attributes(POOL, 2, Random(0))
     with pytest.raises(ValueError, match="no attributes"):

@@ -1,4 +1,4 @@
-"""Conflicts: what must not stand in one prompt, and what may."""
+"""Conflicts: constraints that must not stand in one prompt, and those that may."""
 
 from random import Random
 
@@ -50,7 +50,7 @@ FEW_WORDS = ("length:word_range", {"minimum": 5, "maximum": 10})
         (FEW_WORDS, ("length:word_range", {"minimum": 5, "maximum": 10}), "the same rule twice"),
     ],
 )
-def test_a_conflict_has_a_reason_in_either_order(first, second, reason):
+def test_conflict__has_a_reason_in_either_order(first, second, reason):
     assert reason in conflict(first, second)
     assert conflict(first, second) == conflict(second, first)
 
@@ -65,7 +65,7 @@ def test_a_conflict_has_a_reason_in_either_order(first, second, reason):
         (("keywords:existence", {"keywords": ["sea"]}), ("keywords:existence", {"keywords": ["sky"]})),
     ],
 )
-def test_what_one_text_can_do_is_no_conflict(first, second):
+def test_conflict__compatible_constraints_have_none(first, second):
     assert conflict(first, second) is None
 
 
@@ -79,14 +79,14 @@ def test_what_one_text_can_do_is_no_conflict(first, second):
         ({"num_words": 7, "relation": "exactly"}, (7, 7)),
     ],
 )
-def test_bounds_of_length_constraints(kwargs, expected):
+def test_bounds__of_length_constraints(kwargs, expected):
     assert bounds(kwargs) == expected
 
 
 @settings(deadline=None, max_examples=40)
 @given(data=st.data())
-def test_two_constraints_without_conflict_have_a_witness(data):
-    """Among the kinds of the quickstart the table forgets no pair: whatever it lets pass, one text does keep."""
+def test_witness__exists_for_two_constraints_without_conflict(data):
+    """Among the kinds of the quickstart the rules miss no pair: a text satisfies every pair without a conflict."""
     rng = data.draw(st.randoms(use_true_random=False))
     instruction = rng.choice(instructions("train"))
     first, second = ((kind, KINDS[kind].draw(rng, instruction)) for kind in rng.sample(SHORT_KINDS, 2))
@@ -95,7 +95,7 @@ def test_two_constraints_without_conflict_have_a_witness(data):
 
 
 @pytest.mark.parametrize("kind", GENERAL_KINDS)
-def test_every_kind_has_a_witness(kind):
+def test_witness__exists_for_every_kind(kind):
     for seed in range(3):
         rng = Random(seed)
         constraint = (kind, KINDS[kind].draw(rng, rng.choice(instructions("train"))))
@@ -104,16 +104,16 @@ def test_every_kind_has_a_witness(kind):
         assert verify(kind, text, prompt="", **constraint[1]).satisfied is not False
 
 
-def test_the_roles_name_kinds_that_exist():
-    named = {kind for role in vars(regions).values() if isinstance(role, frozenset) for kind in role}
-    assert named <= set(KINDS)
+def test_answer_regions__name_known_kinds():
+    named = {kind for region in vars(regions).values() if isinstance(region, frozenset) for kind in region}
+    assert named and named <= set(KINDS)
 
 
-def test_what_the_table_calls_impossible_has_no_witness():
+def test_witness__does_not_exist_for_conflicts():
     assert witness([LOWERCASE, CAPITALS]) is None
     assert witness([QUOTES, QUESTION]) is None
     assert witness([ONE_SENTENCE, ("length:sentence_range", {"minimum": 2, "maximum": 2})]) is None
 
 
-def test_a_kind_without_a_piece_has_no_witness():
+def test_witness__does_not_exist_for_unknown_kinds():
     assert witness([("made:up", {})]) is None

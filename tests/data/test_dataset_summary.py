@@ -1,4 +1,4 @@
-"""Report: what is counted, and what a promise that is not kept looks like."""
+"""Dataset summary: the counts, and problems that are not sound."""
 
 from dataclasses import replace
 
@@ -15,18 +15,18 @@ def make_problem(*constraints, text="Write. End with ! always.", **extras):
     )
 
 
-def test_kinds_levels_and_patterns_are_counted():
+def test_count__kinds_levels_and_patterns():
     counts = count(PROBLEMS)
     assert counts.num_problems == 3 and counts.levels == {"2": 3} and counts.patterns == {"listing": 3}
     assert sum(counts.kinds.values()) == sum(len(problem.constraints) for problem in PROBLEMS)
 
 
-def test_drawn_problems_are_sound():
+def test_soundness__of_drawn_problems():
     sound = soundness(PROBLEMS)
     assert (sound.proved, sound.conflicting, sound.without_span, sound.wrong_span) == (3, {}, 0, 0)
 
 
-def test_a_conflict_and_a_wrong_place_are_found():
+def test_soundness__finds_a_conflict_and_a_wrong_span():
     lower = ConstraintSpec(id="change_case:english_lowercase", kwargs={}, text="small letters")
     upper = ConstraintSpec(id="change_case:english_capital", kwargs={}, text="End with !", spans=((0, 6),))
     sound = soundness([make_problem(lower, upper)])
@@ -34,7 +34,7 @@ def test_a_conflict_and_a_wrong_place_are_found():
     assert (sound.without_span, sound.wrong_span) == (1, 1)
 
 
-def test_answers_are_judged_where_there_are_any():
+def test_answer_verdicts__only_where_there_are_answers():
     spec = ConstraintSpec(id="content:ends_with_mark", kwargs={"mark": "!"}, text="")
     verdicts = answer_verdicts(
         [make_problem(spec, response="Yes!"), make_problem(spec, completion="No."), make_problem(spec)]
@@ -45,7 +45,7 @@ def test_answers_are_judged_where_there_are_any():
     ]
 
 
-def test_a_span_may_differ_in_case_and_in_the_final_stop():
+def test_soundness__span_may_differ_in_case_and_final_stop():
     spec = ConstraintSpec(id="content:ends_with_mark", kwargs={"mark": "!"}, text="end with !.", spans=((7, 17),))
     assert soundness([make_problem(spec)]).wrong_span == 0
     assert soundness([make_problem(replace(spec, spans=((7, 16),)))]).wrong_span == 1

@@ -1,4 +1,4 @@
-"""An endpoint: a real server on loopback that answers, stumbles, refuses or talks nonsense."""
+"""Endpoint: a real server on loopback that answers, fails, refuses or returns nonsense."""
 
 import json
 import threading
@@ -12,17 +12,17 @@ ANSWER = {"choices": [{"message": {"role": "assistant", "content": "Hello."}}]}
 
 
 class Server:
-    """Plays its script, one (status, body) a request, the last one over and over, and remembers what was asked."""
+    """Answers with its script, one (status, body) a request, the last one repeatedly, and records the requests."""
 
     def __init__(self, *script: tuple[int, object]):
-        self.asked: list[tuple[str, dict, str | None]] = []
+        self.requests: list[tuple[str, dict, str | None]] = []
         waiting = list(script)
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                outer.asked.append((self.path, body, self.headers["Authorization"]))
+                outer.requests.append((self.path, body, self.headers["Authorization"]))
                 status, answer = waiting.pop(0) if len(waiting) > 1 else waiting[0]
                 self.send_response(status)
                 self.end_headers()
@@ -45,23 +45,23 @@ class Server:
         self._thread.join()
 
 
-def test_a_message_is_answered(monkeypatch):
+def test_endpoint__answers_a_message(monkeypatch):
     monkeypatch.setenv(KEY_VARIABLE, "secret")
     with Server((200, ANSWER)) as server:
         assert Endpoint(url=server.url + "/", model="m", max_tokens=7)("Say hello.") == "Hello."
-    [(path, body, key)] = server.asked
+    [(path, body, key)] = server.requests
     assert (path, key) == ("/v1/chat/completions", "Bearer secret")
     assert body["messages"] == [{"role": "user", "content": "Say hello."}]
     assert (body["model"], body["max_tokens"]) == ("m", 7)
 
 
-def test_a_server_that_stumbles_is_asked_again(monkeypatch):
+def test_endpoint__retries_after_a_failure(monkeypatch):
     monkeypatch.delenv(KEY_VARIABLE, raising=False)
     waits: list[float] = []
     with Server((503, {}), (429, {}), (200, ANSWER)) as server:
         assert Endpoint(url=server.url, model="m", sleep=waits.append)("Hi.") == "Hello."
     assert waits == [2.0, 4.0]
-    assert [key for _, _, key in server.asked] == [None] * 3
+    assert [key for _, _, key in server.requests] == [None] * 3
 
 
 @pytest.mark.parametrize(
@@ -75,12 +75,12 @@ def test_a_server_that_stumbles_is_asked_again(monkeypatch):
         ((200, {"choices": [{"message": {"content": None}}]}), "answers with no text"),
     ],
 )
-def test_what_goes_wrong_is_said(script, argument_error):
+def test_endpoint__failures_are_explained(script, argument_error):
     with Server(script) as server, pytest.raises(ValueError, match=argument_error):
         Endpoint(url=server.url, model="m", sleep=lambda _: None)("Hi.")
 
 
-def test_nobody_there_is_said():
+def test_endpoint__no_server_is_an_error():
     with Server((200, ANSWER)) as gone:
         pass
     with pytest.raises(ValueError, match="gave no answer in 2 tries"):
@@ -88,6 +88,6 @@ def test_nobody_there_is_said():
 
 
 @pytest.mark.parametrize(("url", "model"), [("127.0.0.1:8000", "m"), ("file:///etc/passwd", "m"), ("http://x/v1", "")])
-def test_what_is_no_endpoint_is_refused(url, model):
+def test_endpoint__bad_address_or_model_is_an_error(url, model):
     with pytest.raises(ValueError, match="endpoint"):
         Endpoint(url=url, model=model)

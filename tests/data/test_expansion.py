@@ -1,4 +1,4 @@
-"""Expansion: prompts that depend on seed and index only, and say where each constraint stands."""
+"""Prompt expansion: prompts depend on seed and index only, and each constraint has a span."""
 
 import os
 import re
@@ -38,14 +38,14 @@ def make_problem(seed, index, changes):
 
 @quick
 @given(seed=seeds, index=indices, before=st.lists(indices, max_size=3))
-def test_an_item_depends_on_seed_and_index_only(seed, index, before):
+def test_instruction_problem__depends_on_seed_and_index_only(seed, index, before):
     alone = instruction_problem(seed, index)
     for other in before:
         instruction_problem(seed, other)
     assert instruction_problem(seed, index) == alone
 
 
-def test_an_item_is_the_same_in_another_process():
+def test_instruction_problem__is_the_same_in_another_process():
     code = "from data.expansion import instruction_problem as p; print(repr([p(3, i) for i in range(5)]))"
     outputs = {
         subprocess.run(
@@ -62,20 +62,20 @@ def test_an_item_is_the_same_in_another_process():
 
 @quick
 @given(seed=seeds, index=indices, changes=plain | leveled)
-def test_spans_point_at_the_words_of_the_constraint_in_every_pattern(seed, index, changes):
+def test_drawn_problems__spans_hold_the_words_of_the_constraint(seed, index, changes):
     problem = make_problem(seed, index, changes)
     text = user_text(problem)
     spans = sorted(span for spec in problem.constraints for span in spec.spans)
-    assert all(text[start:end] == spec.text for spec in problem.constraints for start, end in spec.spans)
+    assert spans and all(text[start:end] == spec.text for spec in problem.constraints for start, end in spec.spans)
     assert all(before[1] <= after[0] for before, after in pairwise(spans))
     for spec in problem.constraints:
-        said = [phrase.lower() for phrase in KINDS[spec.id].phrasings(spec.kwargs)]
-        assert spec.text.lower() in said and len(spec.spans) == 1
+        phrasings = [phrase.lower() for phrase in KINDS[spec.id].phrasings(spec.kwargs)]
+        assert spec.text.lower() in phrasings and len(spec.spans) == 1
 
 
 @quick
 @given(seed=seeds, index=indices, changes=plain)
-def test_the_request_is_a_base_instruction_of_the_split_and_stands_in_the_prompt(seed, index, changes):
+def test_instruction_problem__request_is_a_base_instruction_of_the_split(seed, index, changes):
     problem = make_problem(seed, index, changes)
     split = problem.problem_id.split("-")[0]
     assert request(problem) in {instruction.text for instruction in instructions(split)}
@@ -84,7 +84,7 @@ def test_the_request_is_a_base_instruction_of_the_split_and_stands_in_the_prompt
 
 @quick
 @given(seed=seeds, index=indices, changes=plain | leveled)
-def test_every_constraint_is_one_a_verifier_takes(seed, index, changes):
+def test_drawn_problems__verifiers_accept_every_constraint(seed, index, changes):
     problem = make_problem(seed, index, changes)
     for spec in problem.constraints:
         check_arguments(spec.id, spec.kwargs)
@@ -92,18 +92,18 @@ def test_every_constraint_is_one_a_verifier_takes(seed, index, changes):
 
 @quick
 @given(seed=seeds, index=indices, changes=plain | leveled)
-def test_every_prompt_can_be_satisfied(seed, index, changes):
+def test_drawn_problems__can_be_satisfied(seed, index, changes):
     problem = make_problem(seed, index, changes)
     constraints = [(spec.id, spec.kwargs) for spec in problem.constraints]
     assert all(conflict(one, other) is None for one, other in combinations(constraints, 2))
     answer = witness(constraints)
-    assert answer is not None
+    assert constraints and answer is not None
     assert not any(verify(kind, answer, prompt="", **kwargs).satisfied is False for kind, kwargs in constraints)
 
 
 @quick
 @given(seed=seeds, index=indices, changes=leveled)
-def test_the_level_is_the_number_of_main_categories(seed, index, changes):
+def test_leveled_problem__level_is_the_number_of_main_categories(seed, index, changes):
     problem = make_problem(seed, index, changes)
     assert len({KINDS[spec.id].category for spec in problem.constraints}) == problem.extras["level"]
     counts = Counter(KINDS[spec.id].category for spec in problem.constraints)
@@ -112,41 +112,41 @@ def test_the_level_is_the_number_of_main_categories(seed, index, changes):
 
 @quick
 @given(seed=seeds, index=indices, changes=plain)
-def test_the_number_of_constraints_is_between_one_and_the_most(seed, index, changes):
+def test_instruction_problem__number_of_constraints_is_in_range(seed, index, changes):
     problem = make_problem(seed, index, changes)
     assert 1 <= len(problem.constraints) <= 4
     assert len({spec.id for spec in problem.constraints}) == len(problem.constraints)
 
 
-def test_the_held_out_stream_starts_with_distinct_instructions():
+def test_instruction_problem__held_out_stream_starts_with_distinct_instructions():
     assert len({request(instruction_problem(5, index, split="held_out")) for index in range(100)}) == 100
 
 
-def test_every_epoch_uses_every_instruction_once():
+def test_instruction_problem__every_epoch_uses_every_instruction_once():
     count = len(instructions("train"))
     for epoch in (0, 1):
-        drawn = {request(instruction_problem(5, epoch * count + place)) for place in range(count)}
+        drawn = {request(instruction_problem(5, epoch * count + index)) for index in range(count)}
         assert drawn == {instruction.text for instruction in instructions("train")}
 
 
-def test_all_short_kinds_are_drawn_about_equally_often():
+def test_instruction_problem__draws_all_short_kinds_about_equally_often():
     counts = Counter(spec.id for index in range(1500) for spec in instruction_problem(0, index).constraints)
     assert set(counts) == set(SHORT_KINDS) and len(SHORT_KINDS) >= 14
     assert max(counts.values()) < 2 * min(counts.values())
 
 
-def test_only_the_given_kinds_are_drawn():
+def test_instruction_problem__draws_only_the_given_kinds():
     kinds = ["punctuation:no_comma", "length:word_range"]
     drawn = {spec.id for index in range(20) for spec in instruction_problem(0, index, kinds=kinds).constraints}
     assert drawn == set(kinds)
 
 
-def test_the_order_of_the_kinds_does_not_matter():
+def test_instruction_problem__order_of_the_kinds_does_not_matter():
     forward = instruction_problem(0, 7, kinds=["punctuation:no_comma", "length:word_range"])
     assert instruction_problem(0, 7, kinds=["length:word_range", "punctuation:no_comma"]) == forward
 
 
-def test_an_example_shows_an_answer_that_keeps_the_rules():
+def test_instruction_problem__example_satisfies_the_constraints():
     problem = instruction_problem(0, 3, pattern="example")
     before = user_text(problem)[: problem.constraints[0].spans[0][0]]
     answer = re.search(r"(?:A|Answer|Example answer): (.*?)\n\n", before, re.DOTALL)
@@ -162,11 +162,11 @@ def test_an_example_shows_an_answer_that_keeps_the_rules():
         ({"max_constraints": 0}, "max_constraints must be at least 1, got 0"),
     ],
 )
-def test_bad_settings_are_errors(arguments, argument_error):
+def test_instruction_problem__bad_settings_are_errors(arguments, argument_error):
     with pytest.raises(ValueError, match=argument_error):
         instruction_problem(0, 0, **arguments)
 
 
-def test_a_level_beyond_the_categories_of_the_kinds_is_an_error():
+def test_leveled_problem__level_beyond_the_categories_is_an_error():
     with pytest.raises(ValueError, match="level must be between 1 and 1"):
         leveled_problem(0, 0, level=2, kinds=["punctuation:no_comma"])

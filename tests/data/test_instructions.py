@@ -1,4 +1,4 @@
-"""Base instructions: many, varied, and split once and for all."""
+"""Base instructions: many, varied, and with a fixed split."""
 
 import re
 from collections import Counter
@@ -12,38 +12,38 @@ i you me my your it its his her their our we they that this who what which why h
 
 
 def template(text):
-    """The instruction with its topic cut out: grammar words stay, runs of other words become one gap."""
+    """Return the instruction without its topic: grammar words stay, runs of other words become one gap."""
     words = re.findall(r"[a-z']+", text.lower())
-    gaps = [word if word in GRAMMAR.split() or place == 0 else "_" for place, word in enumerate(words)]
-    return " ".join(word for place, word in enumerate(gaps) if word != "_" or gaps[place - 1] != "_")
+    gaps = [word if word in GRAMMAR.split() or index == 0 else "_" for index, word in enumerate(words)]
+    return " ".join(word for index, word in enumerate(gaps) if word != "_" or gaps[index - 1] != "_")
 
 
-def test_there_are_enough_instructions_and_none_twice():
+def test_instructions__are_enough_and_distinct():
     assert len(instructions("train")) >= 200 and len(instructions("held_out")) >= 96
     assert len({instruction.text.lower() for instruction in ALL}) == len(ALL)
 
 
-def test_train_and_held_out_share_no_instruction():
+def test_instructions__splits_share_none():
     assert not {one.text for one in instructions("train")} & {other.text for other in instructions("held_out")}
 
 
-def test_no_template_accounts_for_more_than_ten_instructions():
+def test_instructions__no_template_accounts_for_more_than_ten():
     assert max(Counter(template(instruction.text) for instruction in ALL).values()) <= 10
     beginnings = Counter(" ".join(instruction.text.lower().split()[:2]) for instruction in ALL)
     assert max(beginnings.values()) <= 10
 
 
-def test_the_template_of_an_instruction_keeps_its_grammar():
+def test_template__keeps_grammar_words():
     assert template("Describe a rainy morning in a small town.") == "describe a _ in a _"
 
 
-def test_every_instruction_has_a_topic_a_guard_can_look_for():
-    asking = {stem(word) for word in REQUEST_WORDS}
-    assert [one.text for one in ALL if not key_stems(one.text) - asking] == []
+def test_instructions__have_a_topic_for_the_guard():
+    request_words = {stem(word) for word in REQUEST_WORDS}
+    assert [one.text for one in ALL if not key_stems(one.text) - request_words] == []
 
 
-def test_the_words_of_an_instruction_are_not_in_it():
+def test_instructions__do_not_contain_their_words():
     for instruction in ALL:
         assert len(set(instruction.words)) == 3
-        said = re.findall(r"\w+", instruction.text.lower())
-        assert not [word for word in instruction.words if word.lower() in said], instruction
+        text_words = re.findall(r"\w+", instruction.text.lower())
+        assert not [word for word in instruction.words if word.lower() in text_words], instruction

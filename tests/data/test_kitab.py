@@ -24,12 +24,12 @@ AUSTEN = BookQuery(
         ("Emma", "", False),
     ],
 )
-def test_titles_match_by_substring_or_four_fifths_of_the_letters(first, second, same):
+def test_same_title__matches_substrings_or_80_percent(first, second, same):
     assert same_title(first, second) is same
     assert same_title(second, first) is same
 
 
-def test_every_title_is_satisfied_unsatisfied_or_irrelevant():
+def test_evaluate_books__every_title_has_a_status():
     answer = (
         "1. Reason: it begins with P. Title: Persuasion\n2. Title: Emma\n3. Title: Middlemarch\n4. Title: sanditon."
     )
@@ -45,37 +45,37 @@ def test_every_title_is_satisfied_unsatisfied_or_irrelevant():
     assert report.completeness == 2 / 3 and not report.all_correct
 
 
-def test_spans_point_at_the_titles():
+def test_evaluate_books__spans_hold_the_titles():
     answer = "Here you are:\n1. Emma\n2) Sanditon"
     assert [answer[slice(*item.span)] for item in evaluate_books(answer, AUSTEN).items] == ["Emma", "Sanditon"]
 
 
-def test_a_book_named_twice_counts_once():
+def test_evaluate_books__repeated_book_counts_once():
     report = evaluate_books("1. Sanditon\n2. SANDITON\n3. Ulysses\n4. Ulysses", AUSTEN)
     assert [item.book for item in report.items] == ["Sanditon", None]
 
 
-def test_all_correct_means_all_and_only():
+def test_evaluate_books__all_correct_means_all_and_only():
     complete = "1. Persuasion\n2. Sanditon\n3. Sense and Sensibility"
     assert evaluate_books(complete, AUSTEN).all_correct
     assert not evaluate_books(complete + "\n4. Emma", AUSTEN).all_correct
     assert not evaluate_books("1. Persuasion", AUSTEN).all_correct
 
 
-def test_an_answer_without_titles_names_nothing():
+def test_evaluate_books__answer_without_titles_scores_0():
     report = evaluate_books("I know no such book.", AUSTEN)
     assert (report.items, report.satisfied, report.irrelevant, report.completeness) == ((), 0.0, 0.0, 0.0)
     assert not report.all_correct
 
 
-def test_the_closest_book_is_the_one_meant():
+def test_evaluate_books__closest_book_matches():
     query = BookQuery(
         author="A", constraint="c", books=("The Sea", "The Sea, the Sea"), satisfying=("The Sea, the Sea",)
     )
     assert evaluate_books("1. The Sea, The Sea", query).items[0].book == "The Sea, the Sea"
 
 
-def test_a_row_becomes_a_query():
+def test_query_from_row__reads_columns_and_names_what_is_wrong():
     row = {"Author": "A", "constraints": "c", "all_books": ["Emma", "Sanditon"], "mapped_books": ["Emma"]}
     assert query_from_row(row) == BookQuery(
         author="A", constraint="c", books=("Emma", "Sanditon"), satisfying=("Emma",)

@@ -1,4 +1,4 @@
-"""Paraphrase: other words around the same constraints, their places still known."""
+"""Paraphrase: other words around the same constraints, their spans still known."""
 
 from dataclasses import replace
 
@@ -12,13 +12,13 @@ from data.problems import request, user_text
 
 
 @given(index=st.integers(min_value=0, max_value=10**5), pattern=st.sampled_from(["listing", "incorporation"]))
-def test_masking_and_unmasking_is_the_identity_on_text_and_spans(index, pattern):
+def test_mask_constraints__is_inverted_by_fill_in_constraints(index, pattern):
     problem = instruction_problem(0, index, pattern=pattern)
     again = fill_in_constraints(problem, mask_constraints(problem))
     assert user_text(again) == user_text(problem) and again.constraints == problem.constraints
 
 
-def test_constraints_keep_their_words_and_their_spans_follow():
+def test_paraphrase__constraints_keep_their_words_and_spans_follow():
     problem = instruction_problem(0, 0)  # three constraints
     result = paraphrase(problem, lambda text: f"Kindly note: [[3]]; {text.replace('[[3]]', 'so forth')}")
     text = user_text(result)
@@ -36,11 +36,11 @@ def test_constraints_keep_their_words_and_their_spans_follow():
         lambda text: "Do this: [[1]] [[2]] [[3]]",  # the topic is gone
     ],
 )
-def test_a_rewrite_that_loses_something_is_refused(rewrite):
+def test_paraphrase__rewrite_that_loses_something_is_none(rewrite):
     assert paraphrase(instruction_problem(0, 0), rewrite) is None
 
 
-def test_a_later_attempt_may_pass():
+def test_paraphrase__later_attempt_may_pass():
     attempts = iter(["[[1]]", "lost it", None])
     problem = instruction_problem(0, 0)
     result = paraphrase(problem, lambda text: next(attempts) or f"Now. {text}")
@@ -49,7 +49,7 @@ def test_a_later_attempt_may_pass():
     assert paraphrase(problem, lambda text: next(attempts), attempts=2) is None
 
 
-def test_a_problem_without_spans_cannot_be_paraphrased():
+def test_mask_constraints__problem_without_spans_is_an_error():
     problem = instruction_problem(0, 0)
     bare = replace(problem, constraints=tuple(replace(spec, spans=()) for spec in problem.constraints))
     with pytest.raises(ValueError, match="each constraint needs exactly one span"):

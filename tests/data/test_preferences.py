@@ -1,4 +1,4 @@
-"""Preference pairs: which answers are paired, and what a pair's row says."""
+"""Preference pairs: which answers are paired, and the row of a pair."""
 
 import json
 
@@ -32,46 +32,46 @@ COMMA = "The rain, it falls."
 NOTHING = "Water falls, and falls, and falls, and falls."
 
 
-def judged(*texts):
+def scored(*texts):
     return [score_answer(PROBLEM, text) for text in texts]
 
 
-def test_the_score_is_the_share_of_rules_kept():
-    assert [answer.score for answer in judged(ALL_THREE, COMMA, NOTHING)] == [1, 2 / 3, 0]
+def test_score_answer__is_the_share_of_satisfied_rules():
+    assert [answer.score for answer in scored(ALL_THREE, COMMA, NOTHING)] == [1, 2 / 3, 0]
 
 
-def test_best_and_worst_take_the_widest_gap():
-    pair = best_and_worst(PROBLEM, judged(COMMA, NOTHING, ALL_THREE, NO_RAIN))
+def test_best_and_worst__has_the_widest_gap():
+    pair = best_and_worst(PROBLEM, scored(COMMA, NOTHING, ALL_THREE, NO_RAIN))
     assert (pair.chosen.text, pair.rejected.text, pair.kind) == (ALL_THREE, NOTHING, "best_worst")
     assert pair.differs_on == ("punctuation:no_comma", "length:word_range", "keywords:existence")
 
 
-def test_equal_scores_make_no_pair():
-    assert best_and_worst(PROBLEM, judged(NO_RAIN, COMMA)) is None
-    assert best_and_worst(PROBLEM, judged(ALL_THREE)) is None
+def test_best_and_worst__equal_scores_give_none():
+    assert best_and_worst(PROBLEM, scored(NO_RAIN, COMMA)) is None
+    assert best_and_worst(PROBLEM, scored(ALL_THREE)) is None
 
 
 @pytest.mark.parametrize(("gap", "paired"), [(1 / 3 - 1e-9, True), (0.34, False)])
-def test_a_gap_below_the_minimum_makes_no_pair(gap, paired):
-    assert (best_and_worst(PROBLEM, judged(ALL_THREE, COMMA), minimum_gap=gap) is not None) is paired
+def test_best_and_worst__gap_below_the_minimum_gives_none(gap, paired):
+    assert (best_and_worst(PROBLEM, scored(ALL_THREE, COMMA), minimum_gap=gap) is not None) is paired
 
 
-def test_length_matched_pairs_pass_over_the_widest_gap():
+def test_best_and_worst__length_ratio_excludes_pairs():
     # 22 characters against 45, 12 and 19: ratio 2.05, 1.83 and 1.16; only the last is within 1.2
-    answers = judged(ALL_THREE, NOTHING, NO_RAIN, COMMA)
+    answers = scored(ALL_THREE, NOTHING, NO_RAIN, COMMA)
     assert best_and_worst(PROBLEM, answers, length_ratio=1.2).rejected.text == COMMA
     assert best_and_worst(PROBLEM, answers, length_ratio=2.1).rejected.text == NOTHING
     with pytest.raises(ValueError, match="length_ratio must be at least 1"):
         best_and_worst(PROBLEM, answers, length_ratio=0.5)
 
 
-def test_ties_go_to_the_pair_closest_in_length():
+def test_best_and_worst__ties_go_to_the_pair_closest_in_length():
     # both keep two of three; NO_RAIN has 12 characters, COMMA 19, ALL_THREE 22
-    assert best_and_worst(PROBLEM, judged(ALL_THREE, NO_RAIN, COMMA)).rejected.text == COMMA
+    assert best_and_worst(PROBLEM, scored(ALL_THREE, NO_RAIN, COMMA)).rejected.text == COMMA
 
 
-def test_minimal_pairs_differ_on_one_rule_each():
-    pairs = minimal_pairs(PROBLEM, judged(ALL_THREE, NO_RAIN, COMMA, NOTHING))
+def test_minimal_pairs__differ_on_one_rule_each():
+    pairs = minimal_pairs(PROBLEM, scored(ALL_THREE, NO_RAIN, COMMA, NOTHING))
     assert [(pair.differs_on, pair.chosen.text, pair.rejected.text) for pair in pairs] == [
         (("punctuation:no_comma",), ALL_THREE, COMMA),
         (("keywords:existence",), ALL_THREE, NO_RAIN),
@@ -79,14 +79,14 @@ def test_minimal_pairs_differ_on_one_rule_each():
     assert all(pair.kind == "minimal" for pair in pairs)
 
 
-def test_equal_completions_and_equal_pairs_count_once():
+def test_preference_pairs__equal_completions_and_pairs_count_once():
     pairs = preference_pairs([(PROBLEM, [ALL_THREE, ALL_THREE, COMMA])] * 2, minimal=True)
     assert [(pair.chosen.text, pair.rejected.text) for pair in pairs] == [(ALL_THREE, COMMA)]
     assert pairs[0].kind == "best_worst"
     assert deduplicate(pairs + pairs) == pairs
 
 
-def test_a_pair_of_one_text_in_two_paddings_is_dropped():
+def test_deduplicate__drops_pairs_that_differ_in_white_space():
     # the padded text begins with a line feed, so only the bare one begins with "The"
     spec = ConstraintSpec(id="length:paragraph_range", kwargs={"minimum": 1, "maximum": 1}, text="One paragraph.")
     problem = Problem(problem_id="p", messages=PROBLEM.messages, constraints=(spec,))
@@ -97,8 +97,8 @@ def test_a_pair_of_one_text_in_two_paddings_is_dropped():
     assert deduplicate([type(pair)(problem=problem, chosen=bare, rejected=same, kind="minimal", differs_on=())]) == []
 
 
-def test_a_pair_row_has_trl_columns_scores_and_evidence():
-    row = pair_row(best_and_worst(PROBLEM, judged(ALL_THREE, COMMA)))
+def test_pair_row__has_trl_columns_scores_and_evidence():
+    row = pair_row(best_and_worst(PROBLEM, scored(ALL_THREE, COMMA)))
     assert row["prompt"] == [{"role": "user", "content": "Describe rain."}]
     assert row["chosen"] == [{"role": "assistant", "content": ALL_THREE}]
     assert row["rejected"] == [{"role": "assistant", "content": COMMA}]
@@ -112,14 +112,14 @@ def test_a_pair_row_has_trl_columns_scores_and_evidence():
     assert row["differs_on"] == ["punctuation:no_comma"]
 
 
-def test_a_pair_survives_the_way_to_a_row_and_back():
-    pair = best_and_worst(PROBLEM, judged(ALL_THREE, COMMA))
+def test_pair_row__is_inverted_by_pair_from_row():
+    pair = best_and_worst(PROBLEM, scored(ALL_THREE, COMMA))
     assert pair_from_row(json.loads(json.dumps(pair_row(pair)))) == pair
 
 
-def test_a_claimed_verdict_is_not_believed():
+def test_pair_from_row__computes_verdicts_again():
     row = {
-        **pair_row(best_and_worst(PROBLEM, judged(ALL_THREE, COMMA))),
+        **pair_row(best_and_worst(PROBLEM, scored(ALL_THREE, COMMA))),
         "rejected_verdicts": "[]",
         "rejected_score": 1.0,
     }
@@ -133,7 +133,7 @@ def test_a_claimed_verdict_is_not_believed():
         ({"constraints": []}, "at least one constraint that applies"),
     ],
 )
-def test_a_bad_pair_row_is_an_error(changes, argument_error):
+def test_pair_from_row__bad_row_is_an_error(changes, argument_error):
     row = {
         "prompt": "Describe rain.",
         "chosen": "Rain.",
@@ -144,7 +144,7 @@ def test_a_bad_pair_row_is_an_error(changes, argument_error):
         pair_from_row({**row, **changes})
 
 
-def test_a_plain_pair_is_what_its_author_says():
+def test_plain_pair_from_row__keeps_the_order_of_the_file():
     pair = plain_pair_from_row({"prompt": "Describe rain.", "chosen": "It falls.", "rejected": "No.", "source": "mine"})
     assert (pair.chosen.text, pair.rejected.text, pair.differs_on) == ("It falls.", "No.", ())
     assert pair.chosen.score > pair.rejected.score

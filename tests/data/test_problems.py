@@ -1,4 +1,4 @@
-"""Problems: what a row must be, and what it becomes."""
+"""Problems: which rows are valid, and the problems they become."""
 
 import json
 
@@ -14,7 +14,7 @@ def make_row(**changes):
     return {**row, **changes}
 
 
-def test_a_row_becomes_a_problem():
+def test_from_row__becomes_a_problem():
     problem = from_row(make_row(), default_id="file:1")
     assert problem.problem_id == "file:1" and problem.task == "instruction"
     assert problem.messages == ({"role": "user", "content": "Describe the sea. Use no commas."},)
@@ -25,7 +25,7 @@ def test_a_row_becomes_a_problem():
     assert user_text(problem)[start:end] == "Use no commas."
 
 
-def test_a_problem_survives_the_way_to_a_row_and_back():
+def test_to_row__is_inverted_by_from_row():
     problem = Problem(
         problem_id="p",
         messages=({"role": "system", "content": "Be brief."}, {"role": "user", "content": "Write 'ä' twice."}),
@@ -41,12 +41,12 @@ def test_a_problem_survives_the_way_to_a_row_and_back():
     assert from_row(json.loads(json.dumps(to_row(problem)))) == problem
 
 
-def test_nulls_that_arrow_fills_in_are_no_arguments():
+def test_from_row__nulls_from_arrow_are_not_arguments():
     constraint = {"id": "keywords:existence", "kwargs": {"keywords": ["sea"], "letter": None}}
     assert from_row(make_row(constraints=[constraint])).constraints[0].kwargs == {"keywords": ["sea"]}
 
 
-def test_the_request_is_the_message_without_its_rules():
+def test_request__is_the_message_without_its_rules():
     assert request(from_row(make_row())) == "Describe the sea."
     assert request(from_row(make_row(request="The sea?"))) == "The sea?"
 
@@ -70,6 +70,6 @@ def test_the_request_is_the_message_without_its_rules():
         ({"constraints": [{**NO_COMMA, "spans": [[5, 5]]}]}, "does not fit"),
     ],
 )
-def test_a_bad_row_is_an_error_that_says_what_was_expected(changes, argument_error):
+def test_from_row__bad_row_is_an_error_that_says_what_was_expected(changes, argument_error):
     with pytest.raises(ValueError, match=argument_error):
         from_row(make_row(**changes))

@@ -1,4 +1,4 @@
-"""Reading: files and hub datasets, and errors that name the place."""
+"""Reading: files and hub datasets, and errors that name the location."""
 
 import gzip
 import json
@@ -14,18 +14,18 @@ PROBLEMS = [instruction_problem(0, index) for index in range(4)]
 
 
 @pytest.mark.parametrize("name", ["problems.jsonl", "problems.parquet"])
-def test_what_is_written_is_read_back(tmp_path, name):
+def test_read_problems__inverts_write_rows(tmp_path, name):
     write_rows([to_row(problem) for problem in PROBLEMS], tmp_path / name)
     assert read_problems(tmp_path / name) == PROBLEMS
 
 
-def test_json_lists_and_gzip_are_read(tmp_path):
+def test_read_problems__json_lists_and_gzip(tmp_path):
     path = tmp_path / "problems.json.gz"
     path.write_bytes(gzip.compress(json.dumps([to_row(problem) for problem in PROBLEMS]).encode()))
     assert read_problems(path) == PROBLEMS
 
 
-def test_a_hub_dataset_is_read_like_a_file(monkeypatch):
+def test_read_problems__hub_dataset_is_read_like_a_file(monkeypatch):
     calls = []
 
     def load_dataset(name, *, split):
@@ -37,13 +37,13 @@ def test_a_hub_dataset_is_read_like_a_file(monkeypatch):
     assert calls == [("someone/prompts", "test")]
 
 
-def test_rows_without_an_id_are_named_by_their_place(tmp_path):
+def test_read_problems__rows_without_an_id_are_named_by_their_location(tmp_path):
     path = tmp_path / "plain.jsonl"
     path.write_text('{"prompt": "One"}\n\n{"prompt": "Two"}\n')
     assert [problem.problem_id for problem in read_problems(path)] == ["plain.jsonl:1", "plain.jsonl:3"]
 
 
-def test_ifeval_rows_are_read_as_they_are(tmp_path):
+def test_read_problems__ifeval_rows(tmp_path):
     row = {
         "key": 7,
         "prompt": "Name the seas without commas.",
@@ -59,7 +59,7 @@ def test_ifeval_rows_are_read_as_they_are(tmp_path):
     ]
 
 
-def test_unimplemented_kinds_are_counted_and_their_problems_left_out(tmp_path):
+def test_read_implemented__counts_unimplemented_kinds(tmp_path):
     rows = [
         {"prompt": "a", "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]},
         {"prompt": "b", "instruction_id_list": ["made:up", "punctuation:no_comma"], "kwargs": [{}, {}]},
@@ -69,7 +69,7 @@ def test_unimplemented_kinds_are_counted_and_their_problems_left_out(tmp_path):
     assert unimplemented == {"made:up": 1}
 
 
-def test_verl_rows_are_read_as_they_are(tmp_path):
+def test_read_problems__verl_rows(tmp_path):
     row = {
         "data_source": "gsm8k",
         "prompt": [{"role": "user", "content": "1 + 1?"}],
@@ -82,7 +82,7 @@ def test_verl_rows_are_read_as_they_are(tmp_path):
     assert problem.extras == {"data_source": "gsm8k", "extra_info": {"index": 12, "split": "train"}}
 
 
-def test_a_ground_truth_of_constraints_becomes_constraints(tmp_path):
+def test_read_problems__verl_ground_truth_of_constraints(tmp_path):
     truth = json.dumps([{"instruction_id": ["punctuation:no_comma"], "kwargs": [None]}])
     row = {"data_source": "ifeval", "prompt": "Go.", "reward_model": {"ground_truth": truth}}
     (problem,) = read_problems(write_rows([row], tmp_path / "verl.jsonl"))
@@ -108,14 +108,14 @@ def test_a_ground_truth_of_constraints_becomes_constraints(tmp_path):
         ('{"prompt": "a", "data_source": "x", "reward_model": 1}', "'reward_model' to be an object; got 1"),
     ],
 )
-def test_a_bad_file_is_an_error_with_file_and_line(tmp_path, text, argument_error):
+def test_read_problems__bad_file_is_an_error_with_file_and_line(tmp_path, text, argument_error):
     path = tmp_path / "bad.jsonl"
     path.write_text(text)
     with pytest.raises(ValueError, match=argument_error):
         read_problems(path)
 
 
-def test_damaged_and_missing_files_are_named(tmp_path):
+def test_read_problems__damaged_and_missing_files_are_named(tmp_path):
     for name in ("a.parquet", "a.jsonl.gz"):
         (tmp_path / name).write_bytes(b"no such format")
         with pytest.raises(ValueError, match=name):
@@ -124,7 +124,7 @@ def test_damaged_and_missing_files_are_named(tmp_path):
         read_problems(tmp_path / "missing.jsonl")
 
 
-def test_an_unreachable_hub_dataset_is_one_sentence(monkeypatch):
+def test_read_problems__unreachable_hub_dataset_is_an_error(monkeypatch):
     def load_dataset(name, *, split):
         raise ConnectionError("the hub cannot be reached")
 
@@ -133,13 +133,13 @@ def test_an_unreachable_hub_dataset_is_one_sentence(monkeypatch):
         read_problems("no/such")
 
 
-def test_a_failed_write_leaves_nothing_behind(tmp_path):
+def test_write_rows__failure_leaves_nothing_behind(tmp_path):
     with pytest.raises(TypeError):
         write_rows([{"prompt": "a"}, {"prompt": object()}], tmp_path / "rows.jsonl")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failed_write_leaves_the_old_file(tmp_path):
+def test_write_rows__failure_leaves_the_old_file(tmp_path):
     path = write_rows([{"prompt": "old"}], tmp_path / "rows.jsonl")
     with pytest.raises(TypeError):
         write_rows([{"prompt": object()}], path)
@@ -147,6 +147,6 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "rows"), [("rows.csv", [{"prompt": "a"}]), ("rows.jsonl", [])])
-def test_what_cannot_be_written_is_refused(tmp_path, name, rows):
+def test_write_rows__bad_suffix_or_no_rows_is_an_error(tmp_path, name, rows):
     with pytest.raises(ValueError, match=name):
         write_rows(rows, tmp_path / name)

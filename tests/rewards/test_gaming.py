@@ -1,4 +1,4 @@
-"""No text that games the rules or the guards is paid as much as an honest answer."""
+"""Gaming: no text that exploits the rules or the guards earns as much as an honest answer."""
 
 import runpy
 from pathlib import Path
@@ -25,11 +25,11 @@ def satisfaction(task, text):
 
 
 EVERY_GUARD = RewardsConfig(guards=tuple(GUARDS), min_words=8)
-"""Every guard that a recipe can name and that asks no model."""
+"""Every guard that a recipe can name and that needs no model."""
 
 
 def total(task, text, rewards=EVERY_GUARD):
-    """What a run with these rewards pays."""
+    """Return the reward of a run with these settings."""
     specs = tuple(ConstraintSpec(id=kind, kwargs=kwargs, text="") for kind, kwargs in task.constraints)
     messages = ({"role": "user", "content": task.prompt},)
     problem = Problem(problem_id="p", messages=messages, constraints=specs, extras={"request": task.request})
@@ -37,22 +37,21 @@ def total(task, text, rewards=EVERY_GUARD):
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.topic)
-def test_an_honest_answer_is_paid_in_full(task):
+def test_honest_answers__earn_the_full_reward(task):
     assert total(task, task.honest) == 1
 
 
 @pytest.mark.parametrize(("family", "number"), CASES)
-def test_an_attack_is_paid_less_than_an_honest_answer(family, number):
+def test_attacks__earn_less_than_honest_answers(family, number):
     text = attack(family, TASKS[number], number)
     start = process_time()
-    paid = total(TASKS[number], text)
-    assert paid < total(TASKS[number], TASKS[number].honest)
+    assert total(TASKS[number], text) < total(TASKS[number], TASKS[number].honest)
     assert process_time() - start < 20  # a pattern that backtracks would take hours
 
 
 @pytest.mark.parametrize("family", GUARD_ATTACKS)
-def test_without_guards_the_attack_would_be_paid(family):
-    assert all(satisfaction(task, attack(family, task, number)) == 1 for number, task in enumerate(TASKS))
+def test_guard_attacks__would_earn_the_full_satisfaction_without_guards(family):
+    assert TASKS and all(satisfaction(task, attack(family, task, number)) == 1 for number, task in enumerate(TASKS))
 
 
 @pytest.mark.parametrize(
@@ -65,12 +64,12 @@ def test_without_guards_the_attack_would_be_paid(family):
         ("plain_characters", "zero-width characters"),
     ],
 )
-def test_without_this_guard_all_the_others_would_pay_an_attack(guard, family):
+def test_guards__each_stops_an_attack_that_passes_the_others(guard, family):
     others = RewardsConfig(guards=tuple(name for name in GUARDS if name != guard), min_words=8)
     assert any(total(task, attack(family, task, number), others) == 1 for number, task in enumerate(TASKS))
 
 
-def test_there_are_enough_different_attacks():
+def test_attacks__are_enough_and_distinct():
     texts = {attack(family, task, number) for family in ATTACKS for number, task in enumerate(TASKS)}
     assert len(ATTACKS) >= 20 and len(texts) == len(CASES) >= 200
     assert len(GUARD_ATTACKS) * 3 >= len(ATTACKS)

@@ -1,4 +1,4 @@
-"""Isolated verifiers: what hangs, dies or grows costs one error, what raises stops the run."""
+"""Sandbox: a call that hangs, dies or uses too much memory costs one error, a bug stops the run."""
 
 import logging
 from pathlib import Path
@@ -48,12 +48,12 @@ def verifier(reference):
         yield verifier
 
 
-def requests(*completions):
+def calls(*completions):
     return [VerifierCall(completion=completion, prompt="", kwargs={"maximum": 5}) for completion in completions]
 
 
-def test_verdicts_come_back_in_the_order_of_the_requests(verifier):
-    verdicts = verifier.verify_all(requests("a", "seven..", "abc", "abcd", ""))
+def test_verify_all__keeps_the_order_of_the_calls(verifier):
+    verdicts = verifier.verify_all(calls("a", "seven..", "abc", "abcd", ""))
     assert [verdict.margin for verdict in verdicts] == [4, -2, 2, 1, 5]
 
 
@@ -66,9 +66,9 @@ def test_verdicts_come_back_in_the_order_of_the_requests(verifier):
         ("grow", "MemoryError"),
     ],
 )
-def test_a_failure_costs_its_own_verdict_and_one_error(verifier, caplog, completion, words):
+def test_verify_all__failure_costs_one_verdict_and_logs_one_error(verifier, caplog, completion, words):
     with caplog.at_level(logging.ERROR, logger="heed.rewards"):
-        verdicts = verifier.verify_all(requests("a", completion, "ab"))
+        verdicts = verifier.verify_all(calls("a", completion, "ab"))
     assert [verdict.satisfied for verdict in verdicts] == [True, None, True]
     assert verdicts[1] == NOT_APPLICABLE
     assert [words in record.getMessage() for record in caplog.records] == [True]
@@ -82,31 +82,31 @@ def test_a_failure_costs_its_own_verdict_and_one_error(verifier, caplog, complet
         ("call", "must not open network connections"),
     ],
 )
-def test_a_bug_stops_the_run_and_names_itself(reference, completion, words):
+def test_sandboxed_verifier__bug_is_an_error_that_names_it(reference, completion, words):
     with SandboxedVerifier(reference) as verifier, pytest.raises(VerifierError, match=words):
         verifier.verify(completion, prompt="")
 
 
-def test_too_many_failures_in_a_row_stop_the_run(reference):
+def test_sandboxed_verifier__too_many_failures_in_a_row_are_an_error(reference):
     limits = SandboxLimits(seconds=60.0, failures=1)
     with SandboxedVerifier(reference, limits=limits) as verifier:
-        assert verifier.verify_all(requests("die", "a", "die"))[1].satisfied
+        assert verifier.verify_all(calls("die", "a", "die"))[1].satisfied
         with pytest.raises(VerifierError, match="failed 2 times in a row"):
             verifier.verify("die", prompt="")
 
 
 @pytest.mark.parametrize("wrong", ["short", "nowhere.py:short", "rewards.verdict:nothing"])
-def test_what_cannot_be_loaded_is_an_error_at_once(wrong):
+def test_sandboxed_verifier__unloadable_function_is_an_error_at_once(wrong):
     with pytest.raises(VerifierError, match="could not be loaded"):
         SandboxedVerifier(wrong)
 
 
-def test_an_entry_point_is_loaded_by_its_module():
+def test_load_function__by_module():
     from rewards.verifiers.punctuation import no_comma
 
     assert load_function("rewards.verifiers.punctuation:no_comma") is no_comma
 
 
-def test_a_pool_has_workers():
+def test_sandboxed_verifier__needs_workers():
     with pytest.raises(ValueError, match="at least 1 worker"):
         SandboxedVerifier("rewards.verdict:Verdict", workers=0)

@@ -1,4 +1,4 @@
-"""Verdict: what it refuses to say."""
+"""Verdict: contradictions are errors."""
 
 import pytest
 
@@ -17,10 +17,10 @@ from rewards.verdict import NOT_APPLICABLE, Verdict
         (True, 0.0, ((-1, 2),)),
     ],
 )
-def test_a_verdict_that_contradicts_itself_is_refused(satisfied, margin, evidence):
+def test_verdict__contradictions_are_errors(satisfied, margin, evidence):
     with pytest.raises(ValueError):
         Verdict(satisfied=satisfied, margin=margin, evidence=evidence)
 
 
-def test_what_does_not_apply_has_no_margin_and_no_evidence():
+def test_not_applicable__has_no_margin_and_no_evidence():
     assert (NOT_APPLICABLE.satisfied, NOT_APPLICABLE.margin, NOT_APPLICABLE.evidence) == (None, 0, ())

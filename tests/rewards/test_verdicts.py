@@ -1,4 +1,4 @@
-"""Verdicts worked out by hand, at least one kept and one broken for every kind, and what their evidence promises."""
+"""Verdicts worked out by hand, at least one satisfied and one broken for every kind, and the laws of evidence."""
 
 import runpy
 from pathlib import Path
@@ -25,33 +25,33 @@ def without_evidence(text: str, verdict: Verdict) -> str:
 
 
 @pytest.mark.parametrize(("kind", "kwargs", "text", "margin", "evidence"), CASES)
-def test_verdict_margin_and_evidence(kind, kwargs, text, margin, evidence):
+def test_verify__margin_and_evidence(kind, kwargs, text, margin, evidence):
     verdict = verify(kind, text, prompt=PROMPT, **kwargs)
     assert (verdict.satisfied, verdict.margin) == (margin >= 0, margin)
     assert cut(text, verdict) == ([text] if evidence is ... else evidence)
 
 
-def test_every_kind_is_shown_kept_and_broken():
-    kept = {kind for kind, _, _, margin, _ in CASES if margin >= 0}
+def test_cases__show_every_kind_satisfied_and_broken():
+    satisfied = {kind for kind, _, _, margin, _ in CASES if margin >= 0}
     broken = {kind for kind, _, _, margin, _ in CASES if margin < 0}
-    assert kept == broken == set(known_kinds())
+    assert satisfied == broken == set(known_kinds())
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case[3] >= 0 and case[4]])
-def test_a_kept_rule_is_broken_without_its_evidence(case):
+def test_evidence__removing_it_breaks_a_satisfied_rule(case):
     kind, kwargs, text, _, _ = case
     verdict = verify(kind, text, prompt=PROMPT, **kwargs)
     assert not verify(kind, without_evidence(text, verdict), prompt=PROMPT, **kwargs).satisfied
 
 
 FALLS_SHORT = ("startend:quotation", "json:keys")
-"""Here the evidence is what is not yet enough, rather than what is too much."""
+"""Kinds whose evidence is the part that is incomplete, rather than the part that is too much."""
 
 
 @pytest.mark.parametrize(
     "case", [case for case in CASES if case[3] < 0 and case[4] not in (..., []) and case[0] not in FALLS_SHORT]
 )
-def test_a_broken_rule_is_never_worse_without_its_evidence(case):
+def test_evidence__removing_it_never_worsens_a_broken_rule(case):
     kind, kwargs, text, margin, _ = case
     verdict = verify(kind, text, prompt=PROMPT, **kwargs)
     assert verify(kind, without_evidence(text, verdict), prompt=PROMPT, **kwargs).margin >= margin

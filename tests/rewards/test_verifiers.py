@@ -1,4 +1,4 @@
-"""The table of verifiers fails closed: unknown kinds, wrong arguments, blank, hostile and gigantic texts."""
+"""Verifiers fail closed: unknown kinds, wrong arguments, blank, hostile and gigantic texts."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ ARGUMENTS = {
 
 
 def arguments_for(kind):
-    """Arguments that fit the kind, found from what the complaint asks for."""
+    """Return arguments that fit the kind, built from its argument model."""
     from rewards.verifiers import _kind_of
 
     return {name: _example(name, field) for name, field in _kind_of(kind).arguments.model_fields.items()}
@@ -49,18 +49,18 @@ def _example(name, field):
     return {int: 2, str: "sea", list: ["sea"], dict: {}}[getattr(field.annotation, "__origin__", field.annotation)]
 
 
-def test_there_are_at_least_sixty_kinds_and_they_are_sorted():
+def test_known_kinds__are_at_least_sixty_and_sorted():
     assert len(known_kinds()) >= 60
     assert list(known_kinds()) == sorted(known_kinds())
 
 
-def test_an_unknown_kind_is_an_error_with_the_nearest_name():
+def test_verify__unknown_kind_is_an_error_with_the_nearest_name():
     with pytest.raises(ValueError, match="'keywords:existance'; the nearest is 'keywords:existence'"):
         verify("keywords:existance", "text", prompt="")
 
 
 @pytest.mark.parametrize("kind", known_kinds())
-def test_a_missing_or_extra_argument_is_an_error_that_names_it(kind):
+def test_check_arguments__missing_or_extra_argument_is_an_error_that_names_it(kind):
     kwargs = arguments_for(kind)
     check_arguments(kind, kwargs)
     with pytest.raises(ValueError, match="colour"):
@@ -89,12 +89,12 @@ def test_a_missing_or_extra_argument_is_an_error_that_names_it(kind):
         ("json:schema", {"json_schema": {"type": "integre"}}),
     ],
 )
-def test_a_malformed_argument_is_an_error(kind, kwargs):
+def test_check_arguments__malformed_argument_is_an_error(kind, kwargs):
     with pytest.raises(ValueError, match=f"arguments of '{kind}' do not fit"):
         check_arguments(kind, kwargs)
 
 
-def test_a_schema_never_fetches_what_it_refers_to():
+def test_json_schema__never_fetches_references():
     from referencing.exceptions import Unresolvable
 
     with pytest.raises(Unresolvable):
@@ -102,14 +102,14 @@ def test_a_schema_never_fetches_what_it_refers_to():
 
 
 @pytest.mark.parametrize("kind", known_kinds())
-def test_a_blank_completion_satisfies_nothing(kind):
+def test_verify__blank_completion_satisfies_nothing(kind):
     for text in ("", " ", "\n\n\t", "\u3000"):
         assert not verify(kind, text, prompt="Write.", **arguments_for(kind)).satisfied
 
 
 @given(text=st.text(max_size=80), data=st.data())
 @settings(max_examples=300, deadline=None)
-def test_any_text_gets_a_verdict_whose_evidence_lies_inside_it(text, data):
+def test_verify__evidence_lies_inside_any_text(text, data):
     kind = data.draw(st.sampled_from(known_kinds()))
     verdict = verify(kind, text, prompt="Write a text.", **arguments_for(kind))
     assert all(end <= len(text) for _, end in verdict.evidence)
@@ -128,7 +128,7 @@ BOMBS = (
 
 
 @pytest.mark.parametrize("text", BOMBS, ids=lambda text: repr(text[:9]))
-def test_no_text_takes_a_verifier_quadratic_time(text):
+def test_verify__never_takes_quadratic_time(text):
     # A quadratic pattern takes some 2 * 10 ** 8 steps here, seconds for one kind; all 120 linear ones take one.
     start = process_time()
     for kind in known_kinds():
@@ -136,7 +136,7 @@ def test_no_text_takes_a_verifier_quadratic_time(text):
     assert process_time() - start < 20
 
 
-def test_a_gigantic_completion_satisfies_nothing_and_costs_nothing():
+def test_verify__gigantic_completion_satisfies_nothing_and_costs_nothing():
     text = "Sea. " * 200_000
     start = process_time()
     assert not any(verify(kind, text, prompt="", **arguments_for(kind)).satisfied for kind in known_kinds())
@@ -155,19 +155,19 @@ def all_verdicts() -> list[Verdict]:
     return [verify(kind, text, prompt="Write.", **arguments_for(kind)) for kind in known_kinds() for text in TEXTS]
 
 
-def test_verdicts_are_the_same_over_twenty_repeats():
+def test_verify__is_the_same_over_twenty_repeats():
     from rewards.language import language_of
     from rewards.markup import blocks
     from rewards.text import sentence_spans
 
     first = all_verdicts()
     for _ in range(20):
-        for remembered in (language_of, blocks, sentence_spans):
-            remembered.cache_clear()
+        for cached in (language_of, blocks, sentence_spans):
+            cached.cache_clear()
         assert all_verdicts() == first
 
 
-def test_verdicts_are_the_same_in_another_process():
+def test_verify__is_the_same_in_another_process():
     code = f"import runpy; print(runpy.run_path({__file__!r})['all_verdicts']())"
     shown = subprocess.run(
         [sys.executable, "-c", code],

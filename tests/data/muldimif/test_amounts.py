@@ -1,4 +1,4 @@
-"""Amounts: numbers in plain English, with what binds them."""
+"""Amounts: numbers in plain English and their bounds."""
 
 import pytest
 
@@ -31,7 +31,7 @@ from data.muldimif.amounts import bound, find_amount
         ("a table of 3 rows", "columns?", None),
     ],
 )
-def test_an_amount_has_two_ends(text, noun, amount):
+def test_find_amount__has_two_ends(text, noun, amount):
     assert find_amount(text, noun) == amount
 
 
@@ -43,5 +43,5 @@ def test_an_amount_has_two_ends(text, noun, amount):
         ((3, 3), {"n": 3, "relation": "exactly"}),
     ],
 )
-def test_an_amount_with_one_end_becomes_a_relation(amount, kwargs):
+def test_bound__amount_becomes_a_relation(amount, kwargs):
     assert bound("n", amount) == kwargs

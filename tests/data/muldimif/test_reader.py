@@ -1,4 +1,4 @@
-"""MulDimIF: rows become problems with spans, and what was not read is listed."""
+"""MulDimIF reader: rows become problems with spans, and unread texts are listed."""
 
 import json
 
@@ -26,40 +26,39 @@ def read(tmp_path, *rows):
     return read_muldimif(path)
 
 
-def test_a_row_becomes_a_problem_and_the_last_mention_is_the_constraint(tmp_path):
-    found = read(tmp_path, make_row())
-    (problem,) = found.problems
+def test_read_muldimif__last_mention_is_the_span(tmp_path):
+    (problem,) = read(tmp_path, make_row()).problems
     (spec,) = problem.constraints
     assert (spec.id, spec.kwargs) == ("content:ends_with_mark", {"mark": "."})
     assert user_text(problem)[slice(*spec.spans[0])] == "The Answer Must End With A Period"
     assert problem.extras == {"pattern": "example", "level": 1}
 
 
-def test_a_reworded_constraint_has_no_place(tmp_path):
+def test_read_muldimif__reworded_constraint_has_no_span(tmp_path):
     row = make_row(constraints=[["Length", "Words", "at most 9 words"]])
     assert read(tmp_path, row).problems[0].constraints[0].spans == ()
 
 
-def test_one_unread_text_keeps_its_problem_out_and_is_listed(tmp_path):
-    strange = ["Format", "Blurb", "like a blurb"]
-    found = read(tmp_path, make_row(), make_row(id="8", constraints=[*make_row()["constraints"], strange]))
-    assert [problem.problem_id for problem in found.problems] == ["7"]
-    assert [(item.problem_id, item.triple) for item in found.unread] == [("8", tuple(strange))]
+def test_read_muldimif__unread_text_excludes_its_problem_and_is_listed(tmp_path):
+    unknown = ["Format", "Blurb", "like a blurb"]
+    contents = read(tmp_path, make_row(), make_row(id="8", constraints=[*make_row()["constraints"], unknown]))
+    assert [problem.problem_id for problem in contents.problems] == ["7"]
+    assert [(item.problem_id, item.triple) for item in contents.unread] == [("8", tuple(unknown))]
 
 
-def test_texts_that_say_more_than_their_rules_are_counted(tmp_path):
+def test_read_muldimif__counts_texts_that_require_more_than_their_constraints(tmp_path):
     weaker = ["Content", "Keywords", "Each line must include the keyword 'sea'"]
     assert read(tmp_path, make_row(constraints=[weaker]), make_row()).num_weaker == 1
 
 
-def test_a_row_of_another_shape_is_an_error_with_its_place(tmp_path):
+def test_read_muldimif__other_formats_are_errors_with_the_location(tmp_path):
     with pytest.raises(ValueError, match=r"test\.json row 1: expected a MulDimIF row"):
         read(tmp_path, {"prompt": "x"})
 
 
 @pytest.mark.benchmark
-def test_nearly_all_of_the_benchmark_is_read(benchmark_data):
-    found = read_muldimif(benchmark_data / "muldimif" / "test.json.gz")
-    unread = {item.problem_id for item in found.unread}
-    assert len(found.problems) + len(unread) == 1200
-    assert len(found.problems) >= 1143
+def test_read_muldimif__reads_nearly_all_of_the_benchmark(benchmark_data):
+    contents = read_muldimif(benchmark_data / "muldimif" / "test.json.gz")
+    unread = {item.problem_id for item in contents.unread}
+    assert len(contents.problems) + len(unread) == 1200
+    assert len(contents.problems) >= 1143

@@ -1,4 +1,4 @@
-"""Triples: what MulDimIF's texts are read as, and why some are not read."""
+"""Triples: the constraints that MulDimIF's texts are read as, and why some are not read."""
 
 import pytest
 
@@ -177,7 +177,7 @@ READ = [
 
 
 @pytest.mark.parametrize(("label", "text", "rules", "weaker"), READ, ids=[item[1][:40] for item in READ])
-def test_a_text_is_read_as_rules_that_verifiers_take(label, text, rules, weaker):
+def test_read_triple__gives_constraints_that_verifiers_accept(label, text, rules, weaker):
     reading = read_triple(*label.split("/"), text)
     assert (list(reading.rules), reading.weaker, reading.reason) == (rules, weaker, None)
     for kind, kwargs in reading.rules:
@@ -199,6 +199,6 @@ def test_a_text_is_read_as_rules_that_verifiers_take(label, text, rules, weaker)
         ("XML/Number of attributes", "If you use XML, at most 5 attributes", "XML that may be missing"),
     ],
 )
-def test_what_cannot_be_read_has_a_reason(label, text, reason):
+def test_read_triple__unread_texts_have_a_reason(label, text, reason):
     reading = read_triple(*label.split("/"), text)
     assert reading.rules == () and reason in reading.reason

@@ -6,18 +6,18 @@ from data.problems import user_text
 from data.toy_tasks.arithmetic import LENGTHS, SIGNS, chain_problem, exact_answer, is_correct, running_values, solution
 
 
-def test_a_chain_is_worked_out_step_by_step():
+def test_running_values__are_computed_step_by_step():
     # the larger of 7 and 5 is 7, the smaller of 7 and 3 is 3
     assert running_values("7^5v3=") == ["7", "3"]
     assert solution("7^5v3=") == "7;3;#3"
 
 
-def test_a_problem_is_decided_by_seed_and_index():
+def test_chain_problem__depends_on_seed_and_index():
     assert chain_problem(0, 3) == chain_problem(0, 3)
     assert user_text(chain_problem(0, 3)) != user_text(chain_problem(1, 3))
 
 
-def test_problems_keep_to_their_lengths_and_signs():
+def test_chain_problem__has_its_lengths_and_signs():
     for index in range(200):
         problem = chain_problem(0, index)
         prompt = user_text(problem)
@@ -30,10 +30,10 @@ def test_problems_keep_to_their_lengths_and_signs():
     ("completion", "right"),
     [("2;9;#9", True), ("#9", True), ("2;9;#8", False), ("9", False), ("#1;#9", True), ("", False)],
 )
-def test_the_answer_is_what_follows_the_last_mark(completion, right):
+def test_is_correct__compares_the_text_after_the_last_mark(completion, right):
     assert is_correct(completion, "9") is right
 
 
-def test_the_reward_takes_text_and_messages():
+def test_exact_answer__accepts_text_and_messages():
     completions = ["#9", [{"role": "assistant", "content": "#8"}]]
     assert exact_answer(prompts=["", ""], completions=completions, reference=["9", "9"]) == [1.0, 0.0]

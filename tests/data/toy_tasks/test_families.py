@@ -1,4 +1,4 @@
-"""Families: their marks, and what keeps their rules."""
+"""Chain families: their marks and their rules."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from data.problems import user_text
 from data.toy_tasks.families import family_problem, family_reward, rule_score
 
 
-def test_families_take_turns_and_are_told_by_their_marks():
+def test_family_problem__families_take_turns_and_differ_in_their_marks():
     problems = [family_problem(0, index) for index in range(8)]
     assert [problem.task for problem in problems] == ["low", "high", "short", "long"] * 2
     assert [user_text(problem)[0] for problem in problems] == ["v", "=", ";", "#"] * 2
@@ -27,10 +27,10 @@ def test_families_take_turns_and_are_told_by_their_marks():
         ("#;", "low", 0.0),
     ],
 )
-def test_an_answer_keeps_its_rule_more_or_less(completion, family, expected):
+def test_rule_score__by_family(completion, family, expected):
     assert rule_score(completion, family) == pytest.approx(expected)
 
 
-def test_the_reward_reads_each_rows_family():
+def test_family_reward__reads_the_family_of_each_row():
     completions = ["#7", [{"role": "assistant", "content": "#7"}]]
     assert family_reward(prompts=["", ""], completions=completions, task=["short", "low"]) == [1.0, 0.0]

@@ -1,11 +1,11 @@
-"""Ten requests, two words each that an honest answer must use, one it must not, and an honest answer without commas."""
+"""Gaming tasks: ten requests, each with two required words, a forbidden one, and an honest answer without commas."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """One request and what an honest writer answers."""
+    """One request and an honest answer to it."""
 
     request: str
     topic: str
