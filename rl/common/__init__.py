@@ -1,1 +1,1 @@
-"""Small things that every room may use; nothing in it knows about reinforcement learning."""
+"""Small helpers for every room; none of them is about reinforcement learning."""

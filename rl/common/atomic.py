@@ -1,4 +1,4 @@
-"""Atomic writes: a file or a folder is there whole or not at all."""
+"""Atomic writes: a file or folder is complete or absent, even after a crash."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write under a temporary name beside `path`, flush to disk, then rename."""
+    """Write a file under a temporary name, flush it to disk, then rename it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with temporary.open("w", encoding="utf-8") as file:
@@ -21,12 +21,13 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
+    """Write a value as indented JSON, as `write_text` does."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 @contextmanager
-def whole_folder(final: Path) -> Iterator[Path]:
-    """A temporary name beside `final` to fill in the block; then it takes the place of what was there."""
+def atomic_folder(final: Path) -> Iterator[Path]:
+    """Yield a temporary path to write a folder to; after the block it replaces `final`."""
     temporary = final.with_name(f".{final.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     yield temporary

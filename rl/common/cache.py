@@ -1,4 +1,4 @@
-"""The cache: folders that are there whole or not at all, each built once."""
+"""Cache: folders that are built once per machine, and complete or absent."""
 
 import os
 import shutil
@@ -9,15 +9,15 @@ from filelock import FileLock
 
 
 def cache_root() -> Path:
-    """`$HEED_CACHE`, or `~/.cache/heed`."""
+    """Return `$HEED_CACHE`, or `~/.cache/heed`."""
     chosen = os.environ.get("HEED_CACHE")
     return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "heed"
 
 
 def build_once(name: str, build: Callable[[Path], None]) -> Path:
-    """The cached folder `name`; if there is none, `build` fills a temporary one, which is renamed when it is done.
+    """Return the cached folder `name`; if it is missing, `build` fills a temporary folder, which is then renamed.
 
-    One process builds at a time, so what an earlier, killed build left under the temporary name is safe to remove.
+    One process builds at a time, so what a killed build left under the temporary name is safe to remove.
     """
     final = cache_root() / name
     if final.is_dir():
@@ -42,6 +42,6 @@ def _build_and_rename(final: Path, build: Callable[[Path], None]) -> None:
 
 
 def _flush_to_disk(path: Path) -> None:
-    # A rename may reach the disk before the data does; after a power cut the folder would then look whole.
+    # A rename may reach the disk before the data does; after a power cut the folder would then look complete.
     with path.open("rb") as file:
         os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""Ranks: the processes that train together, how they meet, and what the first one tells the others."""
+"""Ranks: the processes that train together, and what they exchange besides gradients."""
 
 import importlib
 import sys
@@ -13,14 +13,14 @@ from torch import nn
 
 from rl.common.errors import UserError
 
-if TYPE_CHECKING:  # the settings stand on this room
+if TYPE_CHECKING:  # the settings import this package
     from rl.config.distributed import DistributedConfig
 
 Value = TypeVar("Value")
 
 
 def check_ranks(distributed: "DistributedConfig", environment: Mapping[str, str]) -> None:
-    """Raise UserError unless as many ranks were started as the config asks for."""
+    """Raise UserError unless the number of ranks that were started is the one in the config."""
     started = int(environment.get("WORLD_SIZE", "1"))
     if distributed.processes != started:
         raise UserError(
@@ -30,7 +30,7 @@ def check_ranks(distributed: "DistributedConfig", environment: Mapping[str, str]
 
 
 def init_distributed(distributed: "DistributedConfig") -> PartialState:
-    """Join the other ranks, NCCL among GPUs and gloo among CPUs; alone there is nobody to join."""
+    """Join the other ranks, by NCCL on GPUs and gloo on CPUs; does nothing with a single process."""
     cpu = not torch.cuda.is_available()
     if distributed.zero and cpu:
         _init_deepspeed()
@@ -38,8 +38,8 @@ def init_distributed(distributed: "DistributedConfig") -> PartialState:
 
 
 def _init_deepspeed() -> None:
-    """accelerate leaves this out on CPUs, and ZeRO-3 would then take every rank for the only one."""
-    # Its shared-memory operation is compiled at the first start, and needs a compiler for it.
+    """Initialise DeepSpeed on CPUs, which accelerate does not: ZeRO-3 would then see a single rank."""
+    # DeepSpeed compiles its shared-memory operation at the first start, and not every machine has a compiler.
     importlib.import_module("deepspeed.comm.torch")
     sys.modules["deepspeed.comm.torch"].build_shm_op = lambda: None  # pyright: ignore[reportAttributeAccessIssue]
     import deepspeed
@@ -48,67 +48,71 @@ def _init_deepspeed() -> None:
 
 
 def broadcast_from_main(value: Value) -> Value:
-    """The first rank's value, on every rank."""
-    [told] = broadcast_object_list([value])
-    return told
+    """Return the main process's value on every rank."""
+    [received] = broadcast_object_list([value])
+    return received
 
 
 def is_main_process() -> bool:
+    """Whether this is the first rank, or the only one."""
     return PartialState().is_main_process
 
 
 def run_on_main(function: Callable[[], Value]) -> Value:
-    """What the function returns on the first rank, on every rank; its mistake is raised there, and ends the others."""
-    outcome, error = None, None
+    """Call the function on the main process alone, and return its result on every rank.
+
+    An error that the user can mend is raised on the main process; the other ranks exit.
+    """
+    result, error = None, None
     if is_main_process():
         try:
-            outcome = function()
-        except (OSError, ValueError) as mistake:
-            error = mistake
-    outcome, failed = broadcast_from_main((outcome, error is not None))
+            result = function()
+        except (OSError, ValueError) as raised:
+            error = raised
+    result, failed = broadcast_from_main((result, error is not None))
     if error is not None:
         raise error
     if failed:
         raise SystemExit(2)
-    return outcome  # pyright: ignore[reportReturnType]
+    return result  # pyright: ignore[reportReturnType]
 
 
-def shutdown_main_last(leave: Callable[[], None]) -> None:
-    """Leave what the first rank may host, the others before it. All ranks must come."""
+def shutdown_main_last(shutdown: Callable[[], None]) -> None:
+    """Shut down on every rank, on the main process last: it may host what the others use. All ranks must call this."""
     if not is_main_process():
-        leave()
+        shutdown()
     try:
         PartialState().wait_for_everyone()
-    finally:  # a rank that died keeps nobody here
+    finally:  # also when a rank has died
         if is_main_process():
-            leave()
+            shutdown()
 
 
-def any_rank(number: int) -> int:
-    """The largest of the ranks' numbers."""
+def max_over_ranks(number: int) -> int:
+    """Return the largest of the ranks' numbers."""
     state = PartialState()
     if state.num_processes == 1:
         return number
-    told = torch.tensor(number, device=state.device)
-    torch.distributed.all_reduce(told, op=torch.distributed.ReduceOp.MAX)
-    return int(told)
+    largest = torch.tensor(number, device=state.device)
+    torch.distributed.all_reduce(largest, op=torch.distributed.ReduceOp.MAX)
+    return int(largest)
 
 
 @contextmanager
 def gathered_parameters(model: nn.Module) -> Iterator[None]:
-    """Within the block trainable tensors are whole on every rank; ZeRO-3 keeps a part on each. All ranks must enter."""
-    shared: list[Any] = [weight for weight in model.parameters() if weight.requires_grad and hasattr(weight, "ds_id")]
-    if not shared:
+    """Gather the trainable tensors that ZeRO-3 shards over the ranks, for the block. All ranks must enter it."""
+    sharded: list[Any] = [weight for weight in model.parameters() if weight.requires_grad and hasattr(weight, "ds_id")]
+    if not sharded:
         yield
         return
     import deepspeed
 
-    with deepspeed.zero.GatheredParameters(shared):
+    with deepspeed.zero.GatheredParameters(sharded):
         yield
 
 
 def deepspeed_config(distributed: "DistributedConfig") -> dict[str, Any] | None:
-    """DeepSpeed's settings of the ZeRO stage; None without one."""
+    """Return the settings of DeepSpeed for the ZeRO stage, or None without one."""
     if not distributed.zero:
         return None
     offload = {"device": "cpu", "pin_memory": torch.cuda.is_available()}

@@ -1,4 +1,4 @@
-"""Errors: what the user can mend, and what ends a run that had begun, each told in one sentence."""
+"""Errors with one sentence for the user: what can be mended, and why a run cannot go on."""
 
 from attention_probes.errors import ProbeError
 from rewards.errors import InputError
@@ -9,9 +9,9 @@ class UserError(ValueError):
 
 
 USER_ERRORS = (UserError, InputError, ProbeError, OSError)
-"""All of that kind: ours, those of the packages below, and the operating system's (a missing file, a full disk).
+"""The errors that the user can mend, of all packages and of the operating system (a missing file, a full disk).
 
-Any other error is a bug, ours or that of a function the user wrote, and keeps its traceback.
+Any other error is a bug, in Heed or in a function the user wrote, and keeps its traceback.
 """
 
 

@@ -1,4 +1,4 @@
-"""Intervals: how far a mean could be from chance alone."""
+"""95 % intervals of a mean: bootstrap, and Student's t for a few values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from statistics import fmean, stdev
 import numpy as np
 
 STUDENT_975 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145)
-"""97.5 % quantiles of Student's t for 1, 2, ... degrees of freedom; beyond them the last is used, which is wider."""
+"""97.5 % quantiles of Student's t for 1, 2, ... degrees of freedom; for more, the last is used, which is wider."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,7 +20,7 @@ class Interval:
 
 
 def bootstrap_interval(values: Sequence[float], *, seed: int = 0, resamples: int = 10_000) -> Interval:
-    """Percentile bootstrap over the values. Raises ValueError when there are none."""
+    """Return the percentile bootstrap interval. Raises ValueError without any value."""
     if not values:
         raise ValueError("an interval needs at least one value")
     sample = np.asarray(values, dtype=np.float64)
@@ -30,7 +30,7 @@ def bootstrap_interval(values: Sequence[float], *, seed: int = 0, resamples: int
 
 
 def student_interval(values: Sequence[float]) -> Interval:
-    """Student's, for a few values such as one a seed. Raises ValueError for fewer than two."""
+    """Return Student's t interval, for a few values such as one per seed. Raises ValueError for fewer than two."""
     if len(values) < 2:
         raise ValueError(f"an interval needs at least 2 values, got {len(values)}")
     quantile = STUDENT_975[min(len(values) - 1, len(STUDENT_975)) - 1]

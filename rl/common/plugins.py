@@ -1,4 +1,4 @@
-"""Own files: what a config names by path is copied into the run folder, and taken from there ever after."""
+"""Plugins: the user's files that a config names by path; the run folder keeps a copy and uses that from then on."""
 
 import importlib.util
 import shutil
@@ -8,12 +8,12 @@ from typing import Any
 
 from rl.common.errors import UserError
 
-OWN = "own"
-"""Folder of a run that holds the copies."""
+COPIES = "own"
+"""Subfolder of a run folder that holds the copies."""
 
 
 def load_function(reference: str, *, key: str) -> Callable[..., Any]:
-    """The function named by `path/to/file.py:function`. Raises UserError, naming the `key`, when either is missing."""
+    """Load the function `path/to/file.py:function`. Raises UserError, naming the `key`, when either is missing."""
     path, _, name = reference.rpartition(":")
     if not Path(path).is_file():
         raise UserError(f"{key}: no file {path!r} for {reference!r}; write path/to/file.py:function")
@@ -27,16 +27,16 @@ def load_function(reference: str, *, key: str) -> Callable[..., Any]:
 
 
 def flat_name(path: Path) -> str:
-    """A file name made of the whole path: two files of one name may lie in different folders."""
+    """Return a file name made of the whole path, since files in different folders may have the same name."""
     return str(path).strip("/.").replace("/", "__")
 
 
 def copy_into_run(path: Path, folder: Path, *, key: str) -> Path:
-    """The run folder's copy of a file, made now if there is none; a resumed run thus uses what it began with.
+    """Return the run folder's copy of a file, made now if there is none: a resumed run uses what it began with.
 
     Raises UserError, naming the `key`, when there is neither file nor copy.
     """
-    copy = folder / OWN / flat_name(path)
+    copy = folder / COPIES / flat_name(path)
     if not copy.is_file():
         if not path.is_file():
             raise UserError(f"{key}: there is no file {str(path)!r}")

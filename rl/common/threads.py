@@ -1,4 +1,4 @@
-"""Threads: how many torch computes with, for a while."""
+"""The number of torch threads in a block of code."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import torch
 
 @contextmanager
 def torch_threads(number: int | None) -> Iterator[None]:
-    """Within the block; None leaves them. Another number adds in another order, and so to other last bits."""
+    """Set the number of threads for the block; None keeps it. It decides the order of sums, and so their last bits."""
     before = torch.get_num_threads()
     if number is not None:
         torch.set_num_threads(number)

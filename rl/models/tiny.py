@@ -1,4 +1,4 @@
-"""`tiny`: a random two-layer Llama and its byte-level tokenizer, built in memory in a moment, for tests."""
+"""`tiny`: a random two-layer Llama and its byte-level tokenizer, built in memory, for tests."""
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -14,7 +14,7 @@ CHAT_TEMPLATE = (
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 
-# Whatever is merged from it, byte-level BPE encodes any text; ordinary requests just come out shorter.
+# Byte-level BPE encodes any text; these lines only make ordinary requests shorter.
 CORPUS = """
 user assistant system
 Write two sentences about the rain. Use the word "green" and end with a question mark.
@@ -31,7 +31,7 @@ There are many ways of cooking rice, but only some of them are quick and simple.
 
 
 def tiny_tokenizer() -> PreTrainedTokenizerFast:
-    """512 tokens, ChatML template, pad `<|endoftext|>` different from eos `<|im_end|>`; the same in every process."""
+    """Build the tokenizer: 512 tokens, ChatML template, pad `<|endoftext|>` different from eos `<|im_end|>`."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -54,7 +54,7 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def tiny_model(*, seed: int = 0) -> LlamaForCausalLM:
-    """A Llama with grouped-query attention (4 heads on 2), fp32; its weights depend on `seed` alone."""
+    """Build a Llama with grouped-query attention (4 heads on 2), fp32; its weights depend on `seed` alone."""
     config = LlamaConfig(**TINY_SHAPE)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

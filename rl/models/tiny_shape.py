@@ -1,4 +1,4 @@
-"""The shape of `tiny`, as a model's config.json would give it; torch-free, so that a plan can read it."""
+"""The shape of `tiny`, as in a model's config.json; without torch, so that `heed plan` can read it."""
 
 TINY = "tiny"
 

@@ -1,4 +1,4 @@
-"""Tokenization: prompts as token ids, and which tokens stand for which characters."""
+"""Tokenization: prompts as token ids, padding, and the characters that each token stands for."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,11 +15,11 @@ Span = tuple[int, int]
 Prompt = str | list[dict[str, str]]
 
 UNFINISHED = "\ufffd"
-"""What a tokenizer shows for a character whose bytes have not all come yet."""
+"""What a tokenizer decodes a character to while some of its bytes are missing."""
 
 
 def encode_prompt(tokenizer: PreTrainedTokenizerBase, prompt: Prompt) -> tuple[int, ...]:
-    """Token ids of a prompt; messages go through the chat template with the assistant's turn opened."""
+    """Return a prompt's token ids; messages go through the chat template, which opens the assistant's turn."""
     if isinstance(prompt, str):
         token_ids: Any = tokenizer(prompt)["input_ids"]
     else:
@@ -28,7 +28,7 @@ def encode_prompt(tokenizer: PreTrainedTokenizerBase, prompt: Prompt) -> tuple[i
 
 
 def encode_problems(tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem]) -> list[tuple[int, ...]]:
-    """Token ids of each problem's messages."""
+    """Return the token ids of each problem's messages."""
     return [encode_prompt(tokenizer, [dict(message) for message in problem.messages]) for problem in problems]
 
 
@@ -41,7 +41,7 @@ def pad_right(sequences: Sequence[Sequence[int]]) -> tuple[Int[Tensor, "B S"], B
 
 
 def completion_spans(tokenizer: PreTrainedTokenizerBase, completion_ids: Sequence[int]) -> list[Span]:
-    """Half-open character span of each token in the decoded completion (special tokens span nothing).
+    """Return each token's half-open character span in the decoded completion; special tokens have empty spans.
 
     The sampled ids are decoded cumulatively, never re-tokenised, because about half of all id sequences do not survive
     re-encoding. A character whose bytes are shared by several tokens belongs to each of them.
@@ -59,12 +59,12 @@ def completion_spans(tokenizer: PreTrainedTokenizerBase, completion_ids: Sequenc
         # One finished token before the open ones keeps a leading space that decoding would strip.
         text = decode(tokenizer, completion_ids[anchor : index + 1])
         before = decode(tokenizer, completion_ids[anchor : open_tokens[0]])
-        fresh = text[len(before) :]
-        if fresh.endswith(UNFINISHED) and index < last:
+        added = text[len(before) :]
+        if added.endswith(UNFINISHED) and index < last:
             continue
-        end = finished + len(fresh)
-        for writer in open_tokens:
-            spans[writer] = (finished, end)
+        end = finished + len(added)
+        for open_token in open_tokens:
+            spans[open_token] = (finished, end)
         finished, anchor, open_tokens = end, index, []
     return spans
 
@@ -72,33 +72,33 @@ def completion_spans(tokenizer: PreTrainedTokenizerBase, completion_ids: Sequenc
 def prompt_spans(
     tokenizer: PreTrainedTokenizerBase, messages: Sequence[Mapping[str, str]], prompt_ids: Sequence[int]
 ) -> list[Span]:
-    """Span of each prompt token in the last user message; outside it, spans that no character of the message is in.
+    """Return each prompt token's span in the last user message; tokens outside it have spans outside its characters.
 
-    `prompt_ids` may lack tokens at the end. Raises UserError when the template does not repeat the message, or its
-    text is tokenised otherwise than the prompt was.
+    `prompt_ids` may lack tokens at the end. Raises UserError when the template does not contain the message, or when
+    the templated text has other tokens than the prompt.
     """
     chat: Any = [dict(message) for message in messages]
     templated = str(tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True))
     encoding = tokenizer(templated, add_special_tokens=False, return_offsets_mapping=True)
-    told, offsets = list(encoding["input_ids"]), encoding["offset_mapping"]
+    token_ids, offsets = list(encoding["input_ids"]), encoding["offset_mapping"]
     content = messages[-1]["content"]
-    place = templated.rfind(content.strip())
-    if place < 0 or told[: len(prompt_ids)] != list(prompt_ids):
+    position = templated.rfind(content.strip())
+    if position < 0 or token_ids[: len(prompt_ids)] != list(prompt_ids):
         raise UserError(
             f"the prompt {content[:60]!r} cannot be found in its tokens: the chat template rewrites it, so attention "
-            "to its constraints cannot be read; set credit.rule to one that looks at no evidence, and probe.listen=auto"
+            "to its constraints cannot be read; set credit.rule to one that needs no evidence, and probe.listen=auto"
         )
-    first = place - (len(content) - len(content.lstrip()))
+    first = position - (len(content) - len(content.lstrip()))
     return [(start - first, end - first) for start, end in offsets[: len(prompt_ids)]]
 
 
 def decode(tokenizer: PreTrainedTokenizerBase, token_ids: Sequence[int]) -> str:
-    """The text of one token sequence, special tokens left out."""
+    """Return the text of a token sequence, without special tokens."""
     text = tokenizer.decode(list(token_ids), skip_special_tokens=True)
     assert isinstance(text, str)
     return text
 
 
 def tokens_overlapping(spans: Sequence[Span], marked: Sequence[Span]) -> list[bool]:
-    """Whether each token wrote at least one marked character."""
+    """Return for each token whether at least one of its characters is marked."""
     return [any(begin < stop and start < end for start, stop in marked) for begin, end in spans]

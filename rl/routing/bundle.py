@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from data.problems import Problem
-from rl.common.atomic import whole_folder, write_json, write_text
+from rl.common.atomic import atomic_folder, write_json, write_text
 from rl.common.errors import UserError
 from rl.config.load import resolved_yaml
 from rl.config.model import AdapterConfig
@@ -40,7 +40,7 @@ def save_bundle(
     shares = {name: round(value, 6) for name, value in zip(route.names, gates.mean(dim=0).tolist(), strict=True)}
     for settings in policy.peft_config.values():
         settings.base_model_name_or_path = config.model.name
-    with whole_folder(final) as temporary:
+    with atomic_folder(final) as temporary:
         for name in route.names:
             save_one(policy, name, temporary / "adapters" / name)
         with weighted_adapter(policy, shares):
@@ -187,7 +187,7 @@ def extract_adapter(bundle: Path, name: str, output: Path) -> Path:
     description = read_description(folder)
     check_name(description, name)
     check_digests(folder, description)
-    with whole_folder(output) as temporary:
+    with atomic_folder(output) as temporary:
         shutil.copytree(folder / "adapters" / name, temporary, dirs_exist_ok=True)
         write_json(temporary / "lineage.json", lineage(description, name))
     return output

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from peft import PeftModel
 
-from rl.common.atomic import whole_folder, write_json
+from rl.common.atomic import atomic_folder, write_json
 from rl.models.load import load_model, load_tokenizer
 from rl.routing.bundle import bundle_of, check_digests, check_name, lineage, read_description
 
@@ -17,7 +17,7 @@ def merge_adapter(bundle: Path, name: str, output: Path) -> Path:
     check_digests(folder, description)
     base = description["base_model"]
     merged = PeftModel.from_pretrained(load_model(base), str(folder / "adapters" / name)).merge_and_unload()
-    with whole_folder(output) as temporary:
+    with atomic_folder(output) as temporary:
         merged.save_pretrained(str(temporary))
         load_tokenizer(base).save_pretrained(str(temporary))
         write_json(temporary / "lineage.json", lineage(description, name))

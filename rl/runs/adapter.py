@@ -6,7 +6,7 @@ from typing import Any
 
 from peft import PeftModel
 
-from rl.common.atomic import whole_folder, write_text
+from rl.common.atomic import atomic_folder, write_text
 from rl.config.load import resolved_yaml
 from rl.config.root import Config
 from rl.models.load import is_builtin
@@ -21,7 +21,7 @@ def save_adapter(model: PeftModel, folder: Path, config: Config, summary: dict[s
     """Write `adapters/default/`, whole or not at all; an older one is replaced."""
     final = folder / "adapters" / "default"
     model.peft_config["default"].base_model_name_or_path = config.model.name
-    with whole_folder(final) as temporary:
+    with atomic_folder(final) as temporary:
         model.save_pretrained(str(temporary), save_embedding_layers=False)
         write_text(temporary / "README.md", model_card(config, summary))
     return final

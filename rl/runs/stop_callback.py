@@ -6,7 +6,7 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl
 
-from rl.common.distributed import any_rank, is_main_process
+from rl.common.distributed import is_main_process, max_over_ranks
 from rl.runs.signals import SignalHandler, take_stop_request
 
 
@@ -26,7 +26,7 @@ class StopCallback(SignalHandler, TrainerCallback):
         if is_main_process() and not self.interrupted:
             self.signal = take_stop_request(self.folder)
         # a signal may reach the ranks at different steps; they stop at the same one
-        self.signal = any_rank(self.signal or 0) or None
+        self.signal = max_over_ranks(self.signal or 0) or None
         if self.interrupted:
             control.should_save = control.should_training_stop = True
 

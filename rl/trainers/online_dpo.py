@@ -14,7 +14,7 @@ from rich.progress import track
 from data.preferences import pair_row, preference_pairs
 from data.problems import Problem, to_row
 from data.writing import write_rows
-from rl.common.atomic import whole_folder, write_json
+from rl.common.atomic import atomic_folder, write_json
 from rl.common.errors import UserError
 from rl.config.load import parse_config
 from rl.config.root import Config
@@ -122,7 +122,7 @@ def finalize_run(folder: Path, rounds: int, console: Console) -> None:
         console.print("Held-out constraints satisfied after each round:")
         console.print("  " + " -> ".join(f"{one:.3f}" for one in rates(summaries)))
         show_gain(console, before, after, gain)
-    with whole_folder(folder / "adapters" / "default") as temporary:
+    with atomic_folder(folder / "adapters" / "default") as temporary:
         shutil.copytree(places[-1] / "adapters" / "default", temporary)
     write_json(folder / "summary.json", summary)
     console.print(f"\nAdapter: {folder / 'adapters' / 'default'}\nVerify it with: heed export {places[-1]}")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rl.common.distributed import any_rank, broadcast_from_main, check_ranks, deepspeed_config, run_on_main
+from rl.common.distributed import broadcast_from_main, check_ranks, deepspeed_config, max_over_ranks, run_on_main
 from rl.config.distributed import DistributedConfig
 
 
@@ -23,7 +23,7 @@ def test_another_number_is_refused(processes, world):
 
 def test_alone_there_is_nobody_to_ask():
     assert broadcast_from_main("mine") == "mine"
-    assert any_rank(15) == 15
+    assert max_over_ranks(15) == 15
     assert run_on_main(lambda: 3) == 3
     with pytest.raises(ValueError, match="no such folder"):
         run_on_main(mistaken)
