@@ -13,7 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallba
 from data.preferences import PreferencePair
 from data.problems import Problem
 from rl.common.plugins import copy_into_run, load_function
-from rl.config.credit import RULE_NAMES
+from rl.config.credit_rules import CREDIT_RULES
 from rl.config.root import Config
 from rl.credit.assigner import CreditAssigner
 from rl.credit.counterfactual import LivePolicy, verdict_score
@@ -37,6 +37,7 @@ from rl.runs.jsonl import JsonlFile
 from rl.runs.rollout_recorder import RolloutRecorder
 from rl.scoring.balancing import Balancing
 from rl.scoring.reward_functions import reward_functions
+from rl.scoring.scorer import BatchScorer
 from rl.trainers.dpo import CreditDPOTrainer
 from rl.trainers.grpo import CreditGRPOTrainer
 from rl.trainers.trl_args import dpo_arguments, grpo_arguments
@@ -79,9 +80,10 @@ def build_trainer(
 def _grpo_trainer(config: Config, folder: Path, problems: Any, *, bf16: bool, **shared: Any) -> CreditGRPOTrainer:
     tokenizer, callbacks = shared["processing_class"], shared.pop("callbacks")
     # `trainer` is made below; TRL makes the policy out of the model, and asks for no reward before it has.
-    rewards, weights = reward_functions(
+    scorer = BatchScorer(
         config.rewards, log_probs=lambda problems, texts: base_logprobs(trainer.policy, tokenizer, problems, texts)
     )
+    rewards, weights = reward_functions(config.rewards, scorer=scorer)
     arguments = grpo_arguments(config, folder=folder, bf16=bf16)
     arguments.reward_weights = weights
     balancing = Balancing(config.rewards) if len(rewards) > 1 else None
@@ -93,6 +95,7 @@ def _grpo_trainer(config: Config, folder: Path, problems: Any, *, bf16: bool, **
         train_dataset=as_dataset(problems),
         reward_funcs=rewards,
         rollouts=build_rollouts(config, shared["model"], tokenizer, ledger),
+        scorer=scorer,
         faithfulness_monitor=build_faithfulness_monitor(config, tokenizer, problems),
         recorder=recorder if arguments.process_index == 0 else None,
         balancing=balancing,
@@ -131,7 +134,7 @@ def build_credit(config: Config, folder: Path, tokenizer: PreTrainedTokenizerBas
     files = {"roles": probe.roles, "baseline": probe.baseline}
     kept = {name: copy_into_run(path, folder, key=f"probe.{name}") for name, path in files.items() if path is not None}
     custom_rule = None
-    if rule not in RULE_NAMES:
+    if rule not in CREDIT_RULES:
         path, _, name = rule.rpartition(":")
         custom_rule = load_function(f"{copy_into_run(Path(path), folder, key='credit.rule')}:{name}", key="credit.rule")
     return CreditAssigner(
@@ -139,25 +142,25 @@ def build_credit(config: Config, folder: Path, tokenizer: PreTrainedTokenizerBas
         probe.model_copy(update=kept),
         seed=config.trainer.seed,
         custom_rule=custom_rule,
-        piece=lambda token: decode(tokenizer, [token]),
+        token_text=lambda token: decode(tokenizer, [token]),
     )
 
 
 def build_faithfulness_monitor(
     config: Config, tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem]
 ) -> FaithfulnessMonitor | None:
-    """The watch over the rule's faithfulness, if the config asks for one."""
+    """Return the monitor of the rule's faithfulness, or None where the config wants none."""
     settings, trainer = config.credit.faithfulness, config.trainer
     if not settings.every:
         return None
     score = verdict_score(tokenizer, problems if settings.resample else ())
 
-    def ask(policy: PeftModel) -> LivePolicy:
+    def wrap_policy(policy: PeftModel) -> LivePolicy:
         engine = engine_of(config, policy, tokenizer)
         assert isinstance(tokenizer.pad_token_id, int)
         return LivePolicy(policy, engine, score=score, seed=trainer.seed)
 
-    return FaithfulnessMonitor(settings, ask=ask, say=Console().print, rule=config.credit.rule)
+    return FaithfulnessMonitor(settings, wrap_policy=wrap_policy, report=Console().print, rule=config.credit.rule)
 
 
 def build_rollouts(

@@ -1,4 +1,4 @@
-"""Evidence: the verdicts about a batch of completions, as masks over its tokens."""
+"""Evidence: the verdicts on a batch of completions, as masks over prompt and completion tokens."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,35 +9,32 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from data.problems import Problem
-from rewards.verdict import Verdict
 from rl.common.errors import UserError
 from rl.models.tokenization import Span, completion_spans, decode, prompt_spans, tokens_overlapping
+from rl.scoring.scorer import ScoredCompletion
 
 # Axes: B completions, C constraints (as many as the prompt with most has), P prompt tokens, T completion tokens.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class JudgedCompletion:
-    """One completion of a problem: its text, its verdicts, and the tokens that it was sampled or encoded as.
+class TokenizedCompletion:
+    """A scored completion, and the token ids of its prompt and of itself.
 
     Example:
-        Judged(problem=problem, text="Rain, rain.", verdicts=(verdict,), prompt_ids=(1, 52, 7), completion_ids=(12, 2))
+        TokenizedCompletion(scored=scored, prompt_ids=(1, 52, 7), completion_ids=(12, 2))
     """
 
-    problem: Problem
-    text: str
-    verdicts: tuple[Verdict, ...]
-    """One a constraint, in order."""
+    scored: ScoredCompletion
     prompt_ids: tuple[int, ...]
     completion_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EvidenceMasks:
-    """Evidence of a batch, before the probe has read anything."""
+    """Evidence of a batch, without the attention to its constraints."""
 
     tokens: Bool[Tensor, "B C T"]
-    """Tokens that prove or break the constraint; all of them where it is about the whole text."""
+    """Tokens that satisfy or violate the constraint; all of them where it is about the whole text."""
     passages: Bool[Tensor, "B C P"]
     """Prompt tokens that state the constraint; prompts end together, at P."""
     satisfied: Float[Tensor, "B C"]
@@ -49,67 +46,77 @@ class EvidenceMasks:
 
 
 def evidence_masks(
-    tokenizer: PreTrainedTokenizerBase, batch: Sequence[JudgedCompletion], *, prompt_length: int, completion_length: int
+    tokenizer: PreTrainedTokenizerBase,
+    batch: Sequence[TokenizedCompletion],
+    *,
+    prompt_length: int,
+    completion_length: int,
 ) -> EvidenceMasks:
-    """The masks of a batch whose prompts are padded on the left and whose completions on the right.
+    """Return the masks of a batch whose prompts are padded on the left and whose completions on the right.
 
-    Raises UserError when a prompt's or an answer's text cannot be found again in its tokens.
+    Raises UserError when the text of a prompt or a completion cannot be found in its tokens.
     """
-    num_constraints = max([1, *(len(judged.verdicts) for judged in batch)])
+    num_constraints = max([1, *(len(completion.scored.verdicts) for completion in batch)])
     tokens = torch.zeros(len(batch), num_constraints, completion_length, dtype=torch.bool)
     passages = torch.zeros(len(batch), num_constraints, prompt_length, dtype=torch.bool)
     satisfied = torch.full((len(batch), num_constraints), torch.nan)
-    known: dict[tuple[str, tuple[int, ...]], list[list[bool]]] = {}
-    for row, judged in enumerate(batch):
-        prompt = (judged.problem.problem_id, judged.prompt_ids)
-        if prompt not in known:
-            known[prompt] = stated_by(tokenizer, judged.problem, judged.prompt_ids)
-        first = prompt_length - len(judged.prompt_ids)
-        shown = shown_by(tokenizer, judged)
-        for place, verdict in enumerate(judged.verdicts):
-            passages[row, place, first:] = torch.tensor(known[prompt][place])
-            tokens[row, place, : len(judged.completion_ids)] = torch.tensor(shown[place])
+    passages_by_prompt: dict[tuple[str, tuple[int, ...]], list[list[bool]]] = {}
+    for row, completion in enumerate(batch):
+        problem, prompt_ids = completion.scored.problem, completion.prompt_ids
+        prompt = (problem.problem_id, prompt_ids)
+        if prompt not in passages_by_prompt:
+            passages_by_prompt[prompt] = constraint_passages(tokenizer, problem, prompt_ids)
+        first = prompt_length - len(prompt_ids)
+        evidence = evidence_tokens(tokenizer, completion)
+        for index, verdict in enumerate(completion.scored.verdicts):
+            passages[row, index, first:] = torch.tensor(passages_by_prompt[prompt][index])
+            tokens[row, index, : len(completion.completion_ids)] = torch.tensor(evidence[index])
             if verdict.satisfied is not None:
-                satisfied[row, place] = float(verdict.satisfied)
+                satisfied[row, index] = float(verdict.satisfied)
     return EvidenceMasks(tokens=tokens, passages=passages, satisfied=satisfied)
 
 
-def stated_by(tokenizer: PreTrainedTokenizerBase, problem: Problem, prompt_ids: Sequence[int]) -> list[list[bool]]:
-    """For each constraint, which prompt tokens state it."""
+def constraint_passages(
+    tokenizer: PreTrainedTokenizerBase, problem: Problem, prompt_ids: Sequence[int]
+) -> list[list[bool]]:
+    """Return, for each constraint, which prompt tokens state it."""
     spans = prompt_spans(tokenizer, problem.messages, prompt_ids)
     return [tokens_overlapping(spans, spec.spans) for spec in problem.constraints]
 
 
-def shown_by(tokenizer: PreTrainedTokenizerBase, judged: JudgedCompletion) -> list[list[bool]]:
-    """For each verdict, which completion tokens are its evidence; the end-of-text token too where the whole text is."""
-    written = decode(tokenizer, judged.completion_ids)
-    start = text_start(written, judged.text)
-    spans = [(begin - start, end - start) for begin, end in completion_spans(tokenizer, judged.completion_ids)]
+def evidence_tokens(tokenizer: PreTrainedTokenizerBase, completion: TokenizedCompletion) -> list[list[bool]]:
+    """Return, for each verdict, which completion tokens are its evidence.
+
+    Where the evidence is the whole text, the end-of-text token belongs to it.
+    """
+    text, ids = completion.scored.text, completion.completion_ids
+    start = text_start(decode(tokenizer, ids), text)
+    spans = [(begin - start, end - start) for begin, end in completion_spans(tokenizer, ids)]
     return [
-        [True] * len(spans) if covers(verdict.evidence, judged.text) else tokens_overlapping(spans, verdict.evidence)
-        for verdict in judged.verdicts
+        [True] * len(spans) if is_whole_text(verdict.evidence, text) else tokens_overlapping(spans, verdict.evidence)
+        for verdict in completion.scored.verdicts
     ]
 
 
-def text_start(written: str, text: str) -> int:
-    """Where the text begins in what its tokens spell: a template may strip its white space, or its end may be cut off.
+def text_start(decoded: str, text: str) -> int:
+    """Return where the text begins in its decoded tokens: a template may strip white space, or cut off the end.
 
     Raises UserError when the tokens spell something else.
     """
     core = text.strip()
-    place = written.find(core)
-    if place < 0 and core.startswith(written.strip()):
-        place = written.find(written.strip())
-    if place < 0:
+    index = decoded.find(core)
+    if index < 0 and core.startswith(decoded.strip()):
+        index = decoded.find(decoded.strip())
+    if index < 0:
         raise UserError(
-            f"the answer {text[:60]!r} is not what its tokens spell ({written[:60]!r}), so evidence cannot be placed "
-            "in it; set credit.rule to one that looks at no evidence, and probe.listen=auto"
+            f"the answer {text[:60]!r} is not what its tokens spell ({decoded[:60]!r}), so evidence cannot be placed "
+            "in it; set credit.rule to one that needs no evidence, and probe.listen=auto"
         )
-    return place - (len(text) - len(text.lstrip()))
+    return index - (len(text) - len(text.lstrip()))
 
 
-def covers(evidence: Sequence[Span], text: str) -> bool:
-    """Whether the spans leave out no character of the text but white space."""
+def is_whole_text(evidence: Sequence[Span], text: str) -> bool:
+    """Return whether the spans leave out no character of the text but white space."""
     reached = 0
     for start, end in sorted(evidence):
         if text[reached:start].strip():

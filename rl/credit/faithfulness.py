@@ -1,4 +1,4 @@
-"""Faithfulness check: whether replacing the spans with most credit changes what follows more than replacing others."""
+"""Faithfulness check: whether replacing heavily weighted spans changes the answer more than replacing others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,11 @@ from rl.config.credit import FaithfulnessConfig
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WeightedCompletion:
-    """One completion, and the weight that a credit rule gave each of its tokens."""
+    """One completion, and the weight that a credit rule gave each of its tokens.
+
+    Example:
+        WeightedCompletion(prompt_ids=(1, 52, 7), completion_ids=(12, 2), weights=(1.25, 0.75))
+    """
 
     prompt_ids: tuple[int, ...]
     completion_ids: tuple[int, ...]
@@ -25,27 +29,27 @@ class Variant:
     original: WeightedCompletion
     completion_ids: tuple[int, ...]
     end: int
-    """Where the replaced span ends."""
+    """Index after the replaced span."""
 
 
 @runtime_checkable
 class CounterfactualPolicy(Protocol):
-    """What the check asks of a policy."""
+    """The policy as the check uses it."""
 
     def answer_logprobs(
         self, rows: Sequence[tuple[WeightedCompletion, tuple[int, ...]]], answer: Sequence[int]
     ) -> list[float]:
-        """Summed log-prob of the tokens from `answer[i]` on, in each completion given for its prompt."""
+        """Return the summed log-prob of the tokens from `answer[i]` on, in each completion given for its prompt."""
         ...
 
     def verdict_changes(self, variants: Sequence[Variant]) -> list[float | None]:
-        """How far the verdict falls when the policy goes on from each replaced span; None where there is none."""
+        """Return how far the verdict falls when the policy continues after each replaced span; None without one."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FaithfulnessResult:
-    """Effect of replacing heavy spans less that of replacing random ones, mean over completions."""
+    """Effect of replacing heavy spans minus that of replacing random ones, mean over completions."""
 
     logprob: Interval | None
     """In nats of the answer's log-prob."""
@@ -53,21 +57,21 @@ class FaithfulnessResult:
     """In units of the verdicts' score; None if nothing was resampled."""
     num_completions: int
     faithful: bool
-    """The interval of the measure that decides lies above the threshold."""
+    """The whole interval of `settings.measure` lies above the threshold."""
 
-    def figures(self) -> dict[str, float]:
-        """To be logged."""
-        figures = {
+    def metrics(self) -> dict[str, float]:
+        """Return the numbers to log."""
+        metrics = {
             "credit/faithful": float(self.faithful),
             "credit/faithfulness/completions": float(self.num_completions),
         }
         for name, interval in (("logprob", self.logprob), ("verdict", self.verdict)):
             if interval is not None:
-                figures |= {
+                metrics |= {
                     f"credit/faithfulness/{name}": interval.mean,
                     f"credit/faithfulness/{name}_low": interval.low,
                 }
-        return figures
+        return metrics
 
 
 def check(
@@ -76,7 +80,7 @@ def check(
     """Replace spans of each completion, `settings.draws` times, and compare heavy spans with random ones.
 
     Both spans have the same length and position decile and end before the answer, the last `answer_share` of the
-    completion. The new tokens are drawn from the other completions. Completions too short for it are left out.
+    completion. The new tokens are drawn from all completions. Completions too short for it are left out.
     """
     rng = Random(f"faithfulness-{seed}")
     pool = [token for row in completions for token in row.completion_ids]
@@ -103,16 +107,16 @@ def check(
 
 
 def answer_start(row: WeightedCompletion, settings: FaithfulnessConfig) -> int:
-    """Where the answer begins: at least one token is left to it."""
+    """Return the index at which the answer begins; it has at least one token."""
     length = len(row.completion_ids)
     return length - max(1, round(settings.answer_share * length))
 
 
 def draw_spans(weights: Sequence[float], *, length: int, stop: int, rng: Random) -> tuple[int, int] | None:
-    """Starts of a heaviest span and of another one, both within the first `stop` tokens; None if there is no room.
+    """Return the starts of a heaviest span and of another one within the first `stop` tokens; None without room.
 
-    Of equally heavy spans any is taken. The other does not overlap it, and lies in the same tenth of the completion, or
-    else in the nearest tenth that has room.
+    Equally heavy spans are drawn from at random. The other span does not overlap the heavy one, and lies in the same
+    tenth of the completion, or in the nearest tenth that has room.
     """
     starts = range(max(0, stop - length + 1))
     if not starts:
@@ -133,20 +137,20 @@ def draw_spans(weights: Sequence[float], *, length: int, stop: int, rng: Random)
 
 def _replaced(row: WeightedCompletion, start: int, length: int, pool: Sequence[int], rng: Random) -> Variant:
     ids, end = list(row.completion_ids), start + length
-    for place in range(start, end):
-        others = [token for token in rng.choices(pool, k=32) if token != ids[place]]
-        ids[place] = others[0] if others else ids[place]
+    for index in range(start, end):
+        others = [token for token in rng.choices(pool, k=32) if token != ids[index]]
+        ids[index] = others[0] if others else ids[index]
     return Variant(original=row, completion_ids=tuple(ids), end=end)
 
 
 def _logprob_effects(
     policy: CounterfactualPolicy, trials: Sequence[tuple[Variant, Variant]], settings: FaithfulnessConfig
 ) -> list[float | None]:
-    """By how much more the answer's log-prob falls for the heavy span than for the other."""
+    """Return by how much more the answer's log-prob falls for the heavy span than for the other."""
     variants = [variant for trial in trials for variant in trial]
     rows = [(variant.original, variant.completion_ids) for variant in variants]
     after = policy.answer_logprobs(rows, [answer_start(row, settings) for row, _ in rows])
-    # What is compared is the fall from the same original, which cancels.
+    # Both falls are from the same original, whose log-prob cancels in the difference.
     return _differences([-value for value in after])
 
 
@@ -158,7 +162,7 @@ def _differences(falls: Sequence[float | None]) -> list[float | None]:
 def _interval(
     trials: Sequence[tuple[Variant, Variant]], differences: Sequence[float | None], seed: int
 ) -> Interval | None:
-    """Over completions, each by the mean of its draws: draws of one completion are no independent evidence."""
+    """Return the interval over completions, each by the mean of its draws, since those are not independent."""
     by_row: dict[int, list[float]] = {}
     for (heavy, _), difference in zip(trials, differences, strict=True):
         if difference is not None:

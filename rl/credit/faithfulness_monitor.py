@@ -1,4 +1,4 @@
-"""The watch: on a schedule, asks whether the rule's weights are faithful, and stops trusting a rule that is not."""
+"""Faithfulness monitor: checks on a schedule whether a rule's weights are faithful, so that a run can disable it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,53 +10,53 @@ from rl.credit.faithfulness import CounterfactualPolicy, FaithfulnessResult, Wei
 
 
 class FaithfulnessMonitor:
-    """Gathers completions of each `every`-th optimizer step and judges the rule by them."""
+    """Collects completions of each `every`-th optimizer step and checks the rule on them."""
 
     def __init__(
         self,
         settings: FaithfulnessConfig,
         *,
-        ask: Callable[[Any], CounterfactualPolicy],
-        say: Callable[[str], None],
+        wrap_policy: Callable[[Any], CounterfactualPolicy],
+        report: Callable[[str], None],
         rule: str,
     ):
         self.settings = settings
-        self.ask = ask
-        self.say = say
+        self.wrap_policy = wrap_policy
+        self.report = report
         self.rule = rule
-        self._gathered: list[WeightedCompletion] = []
+        self._collected: list[WeightedCompletion] = []
 
     def due(self, step: int) -> bool:
-        """Whether optimizer step `step`, counted from 0, is one to look at."""
+        """Return whether optimizer step `step`, counted from 0, is checked."""
         return bool(self.settings.every) and (step + 1) % self.settings.every == 0
 
     def collect(self, prompts: Tensor, prompt_mask: Tensor, ids: Tensor, mask: Tensor, weights: Tensor) -> None:
-        """Take completions of a micro-batch, as many as are still wanted."""
+        """Add completions of a micro-batch until there are enough for a check."""
         rows = zip(prompts, prompt_mask.bool(), ids, mask.bool(), weights, strict=True)
-        for prompt, stated, completion, real, row_weights in rows:
-            if len(self._gathered) < self.settings.completions and bool(real.any()):
-                self._gathered.append(
+        for prompt, prompt_real, completion, real, row_weights in rows:
+            if len(self._collected) < self.settings.completions and bool(real.any()):
+                self._collected.append(
                     WeightedCompletion(
-                        prompt_ids=tuple(prompt[stated].tolist()),
+                        prompt_ids=tuple(prompt[prompt_real].tolist()),
                         completion_ids=tuple(completion[real].tolist()),
                         weights=tuple(row_weights[real].tolist()),
                     )
                 )
 
     def evaluate(self, policy: Any, *, step: int) -> FaithfulnessResult:
-        """The finding about what was gathered, said in one line; `ask` makes of `policy` whom to ask."""
-        gathered, self._gathered = self._gathered, []
-        finding = check(self.ask(policy), gathered, self.settings, seed=step)
-        self.say(verdict_line(self.rule, finding, self.settings, step=step + 1))
-        return finding
+        """Check the collected completions with `policy`, and report the result in one line."""
+        completions, self._collected = self._collected, []
+        result = check(self.wrap_policy(policy), completions, self.settings, seed=step)
+        self.report(result_line(self.rule, result, self.settings, step=step + 1))
+        return result
 
 
-def verdict_line(rule: str, finding: FaithfulnessResult, settings: FaithfulnessConfig, *, step: int) -> str:
-    """What a person is told."""
-    interval = finding.logprob if settings.measure == "logprob" else finding.verdict
+def result_line(rule: str, result: FaithfulnessResult, settings: FaithfulnessConfig, *, step: int) -> str:
+    """Return the result of a check as one line for the console."""
+    interval = result.logprob if settings.measure == "logprob" else result.verdict
     if interval is None:
         measured = "no completion was long enough to compare spans"
     else:
         measured = f"{settings.measure} effect {interval.mean:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
-    outcome = "kept" if finding.faithful else f"uniform until step {step + settings.every}"
-    return f"step {step}: is {rule} faithful? {measured} over {finding.num_completions} completions: {outcome}"
+    outcome = "kept" if result.faithful else f"uniform until step {step + settings.every}"
+    return f"step {step}: is {rule} faithful? {measured} over {result.num_completions} completions: {outcome}"

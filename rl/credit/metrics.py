@@ -1,4 +1,4 @@
-"""Concentration: how unevenly a rule shares credit, and what else would have chosen the same tokens."""
+"""Concentration metrics: how unevenly a rule shares credit, and what else would have chosen the same tokens."""
 
 import unicodedata
 from collections.abc import Callable
@@ -14,8 +14,8 @@ from rl.credit.inputs import CreditInputs
 
 
 def gini(weights: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> Float[Tensor, " B"]:
-    """Gini coefficient of each row's weights: 0 when all are equal, towards 1 when one token has everything."""
-    # Padding sorts to the front as 0 and gets rank 0, so that it adds nothing.
+    """Return the Gini coefficient of each row's weights: 0 when all are equal, near 1 when one token has them all."""
+    # Padding sorts to the front as 0 and gets rank 0, so it adds nothing.
     sorted_BT = weights.masked_fill(~mask, 0.0).sort(dim=1).values
     count_B1 = mask.sum(dim=1, keepdim=True)
     rank_BT = torch.arange(1, mask.shape[1] + 1, device=mask.device) - (mask.shape[1] - count_B1)
@@ -25,7 +25,7 @@ def gini(weights: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> Float[Tens
 
 
 def effective_token_ratio(weights: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> Float[Tensor, " B"]:
-    """Kish's effective sample size over the number of real tokens: 1 when all weights are equal."""
+    """Return Kish's effective sample size over the number of real tokens: 1 when all weights are equal."""
     weights = weights.masked_fill(~mask, 0.0)
     square_B = weights.square().sum(dim=1).clamp(min=1e-12)
     return weights.sum(dim=1).square() / square_B / mask.sum(dim=1).clamp(min=1)
@@ -34,9 +34,9 @@ def effective_token_ratio(weights: Float[Tensor, "B T"], mask: Bool[Tensor, "B T
 def overlap(
     weights: Float[Tensor, "B T"], other: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"], q: float
 ) -> Float[Tensor, ""]:
-    """Share of the amplified tokens that are also among the top share `q` by `other`; NaN when none is amplified.
+    """Return the share of amplified tokens that are also in the top share `q` by `other`; NaN if none is amplified.
 
-    A rule that chooses without regard to `other` scores about `q`.
+    It is about `q` for a rule that chooses without regard to `other`.
     """
     mean_B1 = (weights * mask).sum(dim=1, keepdim=True) / mask.sum(dim=1, keepdim=True).clamp(min=1)
     amplified = (weights > mean_B1) & mask
@@ -46,43 +46,43 @@ def overlap(
 def share_on(
     chosen: Bool[Tensor, "B T"], weights: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"]
 ) -> Float[Tensor, " B"]:
-    """Part of each row's weight that lies on the chosen tokens."""
+    """Return the part of each row's weight that lies on the chosen tokens."""
     weights = weights.masked_fill(~mask, 0.0)
     return (weights * chosen).sum(dim=1) / weights.sum(dim=1).clamp(min=1e-12)
 
 
-def decile(mask: Bool[Tensor, "B T"], which: int) -> Bool[Tensor, "B T"]:
-    """The `which`-th tenth (0 to 9) of each row's real tokens; a row of n has n // 10 or one more in each."""
-    place_BT = mask.long().cumsum(dim=1) - 1
-    return mask & (place_BT * 10 // mask.sum(dim=1, keepdim=True).clamp(min=1) == which)
+def decile(mask: Bool[Tensor, "B T"], number: int) -> Bool[Tensor, "B T"]:
+    """Return one tenth (number 0 to 9) of each row's real tokens; a row of n has n // 10 or one more in each."""
+    position_BT = mask.long().cumsum(dim=1) - 1
+    return mask & (position_BT * 10 // mask.sum(dim=1, keepdim=True).clamp(min=1) == number)
 
 
 def is_punctuation(text: str) -> bool:
-    """Whether a token's text is punctuation and nothing else, white space apart."""
-    return bool(text.strip()) and all(unicodedata.category(sign).startswith("P") for sign in text.strip())
+    """Return whether a token's text is punctuation and white space, with some punctuation."""
+    return bool(text.strip()) and all(unicodedata.category(character).startswith("P") for character in text.strip())
 
 
-class Concentration:
-    """The figures logged each step under `credit/`; a completion that is masked whole does not count."""
+class ConcentrationMetrics:
+    """Measures the weights of each step for `credit/*`; completions whose tokens are all masked do not count."""
 
-    def __init__(self, *, q: float, piece: Callable[[int], str] | None = None):
+    def __init__(self, *, q: float, token_text: Callable[[int], str] | None = None):
         self.q = q
-        self.piece = piece
-        """Text of a token; without it nothing is said of punctuation."""
-        self._known: dict[int, bool] = {}
+        self.token_text = token_text
+        """Text of a token id; without it the share on punctuation is not measured."""
+        self._punctuation_ids: dict[int, bool] = {}
 
-    def figures(
+    def measure(
         self, weights: Float[Tensor, "B T"], inputs: CreditInputs, ids: Tensor, *, generator: torch.Generator
     ) -> dict[str, float]:
-        """Each figure's mean over the completions; none where all are masked."""
-        some_B = inputs.mask.any(dim=1)
-        if not bool(some_B.any()):
+        """Return each metric's mean over the completions; empty where all are masked."""
+        counted_B = inputs.mask.any(dim=1)
+        if not bool(counted_B.any()):
             return {}
-        # Drawn for all rows, as the rule `random` draws: these are the tokens that it would choose.
-        noise = torch.rand(inputs.mask.shape, generator=generator).to(inputs.mask.device)[some_B]
-        weights, mask, entropy = weights[some_B], inputs.mask[some_B], inputs.entropy[some_B]
+        # Drawn for all rows, as the rule `random` does: these are the tokens that it would choose.
+        noise = torch.rand(inputs.mask.shape, generator=generator).to(inputs.mask.device)[counted_B]
+        weights, mask, entropy = weights[counted_B], inputs.mask[counted_B], inputs.entropy[counted_B]
         earliness = -torch.arange(mask.shape[1], device=mask.device, dtype=torch.float32).expand(mask.shape)
-        figures = {
+        metrics = {
             "credit/gini": gini(weights, mask).mean(),
             "credit/effective_token_ratio": effective_token_ratio(weights, mask).mean(),
             "credit/first_decile_share": share_on(decile(mask, 0), weights, mask).mean(),
@@ -91,13 +91,13 @@ class Concentration:
             "credit/overlap_entropy": overlap(weights, entropy, mask, self.q),
             "credit/overlap_random": overlap(weights, noise, mask, self.q),
         }
-        if self.piece is not None:
-            figures["credit/punctuation_share"] = share_on(self._punctuation(ids[some_B]), weights, mask).mean()
-        return {name: value.item() for name, value in figures.items()}
+        if self.token_text is not None:
+            metrics["credit/punctuation_share"] = share_on(self._punctuation(ids[counted_B]), weights, mask).mean()
+        return {name: value.item() for name, value in metrics.items()}
 
     def _punctuation(self, ids: Tensor) -> Bool[Tensor, "B T"]:
-        assert self.piece is not None
-        rows = ids.tolist()
-        for token in {token for row in rows for token in row if token not in self._known}:
-            self._known[token] = is_punctuation(self.piece(token))
-        return torch.tensor([[self._known[token] for token in row] for row in rows], dtype=torch.bool).to(ids.device)
+        assert self.token_text is not None
+        rows, known = ids.tolist(), self._punctuation_ids
+        for token in {token for row in rows for token in row if token not in known}:
+            known[token] = is_punctuation(self.token_text(token))
+        return torch.tensor([[known[token] for token in row] for row in rows], dtype=torch.bool).to(ids.device)

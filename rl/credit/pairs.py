@@ -1,4 +1,4 @@
-"""Pairs: what credit needs to know of a preference batch, and which constraints' channels weigh a pair's log-probs."""
+"""Pairs: the evidence of a preference batch, and how much each constraint's channel counts for a pair."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,30 +9,31 @@ from transformers import PreTrainedTokenizerBase
 
 from data.preferences import PreferencePair, ScoredAnswer
 from rl.common.errors import UserError
-from rl.credit.evidence import JudgedCompletion, shown_by, stated_by
+from rl.credit.evidence import TokenizedCompletion, constraint_passages, evidence_tokens
 from rl.credit.inputs import CreditInputs, Evidence
 from rl.credit.reader import ProbeReadings, recording_spans
+from rl.scoring.scorer import ScoredCompletion
 
 # Axes: B pairs, 2B rows, the chosen answers first; C constraints; S tokens of prompt and answer.
 
 PAIR = "pair"
-"""Column that says which pair a row is."""
+"""Column with the index of a row's pair."""
 
 Batch = Mapping[str, Any]
 
 
 class PairEvidence:
-    """Evidence masks of every answer, made when it is first met. Raises UserError when no prompt has a constraint."""
+    """Evidence masks of every answer, made at its first use. Raises UserError when no prompt has a constraint."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, pairs: Sequence[PreferencePair]):
         if not any(pair.problem.constraints for pair in pairs):
             raise UserError("no prompt of data.path states a constraint; set credit.rule to one that needs none")
         self.tokenizer = tokenizer
         self.pairs = pairs
-        self._known: dict[tuple[int, bool], tuple[list[list[bool]], list[list[bool]]]] = {}
+        self._masks_by_answer: dict[tuple[int, bool], tuple[list[list[bool]], list[list[bool]]]] = {}
 
     def columns(self, batch: Batch) -> dict[str, Tensor]:
-        """`evidence_tokens` (2B, C, S-1), `evidence_passages` (2B, C, S), `constraint_failed` (2B, C)."""
+        """Return `evidence_tokens` (2B, C, S-1), `evidence_passages` (2B, C, S) and `constraint_failed` (2B, C)."""
         indices = batch[PAIR].tolist()
         rows = [(index, True) for index in indices] + [(index, False) for index in indices]
         num_constraints = self._num_constraints(indices)
@@ -43,30 +44,30 @@ class PairEvidence:
         for row, (index, chosen) in enumerate(rows):
             pair = self.pairs[index]
             prompt, answer = _split(batch, row)
-            stated, shown = self._masks(index, chosen, prompt, answer)
-            for place, verdict in enumerate(_answer(pair, chosen).verdicts):
-                passages[row, place, : len(prompt)] = torch.tensor(stated[place][: len(prompt)])
-                end = len(prompt) + len(answer)
-                tokens[row, place, len(prompt) : end] = torch.tensor(shown[place][: len(answer)])
-                failed[row, place] = verdict.satisfied is False
+            end = len(prompt) + len(answer)
+            prompt_masks, answer_masks = self._masks(index, chosen, prompt, answer)
+            for constraint, verdict in enumerate(_answer(pair, chosen).verdicts):
+                passages[row, constraint, : len(prompt)] = torch.tensor(prompt_masks[constraint][: len(prompt)])
+                tokens[row, constraint, len(prompt) : end] = torch.tensor(answer_masks[constraint][: len(answer)])
+                failed[row, constraint] = verdict.satisfied is False
         device = batch["input_ids"].device
-        found = {
+        columns = {
             "evidence_tokens": tokens[:, :, 1:],
             "evidence_passages": passages,
             "constraint_failed": failed,
         }
-        return {name: value.to(device) for name, value in found.items()}
+        return {name: value.to(device) for name, value in columns.items()}
 
     def mixture(self, batch: Batch) -> Tensor:
-        """(2B, 1 + C): how much each channel counts; rows sum to 1.
+        """Return (2B, 1 + C): how much each channel counts; rows sum to 1.
 
-        Those of the constraints on which the two answers differ count alike, or channel 0 alone where none differs.
+        The constraints on which the two answers differ count alike; where none does, channel 0 counts alone.
         """
         indices = batch[PAIR].tolist()
         mixture = torch.zeros(len(indices), 1 + self._num_constraints(indices))
         for row, index in enumerate(indices):
             differing = _differing(self.pairs[index])
-            mixture[row, [1 + place for place in differing] or [0]] = 1.0 / max(1, len(differing))
+            mixture[row, [1 + constraint for constraint in differing] or [0]] = 1.0 / max(1, len(differing))
         return torch.cat([mixture, mixture]).to(batch["input_ids"].device)
 
     def _num_constraints(self, indices: Sequence[int]) -> int:
@@ -75,26 +76,21 @@ class PairEvidence:
     def _masks(
         self, index: int, chosen: bool, prompt: tuple[int, ...], answer: tuple[int, ...]
     ) -> tuple[list[list[bool]], list[list[bool]]]:
-        """(tokens that state each constraint, tokens that show it); an answer cut short keeps what is left of its."""
-        if (index, chosen) not in self._known:
+        """Return, for each constraint, the prompt tokens that state it and the answer tokens that are its evidence."""
+        if (index, chosen) not in self._masks_by_answer:
             pair = self.pairs[index]
-            judged = _answer(pair, chosen)
-            told = JudgedCompletion(
-                problem=pair.problem,
-                text=judged.text,
-                verdicts=judged.verdicts,
-                prompt_ids=prompt,
-                completion_ids=answer,
+            given = _answer(pair, chosen)
+            scored = ScoredCompletion(problem=pair.problem, text=given.text, verdicts=given.verdicts)
+            completion = TokenizedCompletion(scored=scored, prompt_ids=prompt, completion_ids=answer)
+            self._masks_by_answer[index, chosen] = (
+                constraint_passages(self.tokenizer, pair.problem, prompt),
+                evidence_tokens(self.tokenizer, completion),
             )
-            self._known[index, chosen] = (
-                stated_by(self.tokenizer, pair.problem, prompt),
-                shown_by(self.tokenizer, told),
-            )
-        return self._known[index, chosen]
+        return self._masks_by_answer[index, chosen]
 
 
 def pair_spans(batch: Batch, columns: Batch) -> Tensor | None:
-    """(2B, N, S): what to listen to besides the rhythm, None where no constraint is known."""
+    """Return the passages (2B, N, S) to record attention to; None where no constraint is known."""
     if "evidence_passages" not in columns:
         return None
     prompt = batch["attention_mask"].bool() & ~batch["completion_mask"].bool()
@@ -102,7 +98,7 @@ def pair_spans(batch: Batch, columns: Batch) -> Tensor | None:
 
 
 def pair_inputs(batch: Batch, entropy: Tensor, probe_readings: ProbeReadings | None) -> CreditInputs:
-    """What a rule may look at: the answers' tokens among all but the first."""
+    """Return what a rule gets: the answers' tokens among all but the first."""
     evidence = None
     if "evidence_tokens" in batch:
         attention = None if probe_readings is None else probe_readings.attention
@@ -118,13 +114,13 @@ def _answer(pair: PreferencePair, chosen: bool) -> ScoredAnswer:
 
 
 def _differing(pair: PreferencePair) -> list[int]:
-    """Places of the constraints that tell the two answers apart."""
+    """Return the indices of the constraints that one answer satisfies and the other does not."""
     verdicts = zip(pair.chosen.verdicts, pair.rejected.verdicts, strict=True)
-    return [place for place, (one, other) in enumerate(verdicts) if one.satisfied != other.satisfied]
+    return [index for index, (one, other) in enumerate(verdicts) if one.satisfied != other.satisfied]
 
 
 def _split(batch: Batch, row: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Token ids of a row's prompt and of its answer."""
+    """Return the token ids of a row's prompt and of its answer."""
     ids, answer = batch["input_ids"][row], batch["completion_mask"][row].bool()
     prompt = batch["attention_mask"][row].bool() & ~answer
     return tuple(ids[prompt].tolist()), tuple(ids[answer].tolist())

@@ -1,4 +1,4 @@
-"""The reader: what the probe is asked to listen to, and what it heard of the completions."""
+"""Probe reader: what the probe records of a forward pass, and its readings for the completions."""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -18,19 +18,22 @@ from rl.config.credit import ProbeConfig
 
 # Axes: L layers read, B rows, C constraints, S tokens of prompt and completion, T completion tokens, the last of S.
 
+PREFIX = "probe_"
+"""Of the columns of a batch that hold readings."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProbeReadings:
-    """What one forward pass showed of the completions."""
+    """Readings of the completions from one forward pass."""
 
     fai: Float[Tensor, "B T"]
     waad: Float[Tensor, "B T"]
     attention: Float[Tensor, "B C T"] | None = None
-    """What each token pays to each constraint's passage, over what the prompt's other tokens get; 0 where undefined."""
+    """Each token's attention to each constraint's passage, relative to the prompt's other tokens; 0 if undefined."""
 
 
 class ProbeReader:
-    """Reads with one plan, raw or as the residual over a null baseline."""
+    """Records and reads by one plan, raw or as the residual over a null baseline."""
 
     def __init__(self, probe: ProbeConfig, *, readings: Literal["raw", "residual"] = "raw", all_heads: bool = False):
         self.roles = None if probe.roles is None or all_heads else HeadRoles.load(probe.roles)
@@ -45,17 +48,17 @@ class ProbeReader:
         if self.baseline is not None and (self.baseline.horizon, self.baseline.window) != (probe.horizon, probe.window):
             raise UserError(
                 f"{probe.baseline} is of horizon {self.baseline.horizon} and window {self.baseline.window}, but "
-                f"probe.horizon={probe.horizon} and probe.window={probe.window}; fit it anew, or set them alike"
+                f"probe.horizon={probe.horizon} and probe.window={probe.window}; fit it again, or set them alike"
             )
 
     def recording(
         self, model: nn.Module, *, spans: Bool[Tensor, "B N S"] | None = None, wanted: bool = True
     ) -> AbstractContextManager[AttentionRecorder | None]:
-        """Listen to the first forward pass in the block, also to `spans` if given; not at all unless `wanted`."""
+        """Record the first forward pass in the block and its attention to `spans`, or nothing unless `wanted`."""
         return record_attention(model, self.plan, spans=spans) if wanted else nullcontext()
 
     def read(self, recorder: AttentionRecorder, length: int) -> ProbeReadings:
-        """What the tape holds of the last `length` tokens."""
+        """Return the readings of the last `length` tokens."""
         readings = recorder.read()
         fai, waad = (readings.fai, readings.waad) if self.baseline is None else self._residual(readings)
         attention = None
@@ -76,19 +79,19 @@ class ProbeReader:
 def recording_spans(
     passages: Bool[Tensor, "B C P"], prompt_mask: Tensor, completion_length: int
 ) -> Bool[Tensor, "B N S"]:
-    """The passages as spans over prompt and completion, with the two more that make attention to them relative."""
+    """Return the passages as spans over prompt and completion, and the two spans that attention is relative to."""
     prompt_BS = torch.nn.functional.pad(prompt_mask.bool(), (0, completion_length))
     return prompt_spans(torch.nn.functional.pad(passages, (0, completion_length)), prompt_BS)
 
 
 def as_columns(probe_readings: ProbeReadings) -> dict[str, Tensor]:
-    """The readings as tensors that may ride in a batch."""
-    named = {f"heard_{field.name}": getattr(probe_readings, field.name) for field in fields(probe_readings)}
+    """Return the readings as columns of a batch."""
+    named = {f"{PREFIX}{field.name}": getattr(probe_readings, field.name) for field in fields(probe_readings)}
     return {name: value for name, value in named.items() if value is not None}
 
 
 def from_columns(batch: Mapping[str, Tensor]) -> ProbeReadings | None:
-    """The readings that ride in a batch, or None."""
-    if "heard_fai" not in batch:
+    """Return the readings among a batch's columns, or None."""
+    if f"{PREFIX}fai" not in batch:
         return None
-    return ProbeReadings(**{field.name: batch.get(f"heard_{field.name}") for field in fields(ProbeReadings)})  # pyright: ignore[reportArgumentType]
+    return ProbeReadings(**{field.name: batch.get(f"{PREFIX}{field.name}") for field in fields(ProbeReadings)})  # pyright: ignore[reportArgumentType]

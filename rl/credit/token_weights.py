@@ -1,4 +1,4 @@
-"""Promises: what every rule's weights satisfy, whatever the rule returned."""
+"""Token weights: brought into one form whatever a rule returned, and multiplied with the advantages."""
 
 from typing import Literal
 
@@ -14,7 +14,7 @@ from rl.common.errors import UserError
 def normalize_weights(
     weights: Tensor, mask: Bool[Tensor, "B T"], *, floor: float, preserve_mass: bool
 ) -> Float[Tensor, "B channels T"]:
-    """The weights (B, T) or (B, channels, T) of a rule, detached, >= `floor` on real tokens and exactly 0 elsewhere.
+    """Return a rule's weights (B, T) or (B, channels, T) detached, >= `floor` on real tokens and exactly 0 elsewhere.
 
     With `preserve_mass` the masked mean of each channel of each row is 1, so that an advantage keeps its size.
     Raises UserError when the shape is wrong, or a weight is negative or not finite.
@@ -45,7 +45,7 @@ def token_advantages(
     *,
     sign: Literal["both", "positive"],
 ) -> Float[Tensor, "B T"]:
-    """Advantage of each token: the sum over the channels of advantage times weight.
+    """Return the advantage of each token: the sum over the channels of advantage times weight.
 
     `sign="positive"` leaves channels with a negative advantage unshaped (arXiv 2510.13554 v1).
     """

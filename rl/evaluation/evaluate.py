@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from data.problems import Problem, request, user_text
+from data.verdicts import verdicts_for
 from rewards.guards import distinct_words, not_echo, on_topic
 from rl.common.errors import UserError
 from rl.common.intervals import bootstrap_interval
 from rl.models.tokenization import encode_problems
 from rl.rollouts.local import Engine
 from rl.rollouts.types import RolloutRequest
-from rl.scoring.reward_functions import verdicts_for
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

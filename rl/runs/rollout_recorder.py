@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from data.problems import from_row, user_text
+from data.problems import user_text
 from rl.runs.jsonl import JsonlFile
-from rl.scoring.reward_functions import completion_text, verdicts_for
+from rl.scoring.scorer import ScoredCompletion
 
 # Axes: B completions of a micro-batch, C constraints, T completion tokens.
 
@@ -21,8 +21,7 @@ class _Batch:
     """One generation batch, waiting for its credit weights."""
 
     step: int
-    rows: list[dict[str, Any]]
-    completions: list
+    scored: Sequence[ScoredCompletion]
     completion_ids: list[list[int]]
     rewards: list[float]
     shown: dict[int, str]
@@ -67,12 +66,13 @@ class RolloutRecorder:
         self.num_generations = num_generations
         self._batch: _Batch | None = None
 
-    def begin(self, step: int, rows: list[dict], completions: list, completion_ids: list, rewards: list[float]) -> None:
+    def begin(
+        self, step: int, scored: Sequence[ScoredCompletion], completion_ids: list[list[int]], rewards: list[float]
+    ) -> None:
         """A new generation batch was rewarded; `step` is the optimizer step that it will train."""
         self._batch = _Batch(
             step=step + 1,
-            rows=rows,
-            completions=completions,
+            scored=scored,
             completion_ids=completion_ids,
             rewards=rewards,
             shown=shown_rows(rewards, self.num_generations),
@@ -111,11 +111,11 @@ def _in_short(values: Tensor) -> list[list[float]]:
 
 
 def _describe(batch: _Batch, index: int) -> dict[str, Any]:
-    problem, seen = from_row(batch.rows[index]), batch.seen[index]
-    text = completion_text(batch.completions[index])
+    scored, seen = batch.scored[index], batch.seen[index]
+    problem = scored.problem
     verdicts = [
         {"id": spec.id, "spans": spec.spans, **asdict(verdict)}
-        for spec, verdict in zip(problem.constraints, verdicts_for(problem, text), strict=True)
+        for spec, verdict in zip(problem.constraints, scored.verdicts, strict=True)
     ]
     for verdict, curve in zip(verdicts, seen.attention, strict=False):  # other prompts may have more constraints
         if any(curve):  # else no token of the prompt states it
@@ -124,7 +124,7 @@ def _describe(batch: _Batch, index: int) -> dict[str, Any]:
         "step": batch.step,
         "problem_id": problem.problem_id,
         "prompt": user_text(problem),
-        "completion": text,
+        "completion": scored.text,
         "completion_ids": list(batch.completion_ids[index]),
         "reward": batch.rewards[index],
         "advantage": seen.advantage,

@@ -49,7 +49,7 @@ class CreditDPOTrainer(AdapterTrainer, DPOTrainer):
         self.credit = credit
         self.pairs = pairs
         probe_readings = credit.needs_constraint_attention and any(pair.problem.constraints for pair in pairs)
-        known = probe_readings or credit.looks_at_evidence
+        known = probe_readings or credit.needs_evidence
         self.evidence = PairEvidence(self.policy_tokenizer, pairs) if known else None
         self._live: _Pass | None = None
         self._visit = (0, 0)
@@ -119,13 +119,13 @@ class CreditDPOTrainer(AdapterTrainer, DPOTrainer):
         probe_readings = None if live.recorder is None else self.credit.reader.read(live.recorder, ids.shape[1])
         inputs = pair_inputs(live.inputs, entropy, probe_readings)
         given = self.credit.assign(inputs, self._mixture(live.inputs), ids, step=step, micro_step=self._visit[1])
-        for name, value in given.figures.items():
+        for name, value in given.metrics.items():
             self._metrics["train" if self.policy.training else "eval"][name].append(value)
         return given.advantages
 
     def _mixture(self, inputs: dict[str, Any]) -> Tensor:
         """(2B, channels): how much each channel of weights counts; one channel where constraints have none."""
-        if self.evidence is not None and self.credit.looks_at_evidence:
+        if self.evidence is not None and self.credit.needs_evidence:
             return self.evidence.mixture(inputs)
         return torch.ones_like(inputs["input_ids"][:, :1], dtype=torch.float32)
 

@@ -13,7 +13,7 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 
 from rl.config.root import Config
 from rl.credit.assigner import CreditAssigner
-from rl.credit.columns import batch_inputs, block_spans, channel_column, channels_of, evidence_columns
+from rl.credit.columns import advantage_channels, batch_inputs, batch_spans, channel_column, evidence_columns
 from rl.credit.faithfulness_monitor import FaithfulnessMonitor
 from rl.credit.reader import as_columns, from_columns
 from rl.models.eval_mode import eval_mode
@@ -22,6 +22,7 @@ from rl.rollouts.rollout_func import Rollouts
 from rl.routing.route import Route, load_balancing_loss
 from rl.runs.rollout_recorder import RolloutRecorder
 from rl.scoring.balancing import Balancing
+from rl.scoring.scorer import BatchScorer
 from rl.trainers.accounting import RolloutAccounting
 from rl.trainers.base import AdapterTrainer
 from rl.trainers.grpo_state import GRPOState
@@ -42,6 +43,7 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
         config: Config,
         credit: CreditAssigner,
         rollouts: Rollouts,
+        scorer: BatchScorer,
         recorder: RolloutRecorder | None = None,
         balancing: Balancing | None = None,
         faithfulness_monitor: FaithfulnessMonitor | None = None,
@@ -55,6 +57,7 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
         )
         self.config = config
         self.credit = credit
+        self.scorer = scorer
         self.recorder = recorder
         self.balancing = balancing
         self.faithfulness_monitor = faithfulness_monitor
@@ -95,9 +98,11 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
         first = self.accelerator.process_index * len(prompts)
         local = rewards[first : first + len(prompts)]
         totals = (local * self.reward_weights.to(local.device)).nansum(dim=1)
-        self._scored = completions, completion_ids_list, totals.where(~local.isnan().all(dim=1), torch.nan)
+        needs_verdicts = self.recorder is not None or self.credit.needs_constraint_attention
+        scored = self.scorer.score(inputs, completions) if needs_verdicts else []
+        self._scored = scored, completion_ids_list, totals.where(~local.isnan().all(dim=1), torch.nan)
         if self.recorder is not None:
-            self.recorder.begin(self.state.global_step, inputs, completions, completion_ids_list, totals.tolist())
+            self.recorder.begin(self.state.global_step, scored, completion_ids_list, totals.tolist())
         return rewards
 
     def _balance(self, balancing: Balancing, rewards: Tensor) -> None:
@@ -113,11 +118,12 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
         if self.route is not None:
             batch["gates"] = self._sampled_gates()
             self._log_metrics(self.route.figures(batch["gates"], [str(row.get("task", "")) for row in inputs]))
-        completions, completion_ids, totals = self._scored
+        scored, completion_ids, totals = self._scored
         if self.credit.needs_constraint_attention:
-            batch |= evidence_columns(self.policy_tokenizer, inputs, completions, completion_ids, batch)
-        if self.credit.looks_at_evidence:
-            batch |= channel_column(batch, totals, weight=self.reward_weights[0].item(), config=self.config)
+            batch |= evidence_columns(self.policy_tokenizer, scored, completion_ids, batch)
+        if self.credit.needs_evidence:
+            weight, rewards, trainer = self.reward_weights[0].item(), self.config.rewards, self.config.trainer
+            batch |= channel_column(batch, totals, weight=weight, rewards=rewards, trainer=trainer)
         if self.credit.needs_probe and self.credit.source == "separate":
             batch |= self._read_separately(batch)
         return batch
@@ -136,7 +142,7 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
         """Readings of a whole generation batch by passes of their own, in chunks as large as the loss's."""
         ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
         mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
-        spans, length = block_spans(batch), batch["completion_ids"].shape[1]
+        spans, length = batch_spans(batch), batch["completion_ids"].shape[1]
         chunks = []
         for rows in torch.arange(len(ids)).split(self.args.per_device_train_batch_size):
             part = None if spans is None else spans[rows]
@@ -152,20 +158,20 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
         self._live = {**inputs}
         term = self._gate(inputs)
         try:
-            with self.credit.recording(model, step=step, spans=block_spans(inputs)) as self._attention_recorder:
+            with self.credit.recording(model, step=step, spans=batch_spans(inputs)) as self._attention_recorder:
                 loss = super()._compute_loss(model, self._live)
         finally:
             self._live = self._attention_recorder = None
         loss = loss if term is None else loss + term
-        # The last micro-batch of a step has its own say; what is found holds from the next step on.
+        # After the last micro-batch of a step; the result holds from the next step on.
         if (
             self.faithfulness_monitor is not None
             and self.faithfulness_monitor.due(step)
             and self.accelerator.sync_gradients
         ):
-            finding = self.faithfulness_monitor.evaluate(self.policy, step=step)
-            self.credit.rule_enabled = finding.faithful
-            self._log_metrics(finding.figures())
+            result = self.faithfulness_monitor.evaluate(self.policy, step=step)
+            self.credit.rule_enabled = result.faithful
+            self._log_metrics(result.metrics())
         return loss
 
     def _sampled_gates(self) -> Tensor:
@@ -214,8 +220,8 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
         recorder = self._attention_recorder
         probe_readings = self.credit.reader.read(recorder, ids.shape[1]) if recorder is not None else from_columns(live)
         inputs = batch_inputs(live, entropies, probe_readings if self.credit.needs_probe_at(step) else None)
-        given = self.credit.assign(inputs, channels_of(live), ids, step=step, micro_step=self._step)
-        self._log_metrics(given.figures)
+        given = self.credit.assign(inputs, advantage_channels(live), ids, step=step, micro_step=self._step)
+        self._log_metrics(given.metrics)
         if self.recorder is not None:
             ratio = (logps.detach() - live["sampling_per_token_logps"]).exp()
             read = {"weights": given.shares, "ratio": ratio, **inputs.by_token()}

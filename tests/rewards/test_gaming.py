@@ -11,7 +11,7 @@ from rewards.guards import apply_guards
 from rewards.satisfaction import mean_satisfied
 from rewards.verifiers import verify
 from rl.config.rewards import RewardsConfig
-from rl.scoring.reward_functions import GUARDS
+from rl.scoring.guard_values import GUARDS
 
 HERE = Path(__file__).parent / "gaming"
 TASKS = runpy.run_path(str(HERE / "tasks.py"))["TASKS"]

@@ -4,12 +4,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rl.config.credit import CreditConfig, ProbeConfig
+from rl.config.credit_rules import credit_rule
 
 if TYPE_CHECKING:  # the settings import these checks
     from rl.config.root import Config
-
-BY_CONSTRAINT = ("constraint", "combined")
-CONTROLS_OF_A_BASE = ("shuffled", "all_heads")
 
 
 def credit_contradictions(config: "Config") -> Iterator[str]:
@@ -21,7 +19,7 @@ def credit_contradictions(config: "Config") -> Iterator[str]:
         yield from _nothing_moves(config.credit)
     if config.algorithm == "grpo" and config.credit.rule != "uniform":
         yield from _sequence_level(config)
-    if config.algorithm == "grpo" and config.credit.rule in BY_CONSTRAINT:
+    if config.algorithm == "grpo" and "evidence" in credit_rule(config.credit.rule).needs:
         yield from _channels(config)
 
 
@@ -36,10 +34,10 @@ def _readings(credit: CreditConfig, probe: ProbeConfig) -> Iterator[str]:
         yield "credit.readings=residual needs a null baseline to subtract; set probe.baseline, or readings=raw"
     if credit.readings == "raw" and probe.baseline is not None:
         yield f"probe.baseline={probe.baseline} is not used by credit.readings=raw; set readings=residual, or drop it"
-    if credit.rule == "all_heads" and probe.roles is None:
+    if "all_heads" in credit_rule(credit.rule).needs and probe.roles is None:
         yield (
-            f"credit.rule=all_heads is credit.base={credit.base} itself while probe.roles is null: both then read all "
-            "heads; set probe.roles"
+            f"credit.rule={credit.rule} is credit.base={credit.base} itself while probe.roles is null: both then read "
+            "all heads; set probe.roles"
         )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from rl.config.checks.credit import BY_CONSTRAINT
+from rl.config.credit_rules import credit_rule
 from rl.config.pairs import PairsConfig
 from rl.config.rollouts import RolloutsConfig
 from rl.config.trainer import GRPO_ONLY, DpoConfig, TrainerConfig
@@ -87,7 +87,7 @@ def _token_weights(config: "Config") -> Iterator[str]:
                 f"dpo.loss_type={loss_type} divides by the number of tokens, which is wrong with "
                 "credit.preserve_mass=false; set preserve_mass=true"
             )
-    if rule in BY_CONSTRAINT and config.trl.get("truncation_mode") == "keep_end":
+    if "evidence" in credit_rule(rule).needs and config.trl.get("truncation_mode") == "keep_end":
         yield (
             f"credit.rule={rule} reads the constraints in the prompt, which trl.truncation_mode=keep_end truncates; "
             "drop that key"

@@ -164,23 +164,46 @@ def test_layers_to_listen_to_that_do_not_exist():
 
 
 @pytest.mark.parametrize(
-    ("overrides", "told"),
+    ("overrides", "sentence"),
     [
-        (["credit.alpha=0.4"], "credit.alpha=0.4 is unused: only credit.rule=coupled reads it, and the rule is"),
+        (
+            ["credit.rule=global_anchor", "credit.alpha=0.4"],
+            "credit.alpha=0.4 is unused: only credit.rule=coupled, combined, shuffled or all_heads reads it, and the "
+            "rule is global_anchor",
+        ),
+        (["credit.rule=shuffled", "credit.base=local_chunk", "credit.reach=2"], "credit.reach=2 is unused: only"),
+        (["credit.rule=uniform", "credit.q=0.2"], "credit.q=0.2 is unused: credit.rule=uniform weighs all tokens"),
+        (["credit.rule=random", "probe.every=2"], "probe.every=2 is unused: nothing is recorded: credit.rule=random"),
+        (["credit.faithfulness.draws=9"], "credit.faithfulness.draws=9 is unused: credit.faithfulness.every=0 never"),
+        (["rewards.fluency=[-3.0,-9.0]"], "rewards.fluency=(-3.0, -9.0) is unused: the guard fluent is not among"),
         (["rewards.min_words=9"], "rewards.min_words=9 is unused: the guard length_floor is not among"),
         (["evaluation.batch_size=9", "data.held_out=0"], "evaluation.batch_size=9 is unused: there are no held-out"),
-        (["distributed.zero=2"], "distributed.zero=2 is unused: one process has nobody to share"),
+        (["distributed.zero=2"], "distributed.zero=2 is unused: one process has nothing to share"),
         (["tracking.project=mine"], "tracking.project='mine' is unused: tracking.report_to is empty"),
     ],
 )
-def test_a_setting_that_nothing_reads_is_told(overrides, told):
-    found = unused_settings(load_recipe("tiny", overrides))
-    assert [sentence for sentence in found if sentence.startswith(told)], found
+def test_unused_settings__name_what_nothing_reads(overrides, sentence):
+    unused = unused_settings(load_recipe("tiny", overrides))
+    assert [one for one in unused if one.startswith(sentence)], unused
 
 
-def test_what_is_read_is_not_told():
-    read = ["credit.rule=coupled", "credit.alpha=0.4", "rewards.guards=[length_floor]", "rewards.min_words=9"]
-    assert unused_settings(load_recipe("tiny", [*read, "distributed.processes=2", "distributed.zero=2"])) == []
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["credit.rule=coupled", "credit.alpha=0.4", "rewards.guards=[length_floor]", "rewards.min_words=9"],
+        ["distributed.processes=2", "distributed.zero=2"],
+        ["distributed.zero=2", "distributed.offload=true"],
+        ["evaluation.every=5"],
+        ["credit.rule=combined", "credit.alpha=0.4", "credit.reach=2"],
+        ["credit.rule=shuffled", "credit.alpha=0.4", "credit.reach=2"],
+        ["credit.rule=all_heads", "probe.roles=roles.json", "credit.alpha=0.4", "credit.reach=2"],
+        ["credit.rule=constraint", "credit.q=0.2", "probe.every=2"],
+        ["credit.rule=uniform", "probe.listen=always", "probe.every=2", "probe.window=5"],
+        ["credit.rule=coupled", "credit.faithfulness.every=10", "credit.faithfulness.draws=9"],
+    ],
+)
+def test_unused_settings__leave_out_what_is_read(overrides):
+    assert unused_settings(load_recipe("tiny", overrides)) == []
 
 
 def test_prompts_are_counted_with_the_models_own_template(smollm2_path):

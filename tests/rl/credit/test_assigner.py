@@ -8,8 +8,7 @@ from torch import Tensor, tensor
 
 from rl.config.credit import CreditConfig, ProbeConfig
 from rl.credit.assigner import AssignedCredit, CreditAssigner, constraint_metrics
-from rl.credit.inputs import CreditInputs, Evidence
-from rl.credit.rules import RuleParams
+from rl.credit.inputs import CreditInputs, Evidence, RuleParams
 from rl.models.load import load_model
 
 # Two rows of a prompt of 5 and a completion of 7 tokens: the first is padded on the left, the second on the right.
@@ -105,18 +104,18 @@ def test_only_positive_advantages_are_shaped_where_the_config_says_so():
 def test_what_was_heard_is_logged():
     assigner = make_assigner(rule="global_anchor")
     inputs = record(assigner)
-    figures = assign(assigner, inputs, torch.ones(2, 1)).figures
+    metrics = assign(assigner, inputs, torch.ones(2, 1)).metrics
     assert inputs.fai is not None and inputs.waad is not None
-    assert figures["probe/fai_mean"] == pytest.approx(inputs.fai[MASK].mean().item())
-    assert figures["probe/waad_mean"] == pytest.approx(inputs.waad[MASK].mean().item())
-    assert figures["probe/used"] == 1.0
-    assert all(not math.isnan(value) for value in figures.values())
+    assert metrics["probe/fai_mean"] == pytest.approx(inputs.fai[MASK].mean().item())
+    assert metrics["probe/waad_mean"] == pytest.approx(inputs.waad[MASK].mean().item())
+    assert metrics["probe/used"] == 1.0
+    assert all(not math.isnan(value) for value in metrics.values())
 
 
 def test_without_listening_no_reading_is_logged():
     assigner = make_assigner(rule="uniform")
-    figures = assign(assigner, record(assigner), torch.ones(2, 1)).figures
-    assert not any(name.startswith("probe/") for name in figures)
+    metrics = assign(assigner, record(assigner), torch.ones(2, 1)).metrics
+    assert not any(name.startswith("probe/") for name in metrics)
 
 
 def test_readings_are_taken_in_steps_that_every_divides():
@@ -131,7 +130,7 @@ def test_a_rule_that_needs_readings_and_has_none_weighs_all_tokens_alike(rule):
     inputs = CreditInputs(mask=MASK, entropy=torch.zeros(MASK.shape))
     given = assign(assigner, inputs, torch.ones(2, 1))
     assert torch.equal(given.advantages, MASK.float())
-    assert given.figures["probe/used"] == 0.0
+    assert given.metrics["probe/used"] == 0.0
 
 
 def test_a_rule_that_is_not_trusted_weighs_all_tokens_alike():
@@ -139,7 +138,7 @@ def test_a_rule_that_is_not_trusted_weighs_all_tokens_alike():
     assigner.rule_enabled = False
     given = assign(assigner, CreditInputs(mask=MASK, entropy=torch.zeros(MASK.shape)), torch.ones(2, 1))
     assert torch.equal(given.advantages, MASK.float())
-    assert given.figures["credit/rule_disabled"] == 1.0
+    assert given.metrics["credit/rule_disabled"] == 1.0
 
 
 def test_a_rule_of_one_s_own_is_held_to_the_promises():

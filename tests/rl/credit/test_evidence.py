@@ -6,11 +6,12 @@ import pytest
 import torch
 
 from data.problems import ConstraintSpec, Problem
+from data.verdicts import verdicts_for
 from rewards.verdict import NOT_APPLICABLE, Verdict
-from rl.credit.evidence import JudgedCompletion, covers, evidence_masks
+from rl.credit.evidence import TokenizedCompletion, evidence_masks, is_whole_text
 from rl.models.load import load_tokenizer
 from rl.models.tokenization import encode_prompt
-from rl.scoring.reward_functions import verdicts_for
+from rl.scoring.scorer import ScoredCompletion
 
 TOKENIZER = load_tokenizer("tiny")
 REQUEST = "Describe the rain. Use no commas."
@@ -24,12 +25,10 @@ PROBLEM = Problem(
 )
 
 
-def judged(text: str, *, verdicts: tuple[Verdict, ...] | None = None) -> JudgedCompletion:
+def completion(text: str, *, verdicts: tuple[Verdict, ...] | None = None) -> TokenizedCompletion:
     ids = TOKENIZER(text, add_special_tokens=False)["input_ids"]
-    return JudgedCompletion(
-        problem=PROBLEM,
-        text=text,
-        verdicts=verdicts or verdicts_for(PROBLEM, text),
+    return TokenizedCompletion(
+        scored=ScoredCompletion(problem=PROBLEM, text=text, verdicts=verdicts or verdicts_for(PROBLEM, text)),
         prompt_ids=encode_prompt(TOKENIZER, [dict(message) for message in PROBLEM.messages]),
         completion_ids=(*ids, TOKENIZER.eos_token_id),
     )
@@ -41,21 +40,21 @@ def pieces(ids, mask) -> str:
 
 
 def test_the_tokens_of_the_commas_are_the_evidence():
-    one = judged("Rain, rain, and more rain.")
+    one = completion("Rain, rain, and more rain.")
     masks = evidence_masks(TOKENIZER, [one], prompt_length=len(one.prompt_ids), completion_length=40)
     assert pieces(one.completion_ids, masks.tokens[0, 0]) == ",,"
     assert masks.failed.tolist() == [[True, True]]
 
 
 def test_a_rule_about_the_whole_text_marks_every_token_the_end_of_text_too():
-    one = judged("Rain rain.")
+    one = completion("Rain rain.")
     masks = evidence_masks(TOKENIZER, [one], prompt_length=len(one.prompt_ids), completion_length=40)
     assert masks.tokens[0, 1].sum() == len(one.completion_ids)
     assert not masks.tokens[0, 0].any(), "no comma, so nothing shows it"
 
 
 def test_the_passage_of_each_rule_is_found_in_the_left_padded_prompt():
-    one = judged("Rain rain.")
+    one = completion("Rain rain.")
     padding = 3
     masks = evidence_masks(
         TOKENIZER, [one], prompt_length=len(one.prompt_ids) + padding, completion_length=len(one.completion_ids)
@@ -66,7 +65,7 @@ def test_the_passage_of_each_rule_is_found_in_the_left_padded_prompt():
 
 
 def test_what_does_not_apply_is_neither_kept_nor_failed():
-    one = judged("Rain rain.", verdicts=(NOT_APPLICABLE, Verdict(satisfied=True, margin=0.0, evidence=())))
+    one = completion("Rain rain.", verdicts=(NOT_APPLICABLE, Verdict(satisfied=True, margin=0.0, evidence=())))
     masks = evidence_masks(TOKENIZER, [one], prompt_length=len(one.prompt_ids), completion_length=40)
     assert masks.satisfied.isnan().tolist() == [[True, False]]
     assert masks.failed.tolist() == [[False, False]]
@@ -74,10 +73,8 @@ def test_what_does_not_apply_is_neither_kept_nor_failed():
 
 def test_a_prompt_without_constraints_fills_up_with_what_does_not_apply():
     free = Problem(problem_id="free", messages=PROBLEM.messages)
-    one = judged("Rain.")
-    other = JudgedCompletion(
-        problem=free, text="Rain.", verdicts=(), prompt_ids=one.prompt_ids, completion_ids=one.completion_ids
-    )
+    one = completion("Rain.")
+    other = replace(one, scored=ScoredCompletion(problem=free, text="Rain.", verdicts=()))
     masks = evidence_masks(TOKENIZER, [one, other], prompt_length=len(one.prompt_ids), completion_length=40)
     assert masks.satisfied[1].isnan().all() and not masks.tokens[1].any()
     alone = evidence_masks(TOKENIZER, [other], prompt_length=len(one.prompt_ids), completion_length=40)
@@ -85,8 +82,8 @@ def test_a_prompt_without_constraints_fills_up_with_what_does_not_apply():
 
 
 def test_a_text_that_its_tokens_do_not_spell_is_refused():
-    one = judged("Rain.")
-    wrong = replace(one, text="Snow.")
+    one = completion("Rain.")
+    wrong = replace(one, scored=replace(one.scored, text="Snow."))
     with pytest.raises(ValueError, match=r"'Snow\.' is not what its tokens spell"):
         evidence_masks(TOKENIZER, [wrong], prompt_length=40, completion_length=40)
 
@@ -96,10 +93,10 @@ def test_a_text_that_its_tokens_do_not_spell_is_refused():
     [((), False), (((0, 5),), True), (((0, 4),), False), (((0, 2), (3, 5)), True), (((1, 5),), False)],
 )
 def test_evidence_covers_a_text_when_only_white_space_is_left(evidence, expected):
-    assert covers(evidence, "ab cd") is expected
+    assert is_whole_text(evidence, "ab cd") is expected
 
 
 def test_masks_are_what_the_rule_is_shown():
-    one = judged("Rain, rain.")
+    one = completion("Rain, rain.")
     masks = evidence_masks(TOKENIZER, [one], prompt_length=len(one.prompt_ids), completion_length=40)
     assert (masks.tokens.dtype, masks.passages.dtype, masks.failed.dtype) == (torch.bool,) * 3

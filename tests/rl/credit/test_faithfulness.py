@@ -82,7 +82,7 @@ def test_completions_without_room_are_left_out():
     short = WeightedCompletion(prompt_ids=(1,), completion_ids=(5, 6), weights=(1.0, 1.0))
     finding = check(OneCause(), [short], FaithfulnessConfig(every=1, span=2), seed=0)
     assert finding == FaithfulnessResult(logprob=None, verdict=None, num_completions=0, faithful=False)
-    assert finding.figures() == {"credit/faithful": 0.0, "credit/faithfulness/completions": 0.0}
+    assert finding.metrics() == {"credit/faithful": 0.0, "credit/faithfulness/completions": 0.0}
 
 
 @pytest.mark.parametrize(("length", "share", "expected"), [(40, 0.25, 30), (10, 0.25, 8), (3, 0.1, 2), (1, 0.5, 0)])

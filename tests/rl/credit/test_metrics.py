@@ -1,4 +1,4 @@
-"""Concentration figures against their closed forms."""
+"""Concentration metrics against their closed forms."""
 
 import math
 
@@ -7,17 +7,25 @@ import torch
 from torch import tensor
 
 from rl.credit.inputs import CreditInputs
-from rl.credit.metrics import Concentration, decile, effective_token_ratio, gini, is_punctuation, overlap, share_on
+from rl.credit.metrics import (
+    ConcentrationMetrics,
+    decile,
+    effective_token_ratio,
+    gini,
+    is_punctuation,
+    overlap,
+    share_on,
+)
 
 
 def all_real(count: int) -> torch.Tensor:
     return torch.ones(1, count, dtype=torch.bool)
 
 
-def concentration(weights, entropy, mask, q, *, ids=None, piece=None) -> dict[str, float]:
+def concentration(weights, entropy, mask, q, *, ids=None, token_text=None) -> dict[str, float]:
     ids = torch.zeros(mask.shape, dtype=torch.long) if ids is None else ids
     generator = torch.Generator().manual_seed(0)
-    return Concentration(q=q, piece=piece).figures(
+    return ConcentrationMetrics(q=q, token_text=token_text).measure(
         weights, CreditInputs(mask=mask, entropy=entropy), ids, generator=generator
     )
 
@@ -67,34 +75,34 @@ def test_overlap_of_unamplified_tokens_is_undefined():
 
 def test_the_first_tokens_overlap_with_position():
     weights, entropy = tensor([[1.5, 1.5, 1.0, 1.0]]), tensor([[0.0, 0.0, 1.0, 1.0]])
-    figures = concentration(weights, entropy, all_real(4), 0.5)
-    assert figures["credit/overlap_position"] == 1.0
-    assert figures["credit/overlap_entropy"] == 0.0
+    metrics = concentration(weights, entropy, all_real(4), 0.5)
+    assert metrics["credit/overlap_position"] == 1.0
+    assert metrics["credit/overlap_entropy"] == 0.0
 
 
 def test_a_completion_that_is_masked_whole_does_not_count():
     # mask_truncated_completions masks such rows; the other row alone has Gini (2-1)/(3*2) = 1/6
     weights = tensor([[1.0, 2.0], [0.0, 0.0]])
     mask = tensor([[True, True], [False, False]])
-    figures = concentration(weights, torch.zeros(2, 2), mask, 0.5)
-    assert figures["credit/gini"] == pytest.approx(1 / 6)
-    assert figures["credit/effective_token_ratio"] == pytest.approx(0.9)
+    metrics = concentration(weights, torch.zeros(2, 2), mask, 0.5)
+    assert metrics["credit/gini"] == pytest.approx(1 / 6)
+    assert metrics["credit/effective_token_ratio"] == pytest.approx(0.9)
 
 
-def test_nothing_but_masked_completions_has_no_figures():
-    figures = concentration(torch.zeros(2, 3), torch.zeros(2, 3), torch.zeros(2, 3, dtype=torch.bool), 0.5)
-    assert all(math.isnan(value) for value in figures.values())
+def test_nothing_but_masked_completions_has_no_metrics():
+    metrics = concentration(torch.zeros(2, 3), torch.zeros(2, 3), torch.zeros(2, 3, dtype=torch.bool), 0.5)
+    assert all(math.isnan(value) for value in metrics.values())
 
 
 def test_deciles_cut_the_real_tokens_into_tenths():
     mask = torch.arange(25)[None] < 20
-    tenths = [decile(mask, which).nonzero()[:, 1].tolist() for which in range(10)]
+    tenths = [decile(mask, number).nonzero()[:, 1].tolist() for number in range(10)]
     assert tenths == [[first, first + 1] for first in range(0, 20, 2)]
 
 
 def test_every_real_token_is_in_one_decile():
     mask = torch.rand(5, 37, generator=torch.Generator().manual_seed(0)) < 0.7
-    assert torch.equal(sum(decile(mask, which).long() for which in range(10)), mask.long())
+    assert torch.equal(sum(decile(mask, number).long() for number in range(10)), mask.long())
 
 
 def test_share_on_chosen_tokens_counts_their_weight():
@@ -114,13 +122,12 @@ def test_punctuation_is_nothing_but_punctuation(text, expected):
 
 def test_weight_on_punctuation_and_on_the_ends_is_logged():
     # tokens a , b . with weights 1 2 1 4: 6 of 8 on punctuation; the first decile is the first token, the last is none
-    pieces = dict(enumerate(["a", ",", "b", "."]))
-    figures = concentration(
-        tensor([[1.0, 2.0, 1.0, 4.0]]), torch.zeros(1, 4), all_real(4), 0.5, ids=torch.arange(4)[None], piece=pieces.get
-    )
-    assert figures["credit/punctuation_share"] == 6 / 8
-    assert figures["credit/first_decile_share"] == 1 / 8
-    assert figures["credit/last_decile_share"] == 0.0
+    texts = dict(enumerate(["a", ",", "b", "."]))
+    weights, ids = tensor([[1.0, 2.0, 1.0, 4.0]]), torch.arange(4)[None]
+    metrics = concentration(weights, torch.zeros(1, 4), all_real(4), 0.5, ids=ids, token_text=texts.get)
+    assert metrics["credit/punctuation_share"] == 6 / 8
+    assert metrics["credit/first_decile_share"] == 1 / 8
+    assert metrics["credit/last_decile_share"] == 0.0
 
 
 def test_without_a_tokenizer_nothing_is_said_of_punctuation():
@@ -128,8 +135,8 @@ def test_without_a_tokenizer_nothing_is_said_of_punctuation():
 
 
 def test_the_control_overlaps_wholly_with_what_random_would_choose():
-    from rl.credit.controls import random
-    from rl.credit.rules import RuleParams
+    from rl.credit.inputs import RuleParams
+    from rl.credit.rules.controls import random
 
     inputs = CreditInputs(mask=all_real(40), entropy=torch.zeros(1, 40))
     weights = random(inputs, RuleParams(q=0.4, gamma_amp=1.5, generator=torch.Generator().manual_seed(0)))
@@ -138,4 +145,4 @@ def test_the_control_overlaps_wholly_with_what_random_would_choose():
 
 def test_of_completions_that_are_all_masked_nothing_is_said():
     nothing = torch.zeros(2, 3)
-    assert concentration(nothing, nothing, nothing.bool(), 0.5, piece=str) == {}
+    assert concentration(nothing, nothing, nothing.bool(), 0.5, token_text=str) == {}

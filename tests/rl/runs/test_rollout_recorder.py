@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 import torch
 
-from data.problems import ConstraintSpec, Problem, to_row
+from data.problems import ConstraintSpec, Problem
+from data.verdicts import verdicts_for
 from rl.runs.jsonl import JsonlFile, read_jsonl
 from rl.runs.rollout_recorder import RolloutRecorder, best_and_worst
+from rl.scoring.scorer import ScoredCompletion
 
 PROBLEM = Problem(
     problem_id="sea",
@@ -28,8 +30,8 @@ def lines(recorder: RolloutRecorder) -> list[dict[str, Any]]:
 
 def begin(recorder: RolloutRecorder, *rewards: float, step: int = 0) -> None:
     texts = [f"wide, blue {index}" for index in range(len(rewards))]
-    completions = [[{"role": "assistant", "content": text}] for text in texts]
-    recorder.begin(step, [to_row(PROBLEM)] * len(rewards), completions, [[7, 8]] * len(rewards), list(rewards))
+    scored = [ScoredCompletion(problem=PROBLEM, text=text, verdicts=verdicts_for(PROBLEM, text)) for text in texts]
+    recorder.begin(step, scored, [[7, 8]] * len(rewards), list(rewards))
 
 
 def see(recorder: RolloutRecorder, *rows: int, attention: torch.Tensor | None = None) -> None:

@@ -7,12 +7,12 @@ import pytest
 
 from data.problems import ConstraintSpec, Problem
 from data.reading import read_problems
+from data.verdicts import verdicts_for
 from data.writing import write_rows
 from rewards.sandbox import VerifierError
 from rewards.verifiers import known_kinds, verify
 from rl.config.rewards import RewardsConfig
 from rl.scoring.custom_verifiers import custom_verifiers, save_custom_code
-from rl.scoring.reward_functions import verdicts_for
 
 SOURCE = """
 import time

@@ -5,17 +5,12 @@ from typing import Any, get_args
 
 import pytest
 
-from data.problems import ConstraintSpec, Problem, to_row
+from data.problems import ConstraintSpec, Problem, from_row, to_row
+from data.verdicts import verdicts_for
 from rl.config.rewards import Guard, RewardsConfig
-from rl.scoring.reward_functions import (
-    GUARDS,
-    completion_text,
-    constraint_reward,
-    judging,
-    rebuild_problems,
-    reward_functions,
-    verdicts_for,
-)
+from rl.scoring.guard_values import GUARDS
+from rl.scoring.reward_functions import column_rows, constraint_reward, reward_functions
+from rl.scoring.scorer import BatchScorer, completion_text
 
 NO_COMMA = ConstraintSpec(id="punctuation:no_comma", kwargs={}, text="Use no commas.")
 SHORT = ConstraintSpec(id="length:word_range", kwargs={"minimum": 1, "maximum": 2}, text="Write 1 or 2 words.")
@@ -45,6 +40,11 @@ def score(function: Any, *pairs: tuple[Problem, str], **more: Any) -> tuple[list
     return scores, dict(logged)
 
 
+def constraints_reward(**rewards: Any):
+    """The reward for all constraints under these settings."""
+    return constraint_reward(BatchScorer(RewardsConfig(**rewards)))
+
+
 SEA_COLUMNS = [name for name in to_row(SEA) if name != "prompt"]
 
 
@@ -57,8 +57,8 @@ def test_there_is_one_verdict_for_each_constraint_in_order():
 def test_problems_come_back_out_of_the_columns():
     row = to_row(SEA)
     columns = {name: [row[name]] for name in SEA_COLUMNS}
-    (problem,) = rebuild_problems([row["prompt"]], {**columns, "trainer_state": object()})
-    assert problem == SEA
+    (rebuilt,) = column_rows([row["prompt"]], {**columns, "trainer_state": object()})
+    assert from_row(rebuilt) == SEA
 
 
 @pytest.mark.parametrize(
@@ -71,18 +71,18 @@ def test_problems_come_back_out_of_the_columns():
     ],
 )
 def test_verdicts_become_one_reward(how, expected):
-    scores, _ = score(constraint_reward(RewardsConfig(satisfaction=how)), (SEA, "wide, blue"), (SEA, "blue"))
+    scores, _ = score(constraints_reward(satisfaction=how), (SEA, "wide, blue"), (SEA, "blue"))
     assert scores == expected
 
 
 def test_a_problem_without_constraints_gives_no_signal():
-    scores, logged = score(constraint_reward(RewardsConfig()), (FREE, "wide, blue"), (SEA, "blue"))
+    scores, logged = score(constraints_reward(), (FREE, "wide, blue"), (SEA, "blue"))
     assert scores == [None, 1.0]
     assert logged["constraint/punctuation:no_comma/pass_rate"] == [1.0]
 
 
 def test_the_pass_rate_of_every_kind_is_logged():
-    _, logged = score(constraint_reward(RewardsConfig()), (SEA, "wide, blue"), (SEA, "a wide blue sea"), (SEA, "blue"))
+    _, logged = score(constraints_reward(), (SEA, "wide, blue"), (SEA, "a wide blue sea"), (SEA, "blue"))
     assert logged == {
         "constraint/length:word_range/pass_rate": [pytest.approx(2 / 3)],
         "constraint/punctuation:no_comma/pass_rate": [pytest.approx(2 / 3)],
@@ -91,10 +91,8 @@ def test_the_pass_rate_of_every_kind_is_logged():
 
 
 def test_the_constraints_score_is_multiplied_by_the_worst_guard():
-    apply_guards = RewardsConfig(guards=("on_topic", "distinct_words", "length_floor"), min_words=4)
-    scores, logged = score(
-        constraint_reward(apply_guards), (SEA, "The sea"), (SEA, "sea sea sea sea"), (SEA, "Wide, blue")
-    )
+    guarded = constraints_reward(guards=("on_topic", "distinct_words", "length_floor"), min_words=4)
+    scores, logged = score(guarded, (SEA, "The sea"), (SEA, "sea sea sea sea"), (SEA, "Wide, blue"))
     # Both constraints hold, but two words of the four asked for: 1 x 0.5. One holds, and one distinct word of four is a
     # share of 0.25, half of what is asked: 0.5 x 0.5. One holds, with nothing of the request: 0.5 x 0.
     assert scores == [0.5, 0.25, 0.0]
@@ -104,11 +102,11 @@ def test_the_constraints_score_is_multiplied_by_the_worst_guard():
 
 def test_a_completion_that_was_cut_off_keeps_a_part_of_its_score():
     reasons = ["stop", "length"]
-    function = constraint_reward(RewardsConfig(unfinished=0.25))
+    function = constraints_reward(unfinished=0.25)
     scores, logged = score(function, (SEA, "blue"), (SEA, "blue"), finish_reason=reasons)
     assert scores == [1.0, 0.25]
     assert logged["guard/finished"] == [pytest.approx(0.625)]
-    assert score(constraint_reward(RewardsConfig()), (SEA, "blue"), (SEA, "blue"), finish_reason=reasons)[0] == [
+    assert score(constraints_reward(), (SEA, "blue"), (SEA, "blue"), finish_reason=reasons)[0] == [
         1.0,
         1.0,
     ]
@@ -118,7 +116,7 @@ def test_every_guard_of_the_config_can_be_scored():
     every = get_args(Guard)
     assert set(every) == {*GUARDS, "fluent"}
     rewards = RewardsConfig(guards=every)
-    reward = constraint_reward(rewards, judge=judging(rewards, lambda problems, texts: [-2.0]))
+    reward = constraint_reward(BatchScorer(rewards, log_probs=lambda problems, texts: [-2.0]))
     scores, logged = score(reward, (SEA, "The sea is wide and blue in the morning."))
     assert scores == [0.5], "only the number of words is wrong, and no guard minds"
     assert all(logged[f"guard/{name}"] == [1.0] for name in every)
@@ -126,7 +124,7 @@ def test_every_guard_of_the_config_can_be_scored():
 
 def test_what_the_base_model_finds_unlikely_is_paid_less():
     rewards = RewardsConfig(guards=("fluent",), fluency=(-3.0, -7.0))
-    reward = constraint_reward(rewards, judge=judging(rewards, lambda problems, texts: [-3.0, -6.0, -9.0]))
+    reward = constraint_reward(BatchScorer(rewards, log_probs=lambda problems, texts: [-3.0, -6.0, -9.0]))
     scores, logged = score(reward, (SEA, "blue"), (SEA, "blue"), (SEA, "blue"))
     assert scores == [1.0, 0.25, 0.0]
     assert logged["guard/fluent"] == [pytest.approx(1.25 / 3)]
@@ -145,7 +143,8 @@ def test_each_category_may_be_a_reward_of_its_own():
 def test_a_batch_is_judged_once_for_all_rewards():
     asked = []
     rewards = RewardsConfig(guards=("fluent",), separate=True)
-    functions, _ = reward_functions(rewards, log_probs=lambda problems, texts: asked.append(texts) or [-1.0])
+    scorer = BatchScorer(rewards, log_probs=lambda problems, texts: asked.append(texts) or [-1.0])
+    functions, _ = reward_functions(rewards, scorer=scorer)
     prompts, completions, columns = (
         [to_row(SEA)["prompt"]],
         ["blue"],

@@ -7,8 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from data import problems
+from rewards import verifiers
+from rl.config.credit_rules import CREDIT_RULES
 from rl.config.root import Config
-from rl.credit.catalogue import EVIDENCE_RULES, RULES
 from rl.runs.jsonl import read_jsonl
 from rl.trainers.grpo import CreditGRPOTrainer
 from tests.rl.grpo_fixtures import credit_trainer, outcome, tiny_config
@@ -70,6 +72,37 @@ def test_channels_sum_to_trl_s_own_advantage(rule, tmp_path):
     )
 
 
+class Counting(CreditGRPOTrainer):
+    """Counts the completions that it rewards, and the constraints on them."""
+
+    def _calculate_rewards(self, inputs, *args):
+        self.num_completions = getattr(self, "num_completions", 0) + len(inputs)
+        self.num_constraints = getattr(self, "num_constraints", 0) + sum(len(row["constraints"]) for row in inputs)
+        return super()._calculate_rewards(inputs, *args)
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"credit": {"rule": "combined"}},
+        {"rewards": {"satisfaction_weight": 0.0}, "probe": {"listen": "always", "horizon": [1, 8]}},
+        {"rewards": {"separate": True}},
+    ],
+)
+def test_verifiers__run_once_for_each_completion_and_constraint(sections, tmp_path, monkeypatch):
+    trainer = credit_trainer(constrained_config(**sections), tmp_path)
+    trainer.__class__ = Counting
+    verified, parsed = [], []
+    check_arguments, identity = verifiers.check_arguments, problems._identity
+    monkeypatch.setattr(verifiers, "check_arguments", lambda *args: verified.append(args) or check_arguments(*args))
+    monkeypatch.setattr(problems, "_identity", lambda *args: parsed.append(args) or identity(*args))
+    trainer.train()
+    assert isinstance(trainer, Counting) and trainer.num_constraints > 0
+    assert len(verified) == trainer.num_constraints, "credit and the recorder reuse what the rewards were made of"
+    assert len(parsed) == trainer.num_completions
+    assert read_jsonl(tmp_path / "rollouts.jsonl")
+
+
 def test_without_channels_a_batch_carries_none(tmp_path):
     trainer = watched(constrained_config(credit={"rule": "global_anchor"}, trainer={"max_steps": 1}), tmp_path)
     assert not any(name.startswith(("channel", "evidence", "constraint")) for name in trainer.seen[0])
@@ -92,14 +125,15 @@ def test_what_was_read_of_a_completion_is_recorded(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rule", sorted(RULES))
+@pytest.mark.parametrize("rule", sorted(name for name, rule in CREDIT_RULES.items() if "all_heads" not in rule.needs))
 def test_every_rule_trains(rule, tmp_path):
     config = constrained_config(credit={"rule": rule})
     trainer = credit_trainer(config, tmp_path)
     trainer.train()
     steps = [line for line in trainer.state.log_history if "loss" in line]
     assert len(steps) == 2 and all(line["grad_norm"] > 0.0 for line in steps)
-    assert all(("probe/used" in line) == (rule in EVIDENCE_RULES or "probe/fai_mean" in line) for line in steps)
+    needs_probe = bool(CREDIT_RULES[rule].needs)
+    assert all(("probe/used" in line) == ("probe/fai_mean" in line) == needs_probe for line in steps)
 
 
 def test_readings_every_second_step(tmp_path):
