@@ -41,7 +41,7 @@ CREDIT_RULES: dict[str, CreditRule] = {
         params=AMPLIFY,
     ),
     "coupled": CreditRule(
-        summary="Amplify anchors, and hand a share of a dominated anchor's bonus to the preplan token before it.",
+        summary="Amplify anchors, and hand a share of a dominated anchor's bonus to the token that introduces it.",
         needs={"probe"},
         params=COUPLED,
     ),
