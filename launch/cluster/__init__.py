@@ -1,1 +1,1 @@
-"""The cluster: one recipe and one description of the machines, rendered into what a scheduler takes."""
+"""Cluster: a recipe and a description of the machines, rendered into the file that a scheduler takes."""

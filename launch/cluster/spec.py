@@ -1,4 +1,4 @@
-"""The spec: which machines a run gets, and what they must find there; the same for every scheduler."""
+"""Cluster spec: the machines that a run gets and what lies on them; the same for every scheduler."""
 
 import json
 from pathlib import Path
@@ -11,51 +11,51 @@ from rl.common.errors import UserError
 from rl.config.types import Positive, Section
 
 
-def _absolute_pair(text: str) -> str:
+def _mount(text: str) -> str:
     source, colon, target = text.partition(":")
     if not colon or not source or not target.startswith("/"):
         raise UserError(f"should look like /data:/data, got {text!r}")
     return text
 
 
-Mount = Annotated[str, AfterValidator(_absolute_pair)]
+Mount = Annotated[str, AfterValidator(_mount)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,40}[a-z0-9])?$")]
 
 
 class ClusterSpec(Section):
-    """`heed launch ... --spec FILE` reads one; every key has a default."""
+    """The file that `heed launch --spec FILE` reads; every key has a default."""
 
     name: Name = "heed"
-    """The job's name: small letters, digits and '-', as Kubernetes wants it."""
+    """The job's name: small letters, digits and '-', as Kubernetes requires."""
     nodes: Positive = 1
     gpus_per_node: Annotated[int, Field(ge=0)] = 0
     cpus_per_node: Positive = 8
     memory_gb: Positive = 32
     """Memory of each node."""
     hours: Annotated[float, Field(gt=0)] = 24.0
-    """The scheduler ends the job after this long."""
+    """The scheduler ends the job after so many hours."""
     grace_seconds: Positive = 300
-    """Warning before the end or a preemption; a step and its checkpoint must fit in."""
+    """Time between the warning and the end of the job or a preemption; a step and its checkpoint must fit in."""
     restarts: Annotated[int, Field(ge=0)] = 3
-    """How often the job may start again from its newest checkpoint."""
+    """How often the job may restart from its newest checkpoint."""
     image: str | None = None
-    """Container image; SLURM runs it with apptainer, and without one uses `checkout`'s own environment."""
+    """Container image; SLURM runs it with apptainer, and without an image uses the `.venv` of `checkout`."""
     mounts: tuple[Mount, ...] = ()
-    """`source:target`: a folder on the node (SLURM), or a volume claim (KubeRay)."""
+    """`source:target`; the source is a folder on the node (SLURM), or a volume claim (KubeRay)."""
     environment: dict[str, str] = Field(default_factory=dict)
     """Variables set on every node. Put no secrets here: name them in `secrets`."""
     secrets: tuple[Name, ...] = ()
     """Kubernetes secrets whose keys become variables, such as WANDB_API_KEY."""
     checkout: str = "/opt/heed"
-    """Where Heed lies on the nodes."""
+    """The folder of Heed on the nodes, or in the image."""
     runs: str = "/runs"
-    """Where runs are written: a folder that all nodes and all restarts see."""
+    """The folder where runs are written; all nodes and all restarts must see it."""
     partition: str | None = None
     account: str | None = None
 
 
 def load_spec(path: Path | None) -> ClusterSpec:
-    """The spec in a YAML file, or the defaults. Raises UserError naming each key that is wrong."""
+    """Return the spec in a YAML file, or the defaults. Raises UserError naming each key that is wrong."""
     if path is None:
         return ClusterSpec()
     try:

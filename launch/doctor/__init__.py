@@ -1,1 +1,1 @@
-"""The doctor: whether this machine, or the cluster it belongs to, is fit to train; each finding with its cure."""
+"""Doctor: checks whether this machine, or the cluster it belongs to, is fit to train, and says what to do if not."""

@@ -1,4 +1,4 @@
-"""The machine: devices, memory, disk, clock and ports."""
+"""Checks of this machine: devices, memory, disk, run folder, clock and ports."""
 
 import os
 import shutil
@@ -19,78 +19,81 @@ PORTS = {29500: "torchrun", 6379: "ray", 8265: "ray's dashboard and jobs"}
 
 
 def check_devices() -> Check:
+    """Report the GPUs, or the CPU and whether it multiplies bfloat16."""
     gpus = nvidia_gpus()
     if gpus:
         names = ", ".join(f"{name} ({size(memory)})" for name, memory in gpus)
-        return Check(name="devices", level="pass", found=f"{len(gpus)} GPU(s): {names}")
+        return Check(name="devices", level="pass", finding=f"{len(gpus)} GPU(s): {names}")
     device = find_device()
     width = "multiplies bfloat16" if device.has_bf16 else "float32 only (emulated bfloat16 is several times slower)"
-    return Check(name="devices", level="pass", found=f"no GPU; {os.cpu_count()} CPU cores, {width}")
+    return Check(name="devices", level="pass", finding=f"no GPU; {os.cpu_count()} CPU cores, {width}")
 
 
 def check_memory() -> Check:
+    """Check that the quickstart fits into memory."""
     memory = find_device().memory
     if memory >= MEMORY_FOR_QUICKSTART:
-        return Check(name="memory", level="pass", found=size(memory))
+        return Check(name="memory", level="pass", finding=size(memory))
     return Check(
         name="memory",
         level="warn",
-        found=f"{size(memory)}; the quickstart needs {size(int(MEMORY_FOR_QUICKSTART))}",
+        finding=f"{size(memory)}; the quickstart needs {size(int(MEMORY_FOR_QUICKSTART))}",
         fix="heed plan RECIPE says what a recipe needs, and which setting lowers it",
     )
 
 
 def check_disk(folder: Path) -> Check:
-    """Free space where runs are written."""
+    """Check the free space where runs are written."""
     free = shutil.disk_usage(_existing(folder)).free
     if free >= DISK_FOR_A_RUN:
-        return Check(name="disk", level="pass", found=f"{size(free)} free at {folder}")
+        return Check(name="disk", level="pass", finding=f"{size(free)} free at {folder}")
     return Check(
         name="disk",
         level="warn",
-        found=f"{size(free)} free at {folder}",
+        finding=f"{size(free)} free at {folder}",
         fix="free some, lower trainer.save_total_limit, or set run.folder to another disk",
     )
 
 
 def check_run_folder(folder: Path) -> list[Check]:
-    """Whether a file can be written where runs are, and whether its time agrees with the clock."""
-    place = _existing(folder)
+    """Check that a file can be written where runs are, and that its time agrees with the clock."""
+    existing = _existing(folder)
     try:
-        with tempfile.NamedTemporaryFile(dir=place) as file:
+        with tempfile.NamedTemporaryFile(dir=existing) as file:
             written = time.time()
             file.write(b"x")
             file.flush()
             skew = abs(os.stat(file.name).st_mtime - written)
     except OSError as error:
-        found = f"{place} cannot be written: {error.strerror}"
-        return [Check(name="run folder", level="fail", found=found, fix="set run.folder to a folder you may write")]
-    return [Check(name="run folder", level="pass", found=f"{place} can be written"), check_clock(skew)]
+        finding = f"{existing} cannot be written: {error.strerror}"
+        return [Check(name="run folder", level="fail", finding=finding, fix="set run.folder to a folder you may write")]
+    return [Check(name="run folder", level="pass", finding=f"{existing} can be written"), check_clock(skew)]
 
 
 def check_clock(skew: float) -> Check:
+    """Judge the seconds between this machine's clock and the file system's."""
     if skew <= CLOCK_SKEW:
-        return Check(name="clock", level="pass", found=f"within {skew:.1f} s of the file system's")
+        return Check(name="clock", level="pass", finding=f"within {skew:.1f} s of the file system's")
     return Check(
         name="clock",
         level="warn",
-        found=f"{skew:.1f} s apart from the file system's",
+        finding=f"{skew:.1f} s apart from the file system's",
         fix="set up time synchronisation (chrony, systemd-timesyncd) on every node",
     )
 
 
 def check_ports(ports: dict[int, str] | None = None) -> Check:
-    """Ports that a start on several processes or nodes would listen on."""
+    """Check the ports that a start on several processes or nodes listens on."""
     wanted = PORTS if ports is None else ports
     taken = {port: use for port, use in wanted.items() if not _is_free(port)}
     if not taken:
-        return Check(name="ports", level="pass", found=f"{', '.join(map(str, wanted))} are free")
-    told = ", ".join(f"{port} ({use})" for port, use in taken.items())
+        return Check(name="ports", level="pass", finding=f"{', '.join(map(str, wanted))} are free")
+    uses = ", ".join(f"{port} ({use})" for port, use in taken.items())
     return Check(
         name="ports",
         level="warn",
-        found=f"in use: {told}",
-        fix="a cluster that runs already may be why; else choose others (torchrun --master-port, ray start --port)",
+        finding=f"in use: {uses}",
+        fix="a cluster that runs already may use them; else choose others (torchrun --master-port, ray start --port)",
     )
 
 
@@ -105,5 +108,5 @@ def _is_free(port: int) -> bool:
 
 
 def _existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that exists."""
-    return next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    """Return the folder, or the nearest one above it that exists."""
+    return next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())

@@ -51,7 +51,7 @@ def print_check(console: Console, check: Check) -> None:
     """Print one line for the check, and what to do about it below."""
     colour = COLOURS[check.level]
     console.print(
-        f"[{colour}]{check.level}[/{colour}]  [bold]{check.name}[/bold]: {escape(check.found)}", highlight=False
+        f"[{colour}]{check.level}[/{colour}]  [bold]{check.name}[/bold]: {escape(check.finding)}", highlight=False
     )
     if check.fix:
         console.print(f"      {escape(check.fix)}", highlight=False)

@@ -1,4 +1,4 @@
-"""Trials: two seconds of what a run does all the time, an all-reduce among processes and a rollout."""
+"""Trials: two seconds each of an all-reduce between processes and of a rollout, as a run does them."""
 
 import subprocess
 import sys
@@ -21,9 +21,9 @@ while True:
     dist.all_reduce(tensor)
     assert bool((tensor == 3.0).all()), "1 + 2 is not 3 on every element"
     rounds += 1
-    go_on = torch.tensor([float(time.monotonic() < end)])
-    dist.all_reduce(go_on, op=dist.ReduceOp.MIN)
-    if not go_on:
+    in_time = torch.tensor([float(time.monotonic() < end)])
+    dist.all_reduce(in_time, op=dist.ReduceOp.MIN)
+    if not in_time:
         break
 dist.destroy_process_group()
 print(rounds)
@@ -31,7 +31,7 @@ print(rounds)
 
 
 def try_all_reduce() -> Check:
-    """Two processes add a megabyte of numbers up, again and again for two seconds."""
+    """Let two processes add up a megabyte of numbers, again and again for two seconds."""
     with tempfile.TemporaryDirectory() as scratch:
         store = str(Path(scratch, "store"))
         commands = [[sys.executable, "-c", ALL_REDUCE, str(rank), store] for rank in (0, 1)]
@@ -39,28 +39,30 @@ def try_all_reduce() -> Check:
             subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for command in commands
         ]
         try:
-            told = [rank.communicate(timeout=TIMEOUT_SECONDS) for rank in ranks]
+            outputs = [rank.communicate(timeout=TIMEOUT_SECONDS) for rank in ranks]
         except subprocess.TimeoutExpired:
             return _all_reduce_failed(f"no answer within {TIMEOUT_SECONDS} s")
         finally:
             for rank in ranks:
                 rank.kill()
-    if failed := [stderr for rank, (_, stderr) in zip(ranks, told, strict=True) if rank.returncode != 0]:
-        return _all_reduce_failed(failed[0].strip().splitlines()[-1])
-    return Check(name="all-reduce", level="pass", found=f"{int(told[0][0]) / 2.0:.0f} a second of 1 MB, two processes")
+    for rank, (_, errors) in zip(ranks, outputs, strict=True):
+        if rank.returncode != 0:
+            return _all_reduce_failed((errors.strip().splitlines() or [f"exit code {rank.returncode}"])[-1])
+    rate = int(outputs[0][0]) / 2.0
+    return Check(name="all-reduce", level="pass", finding=f"{rate:.0f} a second of 1 MB, two processes")
 
 
 def _all_reduce_failed(reason: str) -> Check:
     return Check(
         name="all-reduce",
         level="fail",
-        found=reason,
+        finding=reason,
         fix="set GLOO_SOCKET_IFNAME (NCCL_SOCKET_IFNAME on GPUs) to the interface that joins the nodes",
     )
 
 
 def try_rollout() -> Check:
-    """The tiny model samples for two seconds, by the engine that a run uses."""
+    """Let the tiny model sample for two seconds, by the engine that a run uses."""
     from rl.models.load import load_model, load_tokenizer
     from rl.models.tokenization import encode_prompt
     from rl.rollouts.engine_hf import TransformersEngine
@@ -71,8 +73,8 @@ def try_rollout() -> Check:
     prompts = (encode_prompt(tokenizer, "Say hello."),)
     started, tokens, position = time.monotonic(), 0, 0
     while time.monotonic() < started + 2.0:
-        unit = RolloutRequest(position=position, prompts=prompts, num_generations=8, version=0, seed=0)
-        tokens += sum(len(sample.completion_ids) for sample in engine.sample(unit))
+        request = RolloutRequest(position=position, prompts=prompts, num_generations=8, version=0, seed=0)
+        tokens += sum(len(sample.completion_ids) for sample in engine.sample(request))
         position += 1
     rate = tokens / (time.monotonic() - started)
-    return Check(name="rollout", level="pass", found=f"{rate:.0f} tokens a second of the tiny model")
+    return Check(name="rollout", level="pass", finding=f"{rate:.0f} tokens a second of the tiny model")

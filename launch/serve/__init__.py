@@ -1,1 +1,1 @@
-"""Serving: a gateway that sends each prompt to the adapter that fits it."""
+"""Serving: which adapters of a bundle answer a prompt, and a gateway that routes requests to them."""

@@ -1,4 +1,4 @@
-"""Rendered files: what a scheduler would read of them, and that the recipe inside is the one that was given."""
+"""Rendered files: what a scheduler reads in them, and that the recipe inside is the one that was given."""
 
 import base64
 import json
@@ -43,32 +43,32 @@ def bash_accepts(script: str, tmp_path: Path) -> bool:
 
 
 def directives(script: str) -> dict[str, str]:
-    """The #SBATCH options, as sbatch reads them: up to the first command."""
-    found = {}
+    """Return the #SBATCH options as sbatch reads them: up to the first command."""
+    options = {}
     for line in script.splitlines()[1:]:
         if line and not line.startswith("#"):
             break
         if match := re.fullmatch(r"#SBATCH --([a-z-]+)(?:=(\S+))?", line):
-            found[match[1]] = match[2] or ""
+            options[match[1]] = match[2] or ""
         else:
             assert not line.startswith("#SBATCH"), f"sbatch would not read {line!r}"
-    return found
+    return options
 
 
 def recipe_in(script: str) -> dict:
-    """The recipe that travels inside a shell script."""
+    """Return the recipe inside a shell script."""
     encoded = script.partition("<<'RECIPE'\n")[2].partition("\nRECIPE")[0]
     return yaml.safe_load(base64.b64decode(encoded))
 
 
 @pytest.mark.parametrize("spec", [ClusterSpec(), GPUS, GPUS.model_copy(update={"image": None})])
-def test_an_sbatch_script_is_bash_with_its_directives_first(spec, tmp_path):
+def test_render__slurm_is_bash_with_its_directives_first(spec, tmp_path):
     script = render("slurm", CONFIG, spec)
     assert bash_accepts(script, tmp_path)
     assert directives(script).keys() >= {"job-name", "nodes", "time", "signal", "requeue", "open-mode"}
 
 
-def test_slurm_gets_what_the_spec_says():
+def test_render__slurm_directives_are_the_specs():
     assert directives(render("slurm", CONFIG, GPUS.model_copy(update={"partition": "long"}))) == {
         "job-name": "trial",
         "nodes": "2",
@@ -85,27 +85,27 @@ def test_slurm_gets_what_the_spec_says():
     }
 
 
-def test_one_node_starts_no_workers():
+def test_render__slurm_on_one_node_starts_no_ray_workers():
     assert "ray start --address" not in render("slurm", CONFIG, ClusterSpec())
     assert "ray start --address" in render("slurm", CONFIG, ClusterSpec(nodes=2))
 
 
 @pytest.mark.parametrize("target", ["slurm", "ray-job"])
-def test_the_recipe_inside_is_the_resolved_one_in_a_folder_that_restarts_find(target):
+def test_render__the_recipe_inside_is_resolved_with_a_fixed_folder(target):
     inside = parse_config(recipe_in(render(target, CONFIG, ClusterSpec(runs="/shared"))))
     assert str(inside.run.folder) == "/shared/tiny"
     assert inside.model_copy(update={"run": CONFIG.run}) == CONFIG
 
 
 @pytest.mark.parametrize("spec", [GPUS, ClusterSpec(image="heed")])
-def test_a_rayjob_fits_the_published_schema(spec):
+def test_render__kuberay_fits_the_published_schema(spec):
     job = yaml.safe_load(render("kuberay", CONFIG, spec))
     jsonschema.Draft202012Validator(SCHEMA).validate(job)
     cluster = job["spec"]["rayClusterSpec"]
     assert [group["replicas"] for group in cluster.get("workerGroupSpecs", [])] == ([1] if spec.nodes == 2 else [])
 
 
-def test_a_rayjob_says_what_the_spec_says():
+def test_render__kuberay_has_the_specs_values():
     job = yaml.safe_load(render("kuberay", CONFIG, GPUS))
     assert (job["spec"]["activeDeadlineSeconds"], job["spec"]["backoffLimit"]) == (5400, 3)
     (head,) = job["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]["containers"]
@@ -117,12 +117,12 @@ def test_a_rayjob_says_what_the_spec_says():
     assert encoded and yaml.safe_load(base64.b64decode(encoded[1]))["run"]["folder"] == "/runs/tiny"
 
 
-def test_kubernetes_needs_an_image():
+def test_render__kuberay_needs_an_image():
     with pytest.raises(ValueError, match="kuberay needs an image"):
         render("kuberay", CONFIG, ClusterSpec())
 
 
-def test_an_environment_value_reaches_the_shell_unharmed(tmp_path):
+def test_render__an_environment_value_reaches_the_shell_unchanged(tmp_path):
     script = render("slurm", CONFIG, GPUS)
     line = next(line for line in script.splitlines() if line.startswith("export NCCL_DEBUG="))
     shown = subprocess.run(["bash", "-c", f'{line}; printf %s "$NCCL_DEBUG"'], capture_output=True, text=True)
@@ -139,8 +139,8 @@ while :; do kill -USR1 "$BATCH"; sleep 0.5; done""",
 }
 
 
-def test_before_its_time_is_up_a_job_saves_and_queues_again(tmp_path):
-    """The script itself, run by bash, among stand-ins for SLURM, Ray and the training."""
+def test_render__a_slurm_job_saves_and_requeues_before_its_time_is_up(tmp_path):
+    """The script itself is run by bash, among stand-ins for SLURM, Ray and the training."""
     tools = tmp_path / ".venv" / "bin"
     tools.mkdir(parents=True)
     for name, body in FAKES.items():
@@ -168,12 +168,12 @@ def test_before_its_time_is_up_a_job_saves_and_queues_again(tmp_path):
     assert (rest, code) == (["saved", "requeue 7"], 130)
 
 
-def test_a_spec_is_read_and_its_mistakes_are_named(tmp_path):
+def test_load_spec__names_each_wrong_key(tmp_path):
     file = tmp_path / "spec.yaml"
     file.write_text("nodes: 2\nmounts: [/data:/data]\n", encoding="utf-8")
     assert load_spec(file) == ClusterSpec(nodes=2, mounts=("/data:/data",))
     file.write_text("nods: 2\nmounts: [data]\nhours: soon\n", encoding="utf-8")
-    with pytest.raises(ValueError) as told:
+    with pytest.raises(ValueError) as raised:
         load_spec(file)
     for part in (
         "nods: Extra inputs",
@@ -182,10 +182,10 @@ def test_a_spec_is_read_and_its_mistakes_are_named(tmp_path):
         "hours: ",
         "keys: name, nodes",
     ):
-        assert part in str(told.value)
+        assert part in str(raised.value)
 
 
-def test_the_spec_that_comes_with_heed_is_one():
+def test_load_spec__reads_the_spec_that_comes_with_heed():
     (spec,) = Path("launch/cluster/specs").glob("*.yaml")
     assert load_spec(spec).nodes == 2
 
@@ -210,18 +210,18 @@ def test_launch__refuses_an_unknown_target(capsys):
     assert "slurm" in capsys.readouterr().err
 
 
-def test_render__keeps_what_else_the_recipe_says_of_the_run():
+def test_render__keeps_the_other_settings_of_the_run():
     config = load_recipe("tiny", ["run.grace=60"])
     assert parse_config(recipe_in(render("slurm", config, ClusterSpec()))).run.grace == 60
 
 
-def test_a_scheduler_that_is_not_here_is_told(monkeypatch, tmp_path):
+def test_submit_file__names_a_missing_scheduler(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ValueError, match="sbatch is not on this machine; run there: sbatch job"):
         submit_file("slurm", Path("job"))
 
 
-def test_a_scheduler_that_refuses_is_quoted(monkeypatch, tmp_path):
+def test_submit_file__quotes_a_scheduler_that_refuses(monkeypatch, tmp_path):
     (tmp_path / "sbatch").write_text("#!/bin/bash\necho 'invalid partition' >&2; exit 1\n")
     (tmp_path / "sbatch").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")

@@ -1,4 +1,4 @@
-"""`heed data` with somebody to ask, with texts to take apart, and with answers about books."""
+"""`heed data`: a language model that rewrites prompts, attributes of texts, and answers about books."""
 
 import pytest
 
@@ -19,40 +19,41 @@ def drawn(tmp_path, **asking):
     )
 
 
-def test_prompts_are_reworded_where_the_checks_allow(tmp_path):
-    figures = drawn(tmp_path, reword=lambda message: "Kindly: " + message.rpartition("\n\n")[2])
-    problems = read_problems(figures["file"])
-    assert figures["reworded"] == 6
+def test_constraints__are_reworded_where_the_checks_allow(tmp_path):
+    result = drawn(tmp_path, reword=lambda message: "Kindly: " + message.rpartition("\n\n")[2])
+    problems = read_problems(result["file"])
+    assert result["reworded"] == len(problems) == 6
     assert all(user_text(problem).startswith("Kindly: ") for problem in problems)
     # and one that answers anything else changes nothing
     untouched = drawn(tmp_path, reword=lambda message: "As you wish.")
-    assert untouched["reworded"] == 0
-    assert not any(user_text(problem).startswith("Kindly") for problem in read_problems(untouched["file"]))
+    problems = read_problems(untouched["file"])
+    assert (untouched["reworded"], len(problems)) == (0, 6)
+    assert not any(user_text(problem).startswith("Kindly") for problem in problems)
 
 
-def test_prompts_that_are_doubted_are_left_out(tmp_path):
+def test_constraints__doubted_prompts_are_left_out(tmp_path):
     several = sum(len(problem.constraints) > 1 for problem in read_problems(drawn(tmp_path)["file"]))
     assert 0 < several < 6
-    figures = drawn(tmp_path, doubt=lambda message: "no")
-    assert (figures["doubted"], figures["num_problems"]) == (several, 6 - several)
+    result = drawn(tmp_path, doubt=lambda message: "no")
+    assert (result["doubted"], result["num_problems"]) == (several, 6 - several)
 
 
-def test_texts_become_prompts_for_such_a_text(tmp_path):
+def test_attributes__texts_become_prompts_for_such_a_text(tmp_path):
     source = write_rows([{"text": TEXT}, {"response": TEXT.lower()}], tmp_path / "texts.jsonl")
-    figures = attributes_command(source, tmp_path / "out.jsonl", sizes=(3, 8), ask=lambda _: "Sound like a poet.")
-    problems = read_problems(figures["file"])
+    result = attributes_command(source, tmp_path / "out.jsonl", sizes=(3, 8), ask=lambda _: "Sound like a poet.")
+    problems = read_problems(result["file"])
     assert [problem.reference for problem in problems] == [TEXT, TEXT.lower()]
     assert all(3 <= len(problem.constraints) <= 8 for problem in problems)
     assert "Sound like a poet" in user_text(problems[0])
 
 
-def test_attributes_of_many_texts_become_sets(tmp_path):
+def test_attributes__of_many_texts_become_sets(tmp_path):
     source = write_rows([{"text": TEXT}], tmp_path / "texts.jsonl")
-    figures = attributes_command(source, tmp_path / "out.jsonl", sizes=(3, 5), sets=4)
-    assert figures["num_problems"] == 4 and 3 <= figures["fewest"] <= figures["most"] <= 5
+    result = attributes_command(source, tmp_path / "out.jsonl", sizes=(3, 5), sets=4)
+    assert result["num_problems"] == 4 and 3 <= result["fewest"] <= result["most"] <= 5
 
 
-def test_texts_that_say_too_little_are_said(tmp_path):
+def test_attributes__refuses_bad_rows_and_sizes(tmp_path):
     empty = write_rows([{"prompt": "x"}], tmp_path / "empty.jsonl")
     with pytest.raises(ValueError, match=r"empty.jsonl:1: expected a text in one of the columns"):
         attributes_command(empty, tmp_path / "out.jsonl")
@@ -68,17 +69,17 @@ BOOKS = {
 }
 
 
-def test_book_answers_are_judged(tmp_path):
+def test_kitab__means_over_answers(tmp_path):
     rows = [{**BOOKS, "response": "1. Emma\n2. Persuasion"}, {**BOOKS, "response": "1. Emma"}]
-    figures = kitab_command(write_rows(rows, tmp_path / "books.jsonl"))
+    result = kitab_command(write_rows(rows, tmp_path / "books.jsonl"))
     # shares of the first answer are 1/2 and 1/2, of the second 1 and 0
-    assert (figures["satisfied"], figures["unsatisfied"], figures["all_correct"]) == (0.75, 0.25, 0.5)
-    assert figures["completeness"] == 1.0
+    assert (result["satisfied"], result["unsatisfied"], result["all_correct"]) == (0.75, 0.25, 0.5)
+    assert result["completeness"] == 1.0
     with pytest.raises(ValueError, match=r"books.jsonl:1: expected an answer in the column completion or response"):
         kitab_command(write_rows([BOOKS], tmp_path / "books.jsonl"))
 
 
-def test_whom_to_ask_is_an_address_or_a_local_model():
+def test_ask_function__takes_an_address_or_a_local_model():
     with pytest.raises(ValueError, match="name the model to ask for there"):
         ask_function("http://127.0.0.1:8000/v1", None)
     with pytest.raises(ValueError, match="goes with an address"):

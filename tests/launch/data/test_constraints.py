@@ -1,16 +1,9 @@
-"""`heed data`: files are drawn, checked and paired, and figures come back."""
-
-import json
+"""`heed data constraints`: prompts are drawn into a file, and their counts come back."""
 
 import pytest
 
-from data.preferences import pair_from_row
 from data.reading import read_problems
-from data.sources import read_rows
-from data.writing import write_rows
 from launch.data.constraints import constraints_command
-from launch.data.pairs import Sampling, pairs_command
-from launch.data.verify import verify_command
 
 
 def drawn(tmp_path, **changes):
@@ -18,10 +11,10 @@ def drawn(tmp_path, **changes):
     return constraints_command(**{**settings, **changes})
 
 
-def test_prompts_are_drawn_into_a_file(tmp_path, capsys):
-    figures = drawn(tmp_path)
-    problems = read_problems(figures["file"])
-    assert figures["num_problems"] == 4 and figures["levels"] == {"2": 4} and figures["patterns"] == {"listing": 4}
+def test_constraints__are_drawn_into_a_file(tmp_path, capsys):
+    result = drawn(tmp_path)
+    problems = read_problems(result["file"])
+    assert result["num_problems"] == 4 and result["levels"] == {"2": 4} and result["patterns"] == {"listing": 4}
     assert problems[0].messages[0]["content"].splitlines()[0] in capsys.readouterr().out
 
 
@@ -34,125 +27,6 @@ def test_prompts_are_drawn_into_a_file(tmp_path, capsys):
         ({"num_problems": 0}, "must be at least 1, got 0"),
     ],
 )
-def test_settings_that_do_not_exist_are_refused(tmp_path, changes, argument_error):
+def test_constraints__unknown_settings_are_refused(tmp_path, changes, argument_error):
     with pytest.raises(ValueError, match=argument_error):
         drawn(tmp_path, **changes)
-
-
-def test_a_file_is_checked_with_its_answers(tmp_path):
-    row = {
-        "prompt": "Write. Use no commas.",
-        "constraints": [{"id": "punctuation:no_comma", "text": "Use no commas.", "spans": [[7, 21]]}],
-    }
-    rows = [{**row, "response": "Yes."}, {**row, "response": "Yes, indeed."}]
-    figures = verify_command(write_rows(rows, tmp_path / "answers.jsonl"))
-    assert figures["satisfaction"] == {"punctuation:no_comma": 0.5}
-    assert (figures["proved"], figures["conflicting"], figures["wrong_span"]) == (2, {}, 0)
-
-
-def test_kinds_without_a_verifier_are_reported(tmp_path):
-    rows = [
-        {"prompt": "a", "instruction_id_list": ["made:up"], "kwargs": [{}]},
-        {"prompt": "b", "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]},
-    ]
-    figures = verify_command(write_rows(rows, tmp_path / "bench.jsonl"))
-    assert figures["left_out"] == {"no verifier for made:up": 1} and figures["num_problems"] == 1
-
-
-def test_completions_of_a_file_are_paired(tmp_path):
-    row = {
-        "prompt": "Write.",
-        "constraints": [{"id": "punctuation:no_comma"}],
-        "completions": ["Yes, well.", "Yes.", "Oh, yes."],
-    }
-    source = write_rows([row], tmp_path / "samples.jsonl")
-    figures = pairs_command(source, tmp_path / "pairs.jsonl")
-    (pair,) = [pair_from_row(row) for _, row in read_rows(tmp_path / "pairs.jsonl")]
-    assert (pair.chosen.text, pair.rejected.text) == ("Yes.", "Oh, yes.")  # closer in length than "Yes, well."
-    assert "completions" not in pair.problem.extras
-    assert figures == {
-        "file": str(tmp_path / "pairs.jsonl"),
-        "num_pairs": 1,
-        "mean_gap": 1.0,
-        "best_worst": 1,
-        "minimal": 0,
-        "num_problems": 1,
-        "kinds": {"punctuation:no_comma": 1},
-        "levels": {"1": 1},
-        "patterns": {"unknown": 1},
-    }
-
-
-def test_the_recorded_answers_of_a_run_are_paired(tmp_path):
-    """The run's own problems, found by its config, say what the answers are judged by."""
-    run = tmp_path / "run"
-    run.mkdir()
-    problem = {"prompt": "Write.", "constraints": [{"id": "punctuation:no_comma"}]}
-    prompts = write_rows([{**problem, "problem_id": name} for name in ("a", "b")], tmp_path / "prompts.jsonl")
-    (run / "config.yaml").write_text(f"data: {{path: {prompts}, held_out: 1}}\n")
-    lines = [json.dumps({"problem_id": "a", "completion": text}) for text in ("Yes, well.", "Yes.")]
-    (run / "rollouts.jsonl").write_text("\n".join(lines) + "\n")
-    assert pairs_command(run, tmp_path / "pairs.jsonl")["num_pairs"] == 1
-    (pair,) = [pair_from_row(row) for _, row in read_rows(tmp_path / "pairs.jsonl")]
-    assert (pair.problem.problem_id, pair.chosen.text, pair.rejected.text) == ("a", "Yes.", "Yes, well.")
-
-
-def test_answers_are_sampled_where_a_model_is_named(tmp_path):
-    """A random model ends some answers with a comma and some without, if it answers often enough."""
-    constraints = [
-        {"id": "content:ascii_only"},
-        {"id": "length:character_range", "kwargs": {"minimum": 1, "maximum": 30}},
-    ]
-    source = write_rows([{"prompt": "Write.", "constraints": constraints}], tmp_path / "prompts.jsonl")
-    sampling = Sampling(model="tiny", samples=8, temperature=1.0, max_tokens=12, seed=0)
-    figures = pairs_command(source, tmp_path / "pairs.jsonl", sampling=sampling)
-    (row,) = [row for _, row in read_rows(tmp_path / "pairs.jsonl")]
-    assert figures["num_pairs"] == 1 and row["chosen_score"] > row["rejected_score"]
-    again = pairs_command(source, tmp_path / "again.jsonl", sampling=sampling)
-    assert [row for _, row in read_rows(tmp_path / "again.jsonl")] == [row] and again["num_pairs"] == 1
-
-
-@pytest.mark.parametrize(
-    ("changes", "given"), [({"samples": 1}, "1, 12 and 1.0"), ({"temperature": 0.0}, "8, 12 and 0.0")]
-)
-def test_samples_that_cannot_differ_are_refused(changes, given):
-    settings = {"model": "tiny", "samples": 8, "temperature": 1.0, "max_tokens": 12, "seed": 0, **changes}
-    with pytest.raises(ValueError, match=given):
-        Sampling(**settings)
-
-
-def test_a_run_with_verifiers_of_its_own_is_judged_by_them(tmp_path):
-    (tmp_path / "mine.py").write_text(
-        "from rewards.verdict import Verdict\n"
-        "def shout(completion, *, prompt):\n"
-        "    loud = completion.isupper()\n"
-        "    return Verdict(satisfied=loud, margin=0.0 if loud else -1.0, evidence=())\n"
-    )
-    run = tmp_path / "run"
-    run.mkdir()
-    rows = [{"prompt": "Write.", "constraints": [{"id": "own:shout"}], "problem_id": name} for name in ("a", "b")]
-    prompts = write_rows(rows, tmp_path / "prompts.jsonl")
-    own = f"{{'own:shout': '{tmp_path}/mine.py:shout'}}"
-    (run / "config.yaml").write_text(f"data: {{path: {prompts}, held_out: 1}}\nrewards: {{verifiers: {own}}}\n")
-    lines = [json.dumps({"problem_id": "a", "completion": text}) for text in ("quiet", "LOUD")]
-    (run / "rollouts.jsonl").write_text("\n".join(lines) + "\n")
-    figures = pairs_command(run, tmp_path / "pairs.jsonl")
-    (row,) = [row for _, row in read_rows(tmp_path / "pairs.jsonl")]
-    assert (row["chosen"][0]["content"], row["rejected"][0]["content"]) == ("LOUD", "quiet")
-    assert figures["kinds"] == {"own:shout": 1}
-
-
-def test_a_source_without_answers_is_one_sentence(tmp_path):
-    run = tmp_path / "run"
-    run.mkdir()
-    with pytest.raises(FileNotFoundError, match="is not a run folder"):
-        pairs_command(run, tmp_path / "pairs.jsonl")
-    (run / "config.yaml").write_text("{}")
-    with pytest.raises(ValueError, match=r"has no rollouts\.jsonl"):
-        pairs_command(run, tmp_path / "pairs.jsonl")
-    source = write_rows([{"prompt": "a"}], tmp_path / "plain.jsonl")
-    with pytest.raises(ValueError, match="no list of texts in the column 'completions'"):
-        pairs_command(source, tmp_path / "pairs.jsonl")
-    same = write_rows([{"prompt": "a", "completions": ["b", "c"]}], tmp_path / "same.jsonl")
-    with pytest.raises(ValueError, match="no two answers to one prompt that differ in score"):
-        pairs_command(same, tmp_path / "pairs.jsonl")

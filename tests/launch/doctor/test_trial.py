@@ -1,4 +1,4 @@
-"""The doctor's trials really add up and really sample; the verb tells by its exit code."""
+"""The doctor's trials really add up and sample; `heed doctor` fails by its exit code."""
 
 import json
 
@@ -10,24 +10,24 @@ from launch.doctor.trial import try_all_reduce, try_rollout
 
 
 @pytest.mark.slow
-def test_two_processes_add_up():
+def test_try_all_reduce__two_processes_add_up():
     check = try_all_reduce()
-    assert check.level == "pass", check.found
-    assert int(check.found.partition(" ")[0]) > 0
+    assert check.level == "pass", check.finding
+    assert int(check.finding.partition(" ")[0]) > 0
 
 
-def test_a_rank_that_breaks_is_told(monkeypatch):
+def test_try_all_reduce__says_why_a_rank_failed(monkeypatch):
     monkeypatch.setattr(trial, "ALL_REDUCE", "raise SystemExit('no interface')")
     check = try_all_reduce()
-    assert (check.level, check.found) == ("fail", "no interface")
+    assert (check.level, check.finding) == ("fail", "no interface")
 
 
 @pytest.mark.slow
-def test_a_rollout_samples():
+def test_try_rollout__samples():
     assert try_rollout().level == "pass"
 
 
-def test_the_verb_lists_every_check(capsys, tmp_path):
+def test_doctor__lists_every_check(capsys, tmp_path):
     with pytest.raises(SystemExit) as stop:
         main(["doctor", "--quick", "--folder", str(tmp_path), "--json"])
     checks = json.loads(capsys.readouterr().out)
