@@ -26,7 +26,7 @@ def load_resumed(run: Path, overrides: Sequence[str] = ()) -> Config:
     """
     settings = run / "config.yaml"
     if not settings.is_file():
-        raise FileNotFoundError(f"{run} is no run folder: it has no config.yaml")
+        raise FileNotFoundError(f"{run} is not a run folder: it has no config.yaml")
     return load_config(settings, [*overrides, f"resume={json.dumps(str(run))}"])
 
 

@@ -94,7 +94,7 @@ def test_resume__refuses_what_a_resume_may_not_change(heed, run, capsys):
 
 def test_resume__of_no_run_is_one_sentence(heed, tmp_path, capsys):
     assert heed("resume", str(tmp_path / "absent")) == 2
-    assert capsys.readouterr().err == f"heed: {tmp_path}/absent is no run folder: it has no config.yaml\n"
+    assert capsys.readouterr().err == f"heed: {tmp_path}/absent is not a run folder: it has no config.yaml\n"
 
 
 @pytest.mark.parametrize("command", ["train", "resume"])
