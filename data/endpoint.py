@@ -41,7 +41,7 @@ class Endpoint:
 
     def __call__(self, message: str) -> str:
         """Return the model's answer. Raises InputError when there is none after `tries`, or the key is refused."""
-        import httpx2  # most who draw prompts ask no endpoint
+        import httpx2  # only when an endpoint is used
 
         reason = ""
         for attempt in range(self.tries):
@@ -57,7 +57,7 @@ class Endpoint:
             if response.status_code not in RETRY_STATUSES:
                 return _text(response, self._address())
             reason = f"status {response.status_code}"
-        raise InputError(f"{self._address()} gave no answer in {self.tries} tries ({reason})")
+        raise InputError(f"{self._address()} did not answer in {self.tries} tries ({reason})")
 
     def _address(self) -> str:
         return f"{self.url.rstrip('/')}/chat/completions"
@@ -79,11 +79,11 @@ def _headers() -> dict[str, str]:
 def _text(response: Any, address: str) -> str:
     if response.status_code >= 400:
         hint = f"; set {KEY_VARIABLE}" if response.status_code in (401, 403) else ""
-        raise InputError(f"{address} refuses: status {response.status_code}, {response.text[:200]!r}{hint}")
+        raise InputError(f"{address} refused: status {response.status_code}, {response.text[:200]!r}{hint}")
     try:
         text = response.json()["choices"][0]["message"]["content"]
     except (ValueError, LookupError, TypeError) as error:
-        raise InputError(f"{address} answers in no OpenAI format: {response.text[:200]!r}") from error
+        raise InputError(f"{address} did not answer in OpenAI's format: {response.text[:200]!r}") from error
     if not isinstance(text, str):
-        raise InputError(f"{address} answers with no text: {response.text[:200]!r}")
+        raise InputError(f"{address} answered without text: {response.text[:200]!r}")
     return text

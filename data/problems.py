@@ -127,7 +127,7 @@ def _messages(prompt: Any) -> tuple[Message, ...]:
     if messages[-1]["role"] != "user":
         raise InputError(f"expected the last message of 'prompt' to be the user's; got role {messages[-1]['role']!r}")
     if not messages[-1]["content"].strip():
-        raise InputError("expected 'prompt' to say something; the last user message is empty")
+        raise InputError("expected 'prompt' to have text; the last user message is empty")
     return messages
 
 

@@ -76,9 +76,9 @@ def write_prompt(
     The pattern `example` needs a shot, which stands before the request; the others take none.
     """
     if pattern not in get_args(Pattern):
-        raise InputError(f"unknown pattern {pattern!r}; there are {sorted(get_args(Pattern))}")
+        raise InputError(f"unknown pattern {pattern!r}; known are {sorted(get_args(Pattern))}")
     if (shot is not None) != (pattern == "example"):
-        raise InputError(f"the pattern 'example' needs a shot and no other takes one; got {pattern!r} with {shot!r}")
+        raise InputError(f"the pattern 'example' needs a shot and the others none; got {pattern!r} with {shot!r}")
     template = _listing(len(phrases), rng) if pattern == "listing" else _incorporation(len(phrases), rng)
     text, spans = fill_template(template, request, phrases)
     if shot is None:

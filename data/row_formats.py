@@ -51,7 +51,7 @@ def _open_instruct(truth: Any) -> Row:
     if isinstance(truth, str) and "instruction_id" in truth:
         try:
             truth = json.loads(truth)
-        except json.JSONDecodeError:  # an answer that only mentions the word
+        except json.JSONDecodeError:  # an answer that merely contains the word
             return {}
     if not isinstance(truth, list) or not all(isinstance(item, dict) and "instruction_id" in item for item in truth):
         return {}

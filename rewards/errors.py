@@ -1,8 +1,8 @@
-"""Errors: the ones that the caller can mend."""
+"""Errors: input that the user can correct."""
 
 
 class InputError(ValueError):
-    """A file, a row, a constraint or a user's verifier is wrong; the message says what to do about it.
+    """A file, a row, a constraint or a custom verifier is wrong; the message says what to do about it.
 
-    A plain ValueError or TypeError is a bug in the code that called.
+    A plain ValueError or TypeError is a bug in the calling code.
     """

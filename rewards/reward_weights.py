@@ -80,7 +80,7 @@ class RewardBalancer:
             rates: mean of each reward over the last step; None where none applied.
         """
         if not 0 <= progress <= 1:
-            raise ValueError(f"progress is a share of training between 0 and 1, got {progress}")
+            raise ValueError(f"progress must be a share of training between 0 and 1, got {progress}")
         unknown = sorted(set(rates) - set(self.schedules))
         if unknown:
             raise ValueError(f"unknown rewards {unknown}; known are {sorted(self.schedules)}")

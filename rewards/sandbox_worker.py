@@ -50,7 +50,7 @@ def serve(connection: Connection, reference: str, mebibytes: int, error_log: str
         if not isinstance(verdict, Verdict):
             raise TypeError(f"{reference} must return a Verdict, got {verdict!r}")
         if any(end > len(completion) for _, end in verdict.evidence):
-            raise ValueError(f"{reference} gave evidence {verdict.evidence} in a text of {len(completion)} characters")
+            raise ValueError(f"{reference} gave evidence {verdict.evidence} for a text of {len(completion)} characters")
         connection.send(verdict)
 
 

@@ -135,7 +135,7 @@ def _pieces(text: str) -> Iterator[tuple[int, str]]:
 @cache
 def _punkt() -> "PunktSentenceTokenizer":
     """Return NLTK's English model, filled from a package: NLTK itself would download it."""
-    from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer  # 1.4 s: only when a sentence is asked for
+    from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer  # 1.4 s: only when a sentence is needed
     from punkt.data import english
 
     parameters = PunktParameters()

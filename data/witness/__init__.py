@@ -40,7 +40,7 @@ def _satisfies_all(text: str, constraints: Sequence[Constraint], prompt: str) ->
 
 
 def _sizes(draft: Draft) -> Iterator[tuple[int, int]]:
-    """Numbers of sentences and filler words worth a try, those of a natural sentence first."""
+    """Yield numbers of sentences and filler words to try, those of a natural sentence first."""
     low, high = draft.sentences
     target_count = range(low, (low + 3 if high is None else high) + 1)
     for sentences in (

@@ -128,11 +128,11 @@ def _last_word(draft: Draft, kwargs: Arguments) -> None:
 
 
 def _same_words(draft: Draft, kwargs: Arguments) -> None:
-    def final_edits(text: str) -> str:
+    def repeat_first_word(text: str) -> str:
         first = next(iter(term_spans(text)), (0, 0))
         return f"{text.rstrip('.!?')} {text[slice(*first)].lower()}."
 
-    draft.final_edits.append(final_edits)
+    draft.final_edits.append(repeat_first_word)
 
 
 def _each_line(draft: Draft, kwargs: Arguments) -> None:

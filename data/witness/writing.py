@@ -15,8 +15,8 @@ def write(draft: Draft, *, num_sentences: int, num_filler: int) -> str:
     text = "\n".join(lines) + (f" {draft.closing}" if draft.closing else "")
     if draft.end_mark and not text.endswith(draft.end_mark):
         text = text.rstrip(".!?") + draft.end_mark
-    for final_edits in draft.final_edits:
-        text = final_edits(text)
+    for edit in draft.final_edits:
+        text = edit(text)
     return text
 
 

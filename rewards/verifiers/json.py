@@ -35,7 +35,7 @@ def _checked_schema(schema: dict[str, Any]) -> dict[str, Any]:
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
-        raise ValueError(f"no JSON schema: {error.message}") from None
+        raise ValueError(f"not a JSON schema: {error.message}") from None
     return schema
 
 
@@ -56,7 +56,7 @@ def parse(text: str) -> tuple[Any] | None:
     """Return the value in a 1-tuple, because the value itself may be null; None if the text is not JSON."""
     try:
         return (json.loads(text),)
-    except (ValueError, RecursionError):  # the parser's two ways to refuse a text
+    except (ValueError, RecursionError):  # not JSON, or nested too deeply
         return None
 
 

@@ -67,12 +67,12 @@ def test_endpoint__retries_after_a_failure(monkeypatch):
 @pytest.mark.parametrize(
     ("script", "argument_error"),
     [
-        ((500, {}), r"gave no answer in 3 tries \(status 500\)"),
+        ((500, {}), r"did not answer in 3 tries \(status 500\)"),
         ((401, {"error": "no"}), "status 401.*set HEED_ENDPOINT_KEY"),
         ((404, {"error": "no such model"}), "status 404.*no such model"),
-        ((200, b"<html>"), "no OpenAI format: '<html>'"),
-        ((200, {"choices": []}), "no OpenAI format"),
-        ((200, {"choices": [{"message": {"content": None}}]}), "answers with no text"),
+        ((200, b"<html>"), "did not answer in OpenAI's format: '<html>'"),
+        ((200, {"choices": []}), "did not answer in OpenAI's format"),
+        ((200, {"choices": [{"message": {"content": None}}]}), "answered without text"),
     ],
 )
 def test_endpoint__failures_are_explained(script, argument_error):
@@ -83,7 +83,7 @@ def test_endpoint__failures_are_explained(script, argument_error):
 def test_endpoint__no_server_is_an_error():
     with Server((200, ANSWER)) as gone:
         pass
-    with pytest.raises(ValueError, match="gave no answer in 2 tries"):
+    with pytest.raises(ValueError, match="did not answer in 2 tries"):
         Endpoint(url=gone.url, model="m", tries=2, sleep=lambda _: None)("Hi.")
 
 
