@@ -46,7 +46,7 @@ tiny: setup  ## The same path with a random two-layer model, in a minute
 
 # Without torch and what only its CUDA build needs: launch/install.py chooses the build.
 lock: setup  ## Resolve pyproject.toml again into requirements.lock
-	$(BIN)/uv pip compile pyproject.toml --upgrade --extra dev --extra tasks --extra gateway \
+	$(BIN)/uv pip compile pyproject.toml --upgrade --extra dev --extra gateway \
 		--python-version 3.11 --python-platform x86_64-manylinux_2_28 --no-emit-package torch \
 		--no-header --no-annotate --no-emit-index-url --quiet --output-file requirements.resolved
 	grep -Ev '^(nvidia-|cuda-|triton==)' requirements.resolved > requirements.lock

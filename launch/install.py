@@ -1,4 +1,4 @@
-"""Install Heed into .venv: the build of torch that this machine needs, then the locked rest.
+"""Installation of Heed into .venv: the build of torch that this machine needs, then the packages of the lock.
 
 `make setup` runs it before anything is installed, so it uses the standard library only.
 """
@@ -19,21 +19,21 @@ READY = VENV / "heed-ready"
 LOCK = ROOT / "requirements.lock"
 
 TORCH = "torch==2.13.0"
-FITTING_TORCH = "2.13."
-FROM_CPU_INDEX = ["uv", "pip", "install", "--torch-backend=cpu", TORCH]
+TORCH_SERIES = "2.13."
+CPU_TORCH_COMMAND = ["uv", "pip", "install", "--torch-backend=cpu", TORCH]
 
-# A firewall may drop what it does not allow: ask for an index briefly before relying on it.
-BRIEFLY = {"UV_HTTP_TIMEOUT": "10", "UV_HTTP_RETRIES": "0"}
-BRIEFLY_SECONDS = 60
+# A firewall may drop packets silently, so an index is tried with short limits before it is relied on.
+PROBE_LIMITS = {"UV_HTTP_TIMEOUT": "10", "UV_HTTP_RETRIES": "0"}
+PROBE_SECONDS = 60
 
 
 def main() -> None:
-    """Create or complete .venv; the ready mark is written last, so nothing half-done is taken for done."""
+    """Create or complete .venv; the ready file is written last, so that an interrupted setup starts again."""
     refuse_unsupported_python(sys.version_info[:2])
     READY.unlink(missing_ok=True)
     create_venv()
     install_torch()
-    # Without dependencies: the lock names them all, and a resolver might bring a second build of torch.
+    # The lock names all dependencies, and a resolver might add a second build of torch.
     install("--no-deps", "--requirement", str(LOCK))
     install("--no-deps", "--editable", str(ROOT))
     run([str(PYTHON), "-c", "import datasets, ray, wandb, rl.models.load; from trl import GRPOTrainer"])
@@ -41,46 +41,49 @@ def main() -> None:
 
 
 def create_venv() -> None:
-    """Keep a usable .venv with all it holds; a new one sees the base's packages if a fitting torch is among them."""
+    """Create .venv unless it works; it shares the base interpreter's packages if those have a suitable torch."""
     if not succeeds(module("pip", "--version")):
         print("creating .venv", flush=True)
-        venv.create(VENV, clear=True, with_pip=True, system_site_packages=fits(torch_version(Path(sys.executable))))
+        has_torch = is_suitable(torch_version(Path(sys.executable)))
+        venv.create(VENV, clear=True, with_pip=True, system_site_packages=has_torch)
     if not succeeds(module("uv", "--version")):
         run(module("pip", "install", "--quiet", locked("uv", LOCK.read_text())))
 
 
 def install_torch() -> None:
-    """Keep a fitting torch that imports; else the build that suits the machine, never CUDA without an NVIDIA driver."""
-    if fits(found := torch_version(PYTHON)):
-        print(f"keeping torch {found}", flush=True)
+    """Keep a suitable torch that imports; else install the build for this machine, never CUDA without its driver."""
+    if is_suitable(version := torch_version(PYTHON)):
+        print(f"keeping torch {version}", flush=True)
         return
     run(module("pip", "uninstall", "-qq", "--yes", "torch"))
     if has_nvidia_driver():
         run(module("pip", "install", TORCH))
-    elif succeeds(module(*FROM_CPU_INDEX, "--dry-run"), environment=BRIEFLY, seconds=BRIEFLY_SECONDS):
-        run(module(*FROM_CPU_INDEX))
+    elif succeeds(module(*CPU_TORCH_COMMAND, "--dry-run"), environment=PROBE_LIMITS, seconds=PROBE_SECONDS):
+        run(module(*CPU_TORCH_COMMAND))
     else:
-        print("PyTorch's CPU index cannot be reached: asking pip", flush=True)
+        print("PyTorch's CPU index cannot be reached; using pip", flush=True)
         refuse_cuda(nvidia_packages(pip_plan(TORCH)))
         run(module("pip", "install", TORCH))
 
 
 def install(*arguments: str) -> None:
-    """By uv, which is several times faster; where it fails by pip, which knows the mirrors set up for pip."""
+    """Install by uv, which is faster, and if that fails by pip, which knows the mirrors set up for pip."""
     if subprocess.run(module("uv", "pip", "install", *arguments)).returncode != 0:
         run(module("pip", "install", *arguments))
 
 
 def refuse_unsupported_python(version: tuple[int, int]) -> None:
+    """Stop the setup for a Python that is too old or too new."""
     if not (3, 11) <= version < (3, 14):
         stop(f"Heed needs Python 3.11 to 3.13, not {version[0]}.{version[1]}: make setup PYTHON=/path/to/python3.11")
 
 
 def refuse_cuda(packages: list[str]) -> None:
+    """Stop the setup if pip would install CUDA packages."""
     if packages:
         stop(
             f"there is no NVIDIA driver here, and pip would add {len(packages)} CUDA packages ({packages[0]}, ...). "
-            f"Where PyTorch's CPU index can be reached, run `{' '.join(module(*FROM_CPU_INDEX))}`, then make setup"
+            f"Where PyTorch's CPU index can be reached, run `{' '.join(module(*CPU_TORCH_COMMAND))}`, then make setup"
         )
 
 
@@ -89,19 +92,19 @@ def has_nvidia_driver() -> bool:
 
 
 def torch_version(python: Path) -> str:
-    """The version of the torch that this interpreter imports, or "" if none imports."""
-    # Elsewhere than in the checkout, whose folders would be importable too.
+    """Return the version of torch that this interpreter imports, or "" if it imports none."""
+    # Run outside the checkout, whose folders would be importable too.
     command = [str(python), "-c", "import torch; print(torch.__version__)"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tempfile.gettempdir())
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def fits(version: str) -> bool:
-    return version.startswith(FITTING_TORCH)
+def is_suitable(version: str) -> bool:
+    return version.startswith(TORCH_SERIES)
 
 
 def pip_plan(requirement: str) -> dict[str, Any]:
-    """What pip would install for `requirement`: its own report, nothing installed."""
+    """Return pip's report of what it would install for a requirement; nothing is installed."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         run(module("pip", "install", "--quiet", "--dry-run", "--report", str(report), requirement))
@@ -109,28 +112,29 @@ def pip_plan(requirement: str) -> dict[str, Any]:
 
 
 def nvidia_packages(plan: dict[str, Any]) -> list[str]:
-    """The CUDA libraries in pip's plan, sorted."""
+    """Return the names of the CUDA libraries in pip's plan, sorted."""
     names = (item["metadata"]["name"].lower() for item in plan["install"])
     return sorted(name for name in names if name.startswith("nvidia-"))
 
 
 def locked(name: str, lock: str) -> str:
-    """The line of the lock that pins `name`."""
+    """Return the line of the lock that pins a package."""
     return next(line for line in lock.splitlines() if line.startswith(f"{name}=="))
 
 
 def module(*arguments: str) -> list[str]:
-    """The command line of a module of .venv's interpreter."""
+    """Return the command that runs a module with .venv's interpreter."""
     return [str(PYTHON), "-m", *arguments]
 
 
 def run(command: list[str]) -> None:
+    """Run a command, and stop the setup if it fails."""
     if (code := subprocess.run(command).returncode) != 0:
-        stop(f"exit code {code} from `{' '.join(command)}`: see above, then make setup again")
+        stop(f"exit code {code} from `{' '.join(command)}`: see above, then run make setup again")
 
 
 def succeeds(command: list[str], *, environment: dict[str, str] | None = None, seconds: float | None = None) -> bool:
-    """Whether a command that need not exist ends well, and in time."""
+    """Whether a command, which need not exist, succeeds in time."""
     try:
         done = subprocess.run(command, capture_output=True, env=os.environ | (environment or {}), timeout=seconds)
     except (FileNotFoundError, subprocess.TimeoutExpired):
@@ -139,6 +143,7 @@ def succeeds(command: list[str], *, environment: dict[str, str] | None = None, s
 
 
 def stop(message: str) -> NoReturn:
+    """End the setup with a message."""
     raise SystemExit(f"setup: {message}")
 
 

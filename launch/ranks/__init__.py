@@ -1,1 +1,1 @@
-"""Trainer ranks: started on this machine or over a Ray cluster, and started again."""
+"""Starting trainer ranks, on this machine or over a Ray cluster, and starting them again."""

@@ -1,4 +1,4 @@
-"""Local ranks: as many processes of the same command as train together on this machine."""
+"""Local ranks: the processes of one command that train together on this machine."""
 
 import os
 import signal
@@ -11,27 +11,27 @@ from collections.abc import Sequence
 from rl.config.distributed import DistributedConfig
 
 TIMEOUT_SECONDS = 30.0
-"""Seconds that the others have to end by themselves once a rank has failed."""
-LOOK = 0.2
+"""Time for the other ranks to end by themselves once one has failed."""
+POLL_SECONDS = 0.2
 
 
 def must_start_ranks(distributed: DistributedConfig) -> bool:
-    """Whether this process has to start the ranks, because nobody (torchrun, say) has said who is who."""
+    """Whether this process has to start the ranks: there are several, and no launcher such as torchrun has."""
     return (distributed.processes > 1 or distributed.on_ray) and "WORLD_SIZE" not in os.environ
 
 
-def start_ranks(command: Sequence[str], processes: int, *, patience: float = TIMEOUT_SECONDS) -> int:
-    """Run the command in so many processes, on the loopback interface; the exit code is the first failure's, or 0.
+def start_ranks(command: Sequence[str], processes: int, *, timeout: float = TIMEOUT_SECONDS) -> int:
+    """Run the command once per rank, connected over the loopback interface; return the first failure's exit code, or 0.
 
-    Signals are passed on. When a rank fails, the others are ended, after `patience` seconds: they would wait for ever.
+    Signals are passed on. When a rank fails, the others, which would wait for ever, are ended after `timeout` seconds.
     """
     port = _free_port()
     ranks = [subprocess.Popen(command, env=_environment(rank, processes, port)) for rank in range(processes)]
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     for number in before:
-        signal.signal(number, lambda received, _: _pass_on(ranks, received))
+        signal.signal(number, lambda received, _: _forward(ranks, received))
     try:
-        return _wait(ranks, patience)
+        return _wait(ranks, timeout)
     finally:
         for rank in ranks:
             rank.kill()
@@ -41,47 +41,47 @@ def start_ranks(command: Sequence[str], processes: int, *, patience: float = TIM
 
 
 def _environment(rank: int, processes: int, port: int) -> dict[str, str]:
-    names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes}
+    variables = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes}
     threads = max(1, len(os.sched_getaffinity(0)) // processes)
     return {
-        "OMP_NUM_THREADS": str(threads),  # else every rank takes all cores
+        "OMP_NUM_THREADS": str(threads),  # by default every rank would take all cores
         **os.environ,
-        **{name: str(value) for name, value in names.items()},
+        **{name: str(value) for name, value in variables.items()},
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
     }
 
 
 def _free_port() -> int:
-    with socket.socket() as recording:
-        recording.bind(("127.0.0.1", 0))
-        return recording.getsockname()[1]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
-def _pass_on(ranks: Sequence[subprocess.Popen], number: int) -> None:
-    # Ctrl-C reaches the whole foreground group by itself.
+def _forward(ranks: Sequence[subprocess.Popen], number: int) -> None:
+    # The terminal sends Ctrl-C to the whole foreground group.
     if number != signal.SIGINT or not sys.stdin.isatty():
         for rank in ranks:
             rank.send_signal(number)
 
 
-def _wait(ranks: Sequence[subprocess.Popen], patience: float) -> int:
+def _wait(ranks: Sequence[subprocess.Popen], timeout: float) -> int:
     while True:
         codes = [rank.poll() for rank in ranks]
-        failed = [(number, code) for number, code in enumerate(codes) if code]
+        failed = [(rank, code) for rank, code in enumerate(codes) if code]
         if failed and None in codes:
-            return _end_others(ranks, *failed[0], patience)
+            return _end_others(ranks, *failed[0], timeout)
         if None not in codes:
             return failed[0][1] if failed else 0
-        time.sleep(LOOK)
+        time.sleep(POLL_SECONDS)
 
 
-def _end_others(ranks: Sequence[subprocess.Popen], number: int, code: int, patience: float) -> int:
-    deadline = time.monotonic() + patience
+def _end_others(ranks: Sequence[subprocess.Popen], failed: int, code: int, timeout: float) -> int:
+    deadline = time.monotonic() + timeout
     while time.monotonic() < deadline and any(rank.poll() is None for rank in ranks):
-        time.sleep(LOOK)
-    waiting = [str(place) for place, rank in enumerate(ranks) if rank.poll() is None]
+        time.sleep(POLL_SECONDS)
+    waiting = [str(number) for number, rank in enumerate(ranks) if rank.poll() is None]
     if waiting:
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        print(f"heed: rank {number} {how}; ending rank {', '.join(waiting)}, which waits for it", file=sys.stderr)
+        reason = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        print(f"heed: rank {failed} {reason}; ending rank {', '.join(waiting)}, which waits for it", file=sys.stderr)
     return code

@@ -1,4 +1,4 @@
-"""A rank in a process that Ray started: what it trains, where it prints, and what it says when it cannot go on."""
+"""A trainer rank in a process of Ray's: its training, its log file and its errors."""
 
 import os
 import traceback
@@ -12,12 +12,12 @@ from rl.config.root import Config
 
 
 class RankLost(RunFailure):
-    """A rank ended without saying why, or its node did."""
+    """A rank, or its node, ended without giving a reason."""
 
 
 def train_rank(job: dict[str, Any]) -> None:
-    """Train as one of the ranks; Ray Train has said who is who. Prints go to the job's `log`, of this rank's number."""
-    os.chdir(job["here"])
+    """Train as the rank that Ray Train has made this process, which prints to its own log file."""
+    os.chdir(job["directory"])
     config = parse_config(job["settings"])
     prepare_environment(config)
     with (
@@ -47,14 +47,14 @@ def _train(config: Config) -> None:
 
 
 def cause_of(error: Exception) -> Exception:
-    """What a rank said of Ray Train's error, the most telling first; Lost for all that nobody foresaw."""
+    """Return the error of the ranks that explains Ray Train's error best; RankLost when none does."""
     failures: dict[int, Exception] = getattr(error, "worker_failures", {})
-    said = [getattr(failure, "_base_exc", failure) for _, failure in sorted(failures.items())]
+    raised = [getattr(failure, "_base_exc", failure) for _, failure in sorted(failures.items())]
     for kind in (UserError, RunFailure):
-        for cause in said:
+        for cause in raised:
             if isinstance(cause, kind):
                 return cause
-    told = "; ".join(
+    summary = "; ".join(
         f"rank {rank}: {str(failure).splitlines()[-1].strip()}" for rank, failure in sorted(failures.items())
     )
-    return RankLost(f"ranks were lost: {told or error}")
+    return RankLost(f"ranks were lost: {summary or error}")

@@ -1,4 +1,4 @@
-"""Ray Train: the ranks of a run placed over a cluster's nodes, and started again when one is lost."""
+"""Ray Train: trainer ranks over the nodes of a cluster, started again when one is lost."""
 
 import os
 import shutil
@@ -16,25 +16,25 @@ from rl.rollouts.workers.ray_session import end_recorded_session, record_session
 from rl.runs.folder import next_folder
 from rl.runs.signals import STOP, SignalHandler, request_stop
 
-LOOK = 0.2
-"""Seconds between looks at what the first rank printed, and at whether all are done."""
+POLL_SECONDS = 0.2
+"""Time between checks of the first rank's log and of whether all ranks are done."""
 RANK_LOG = "rank-{}.log"
-"""In the run folder: what a rank printed; the first one's is printed here, too."""
+"""In the run folder: the output of one rank; the first rank's is also printed by the command."""
 SCRATCH = "ray-train"
-"""In the run folder, while the ranks run: Ray Train makes sure there that all nodes see the folder."""
+"""In the run folder while the ranks run: Ray Train checks there that all nodes see the folder."""
 RAY_TRAIN_ENV = {
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # ranks stay where relative paths mean something
-    "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",  # print prints
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # keeps relative paths valid
+    "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",  # keeps print as it is
 }
-"""Read by Ray Train when it starts."""
+"""Environment variables that Ray Train reads when it starts."""
 
 
 def train_on_ray(config: Config) -> Path:
-    """Train with `distributed.processes` ranks on Ray, wherever it has room for them, and return the run folder.
+    """Train with `distributed.processes` ranks that Ray places, and return the run folder.
 
-    Raises what `rl.train.train` raises; RunFailure, too, once ranks were lost more than `distributed.restarts` times.
+    Raises what `rl.train.train` raises, and RunFailure once ranks were lost more than `distributed.restarts` times.
     """
-    config = _placed(config)
+    config = _with_folder(config)
     folder = config.resume or config.run.folder
     assert folder is not None
     end_recorded_session(folder)
@@ -42,9 +42,9 @@ def train_on_ray(config: Config) -> Path:
     ranks, rollouts = config.distributed, config.rollouts
     cpus = ranks.processes * ranks.cpus + rollouts.workers * rollouts.cpus
     connection = connect(rollouts, cpus=cpus)
-    stopping = SignalHandler(config.run.grace, pass_on=partial(request_stop, folder))
+    signals = SignalHandler(config.run.grace, pass_on=partial(request_stop, folder))
     try:
-        stopping.take()
+        signals.take()
         for restart in range(1, ranks.restarts + 2):
             if connection.started:
                 record_session(folder, connection.session)
@@ -52,20 +52,20 @@ def train_on_ray(config: Config) -> Path:
                 _run_ranks(config, folder)
                 break
             except RankLost as error:
-                if restart > ranks.restarts or stopping.interrupted:
+                if restart > ranks.restarts or signals.interrupted:
                     raise
                 print(f"{error}\nStarting again: restart {restart} of {ranks.restarts}", flush=True)
                 config = restart_config(config, folder)
     finally:
-        stopping.restore()
+        signals.restore()
         connection.close()
-    if stopping.preempted and not (folder / "summary.json").exists():
-        raise SystemExit(0)  # saved, and whoever took the machine away did nothing wrong
+    if signals.preempted and not (folder / "summary.json").exists():
+        raise SystemExit(0)  # the run was saved, and a machine that is taken away is no failure
     return folder
 
 
-def _placed(config: Config) -> Config:
-    """The config with a folder that every rank knows, from wherever it starts."""
+def _with_folder(config: Config) -> Config:
+    """Return the config with an absolute run folder, which every rank can find."""
     if config.resume is not None:
         return config.model_copy(update={"resume": config.resume.absolute()})
     folder = (config.run.folder or next_folder(config.run.name)).absolute()
@@ -73,36 +73,36 @@ def _placed(config: Config) -> Config:
 
 
 def _run_ranks(config: Config, folder: Path) -> None:
-    """Start all ranks and wait for them. Raises the first rank's mistake, or Lost."""
+    """Start all ranks and wait for them. Raises the ranks' error that explains most, or RankLost."""
     from ray.train import TrainingFailedError
 
-    trainer, outcome = _trainer(config, folder), []
+    trainer, errors = _trainer(config, folder), []
     log = folder / RANK_LOG.format(0)
-    told = log.stat().st_size if log.exists() else 0  # by an earlier start
+    printed = log.stat().st_size if log.exists() else 0  # by an earlier start
 
     def fit() -> None:
         try:
             trainer.fit()
         except BaseException as error:  # raised again below, in the thread that can act on it
-            outcome.append(error)
+            errors.append(error)
 
-    # Ray's own handler of Ctrl-C, which saves nothing, is set in main threads only.
-    fitting = threading.Thread(target=fit, name="heed-ranks", daemon=True)
-    fitting.start()
-    while fitting.is_alive():
-        time.sleep(LOOK)
-        told += _print_from(log, told)
+    # Ray handles Ctrl-C in main threads, without saving.
+    thread = threading.Thread(target=fit, name="heed-ranks", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        time.sleep(POLL_SECONDS)
+        printed += _print_from(log, printed)
     shutil.rmtree(folder / SCRATCH, ignore_errors=True)  # another node may still hold a file in it
-    if outcome:
-        raise cause_of(outcome[0]) if isinstance(outcome[0], TrainingFailedError) else outcome[0]
+    if errors:
+        raise cause_of(errors[0]) if isinstance(errors[0], TrainingFailedError) else errors[0]
 
 
-def _print_from(log: Path, place: int) -> int:
-    """Print what the file holds from there on; return how many bytes that were, whole lines only."""
+def _print_from(log: Path, offset: int) -> int:
+    """Print the log's complete lines from the offset on; return their length in bytes."""
     if not log.exists():
         return 0
     with log.open("rb") as file:
-        file.seek(place)
+        file.seek(offset)
         lines = file.read().rpartition(b"\n")
     print(lines[0].decode(errors="replace"), end=lines[1].decode(), flush=True)
     return len(lines[0]) + len(lines[1])
@@ -121,7 +121,7 @@ def _trainer(config: Config, folder: Path) -> Any:
         train_rank,
         train_loop_config={
             "settings": config.model_dump(mode="json"),
-            "here": str(Path.cwd()),
+            "directory": str(Path.cwd()),
             "log": str(folder / RANK_LOG),
         },
         torch_config=TorchConfig(backend="nccl" if gpus else "gloo"),

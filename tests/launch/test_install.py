@@ -10,7 +10,7 @@ from launch import install
 
 ROOT = Path(__file__).parent.parent.parent
 LOCKED = dict(line.split("==") for line in (ROOT / "requirements.lock").read_text().splitlines())
-EXTRAS = ("dev", "tasks", "gateway")
+EXTRAS = ("dev", "gateway")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
@@ -44,9 +44,9 @@ def test_a_fitting_torch_is_kept(monkeypatch):
     assert machine.ran == []
 
 
-@pytest.mark.parametrize("found", ["", "2.12.1", "2.14.0"])
-def test_a_torch_that_fits_not_or_imports_not_is_removed_first(monkeypatch, found):
-    machine = Machine(torch=found, cpu_index=True)
+@pytest.mark.parametrize("version", ["", "2.12.1", "2.14.0"])
+def test_an_unsuitable_or_broken_torch_is_removed_first(monkeypatch, version):
+    machine = Machine(torch=version, cpu_index=True)
     machine.installs(monkeypatch)
     assert machine.ran[0] == "pip uninstall -qq --yes torch"
 

@@ -34,7 +34,7 @@ def test_a_rank_that_dies_ends_the_others_and_is_named(capfd):
         "import os, signal, time\n"
         "os.kill(os.getpid(), signal.SIGKILL) if os.environ['RANK'] == '1' else time.sleep(600)"
     )
-    assert start_ranks(script(text), 3, patience=0.5) == -signal.SIGKILL
+    assert start_ranks(script(text), 3, timeout=0.5) == -signal.SIGKILL
     assert "rank 1 was killed by signal 9; ending rank 0, 2" in capfd.readouterr().err
 
 
