@@ -89,7 +89,7 @@ def test_resume__takes_a_folder_whose_name_is_a_number(heed, run, monkeypatch, c
 
 def test_resume__refuses_what_a_resume_may_not_change(heed, run, capsys):
     assert heed("resume", str(run), "lora.r=8") == 2
-    assert "lora.r: the run has 4, now 8 is asked for" in capsys.readouterr().err
+    assert "lora.r: the run has 4, not 8" in capsys.readouterr().err
 
 
 def test_resume__of_no_run_is_one_sentence(heed, tmp_path, capsys):
