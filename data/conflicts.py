@@ -1,4 +1,4 @@
-"""Conflicts: pairs of constraints that no answer can satisfy together, or only in a way nobody means."""
+"""Conflicts: pairs of constraints that no answer can satisfy together, or only in an unintended way."""
 
 import re
 from collections.abc import Callable

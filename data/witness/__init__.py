@@ -42,11 +42,9 @@ def _satisfies_all(text: str, constraints: Sequence[Constraint], prompt: str) ->
 def _sizes(draft: Draft) -> Iterator[tuple[int, int]]:
     """Yield numbers of sentences and filler words to try, those of a natural sentence first."""
     low, high = draft.sentences
-    target_count = range(low, (low + 3 if high is None else high) + 1)
-    for sentences in (
-        *target_count,
-        *range(max(low - 6, 0), low),
-    ):  # fewer sentences where other parts count as sentences, too
+    natural = range(low, (low + 3 if high is None else high) + 1)
+    fewer = range(max(low - 6, 0), low)  # where other parts count as sentences, too
+    for sentences in (*natural, *fewer):
         yield from ((sentences, words) for words in dict.fromkeys(_filler_counts(draft, sentences)) if words >= 0)
 
 
