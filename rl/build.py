@@ -1,6 +1,7 @@
-"""Building: the policy, its engine and its trainer, from the config."""
+"""Build: a trainer with its policy, rollouts, credit and router, from the config."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallba
 
 from data.preferences import PreferencePair
 from data.problems import Problem
+from rl.common.distributed import shutdown_main_last
 from rl.common.plugins import copy_into_run, load_function
 from rl.config.credit_rules import CREDIT_RULES
 from rl.config.root import Config
@@ -42,23 +44,35 @@ from rl.trainers.dpo import CreditDPOTrainer
 from rl.trainers.grpo import CreditGRPOTrainer
 from rl.trainers.trl_args import dpo_arguments, grpo_arguments
 
+Training = tuple[Problem, ...] | tuple[PreferencePair, ...]
+"""What a trainer trains on: problems for GRPO, preference pairs for DPO."""
+
+
+@contextmanager
+def trainer_context(
+    config: Config, folder: Path, training: Training, callbacks: list[TrainerCallback]
+) -> Iterator[CreditGRPOTrainer | CreditDPOTrainer]:
+    """Build the trainer, and close its rollout workers when the block ends, whatever happens in it."""
+    trainer = build_trainer(config, folder, training, callbacks)
+    close = trainer.rollouts.close if isinstance(trainer, CreditGRPOTrainer) else lambda: None
+    try:
+        yield trainer
+    except BaseException:  # other ranks may never get here, so this one must not wait for them
+        close()
+        raise
+    shutdown_main_last(close)
+
 
 def build_trainer(
-    config: Config,
-    folder: Path,
-    training: tuple[Problem, ...] | tuple[PreferencePair, ...],
-    callbacks: list[TrainerCallback],
+    config: Config, folder: Path, training: Training, callbacks: list[TrainerCallback]
 ) -> CreditGRPOTrainer | CreditDPOTrainer:
-    """TRL's trainer of the config's algorithm around the base model and a fresh LoRA adapter called `default`.
-
-    `training` holds problems for GRPO and preference pairs for DPO.
-    """
+    """Build the trainer of the config's algorithm around the base model and a fresh LoRA adapter called `default`."""
     tokenizer = load_tokenizer(config.model.name)
     dtype = resolve_dtype(config.model.dtype)
     model = load_model(config.model.name, dtype=dtype)
     # PEFT looks for the base model's config at every save; a hub name would cost a request each time.
     model.name_or_path = model_path(config.model.name)
-    with PartialState().main_process_first():  # it copies files that the others then find
+    with PartialState().main_process_first():  # it copies the files that the others then load
         credit = build_credit(config, folder, tokenizer)
     shared = {
         "model": model,
@@ -73,13 +87,13 @@ def build_trainer(
         trainer.route_by(build_route(config, trainer.policy, tokenizer, training))
     if config.lora.start is not None:
         start_from(trainer.policy, config.lora.start, config.lora)
-    trainer.remove_callback(PrinterCallback)  # the progress bar shows what it would print
+    trainer.remove_callback(PrinterCallback)  # ProgressCallback shows what it would print
     return trainer
 
 
 def _grpo_trainer(config: Config, folder: Path, problems: Any, *, bf16: bool, **shared: Any) -> CreditGRPOTrainer:
     tokenizer, callbacks = shared["processing_class"], shared.pop("callbacks")
-    # `trainer` is made below; TRL makes the policy out of the model, and asks for no reward before it has.
+    # `trainer` is assigned below: TRL makes the policy out of the model, and asks for no reward before that.
     scorer = BatchScorer(
         config.rewards, log_probs=lambda problems, texts: base_logprobs(trainer.policy, tokenizer, problems, texts)
     )
@@ -116,12 +130,12 @@ def build_route(
     tokenizer: PreTrainedTokenizerBase,
     training: Sequence[Problem] | Sequence[PreferencePair],
 ) -> Route:
-    """The policy's adapters and a router that knows the training prompts."""
+    """Add the config's adapters to the policy and fit a router to the training prompts."""
     route = add_adapters(policy, config.lora, config.routing)
-    problems = [one.problem if isinstance(one, PreferencePair) else one for one in training]
+    problems = [item.problem if isinstance(item, PreferencePair) else item for item in training]
     tasks = [problem.task for problem in problems]
     if route.router.needs_tasks:
-        task_labels(config.routing, tasks)  # said now rather than at the first such prompt
+        task_labels(config.routing, tasks)  # raises now rather than at the first prompt without a label
     if config.routing.start is not None and start_from_bundle(route, config.routing.start, config.model.name):
         return route
     fit(route.router, policy, encode_problems(tokenizer, problems), tasks, seed=config.trainer.seed)
@@ -129,17 +143,19 @@ def build_route(
 
 
 def build_credit(config: Config, folder: Path, tokenizer: PreTrainedTokenizerBase) -> CreditAssigner:
-    """The assigner; files that the config names are copied into the run folder, so that a resumed run has them."""
+    """Build the credit assigner from the run folder's copies of the files that the config names."""
     probe, rule = config.probe, config.credit.rule
     files = {"roles": probe.roles, "baseline": probe.baseline}
-    kept = {name: copy_into_run(path, folder, key=f"probe.{name}") for name, path in files.items() if path is not None}
+    copies = {
+        name: copy_into_run(path, folder, key=f"probe.{name}") for name, path in files.items() if path is not None
+    }
     custom_rule = None
     if rule not in CREDIT_RULES:
         path, _, name = rule.rpartition(":")
         custom_rule = load_function(f"{copy_into_run(Path(path), folder, key='credit.rule')}:{name}", key="credit.rule")
     return CreditAssigner(
         config.credit,
-        probe.model_copy(update=kept),
+        probe.model_copy(update=copies),
         seed=config.trainer.seed,
         custom_rule=custom_rule,
         token_text=lambda token: decode(tokenizer, [token]),
@@ -149,7 +165,7 @@ def build_credit(config: Config, folder: Path, tokenizer: PreTrainedTokenizerBas
 def build_faithfulness_monitor(
     config: Config, tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem]
 ) -> FaithfulnessMonitor | None:
-    """Return the monitor of the rule's faithfulness, or None where the config wants none."""
+    """Build the monitor of the rule's faithfulness, or None when `credit.faithfulness.every` is 0."""
     settings, trainer = config.credit.faithfulness, config.trainer
     if not settings.every:
         return None
@@ -166,7 +182,10 @@ def build_faithfulness_monitor(
 def build_rollouts(
     config: Config, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, ledger: Ledger | None = None
 ) -> Rollouts:
-    """Rollouts of the live model, in this process or by workers; PEFT changes its layers in place."""
+    """Build the rollouts of the live model, sampled in this process or by workers.
+
+    `model` may be the plain base model: PEFT later changes its layers in place.
+    """
     settings = config.rollouts
     engine = engine_of(config, model, tokenizer)
     return Rollouts(

@@ -1,19 +1,23 @@
-"""Plugins: the user's files that a config names by path; the run folder keeps a copy and uses that from then on."""
+"""Plugins: the user's functions and files, named by path in the config and copied into the run folder."""
 
 import importlib.util
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from rl.common.errors import UserError
 
-COPIES = "own"
-"""Subfolder of a run folder that holds the copies."""
+CUSTOM = "custom"
+"""Folder of a run that holds the copies."""
 
 
 def load_function(reference: str, *, key: str) -> Callable[..., Any]:
-    """Load the function `path/to/file.py:function`. Raises UserError, naming the `key`, when either is missing."""
+    """Load the function named by `path/to/file.py:function`.
+
+    Raises UserError, naming the setting `key`, when the file or the function is missing.
+    """
     path, _, name = reference.rpartition(":")
     if not Path(path).is_file():
         raise UserError(f"{key}: no file {path!r} for {reference!r}; write path/to/file.py:function")
@@ -26,20 +30,37 @@ def load_function(reference: str, *, key: str) -> Callable[..., Any]:
     return getattr(module, name)
 
 
-def flat_name(path: Path) -> str:
-    """Return a file name made of the whole path, since files in different folders may have the same name."""
-    return str(path).strip("/.").replace("/", "__")
-
-
 def copy_into_run(path: Path, folder: Path, *, key: str) -> Path:
-    """Return the run folder's copy of a file, made now if there is none: a resumed run uses what it began with.
+    """Return the run folder's newest copy of a file; make one if there is none, so that a resumed run has it.
 
-    Raises UserError, naming the `key`, when there is neither file nor copy.
+    Raises UserError, naming the setting `key`, when there is neither file nor copy.
     """
-    copy = folder / COPIES / flat_name(path)
-    if not copy.is_file():
-        if not path.is_file():
-            raise UserError(f"{key}: there is no file {str(path)!r}")
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, copy)
+    copy = newest_copy(path, folder)
+    if copy is None and not path.is_file():
+        raise UserError(f"{key}: there is no file {str(path)!r}")
+    return copy or add_copy(path, folder)
+
+
+def newest_copy(path: Path, folder: Path) -> Path | None:
+    """Return the run folder's newest copy of a file, or None when it has none."""
+    newest = None
+    for copy in _copies(path, folder):
+        if not copy.is_file():
+            return newest
+        newest = copy
+
+
+def add_copy(path: Path, folder: Path) -> Path:
+    """Copy a file into the run folder, beside its older copies."""
+    copy = next(copy for copy in _copies(path, folder) if not copy.exists())
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, copy)
     return copy
+
+
+def _copies(path: Path, folder: Path) -> Iterator[Path]:
+    """Yield the names that copies take in turn: `a__mine.py`, `a__mine.2.py`, `a__mine.3.py`, ..."""
+    # The whole path is in the name: two files of one name may lie in different folders.
+    name = Path(str(path).strip("/.").replace("/", "__"))
+    yield folder / CUSTOM / name
+    yield from (folder / CUSTOM / f"{name.stem}.{number}{name.suffix}" for number in count(2))

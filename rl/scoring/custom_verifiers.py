@@ -11,9 +11,7 @@ from rewards.sandbox import SandboxedVerifier, SandboxLimits, VerifierError
 from rewards.verdict import Verdict
 from rewards.verifier_args import model_of_argument_names
 from rewards.verifiers import VerifierKind, custom_kinds
-from rl.common.atomic import write_text
 from rl.common.errors import UserError
-from rl.common.plugins import flat_name
 from rl.config.rewards import RewardsConfig
 
 REMEMBERED = 4096
@@ -57,10 +55,3 @@ def _isolated(isolated: SandboxedVerifier) -> VerifierKind:
     named = isolated.keywords
     arguments = model_of_argument_names(named.required, named.optional, accepts_any=named.accepts_any)
     return VerifierKind(verifier=verifier, arguments=arguments, reads_prompt=True)
-
-
-def save_custom_code(rewards: RewardsConfig, folder: Path) -> None:
-    """Copy the files of the user's rewards and verifiers to `own_code/`: the run folder says what it was made by."""
-    references = (*rewards.functions, *rewards.verifiers.values())
-    for path in sorted({Path(reference.rpartition(":")[0]) for reference in references}):
-        write_text(folder / "own_code" / flat_name(path), path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The adapted trainer: what both of TRL's trainers need around a LoRA adapter, its policy and checkpoints."""
+"""Adapter trainer: what TRL's GRPO and DPO trainers both need to train LoRA adapters that can be resumed and routed."""
 
 import json
 from collections.abc import Sequence
@@ -22,21 +22,21 @@ CREDIT_STATE = "credit.json"
 
 
 class AdapterTrainer(Trainer):
-    """To be inherited before one of TRL's trainers."""
+    """A base class to be listed before one of TRL's trainers, as in `class X(AdapterTrainer, GRPOTrainer)`."""
 
     credit: CreditAssigner
     route: Route | None = None
-    """What decides which adapters answer; None where there is one."""
+    """Decides which adapters answer a prompt; None with a single adapter."""
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        # Ours to keep: transformers would delete an old checkpoint before the new one is complete.
+        # transformers would delete an old checkpoint before the new one is complete, so it must keep all of them.
         self.keep_checkpoints, self.args.save_total_limit = self.args.save_total_limit, None
-        self._gating = ExitStack()
+        self._step_gates = ExitStack()
 
     @property
     def policy(self) -> PeftModel:
-        """The adapted model, out of whatever the accelerator wrapped it in."""
+        """The adapted model, without the accelerator's wrapping."""
         policy = self.accelerator.unwrap_model(self.model)
         assert isinstance(policy, PeftModel)
         return policy
@@ -47,29 +47,29 @@ class AdapterTrainer(Trainer):
         return self.processing_class
 
     def completion_spans(self, completion_ids: Sequence[int]) -> list[Span]:
-        """Where each token of a completion stands in its text."""
+        """Return the character span of each token in the completion's text."""
         return completion_spans(self.policy_tokenizer, completion_ids)
 
     def route_by(self, route: Route) -> None:
-        """Train several adapters, each row those that its gates open."""
+        """Train several adapters; each row trains those that its gates open."""
         self.route = route
 
     def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
-        # The gates hold until the backward pass is over: with gradient checkpointing it runs the layers again.
-        with ExitStack() as self._gating:
+        # Gates stay until the backward pass is over: with gradient checkpointing it runs the layers again.
+        with ExitStack() as self._step_gates:
             return super().training_step(*args, **kwargs)
 
     def gate(self, gates: Tensor) -> None:
-        """Let the rest of the training step be answered by these gates, one row of them a row."""
+        """Apply gates (B, adapters) until the current training step ends."""
         assert self.route is not None
-        self._gating.enter_context(self.route.applied(gates))
+        self._step_gates.enter_context(self.route.applied(gates))
 
     def train(self, resume_from_checkpoint: str | None = None, **kwargs: Any) -> Any:
         checkpoint = None if resume_from_checkpoint is None else Path(resume_from_checkpoint)
         if checkpoint is not None:
             self._load_extra_state(checkpoint)
         if checkpoint is not None and checkpoint_step(checkpoint) >= self.args.max_steps:
-            return self._restore(checkpoint)
+            return self._restore_finished(checkpoint)
         return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
@@ -78,29 +78,34 @@ class AdapterTrainer(Trainer):
         else:  # transformers would load the first adapter and freeze the others
             load_adapters(self.policy, Path(resume_from_checkpoint))
 
-    def _restore(self, checkpoint: Path) -> None:
-        """Stand where a finished training stood; transformers would train one step more."""
+    def _restore_finished(self, checkpoint: Path) -> None:
+        """Load the last checkpoint of a finished training; transformers would train one step more."""
         self._load_from_checkpoint(str(checkpoint))
         self.state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        folder = Path(self._get_output_dir(trial=trial)) / f"checkpoint-{self.state.global_step}"
-        with saving(folder):
+        checkpoint = Path(self._get_output_dir(trial=trial)) / f"checkpoint-{self.state.global_step}"
+        with saving(checkpoint):
             super()._save_checkpoint(model, trial)
-            self._save_extra_state(folder)
+            self._save_extra_state(checkpoint)
             self.accelerator.wait_for_everyone()
             if self.args.should_save:
-                mark_complete(folder)
+                for card in checkpoint.rglob("README.md"):  # PEFT's empty template
+                    card.unlink()
+                mark_complete(checkpoint)
         if self.args.should_save and self.keep_checkpoints is not None:
-            remove_old(folder.parent, self.keep_checkpoints)
+            remove_old(checkpoint.parent, self.keep_checkpoints)
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """Write no card into the run folder: TRL's names neither model nor result; ours is saved with the adapter."""
 
     def _save_extra_state(self, checkpoint: Path) -> None:
-        """Add what transformers forgets of this rank."""
+        """Write this rank's state that transformers does not save."""
         if self.args.should_save:
             write_json(checkpoint / CREDIT_STATE, {"rule_enabled": self.credit.rule_enabled})
             if self.route is not None:
                 save_router(self.policy, checkpoint)
 
     def _load_extra_state(self, checkpoint: Path) -> None:
-        """Remember what `_save_extra_state` wrote."""
+        """Load what `_save_extra_state` wrote."""
         self.credit.rule_enabled = json.loads((checkpoint / CREDIT_STATE).read_text(encoding="utf-8"))["rule_enabled"]

@@ -1,4 +1,4 @@
-"""Rounds: online DPO; the policy that each round leaves writes the pairs of the next."""
+"""Online DPO: in each round the policy answers new problems, and DPO trains on pairs of its own answers."""
 
 import json
 import shutil
@@ -25,7 +25,9 @@ from rl.evaluation.evaluate import load_evaluation, paired_gain
 from rl.models.load import load_model, load_tokenizer, resolve_dtype
 from rl.rollouts.engine_hf import engine_of
 from rl.runs.checkpoint import newest_checkpoint
-from rl.runs.folder import found_run
+from rl.runs.custom_code import save_custom_code
+from rl.runs.folder import create_run
+from rl.runs.resume import resume_command
 
 TrainRound = Callable[[Config], Path]
 
@@ -33,49 +35,53 @@ TrainRound = Callable[[Config], Path]
 def train_in_rounds(config: Config, train_round: TrainRound) -> Path:
     """Sample, pair and train `pairs.rounds` times, each time from the adapter before; return the run folder.
 
-    `RUN/round-N/` is a run of its own, on `RUN/round-N.pairs.jsonl`; the reference stays the base model. Rounds that
-    are done are kept when the run is resumed. Raises UserError when a round's answers make no pair.
+    `RUN/round-N/` is a run of its own, on `RUN/round-N.pairs.jsonl`; the reference stays the base model. A resumed run
+    keeps the rounds that are done. Raises UserError when a round's answers make no pair.
     """
     problems, console = load_problems(config.data), Console()
-    folder = config.resume or found_run(config)
+    folder = config.resume or create_run(config)
+    save_custom_code(config, folder)  # of a resumed run, it may have changed and been accepted
     held_out = folder / "held_out.jsonl"
     if problems.held_out and not held_out.exists():
         write_rows([to_row(problem) for problem in problems.held_out], held_out)
     adapter = config.lora.start
     for number in range(1, config.pairs.rounds + 1):
-        place = folder / f"round-{number}"
-        if not (place / "summary.json").exists():
+        round_folder = folder / f"round-{number}"
+        if not (round_folder / "summary.json").exists():
             console.print(f"Round {number} of {config.pairs.rounds}")
             pairs = folder / f"round-{number}.pairs.jsonl"
             if not pairs.exists():
-                write_pairs(config, share_of(problems.train, number, config.pairs.rounds), adapter, pairs, number)
-            prepare(folder, number)
-            train_round(round_config(config, pairs, held_out if held_out.exists() else None, adapter, place))
-        if not (place / "summary.json").exists():  # stopped, and saved
-            console.print(f"The rounds go on with: heed train {folder}/config.yaml resume={folder}")
+                write_pairs(config, round_problems(problems.train, number, config.pairs.rounds), adapter, pairs, number)
+            prepare_round(folder, number)
+            train_round(round_config(config, pairs, held_out if held_out.exists() else None, adapter, round_folder))
+        if not (round_folder / "summary.json").exists():  # interrupted, and saved
+            console.print(f"The rounds go on with: {resume_command(folder)}", soft_wrap=True)
             return folder
-        adapter = place / "adapters" / "default"
-    finalize_run(folder, config.pairs.rounds, console)
+        adapter = round_folder / "adapters" / "default"
+    finalize_rounds(folder, config.pairs.rounds, console)
     return folder
 
 
-def share_of(problems: Sequence[Problem], number: int, rounds: int) -> Sequence[Problem]:
-    """The problems of one round: every round asks new ones. Raises UserError when there are fewer than rounds."""
+def round_problems(problems: Sequence[Problem], number: int, rounds: int) -> Sequence[Problem]:
+    """Return the problems of one round; rounds share none. Raises UserError when there are fewer than rounds."""
     if len(problems) < rounds:
-        raise UserError(f"pairs.rounds={rounds} needs as many problems at least; the data has {len(problems)}")
+        raise UserError(f"pairs.rounds={rounds} needs at least as many problems; the data has {len(problems)}")
     return problems[(number - 1) * len(problems) // rounds : number * len(problems) // rounds]
 
 
 def write_pairs(config: Config, problems: Sequence[Problem], adapter: Path | None, path: Path, number: int) -> None:
-    """Answer the problems as the policy before this round, judge and pair. Raises UserError when nothing pairs."""
+    """Answer the problems with the policy before this round, verify the answers and write pairs of them.
+
+    Raises UserError when no two answers to a problem make a pair.
+    """
     settings, tokenizer = config.pairs, load_tokenizer(config.model.name)
     model: Any = load_model(config.model.name, dtype=resolve_dtype(config.model.dtype))
     policy = model if adapter is None else PeftModel.from_pretrained(model, str(adapter))
     engine = engine_of(config, policy, tokenizer)
     answers = sample_answers(engine, tokenizer, problems, samples=settings.samples, seed=config.trainer.seed + number)
-    shown = track(answers, "sampling", total=len(problems), console=Console(stderr=True), transient=True)
+    tracked = track(answers, "sampling", total=len(problems), console=Console(stderr=True), transient=True)
     pairs = preference_pairs(
-        shown, minimum_gap=settings.minimum_gap, length_ratio=settings.length_ratio, minimal=settings.minimal
+        tracked, minimum_gap=settings.minimum_gap, length_ratio=settings.length_ratio, minimal=settings.minimal
     )
     if not pairs:
         raise UserError(
@@ -85,18 +91,18 @@ def write_pairs(config: Config, problems: Sequence[Problem], adapter: Path | Non
     write_rows([pair_row(pair) for pair in pairs], path)
 
 
-def prepare(folder: Path, number: int) -> None:
-    """Clear what a round left that never saved, and hand it the base model's answers, the same in every round."""
-    place, first = folder / f"round-{number}", folder / "round-1" / "before.json"
-    if place.exists() and newest_checkpoint(place) is None:
-        shutil.rmtree(place)
-    if number > 1 and first.exists() and not (place / "before.json").exists():
-        place.mkdir(exist_ok=True)
-        shutil.copyfile(first, place / "before.json")
+def prepare_round(folder: Path, number: int) -> None:
+    """Remove a round that stopped before its first checkpoint, and copy the base model's answers from round 1."""
+    round_folder, base_answers = folder / f"round-{number}", folder / "round-1" / "before.json"
+    if round_folder.exists() and newest_checkpoint(round_folder) is None:
+        shutil.rmtree(round_folder)
+    if number > 1 and base_answers.exists() and not (round_folder / "before.json").exists():
+        round_folder.mkdir(exist_ok=True)
+        shutil.copyfile(base_answers, round_folder / "before.json")
 
 
-def round_config(config: Config, pairs: Path, held_out: Path | None, adapter: Path | None, place: Path) -> Config:
-    """The settings of one round, as a DPO run of its own."""
+def round_config(config: Config, pairs: Path, held_out: Path | None, adapter: Path | None, folder: Path) -> Config:
+    """Return the settings of one round, which is a DPO run of its own."""
     tree = config.model_dump(mode="json")
     tree["pairs"] = {}
     tree["data"] = {
@@ -105,29 +111,29 @@ def round_config(config: Config, pairs: Path, held_out: Path | None, adapter: Pa
         "held_out_path": None if held_out is None else str(held_out),
     }
     tree["lora"]["start"] = None if adapter is None else str(adapter)
-    tree["run"] |= {"folder": str(place), "name": f"{config.run.name}-{place.name}"}
-    tree["resume"] = None if newest_checkpoint(place) is None else str(place)
+    tree["run"] |= {"folder": str(folder), "name": f"{config.run.name}-{folder.name}"}
+    tree["resume"] = None if newest_checkpoint(folder) is None else str(folder)
     return parse_config(tree)
 
 
-def finalize_run(folder: Path, rounds: int, console: Console) -> None:
-    """Keep the last round's adapter as the run's, and what each round brought."""
-    places = [folder / f"round-{number}" for number in range(1, rounds + 1)]
-    summaries = [json.loads((place / "summary.json").read_text(encoding="utf-8")) for place in places]
-    summary: dict[str, Any] = {"rounds": summaries, "steps": sum(one["steps"] for one in summaries)}
-    if (places[0] / "before.json").exists():
-        before, after = load_evaluation(places[0] / "before.json"), load_evaluation(places[-1] / "after.json")
+def finalize_rounds(folder: Path, rounds: int, console: Console) -> None:
+    """Copy the last round's adapter as the run's, write the summary of all rounds and show it."""
+    folders = [folder / f"round-{number}" for number in range(1, rounds + 1)]
+    summaries = [json.loads((path / "summary.json").read_text(encoding="utf-8")) for path in folders]
+    summary: dict[str, Any] = {"rounds": summaries, "steps": sum(each["steps"] for each in summaries)}
+    if (folders[0] / "before.json").exists():
+        before, after = load_evaluation(folders[0] / "before.json"), load_evaluation(folders[-1] / "after.json")
         gain = paired_gain(before, after)
         summary |= {"before": before.summary(), "after": after.summary(), "gain": asdict(gain)}
         console.print("Held-out constraints satisfied after each round:")
-        console.print("  " + " -> ".join(f"{one:.3f}" for one in rates(summaries)))
+        console.print("  " + " -> ".join(f"{rate:.3f}" for rate in pass_rates(summaries)))
         show_gain(console, before, after, gain)
     with atomic_folder(folder / "adapters" / "default") as temporary:
-        shutil.copytree(places[-1] / "adapters" / "default", temporary)
+        shutil.copytree(folders[-1] / "adapters" / "default", temporary)
     write_json(folder / "summary.json", summary)
-    console.print(f"\nAdapter: {folder / 'adapters' / 'default'}\nVerify it with: heed export {places[-1]}")
+    console.print(f"\nAdapter: {folder / 'adapters' / 'default'}\nVerify it with: heed export {folders[-1]}")
 
 
-def rates(summaries: Sequence[dict[str, Any]]) -> list[float]:
-    """The base model's pass rate, and that after each round."""
-    return [summaries[0]["before"]["pass_rate"], *(one["after"]["pass_rate"] for one in summaries)]
+def pass_rates(summaries: Sequence[dict[str, Any]]) -> list[float]:
+    """Return the base model's pass rate and that after each round."""
+    return [summaries[0]["before"]["pass_rate"], *(each["after"]["pass_rate"] for each in summaries)]

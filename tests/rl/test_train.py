@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from launch.recipes import load_recipe
+from launch.recipes import load_resumed
+from rl.common.errors import UserError
 from rl.config.load import load_run_config
 from rl.runs.folder import open_run
 from rl.runs.jsonl import read_jsonl
@@ -84,6 +85,11 @@ def test_the_adapter_names_its_base_model_and_has_a_card(finished_run):
     assert "credit rule `global_anchor`" in card
 
 
+def test_the_only_cards_are_those_of_the_adapters(finished_run):
+    cards = sorted(finished_run.folder.rglob("README.md"))
+    assert cards == [finished_run.folder / "adapters" / "default" / "README.md"]
+
+
 def test_the_end_of_a_run_is_shown(finished_run):
     for shown in ("Held-out constraints satisfied", "95 % interval", "base model", "Credit of one completion"):
         assert shown in finished_run.printed
@@ -100,7 +106,7 @@ def test_resuming_a_finished_run_changes_nothing(finished_run, tmp_path):
     shutil.copytree(finished_run.folder, run)
     shutil.rmtree(run / "adapters")
     (run / "summary.json").unlink()
-    train(load_recipe(f"{run}/config.yaml", [f"resume={run}"]))
+    train(load_resumed(run))
     assert adapter_bytes(run) == adapter_bytes(finished_run.folder)
     assert read_json(run / "summary.json")["gain"] == read_json(finished_run.folder / "summary.json")["gain"]
     assert read_jsonl(run / "rollouts.jsonl") == read_jsonl(finished_run.folder / "rollouts.jsonl")
@@ -116,9 +122,8 @@ def test_ctrl_c_saves_the_step_and_says_how_to_continue(finished_run, tmp_path, 
     assert not (run / "summary.json").exists()
     # what is printed is what works
     printed = " ".join(capsys.readouterr().out.split())
-    _, _, command = printed.partition("Continue with: heed train ")
-    recipe, *overrides = shlex.split(command)
-    train(load_recipe(recipe, overrides))
+    _, _, command = printed.partition("Continue with: heed resume ")
+    train(load_resumed(Path(*shlex.split(command))))
     assert adapter_bytes(run) == adapter_bytes(finished_run.folder)
     for log_file in ("metrics.jsonl", "rollouts.jsonl"):
         resumed = [line for line in without_clock(run / log_file) if "train_loss" not in line]
@@ -129,7 +134,22 @@ def test_a_resumed_run_forgets_what_came_after_its_checkpoint(finished_run, tmp_
     run = tmp_path / "run"
     shutil.copytree(finished_run.folder, run)
     (run / "checkpoint-4" / "complete.json").unlink()
-    folder, checkpoint = open_run(load_recipe(f"{run}/config.yaml", [f"resume={run}"]))
+    folder, checkpoint = open_run(load_resumed(run))
     assert (folder, checkpoint) == (run, run / "checkpoint-2")
     for log_file in ("metrics.jsonl", "rollouts.jsonl"):
         assert max(line["step"] for line in read_jsonl(run / log_file)) == 2
+
+
+def test_changed_reward_function__stops_a_resume_until_it_is_accepted(finished_run, tmp_path, caplog):
+    run = tmp_path / "run"
+    shutil.copytree(finished_run.folder, run)
+    [copy] = (run / "custom").iterdir()
+    copy.write_text("# the file that the run was started with\n" + copy.read_text())
+    (run / "summary.json").unlink()
+    with pytest.raises(UserError, match=r"rewards\.functions: .*grpo_fixtures\.py has changed since the run"):
+        train(load_resumed(run))
+    assert not (run / "summary.json").exists()
+    train(load_resumed(run, ["run.accept_changed_code=true"]))
+    assert (run / "summary.json").exists()
+    assert caplog.text.count("the run goes on with the new code") == 1
+    assert len(list((run / "custom").iterdir())) == 2

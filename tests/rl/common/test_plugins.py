@@ -1,8 +1,8 @@
-"""Own files: named by path, copied into the run, and complained about by the key that named them."""
+"""Plugins: files named by path are copied into the run, and errors name the setting that names them."""
 
 import pytest
 
-from rl.common.plugins import copy_into_run, load_function
+from rl.common.plugins import add_copy, copy_into_run, load_function, newest_copy
 
 
 def test_a_function_is_loaded_from_its_file(tmp_path):
@@ -44,3 +44,14 @@ def test_files_of_one_name_are_kept_apart(tmp_path):
 def test_a_file_that_was_never_there_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"probe\.roles: there is no file .*roles\.json"):
         copy_into_run(tmp_path / "roles.json", tmp_path, key="probe.roles")
+
+
+def test_copies_of_a_changed_file__stand_beside_each_other(tmp_path):
+    original, run = tmp_path / "mine.py", tmp_path / "run"
+    assert newest_copy(original, run) is None
+    for text in ("first", "second", "third"):
+        original.write_text(text)
+        assert add_copy(original, run) == newest_copy(original, run) == copy_into_run(original, run, key="credit.rule")
+    names = sorted(path.name.rpartition("__")[2] for path in (run / "custom").iterdir())
+    assert names == ["mine.2.py", "mine.3.py", "mine.py"]
+    assert copy_into_run(original, run, key="credit.rule").read_text() == "third"

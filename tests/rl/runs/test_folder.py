@@ -27,7 +27,7 @@ def test_a_run_without_a_folder_takes_the_next_free_number(tmp_path, monkeypatch
 def test_a_used_folder_is_not_written_again(tmp_path):
     config = tiny_config(run={"folder": str(tmp_path / "run")})
     open_run(config)
-    with pytest.raises(ValueError, match="already holds a run: choose another, or continue it with resume="):
+    with pytest.raises(ValueError, match="already holds a run: choose another, or continue it with heed resume "):
         open_run(config)
 
 

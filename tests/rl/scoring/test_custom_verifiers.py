@@ -12,7 +12,7 @@ from data.writing import write_rows
 from rewards.sandbox import VerifierError
 from rewards.verifiers import known_kinds, verify
 from rl.config.rewards import RewardsConfig
-from rl.scoring.custom_verifiers import custom_verifiers, save_custom_code
+from rl.scoring.custom_verifiers import custom_verifiers
 
 SOURCE = """
 import time
@@ -109,15 +109,3 @@ def test_what_cannot_be_loaded_is_one_sentence(file, kind, reference, argument_e
     rewards = RewardsConfig(verifiers={kind: reference.format(file=file)})
     with pytest.raises(ValueError, match=argument_error), custom_verifiers(rewards):
         pass
-
-
-def test_own_code_is_kept_in_the_run_folder(file, tmp_path):
-    other = tmp_path / "mine.py"
-    other.write_text("def reward(completions, **columns): ...\n")
-    folder = tmp_path / "run"
-    save_custom_code(
-        RewardsConfig(verifiers={"own:shorter": f"{file}:shorter"}, functions=(f"{other}:reward", f"{file}:again")),
-        folder,
-    )
-    kept = sorted(path.read_text() for path in (folder / "own_code").iterdir())
-    assert kept == sorted([SOURCE, other.read_text()])

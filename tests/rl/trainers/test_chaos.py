@@ -193,7 +193,7 @@ def test_sigterm_saves_within_its_deadline_and_the_run_goes_on(undisturbed, tmp_
     process.send_signal(signal.SIGTERM)
     printed, _ = process.communicate(timeout=DEADLINE)
     assert process.returncode == 0, printed[-3000:]
-    assert "Continue with: heed train" in " ".join(printed.split())
+    assert "Continue with: heed resume" in " ".join(printed.split())
     assert not (run / "adapters").exists()
     train(load_recipe(f"{run}/config.yaml", [f"resume={run}"]))
     assert adapter_bytes(run) == adapter_bytes(undisturbed)

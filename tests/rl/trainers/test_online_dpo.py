@@ -15,7 +15,7 @@ from rl.config.load import load_run_config, parse_config
 from rl.config.root import Config
 from rl.datasets import load_pairs, load_problems
 from rl.train import train
-from rl.trainers.online_dpo import share_of
+from rl.trainers.online_dpo import round_problems
 from tests.rl.dpo_fixtures import preferring_config
 
 ROUNDS = 2
@@ -81,11 +81,11 @@ def test_a_run_goes_on_with_the_round_that_is_missing(run, tmp_path):
 
 def test_problems_are_shared_out_whole():
     problems = load_problems(DataConfig(num_problems=7)).train
-    shares = [share_of(problems, number, 3) for number in (1, 2, 3)]
+    shares = [round_problems(problems, number, 3) for number in (1, 2, 3)]
     assert [len(share) for share in shares] == [2, 2, 3]
     assert (*shares[0], *shares[1], *shares[2]) == problems
-    with pytest.raises(ValueError, match="rounds=3 needs as many problems"):
-        share_of(problems[:2], 1, 3)
+    with pytest.raises(ValueError, match="rounds=3 needs at least as many problems"):
+        round_problems(problems[:2], 1, 3)
 
 
 def test_a_gap_that_no_answer_reaches_is_said(tmp_path):

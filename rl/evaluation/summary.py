@@ -1,0 +1,25 @@
+"""Run summary: steps, time, held-out results before and after training, and the gain."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rl.evaluation.evaluate import Evaluation, paired_gain
+from rl.runs.jsonl import read_jsonl
+
+
+def run_summary(folder: Path, steps: int, before: Evaluation | None, after: Evaluation | None) -> dict[str, Any]:
+    """Return what `summary.json` holds."""
+    summary: dict[str, Any] = {"steps": steps, "train_seconds": train_seconds(folder)}
+    if before is not None and after is not None:
+        gain = asdict(paired_gain(before, after))
+        summary |= {"before": before.summary(), "after": after.summary(), "gain": gain}
+    return summary
+
+
+def train_seconds(folder: Path) -> float:
+    """Return the seconds spent in optimizer steps and their rollouts, those before an interruption included."""
+    lines = read_jsonl(folder / "metrics.jsonl")
+    # DPO logs no time a step, only that of the whole training.
+    steps, training = (sum(line.get(name, 0.0) for line in lines) for name in ("step_time", "train_runtime"))
+    return round(steps or training, 1)

@@ -1,0 +1,80 @@
+"""Finalizing a run: the trained adapter is evaluated, saved, summarized and shown."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from data.preferences import PreferencePair
+from rl.common.atomic import write_json
+from rl.common.distributed import gathered_parameters, is_main_process
+from rl.config.root import Config
+from rl.datasets import Pairs, Problems
+from rl.evaluation.command import evaluate_policy
+from rl.evaluation.console import show_answers, show_credit, show_gain
+from rl.evaluation.evaluate import Evaluation, Gain
+from rl.evaluation.summary import run_summary
+from rl.models.tokenization import encode_problems
+from rl.report.arm import Arm
+from rl.report.run import read_run
+from rl.report.write import write_report
+from rl.routing.bundle import save_bundle
+from rl.runs.adapter import model_card, save_adapter
+from rl.runs.jsonl import read_jsonl
+from rl.tracking.observers import Observers
+from rl.trainers.base import AdapterTrainer
+
+
+def finalize_run(
+    config: Config,
+    trainer: AdapterTrainer,
+    problems: Problems | Pairs,
+    folder: Path,
+    before: Evaluation | None,
+    observers: Observers,
+) -> None:
+    """Evaluate the trained adapter; write adapter, summary and report; show the result. All ranks must call it."""
+    after = None
+    if before is not None:
+        observers.announce(f"Scoring the adapter: {len(before.answers)} answers")
+        after = evaluate_policy(config, trainer.policy, trainer.policy_tokenizer, problems.held_out)
+    with gathered_parameters(trainer.policy):
+        if is_main_process():
+            summary = run_summary(folder, trainer.state.global_step, before, after)
+            if before is not None and after is not None:
+                write_json(folder / "after.json", asdict(after))
+                show_gain(observers.console, before, after, Gain(**summary["gain"]))
+                show_answers(observers.console, before, after)
+            observers.announce("Saving the adapter")
+            adapter = save_product(config, trainer, problems.train, folder, summary)
+            write_json(folder / "summary.json", summary)
+            observers.finish(adapter, summary)
+            show_product(trainer, folder, adapter, observers)
+    trainer.accelerator.wait_for_everyone()  # no rank may return before the adapter is written
+
+
+def save_product(
+    config: Config, trainer: AdapterTrainer, training: Sequence[Any], folder: Path, summary: dict[str, Any]
+) -> Path:
+    """Save the adapter, or the bundle of several adapters and their router; return its folder."""
+    route = trainer.route
+    if route is None:
+        return save_adapter(trainer.policy, folder, config, summary)
+    problems = [item.problem if isinstance(item, PreferencePair) else item for item in training]
+    gates = route.gates(encode_problems(trainer.policy_tokenizer, problems), [problem.task for problem in problems])
+    return save_bundle(route, folder, config, card=model_card(config, summary), gates=gates, trained_on=problems)
+
+
+def show_product(trainer: AdapterTrainer, folder: Path, adapter: Path, observers: Observers) -> None:
+    """Show one completion coloured by its credit, and where the report and the adapter are."""
+    if record := last_best_rollout(folder):
+        show_credit(observers.console, record, trainer.policy_tokenizer)
+    observers.announce("Writing the report")
+    page = write_report([Arm(runs=(read_run(folder),))], [trainer.completion_spans], folder / "report.html")
+    observers.console.print(f"\nReport: {page}\nAdapter: {adapter}\nVerify it with: heed export {folder}")
+
+
+def last_best_rollout(folder: Path) -> dict[str, Any] | None:
+    """Return the latest recorded completion that was the best of its group; None when no group ever differed."""
+    records = read_jsonl(folder / "rollouts.jsonl")
+    return next((record for record in reversed(records) if record["which"] == "best"), None)
