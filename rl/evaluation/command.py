@@ -23,6 +23,7 @@ from rl.evaluation.evaluate import Evaluation, evaluate, paired_gain
 from rl.models.load import load_model, load_tokenizer, resolve_dtype
 from rl.rollouts.engine_hf import engine_of
 from rl.routing.bundle import load_routed
+from rl.runs.resume import resume_command
 from rl.scoring.custom_verifiers import custom_verifiers
 
 
@@ -92,5 +93,7 @@ def _with_adapter(model: PreTrainedModel, run: Path) -> PeftModel:
         return load_routed(run, model).policy
     adapter = run / "adapters" / "default"
     if not (adapter / "adapter_config.json").is_file():
-        raise UserError(f"{run} has no adapters/default: the run has not finished; continue it with resume={run}")
+        raise UserError(
+            f"{run} has no adapters/default: the run has not finished; continue it with {resume_command(run)}"
+        )
     return PeftModel.from_pretrained(model, str(adapter))

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from rl.report.arm import Arm
 from rl.report.curves import metric_series
 from rl.report.run import RecordedRun
+from rl.runs.resume import resume_command
 
 Level = Literal["good", "note", "warn"]
 
@@ -46,8 +47,7 @@ def _state(run: RecordedRun) -> Iterator[Finding]:
     if run.summary is None:
         yield Finding(
             level="warn",
-            text=f"Not finished: step {run.last_step} of {planned}. "
-            f"Continue it with: heed train {run.folder}/config.yaml resume={run.folder}",
+            text=f"Not finished: step {run.last_step} of {planned}. Continue it with: {resume_command(run.folder)}",
         )
 
 

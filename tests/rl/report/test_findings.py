@@ -24,7 +24,7 @@ def steps(name, *values):
 
 def test_findings__an_unfinished_run_says_how_to_continue(texts):
     (text,) = texts(steps("reward", 0.1, 0.2))
-    assert text.startswith("warn: Not finished: step 2 of 4. Continue it with: heed train ")
+    assert text.startswith("warn: Not finished: step 2 of 4. Continue it with: heed resume ")
 
 
 @pytest.mark.parametrize(
