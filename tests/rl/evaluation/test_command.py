@@ -50,5 +50,5 @@ def test_evaluate_command__a_model_without_data_is_an_error():
 def test_evaluate_command__a_run_without_an_adapter_is_an_error(finished_run, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(finished_run.folder, run, ignore=shutil.ignore_patterns("adapters"))
-    with pytest.raises(ValueError, match="no adapters/default: the run has not finished; continue it with heed resume "):
+    with pytest.raises(ValueError, match="the run has not finished; continue it with heed resume "):
         evaluate_command(str(run), None)
