@@ -55,10 +55,10 @@ def test_signals_are_given_back(tmp_path):
 
 def test_sigterm_leaves_the_step_only_so_much_time(callback):
     callback.grace = 0.01
-    os.kill(os.getpid(), signal.SIGTERM)
-    assert callback.preempted
     with pytest.raises(RunFailure, match=r"not done and saved within run.grace=0.01 s of SIGTERM"):
+        os.kill(os.getpid(), signal.SIGTERM)
         signal.pause()  # a step that hangs; the alarm ends it
+    assert callback.preempted
 
 
 def test_a_step_that_ends_in_time_is_not_given_up(callback):
