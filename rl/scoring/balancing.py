@@ -1,4 +1,4 @@
-"""Balancing: the weights of the rewards follow their schedules, batch after batch, through every resume."""
+"""Balancing: the weights of several rewards change on schedules during training, and survive a resume."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,33 +23,33 @@ from rl.config.rewards import RewardsConfig, ScheduleConfig, constraint_names, r
 
 
 class Balancing(TrainerCallback, ExportableState):
-    """Holds the weights of the rewards; transformers keeps them in every checkpoint, as it does a callback's state."""
+    """The current weights of the rewards; transformers saves them in every checkpoint as a callback's state."""
 
     def __init__(self, rewards: RewardsConfig):
         self.names = reward_names(rewards)
         self._balancer = RewardBalancer({name: _schedule(rewards, name) for name in self.names})
 
     def weigh(self, rewards_BR: Tensor, *, num_generations: int, progress: float) -> tuple[Tensor, dict[str, float]]:
-        """The weights (R,) for this batch, and what to log; the batch's means decide about the next one's."""
+        """Return the weights (R,) for this batch and the metrics to log; the batch's means decide the next weights."""
         weights = [self._balancer.weights[name] for name in self.names]
         scores = named_scores(self.names, rewards_BR)
         means = {name: _mean(values) for name, values in scores.items()}
         self._balancer.update(progress=progress, rates=means)
-        logged = {f"balance/{name}/weight": weight for name, weight in zip(self.names, weights, strict=True)}
-        return torch.tensor(weights), logged | correlations(scores, num_generations=num_generations)
+        metrics = {f"balance/{name}/weight": weight for name, weight in zip(self.names, weights, strict=True)}
+        return torch.tensor(weights), metrics | correlations(scores, num_generations=num_generations)
 
     def state(self) -> dict[str, Any]:
         return {"args": {}, "attributes": {"weights": dict(self._balancer.weights)}}
 
     def on_train_begin(self, args: Any, state: TrainerState, control: Any, **_: Any) -> None:
-        states: Any = state.stateful_callbacks  # by name, whatever transformers' annotation says
-        kept = states.get(type(self).__name__)
-        if state.global_step and kept:
-            self._balancer.weights = dict(kept["attributes"]["weights"])
+        states: Any = state.stateful_callbacks  # by name, unlike transformers' annotation
+        saved = states.get(type(self).__name__)
+        if state.global_step and saved:
+            self._balancer.weights = dict(saved["attributes"]["weights"])
 
 
 def named_scores(names: tuple[str, ...], rewards_BR: Tensor) -> dict[str, list[float | None]]:
-    """Each reward's scores; TRL writes NaN for one that did not apply."""
+    """Return each reward's scores, None where TRL has NaN because the reward did not apply."""
     columns = rewards_BR.double().T.tolist()
     return {
         name: [None if score != score else score for score in column]
@@ -58,9 +58,9 @@ def named_scores(names: tuple[str, ...], rewards_BR: Tensor) -> dict[str, list[f
 
 
 def correlations(scores: Mapping[str, list[float | None]], *, num_generations: int) -> dict[str, float]:
-    """Correlation between the advantages of each pair of rewards; negative = they pull against each other."""
-    found = advantage_correlations(scores, group_size=num_generations)
-    return {f"balance/{first}~{second}/correlation": value for (first, second), value in found.items()}
+    """Return the correlation between the advantages of each pair of rewards; negative for rewards in conflict."""
+    by_pair = advantage_correlations(scores, group_size=num_generations)
+    return {f"balance/{first}~{second}/correlation": value for (first, second), value in by_pair.items()}
 
 
 def _mean(scores: list[float | None]) -> float | None:
@@ -69,15 +69,15 @@ def _mean(scores: list[float | None]) -> float | None:
 
 
 def _schedule(rewards: RewardsConfig, name: str) -> WeightSchedule:
-    """The schedule asked for, or the reward's own weight for good."""
+    """Return the configured schedule of a reward, or its fixed weight."""
     default = rewards.satisfaction_weight if name in constraint_names(rewards) else 1.0
-    asked = rewards.balance.get(name, ScheduleConfig(weight=default))
-    match asked.schedule:
+    given = rewards.balance.get(name, ScheduleConfig(weight=default))
+    match given.schedule:
         case "rising":
-            return Rising(weight=asked.weight, speed=asked.speed)
+            return Rising(weight=given.weight, speed=given.speed)
         case "decaying":
-            return Decaying(weight=asked.weight, speed=asked.speed)
+            return Decaying(weight=given.weight, speed=given.speed)
         case "targeted":
-            return Targeted(weight=asked.weight, target=asked.target, step=asked.step, maximum=asked.maximum)
+            return Targeted(weight=given.weight, target=given.target, step=given.step, maximum=given.maximum)
         case _:
-            return Fixed(weight=asked.weight)
+            return Fixed(weight=given.weight)

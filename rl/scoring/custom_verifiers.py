@@ -1,4 +1,4 @@
-"""Own code: verifiers that the user brings, known while a run needs them, and kept in its folder."""
+"""Custom verifiers: the user's own, each run in a process with limits, and their files copied into the run folder."""
 
 import json
 from collections.abc import Iterator
@@ -14,23 +14,23 @@ from rewards.verifiers import VerifierKind, custom_kinds
 from rl.common.errors import UserError
 from rl.config.rewards import RewardsConfig
 
-REMEMBERED = 4096
-"""Verdicts kept, so that a text which is scored and then recorded is judged once."""
+CACHE_SIZE = 4096
+"""Latest verdicts of each verifier: a completion that is sampled again costs no second call, nor a second timeout."""
 
 
 @contextmanager
 def custom_verifiers(rewards: RewardsConfig) -> Iterator[None]:
-    """Know the kinds of `rewards.verifiers` while the block runs, each in a process of its own.
+    """Make the kinds of `rewards.verifiers` known in the block; each verifier runs in a separate process.
 
     Raises UserError when a file or a function is missing, or an id is taken.
     """
     limits = SandboxLimits(seconds=rewards.verifier_seconds, mebibytes=rewards.verifier_mebibytes)
-    with ExitStack() as open_processes:
+    with ExitStack() as processes:
         kinds = {
-            kind: _isolated(open_processes.enter_context(_started(kind, reference, limits)))
+            kind: _verifier_kind(processes.enter_context(_started(kind, reference, limits)))
             for kind, reference in rewards.verifiers.items()
         }
-        open_processes.enter_context(custom_kinds(kinds))
+        processes.enter_context(custom_kinds(kinds))
         yield
 
 
@@ -44,14 +44,14 @@ def _started(kind: str, reference: str, limits: SandboxLimits) -> SandboxedVerif
         raise UserError(f"rewards.verifiers.{kind}: {error}") from error
 
 
-def _isolated(isolated: SandboxedVerifier) -> VerifierKind:
-    @lru_cache(maxsize=REMEMBERED)
-    def remembered(completion: str, prompt: str, kwargs: str) -> Verdict:
-        return isolated.verify(completion, prompt=prompt, **json.loads(kwargs))
+def _verifier_kind(sandboxed: SandboxedVerifier) -> VerifierKind:
+    @lru_cache(maxsize=CACHE_SIZE)
+    def cached(completion: str, prompt: str, kwargs: str) -> Verdict:
+        return sandboxed.verify(completion, prompt=prompt, **json.loads(kwargs))
 
     def verifier(completion: str, *, prompt: str, **kwargs: Any) -> Verdict:
-        return remembered(completion, prompt, json.dumps(kwargs, sort_keys=True))
+        return cached(completion, prompt, json.dumps(kwargs, sort_keys=True))
 
-    named = isolated.keywords
+    named = sandboxed.keywords
     arguments = model_of_argument_names(named.required, named.optional, accepts_any=named.accepts_any)
     return VerifierKind(verifier=verifier, arguments=arguments, reads_prompt=True)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # the settings import these checks
 
 
 def credit_contradictions(config: "Config") -> Iterator[str]:
-    """One sentence for each."""
+    """Yield one sentence for each contradiction."""
     yield from _probe(config.probe)
     yield from _readings(config.credit, config.probe)
     yield from _faithfulness(config)
@@ -45,18 +45,18 @@ def _faithfulness(config: "Config") -> Iterator[str]:
     settings = config.credit.faithfulness
     if settings.measure == "verdict" and not settings.resample:
         yield (
-            "credit.faithfulness.measure=verdict needs completions that go on from replaced spans, but "
+            "credit.faithfulness.measure=verdict needs completions that continue after replaced spans, but "
             "credit.faithfulness.resample=false; set resample=true, or measure=logprob"
         )
     if not settings.every:
         return
     if config.algorithm == "dpo":
         yield (
-            f"credit.faithfulness.every={settings.every} watches completions that the policy samples, and "
+            f"credit.faithfulness.every={settings.every} checks completions that the policy samples, and "
             "algorithm=dpo samples none; set every=0"
         )
     if config.credit.rule == "uniform":
-        yield f"credit.faithfulness.every={settings.every} has nothing to watch under credit.rule=uniform; set every=0"
+        yield f"credit.faithfulness.every={settings.every} has nothing to check under credit.rule=uniform; set every=0"
 
 
 def _sequence_level(config: "Config") -> Iterator[str]:
@@ -91,18 +91,18 @@ def _channels(config: "Config") -> Iterator[str]:
         )
     if config.rewards.satisfaction == "graded":
         yield (
-            f"credit.rule={rule} shares what each constraint earns by being kept, and rewards.satisfaction=graded pays "
+            f"credit.rule={rule} shares what each satisfied constraint earns, and rewards.satisfaction=graded pays "
             "near misses in part; set satisfaction to mean or count"
         )
     if config.rewards.separate:
         yield (
             f"credit.rule={rule} splits one reward for all constraints, and rewards.separate=true makes several, "
-            "weighed apart; set separate=false"
+            "each with its own weight; set separate=false"
         )
     if config.trainer.scale_rewards == "batch":
         yield (
             f"credit.rule={rule} splits each group's advantages, but trainer.scale_rewards=batch divides them by a "
-            "figure of all ranks' completions; set scale_rewards to group or none"
+            "standard deviation over all ranks' completions; set scale_rewards to group or none"
         )
     if config.trl.get("multi_objective_aggregation") == "normalize_then_sum":
         yield (
@@ -111,6 +111,6 @@ def _channels(config: "Config") -> Iterator[str]:
         )
     if config.trl.get("off_policy_mask_threshold") is not None:
         yield (
-            f"credit.rule={rule} gives tokens of one completion different signs, by which "
-            "trl.off_policy_mask_threshold drops whole completions; drop that key, or set another rule"
+            f"credit.rule={rule} gives tokens of one completion different signs, but "
+            "trl.off_policy_mask_threshold masks whole completions by their sign; drop that key, or set another rule"
         )

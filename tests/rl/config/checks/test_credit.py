@@ -37,18 +37,18 @@ PAIRS = {"algorithm": "dpo", "data": {"path": "pairs.jsonl"}}
         ),
         (
             {"credit": {"rule": "constraint"}, "rewards": {"satisfaction": "graded"}},
-            "credit.rule=constraint shares what each constraint earns by being kept, and rewards.satisfaction=graded "
-            "pays near misses in part; set satisfaction to mean or count",
+            "credit.rule=constraint shares what each satisfied constraint earns, and rewards.satisfaction=graded pays "
+            "near misses in part; set satisfaction to mean or count",
         ),
         (
             {"credit": {"rule": "constraint"}, "rewards": {"separate": True}},
             "credit.rule=constraint splits one reward for all constraints, and rewards.separate=true makes several, "
-            "weighed apart; set separate=false",
+            "each with its own weight; set separate=false",
         ),
         (
             {"credit": {"rule": "constraint"}, "trainer": {"scale_rewards": "batch"}},
             "credit.rule=constraint splits each group's advantages, but trainer.scale_rewards=batch divides them by a "
-            "figure of all ranks' completions; set scale_rewards to group or none",
+            "standard deviation over all ranks' completions; set scale_rewards to group or none",
         ),
         (
             {"credit": {"rule": "constraint"}, "trl": {"multi_objective_aggregation": "normalize_then_sum"}},
@@ -57,21 +57,21 @@ PAIRS = {"algorithm": "dpo", "data": {"path": "pairs.jsonl"}}
         ),
         (
             {"credit": {"rule": "constraint"}, "trl": {"off_policy_mask_threshold": 0.5}},
-            "credit.rule=constraint gives tokens of one completion different signs, by which "
-            "trl.off_policy_mask_threshold drops whole completions; drop that key, or set another rule",
+            "credit.rule=constraint gives tokens of one completion different signs, but "
+            "trl.off_policy_mask_threshold masks whole completions by their sign; drop that key, or set another rule",
         ),
         (
             {"credit": {"rule": "random", "faithfulness": {"measure": "verdict"}}},
-            "credit.faithfulness.measure=verdict needs completions that go on from replaced spans, but "
+            "credit.faithfulness.measure=verdict needs completions that continue after replaced spans, but "
             "credit.faithfulness.resample=false; set resample=true, or measure=logprob",
         ),
         (
             {"credit": {"faithfulness": {"every": 5}}},
-            "credit.faithfulness.every=5 has nothing to watch under credit.rule=uniform; set every=0",
+            "credit.faithfulness.every=5 has nothing to check under credit.rule=uniform; set every=0",
         ),
         (
             {**PAIRS, "credit": {"rule": "coupled", "faithfulness": {"every": 5}}},
-            "credit.faithfulness.every=5 watches completions that the policy samples, and algorithm=dpo samples none; "
+            "credit.faithfulness.every=5 checks completions that the policy samples, and algorithm=dpo samples none; "
             "set every=0",
         ),
     ],
