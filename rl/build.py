@@ -25,10 +25,12 @@ from rl.models.load import load_model, load_tokenizer, model_path, resolve_dtype
 from rl.models.logprobs import base_logprobs
 from rl.models.lora import lora_config, start_from
 from rl.models.tokenization import decode, encode_problems
-from rl.rollouts.engine_hf import engine_of
+from rl.rollouts.engine_hf import local_engine
+from rl.rollouts.engines import build_local_engine
+from rl.rollouts.generation import generation_config
 from rl.rollouts.ledger import Ledger, ledger_path
 from rl.rollouts.local import LocalSampler
-from rl.rollouts.off_policy import Correction
+from rl.rollouts.off_policy import OffPolicyCorrection
 from rl.rollouts.rollout_func import Rollouts
 from rl.rollouts.workers.sampler import start_remote_sampler
 from rl.routing.bundle import start_from_bundle
@@ -170,9 +172,10 @@ def build_faithfulness_monitor(
     if not settings.every:
         return None
     score = verdict_score(tokenizer, problems if settings.resample else ())
+    generation = generation_config(trainer, config.rollouts)
 
     def wrap_policy(policy: PeftModel) -> LivePolicy:
-        engine = engine_of(config, policy, tokenizer)
+        engine = local_engine(policy, tokenizer, generation, config.routing)
         assert isinstance(tokenizer.pad_token_id, int)
         return LivePolicy(policy, engine, score=score, seed=trainer.seed)
 
@@ -187,9 +190,14 @@ def build_rollouts(
     `model` may be the plain base model: PEFT later changes its layers in place.
     """
     settings = config.rollouts
-    engine = engine_of(config, model, tokenizer)
+    generation = generation_config(config.trainer, settings)
+    if settings.workers:
+        learner = local_engine(model, tokenizer, generation, config.routing)
+        sampler = start_remote_sampler(config, learner, ledger)
+    else:
+        sampler = LocalSampler(build_local_engine(settings.engine, model, tokenizer, generation, config.routing))
     return Rollouts(
-        LocalSampler(engine) if settings.workers == 0 else start_remote_sampler(config, engine, ledger),
+        sampler,
         tokenizer,
         num_generations=config.trainer.num_generations,
         groups_per_unit=settings.groups_per_unit,
@@ -197,5 +205,5 @@ def build_rollouts(
         max_staleness=settings.max_staleness,
         max_dropped=settings.max_dropped,
         ledger=ledger,
-        correction=Correction(mode=settings.correction, cap=settings.correction_cap),
+        correction=OffPolicyCorrection(mode=settings.correction, cap=settings.correction_cap),
     )

@@ -15,6 +15,7 @@ from data.toy_tasks.arithmetic import SIGNS, chain_problem, is_correct, solution
 from rl.common.cache import build_once
 from rl.models.tokenization import encode_prompt, pad_right
 from rl.rollouts.engine_hf import TransformersEngine
+from rl.rollouts.generation import GenerationConfig
 from rl.rollouts.types import RolloutRequest
 
 PAD, END = "<pad>", "<end>"
@@ -25,6 +26,7 @@ TRAINING_SEED, LOOKING_SEED = 1_000_003, 1_000_033
 """Of the chains that it is warmed up on and looked at with; no run draws from them."""
 MAX_SOLUTION = 24
 """Tokens that the longest solution and its end fit in."""
+GREEDY = GenerationConfig(temperature=0.0, max_completion_length=MAX_SOLUTION)
 
 
 def warmed_model(accuracy: float, *, seed: int = 0) -> Path:
@@ -77,7 +79,7 @@ def warm_up(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, *, accu
     Raises RuntimeError when the accuracy is not reached in `MOST_STEPS`.
     """
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE)
-    engine = TransformersEngine(model, tokenizer, temperature=0.0, max_completion_length=MAX_SOLUTION)
+    engine = TransformersEngine(model, tokenizer, GREEDY)
     looked_at = [chain_problem(LOOKING_SEED, index) for index in range(NUM_LOOKED_AT)]
     for step in range(MOST_STEPS):
         if step % BETWEEN_LOOKS == 0 and chain_accuracy(engine, looked_at) >= accuracy:

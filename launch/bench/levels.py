@@ -19,6 +19,7 @@ from launch.data.load_engine import load_engine
 from rl.common.atomic import write_json
 from rl.common.errors import UserError
 from rl.evaluation.evaluate import EvaluatedAnswer, evaluate
+from rl.rollouts.generation import GenerationConfig
 
 LEVELS = (1, 2, 3, 4)
 
@@ -36,7 +37,7 @@ def bench_levels(
         given = f"{prompts}, {max_tokens} and {batch_size}"
         raise UserError(f"prompts, max_tokens and batch_size must be at least 1, got {given}")
     cells = _kept(output, settings)
-    engine = load_engine(model, temperature=0.0, max_tokens=max_tokens)
+    engine = load_engine(model, GenerationConfig(temperature=0.0, max_completion_length=max_tokens))
     done = {_place(cell) for cell in cells}
     wanted = [cell for cell in product(LEVELS, get_args(Pattern)) if cell not in done]
     with Progress(console=Console(stderr=True), transient=True) as bar:

@@ -25,7 +25,8 @@ from rl.config.root import Config
 from rl.models.load import load_model, load_tokenizer
 from rl.models.lora import lora_config
 from rl.models.tokenization import encode_problems
-from rl.rollouts.engine_hf import engine_of
+from rl.rollouts.engine_hf import local_engine
+from rl.rollouts.generation import generation_config
 from rl.rollouts.types import RolloutRequest
 from rl.trainers.base import AdapterTrainer
 
@@ -69,8 +70,9 @@ class Families:
     def held_out_score(self, trainer: AdapterTrainer, config: Config, held_out: Sequence[Problem]) -> float:
         """Mean of how well the held-out rules are kept, greedy."""
         tokenizer = trainer.policy_tokenizer
-        engine = engine_of(config, trainer.policy, tokenizer, temperature=0.0)
-        unit = RolloutRequest(
+        generation = generation_config(config.trainer, config.rollouts, temperature=0.0)
+        engine = local_engine(trainer.policy, tokenizer, generation, config.routing)
+        request = RolloutRequest(
             position=0,
             prompts=tuple(encode_problems(tokenizer, held_out)),
             num_generations=1,
@@ -78,7 +80,7 @@ class Families:
             seed=0,
             tasks=tuple(problem.task for problem in held_out),
         )
-        ids = [list(sample.completion_ids) for sample in engine.sample(unit)]
+        ids = [list(sample.completion_ids) for sample in engine.sample(request)]
         texts = tokenizer.batch_decode(ids, skip_special_tokens=True)
         return fmean(rule_score(text, problem.task) for text, problem in zip(texts, held_out, strict=True))
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from data.problems import Problem
 from data.toy_tasks import arithmetic
 from data.toy_tasks.arithmetic import chain_problem
-from launch.bench.chain_model import MAX_SOLUTION, chain_accuracy, warmed_model
+from launch.bench.chain_model import GREEDY, MAX_SOLUTION, chain_accuracy, warmed_model
 from launch.recipes import load_recipe
 from rl.common.errors import UserError
 from rl.config.root import Config
@@ -85,9 +85,7 @@ class Chain:
         return trained, tuple(chain_problem(HELD_OUT_SEED, index) for index in range(budget.num_held_out))
 
     def held_out_score(self, trainer: AdapterTrainer, config: Config, held_out: Sequence[Problem]) -> float:
-        engine = TransformersEngine(
-            trainer.policy, trainer.policy_tokenizer, temperature=0.0, max_completion_length=MAX_SOLUTION
-        )
+        engine = TransformersEngine(trainer.policy, trainer.policy_tokenizer, GREEDY)
         return chain_accuracy(engine, held_out)
 
 

@@ -25,9 +25,10 @@ def ask_function(source: str, model: str | None, *, max_tokens: int = 256) -> As
 def _local(name: str, max_tokens: int) -> AskModel:
     from launch.data.load_engine import load_engine
     from rl.models.tokenization import encode_prompt
+    from rl.rollouts.generation import GenerationConfig
     from rl.rollouts.types import RolloutRequest
 
-    engine = load_engine(name, temperature=0.7, max_tokens=max_tokens)
+    engine = load_engine(name, GenerationConfig(temperature=0.7, max_completion_length=max_tokens))
     tokenizer: Any = engine.tokenizer
     position = 0
 

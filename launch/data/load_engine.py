@@ -6,11 +6,12 @@ import torch
 
 from rl.models.load import load_model, load_tokenizer, resolve_dtype
 from rl.rollouts.engine_hf import TransformersEngine
+from rl.rollouts.generation import GenerationConfig
 
 
-def load_engine(name: str, *, temperature: float, max_tokens: int) -> TransformersEngine:
+def load_engine(name: str, generation: GenerationConfig) -> TransformersEngine:
     """Load a hub name, a folder, `smollm2-135m-instruct` or `tiny`, on the GPU where there is one."""
     model: Any = load_model(name, dtype=resolve_dtype("auto"))
     if torch.cuda.is_available():
         model.cuda()
-    return TransformersEngine(model, load_tokenizer(name), temperature=temperature, max_completion_length=max_tokens)
+    return TransformersEngine(model, load_tokenizer(name), generation)

@@ -85,7 +85,9 @@ def _samples(source: Path, sampling: Sampling | None) -> Iterable[tuple[Problem,
 def _sampled(problems: Sequence[Problem], sampling: Sampling) -> Iterable[tuple[Problem, Sequence[str]]]:
     from launch.data.load_engine import load_engine
     from rl.evaluation.answers import sample_answers
+    from rl.rollouts.generation import GenerationConfig
 
-    engine = load_engine(sampling.model, temperature=sampling.temperature, max_tokens=sampling.max_tokens)
+    generation = GenerationConfig(temperature=sampling.temperature, max_completion_length=sampling.max_tokens)
+    engine = load_engine(sampling.model, generation)
     answers = sample_answers(engine, engine.tokenizer, problems, samples=sampling.samples, seed=sampling.seed)
     return progress(answers, "sampling", total=len(problems))

@@ -66,10 +66,12 @@ def try_rollout() -> Check:
     from rl.models.load import load_model, load_tokenizer
     from rl.models.tokenization import encode_prompt
     from rl.rollouts.engine_hf import TransformersEngine
+    from rl.rollouts.generation import GenerationConfig
     from rl.rollouts.types import RolloutRequest
 
     tokenizer = load_tokenizer("tiny")
-    engine = TransformersEngine(load_model("tiny"), tokenizer, temperature=1.0, max_completion_length=16)
+    generation = GenerationConfig(temperature=1.0, max_completion_length=16)
+    engine = TransformersEngine(load_model("tiny"), tokenizer, generation)
     prompts = (encode_prompt(tokenizer, "Say hello."),)
     started, tokens, position = time.monotonic(), 0, 0
     while time.monotonic() < started + 2.0:

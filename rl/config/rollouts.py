@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from rl.config.engines import EngineName
 from rl.config.types import Fraction, Positive, Seconds, Section, Weight
 
 
@@ -12,8 +13,8 @@ class RolloutsConfig(Section):
 
     workers: Annotated[int, Field(ge=0)] = 0
     """Ray actors that sample, each with its own copy of the model; 0 samples in the trainer's process."""
-    engine: Literal["transformers", "vllm"] = "transformers"
-    """The engine a worker samples with; vllm needs a GPU and `pip install heed[vllm]`."""
+    engine: EngineName = "transformers"
+    """What samples (`rl/config/engines.py` has the names); vllm needs a GPU and `pip install heed[vllm]`."""
     address: str | None = None
     """The Ray cluster to join, `auto` or host:port; null starts Ray on this machine."""
     cpus: Weight = 1.0
@@ -25,8 +26,8 @@ class RolloutsConfig(Section):
     object_store_mb: Annotated[int, Field(ge=80)] = 200
     """Shared memory of a Ray that Heed starts; adapters pass through it."""
     groups_per_unit: Positive | None = None
-    """Groups in one rollout request, which is one `generate` call; null puts a whole generation batch into one request.
-    A group is the `trainer.num_generations` completions of one prompt."""
+    """Groups in one unit of work, which is one rollout request and one `generate` call; null puts a whole generation
+    batch into one. A group is the `trainer.num_generations` completions of one prompt."""
     threads: Positive | None = None
     """Torch threads while sampling; null keeps torch's number."""
     start_limit: Seconds = 300.0

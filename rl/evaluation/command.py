@@ -21,7 +21,8 @@ from rl.datasets import load_training
 from rl.evaluation.console import show_answers, show_gain, show_rates
 from rl.evaluation.evaluate import Evaluation, evaluate, paired_gain
 from rl.models.load import load_model, load_tokenizer, resolve_dtype
-from rl.rollouts.engine_hf import engine_of
+from rl.rollouts.engine_hf import local_engine
+from rl.rollouts.generation import generation_config
 from rl.routing.bundle import load_routed
 from rl.runs.resume import resume_command
 from rl.scoring.custom_verifiers import custom_verifiers
@@ -35,8 +36,9 @@ def evaluate_policy(
 ) -> Evaluation:
     """Evaluate a policy on the problems, sampled as `config.evaluation` says."""
     settings = config.evaluation
+    generation = generation_config(config.trainer, config.rollouts, temperature=settings.temperature)
     return evaluate(
-        engine_of(config, policy, tokenizer, temperature=settings.temperature),
+        local_engine(policy, tokenizer, generation, config.routing),
         tokenizer,
         problems,
         samples=settings.samples,

@@ -1,4 +1,4 @@
-"""The data order: which rows every generation batch holds, in every epoch, also before TRL asks for them."""
+"""Data order: the rows of every generation batch in every epoch, known before TRL asks for them."""
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -8,10 +8,10 @@ from torch.utils.data import Sampler
 
 
 class EpochOrder(Sampler[int]):
-    """TRL's order of rows, at any epoch.
+    """TRL's order of rows, for any epoch.
 
-    TRL's sampler draws the next permutation each time it is iterated, so that a run resumed in its second epoch would
-    start over with the first one's.
+    TRL's sampler draws the next permutation each time it is iterated, so a run resumed in its second epoch would
+    repeat the first epoch's order.
     """
 
     def __init__(self, make: Callable[[], Sampler[int]]):
@@ -19,7 +19,7 @@ class EpochOrder(Sampler[int]):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """transformers and accelerate call it before each epoch."""
+        """Choose the epoch to iterate; transformers and accelerate call this before each one."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[int]:
@@ -33,7 +33,7 @@ class EpochOrder(Sampler[int]):
 
 
 class DataOrder:
-    """One rank's groups, batch by batch."""
+    """One rank's groups in each generation batch."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class DataOrder:
         rank: int = 0,
         ranks: int = 1,
     ):
-        """`dataset[index]` is a row. A rank's batch has `groups`; ranks take turns, a batch comes `repeats` times."""
+        """Take `groups` rows of `dataset` for each rank in turn; every batch comes `repeats` times."""
         self.dataset = dataset
         self.groups = groups
         self.num_generations = num_generations
@@ -57,11 +57,11 @@ class DataOrder:
         self._epoch = lru_cache(maxsize=2)(self._indices)
 
     def position(self, batch: int) -> int:
-        """Place in the data order of this rank's first group of a batch."""
+        """Return the data-order position of this rank's first group in a batch."""
         return (batch * self.ranks + self.rank) * self.groups
 
     def rows(self, batch: int) -> list[dict[str, Any]]:
-        """The batch's rows, one a group."""
+        """Return the batch's rows, one a group."""
         size = self.groups * self.num_generations
         span = size * self.ranks * self._repeats
         batches = len(self._epoch(0)) // span
@@ -71,7 +71,7 @@ class DataOrder:
         return [self.dataset[index] for index in indices]
 
     def positions(self, batches: int) -> list[int]:
-        """Every group of this rank in the first so many batches."""
+        """Return the positions of all of this rank's groups in the first `batches` batches."""
         return [self.position(batch) + group for batch in range(batches) for group in range(self.groups)]
 
     def _indices(self, epoch: int) -> list[int]:

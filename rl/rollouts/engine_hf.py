@@ -1,60 +1,57 @@
-"""The transformers engine: samples a unit with `generate`, prefilling each group's prompt once."""
+"""Transformers engine: answers a request with one `generate` call, prefilling each group's prompt once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
-from peft import PeftModel
+from peft import PeftModel, get_peft_model
 from torch import Tensor
-from transformers import (
-    DynamicCache,
-    GenerationConfig,
-    LogitsProcessorList,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-)
+from transformers import DynamicCache, LogitsProcessorList, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import GenerationConfig as ModelGenerationConfig
 
 from rl.common.threads import torch_threads
-from rl.config.root import Config
+from rl.config.routing import RoutingConfig
 from rl.models.eval_mode import eval_mode
+from rl.models.load import load_model, load_tokenizer, resolve_dtype
 from rl.models.logprobs import token_logprobs
+from rl.models.lora import lora_config
+from rl.rollouts.adapter_bytes import adapter_state, deserialize_adapter
+from rl.rollouts.engines import EngineSetup
+from rl.rollouts.generation import GenerationConfig
 from rl.rollouts.seeded_sampling import SeededSampler, row_uniforms
 from rl.rollouts.types import RolloutRequest, Sample
-from rl.routing.route import Route
+from rl.routing.route import Route, add_adapters
 
-# Axes: P prompts of a unit, B = P x num_generations rows, L padded prompt tokens.
+# Axes: P prompts of a request, B = P x num_generations rows, L padded prompt tokens.
 
 
 class TransformersEngine:
-    """Samples units from a live model; a unit's tokens depend on the unit, the weights and the thread count."""
+    """Samples from a model in this process; tokens depend on the request, the weights and the threads only."""
 
     def __init__(
         self,
         model: PreTrainedModel | PeftModel,
         tokenizer: PreTrainedTokenizerBase,
+        generation: GenerationConfig,
         *,
-        temperature: float,
-        max_completion_length: int,
-        threads: int | None = None,
         route: Route | None = None,
     ):
         # LoRA lives in the base model's own layers: that model is the policy.
         self.model: Any = model.get_base_model() if isinstance(model, PeftModel) else model
         self.tokenizer = tokenizer
-        self.temperature = temperature
-        self.max_completion_length = max_completion_length
-        self.threads = threads
+        self.generation = generation
         self.route = route
 
-    def sample(self, unit: RolloutRequest) -> list[Sample]:
-        """One sample a row, groups in order, each group's samples in order."""
-        sampler = SeededSampler(row_uniforms(unit, self.max_completion_length), temperature=self.temperature)
-        with torch.no_grad(), eval_mode(self.model), _whole_distribution(self.model), torch_threads(self.threads):
-            gates_PN = None if self.route is None else self.route.gates(unit.prompts, unit.tasks)
+    def sample(self, request: RolloutRequest) -> list[Sample]:
+        """Return one sample a row, groups in order, each group's samples in order."""
+        length = self.generation.max_completion_length
+        sampler = SeededSampler(row_uniforms(request, length), temperature=self.generation.temperature)
+        with torch.no_grad(), eval_mode(self.model), _unfiltered(self.model), torch_threads(self.generation.threads):
+            gates_PN = None if self.route is None else self.route.gates(request.prompts, request.tasks)
             with self._routed(gates_PN):
-                ids_BL, mask_BL, cache = self._prefill(unit)
-            gates_BN = None if gates_PN is None else gates_PN.repeat_interleave(unit.num_generations, dim=0)
+                ids_BL, mask_BL, cache = self._prefill(request)
+            gates_BN = None if gates_PN is None else gates_PN.repeat_interleave(request.num_generations, dim=0)
             with self._routed(gates_BN):
                 sequences = self.model.generate(
                     input_ids=ids_BL,
@@ -62,26 +59,34 @@ class TransformersEngine:
                     past_key_values=cache,
                     logits_processor=LogitsProcessorList([sampler]),
                     do_sample=False,
-                    max_new_tokens=self.max_completion_length,
+                    max_new_tokens=length,
                     pad_token_id=self.tokenizer.pad_token_id,
                 )
         rows = sequences[:, ids_BL.shape[1] :].tolist()
-        return self._samples(unit, rows, sampler.logprobs().tolist(), [] if gates_BN is None else gates_BN.tolist())
+        return self._samples(request, rows, sampler.logprobs().tolist(), [] if gates_BN is None else gates_BN.tolist())
 
     def token_logprobs(self, token_ids: Sequence[int]) -> list[float]:
-        """Log-probs, at temperature 1, of a text's tokens after the first."""
-        # Every adapter alike where there are several: what is proved delivered is all of them.
-        even = nullcontext() if self.route is None else self.route.even(1)
-        with torch_threads(self.threads), even:
+        """Return the log-probs, at temperature 1, of a text's tokens after the first."""
+        # With several adapters all have the same gate, so that the log-probs prove the delivery of each.
+        gates = nullcontext() if self.route is None else self.route.applied_evenly(1)
+        with torch_threads(self.generation.threads), gates:
             return token_logprobs(self.model, [token_ids])[0].tolist()
+
+    def load_adapter(self, payload: bytes) -> tuple[str, ...]:
+        """Copy a serialized adapter into the model; return the names of tensors that did not fit."""
+        return deserialize_adapter(payload, self.model)
+
+    def active_tensors(self) -> dict[str, Tensor]:
+        """Return the adapter's tensors, and the router's, by name."""
+        return adapter_state(self.model)
 
     def _routed(self, gates: Tensor | None) -> AbstractContextManager[None]:
         return nullcontext() if self.route is None or gates is None else self.route.applied(gates)
 
-    def _prefill(self, unit: RolloutRequest) -> tuple[Tensor, Tensor, DynamicCache]:
-        """Padded prompts (B, L), their mask, and the cache of all but the last token, computed once a group."""
+    def _prefill(self, request: RolloutRequest) -> tuple[Tensor, Tensor, DynamicCache]:
+        """Return padded prompts (B, L), their mask, and the cache of all but the last token, computed once a group."""
         padded = self.tokenizer.pad(
-            {"input_ids": [list(prompt) for prompt in unit.prompts]}, padding_side="left", return_tensors="pt"
+            {"input_ids": [list(prompt) for prompt in request.prompts]}, padding_side="left", return_tensors="pt"
         ).to(self.model.device)
         ids_PL, mask_PL = padded["input_ids"], padded["attention_mask"]
         cache = DynamicCache(config=self.model.config)
@@ -94,26 +99,26 @@ class TransformersEngine:
                 past_key_values=cache,
                 logits_to_keep=1,
             )
-            cache.batch_repeat_interleave(unit.num_generations)
-        repeat = unit.num_generations
+            cache.batch_repeat_interleave(request.num_generations)
+        repeat = request.num_generations
         return ids_PL.repeat_interleave(repeat, dim=0), mask_PL.repeat_interleave(repeat, dim=0), cache
 
     def _samples(
-        self, unit: RolloutRequest, rows: list[list[int]], logprobs: list[list[float]], gates: list[list[float]]
+        self, request: RolloutRequest, rows: list[list[int]], logprobs: list[list[float]], gates: list[list[float]]
     ) -> list[Sample]:
         ends = self._end_ids()
         samples = []
-        for index, (row, row_logprobs) in enumerate(zip(rows, logprobs, strict=True)):
-            stop = next((place for place, token in enumerate(row) if token in ends), None)
+        for row_index, (row, row_logprobs) in enumerate(zip(rows, logprobs, strict=True)):
+            stop = next((index for index, token in enumerate(row) if token in ends), None)
             length = len(row) if stop is None else stop + 1
             samples.append(
                 Sample(
-                    prompt_ids=unit.prompts[index // unit.num_generations],
+                    prompt_ids=request.prompts[row_index // request.num_generations],
                     completion_ids=tuple(row[:length]),
                     logprobs=tuple(row_logprobs[:length]),
                     finish_reason="length" if stop is None else "stop",
-                    version=unit.version,
-                    gates=tuple(gates[index]) if gates else (),
+                    version=request.version,
+                    gates=tuple(gates[row_index]) if gates else (),
                 )
             )
         return samples
@@ -125,30 +130,34 @@ class TransformersEngine:
         return {ends} if isinstance(ends, int) else set(ends)
 
 
-def engine_of(
-    config: Config,
+def local_engine(
     model: PreTrainedModel | PeftModel,
     tokenizer: PreTrainedTokenizerBase,
-    *,
-    temperature: float | None = None,
+    generation: GenerationConfig,
+    routing: RoutingConfig,
 ) -> TransformersEngine:
-    """A run's engine on a model, routed if it has several adapters; at the training's temperature unless told other."""
-    route = Route(model, config.routing) if config.routing.adapters and isinstance(model, PeftModel) else None
-    return TransformersEngine(
-        model,
-        tokenizer,
-        temperature=config.trainer.temperature if temperature is None else temperature,
-        max_completion_length=config.trainer.max_completion_length,
-        threads=config.rollouts.threads,
-        route=route,
-    )
+    """Build the engine of a live model, routed if it has several adapters."""
+    route = Route(model, routing) if routing.adapters and isinstance(model, PeftModel) else None
+    return TransformersEngine(model, tokenizer, generation, route=route)
+
+
+def worker_engine(setup: EngineSetup) -> TransformersEngine:
+    """Build the engine of a worker, with a model of its own."""
+    if setup.generation.threads is not None:
+        torch.set_num_threads(setup.generation.threads)
+    model = load_model(setup.model.name, dtype=resolve_dtype(setup.model.dtype))
+    policy: Any = get_peft_model(model, lora_config(setup.lora))
+    route = add_adapters(policy, setup.lora, setup.routing) if setup.routing.adapters else None
+    if torch.cuda.is_available():
+        policy.cuda()
+    return TransformersEngine(policy, load_tokenizer(setup.model.name), setup.generation, route=route)
 
 
 @contextmanager
-def _whole_distribution(model: PreTrainedModel):
-    """Forget what the model's makers set for `generate`: a repetition penalty (Qwen2.5: 1.1) is not the policy's."""
+def _unfiltered(model: PreTrainedModel) -> Iterator[None]:
+    """Ignore the model's own generation settings: a repetition penalty (Qwen2.5: 1.1) is not part of the policy."""
     before = model.generation_config
-    model.generation_config = GenerationConfig(eos_token_id=before.eos_token_id)
+    model.generation_config = ModelGenerationConfig(eos_token_id=before.eos_token_id)
     try:
         yield
     finally:

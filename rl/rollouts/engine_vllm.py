@@ -1,4 +1,4 @@
-"""The vLLM engine: samples units with vLLM, one LoRA name per policy version."""
+"""vLLM engine: answers requests with vLLM, one LoRA name per policy version."""
 
 import hashlib
 import importlib
@@ -14,6 +14,9 @@ from torch import Tensor
 
 from rl.common.errors import RunFailure
 from rl.config.model import AdapterConfig
+from rl.models.load import model_path
+from rl.rollouts.engines import EngineSetup, import_package
+from rl.rollouts.generation import GenerationConfig
 from rl.rollouts.types import RolloutRequest, Sample
 
 # Written against vLLM 0.30: `LLM`, `SamplingParams` and `LoRARequest` as its documentation has them. TRL 1.16 admits
@@ -25,7 +28,7 @@ ADAPTER = "adapter_model.safetensors"
 
 
 class VllmEngine:
-    """vLLM in this process, on its GPU. A unit's tokens are as repeatable as vLLM's seeded sampling is."""
+    """Samples with vLLM in this process, on its GPU; tokens are as repeatable as vLLM's seeded sampling is."""
 
     def __init__(
         self,
@@ -33,16 +36,14 @@ class VllmEngine:
         *,
         dtype: str,
         lora: AdapterConfig,
-        temperature: float,
-        max_completion_length: int,
+        generation: GenerationConfig,
         options: dict[str, Any] | None = None,
         vllm: Any = None,
     ):
-        """`options` go to vLLM's `LLM` as they are. Raises RunFailure when vLLM is missing or cannot serve the LoRA."""
+        """Start vLLM, with `options` for its `LLM`. Raises RunFailure when it is missing or cannot serve the LoRA."""
         self.vllm = vllm or import_vllm()
         self.lora = lora
-        self.temperature = temperature
-        self.max_completion_length = max_completion_length
+        self.generation = generation
         self.llm = self.vllm.LLM(
             model=model,
             dtype=dtype,
@@ -58,7 +59,7 @@ class VllmEngine:
         self._number = 0
 
     def load_adapter(self, payload: bytes) -> tuple[str, ...]:
-        """Serve the packed adapter from now on, under a name and number that no other had: vLLM caches by them."""
+        """Serve a serialized adapter from now on, under a new name and number, because vLLM caches by them."""
         self._number += 1
         folder = self._folder / f"version-{self._number}"
         tensors = load(payload)
@@ -72,30 +73,30 @@ class VllmEngine:
             task_type="CAUSAL_LM",
         ).save_pretrained(str(folder))
         if self._request is not None:
-            shutil.rmtree(self._request.lora_path)  # vLLM itself makes room: it holds one adapter at a time
+            shutil.rmtree(self._request.lora_path)  # vLLM itself unloads it: it has room for one adapter
         self._request = self.vllm.lora.request.LoRARequest(folder.name, self._number, str(folder))
         return ()
 
-    def active(self) -> dict[str, Tensor]:
-        """The tensors that vLLM was told to load; what it really samples with shows in the probe's log-probs."""
+    def active_tensors(self) -> dict[str, Tensor]:
+        """Return the tensors that vLLM was given; what it really samples with shows in the probe text's log-probs."""
         if self._request is None:
             return {}
         tensors = load_file(Path(self._request.lora_path) / ADAPTER)
         return {live_name(name): tensor for name, tensor in tensors.items()}
 
-    def sample(self, unit: RolloutRequest) -> list[Sample]:
-        """One sample a row, groups in order, each group's samples in order; every row has a seed of its own."""
+    def sample(self, request: RolloutRequest) -> list[Sample]:
+        """Return one sample a row, groups in order, each group's samples in order; every row has its own seed."""
         rows = [
-            (prompt, row_seed(unit, unit.position + group, sample))
-            for group, prompt in enumerate(unit.prompts)
-            for sample in range(unit.num_generations)
+            (prompt, row_seed(request, request.position + group, sample))
+            for group, prompt in enumerate(request.prompts)
+            for sample in range(request.num_generations)
         ]
         outputs = self._generate(
             [prompt for prompt, _ in rows],
             [
                 self.vllm.SamplingParams(
-                    temperature=self.temperature,
-                    max_tokens=self.max_completion_length,
+                    temperature=self.generation.temperature,
+                    max_tokens=self.generation.max_completion_length,
                     logprobs=0,
                     seed=seed,
                     detokenize=False,
@@ -104,14 +105,17 @@ class VllmEngine:
             ],
         )
         return [
-            _sample(prompt, output.outputs[0], unit.version) for (prompt, _), output in zip(rows, outputs, strict=True)
+            _sample(prompt, output.outputs[0], request.version)
+            for (prompt, _), output in zip(rows, outputs, strict=True)
         ]
 
     def token_logprobs(self, token_ids: Sequence[int]) -> list[float]:
-        """Log-probs, at temperature 1, of a text's tokens after the first."""
+        """Return the log-probs, at temperature 1, of a text's tokens after the first."""
         parameters = self.vllm.SamplingParams(temperature=1.0, max_tokens=1, prompt_logprobs=0, detokenize=False)
         (output,) = self._generate([tuple(token_ids)], [parameters])
-        return [found[token].logprob for token, found in zip(token_ids[1:], output.prompt_logprobs[1:], strict=True)]
+        return [
+            logprobs[token].logprob for token, logprobs in zip(token_ids[1:], output.prompt_logprobs[1:], strict=True)
+        ]
 
     def _generate(self, prompts: list[tuple[int, ...]], parameters: list[Any]) -> list[Any]:
         return self.llm.generate(
@@ -122,21 +126,22 @@ class VllmEngine:
         )
 
 
+def worker_engine(setup: EngineSetup) -> VllmEngine:
+    """Build the engine of a worker, with a model of its own."""
+    return VllmEngine(
+        model_path(setup.model.name), dtype=setup.model.dtype, lora=setup.lora, generation=setup.generation
+    )
+
+
 def import_vllm() -> Any:
-    """The installed vLLM. Raises RunFailure when there is none."""
-    try:
-        vllm = importlib.import_module("vllm")
-        importlib.import_module("vllm.lora.request")
-    except ImportError as error:
-        raise RunFailure(
-            f"rollouts.engine=vllm needs vLLM, which cannot be imported here ({error}); install it with "
-            "`pip install heed[vllm]` on a machine with a GPU, or set rollouts.engine=transformers"
-        ) from error
+    """Import vLLM. Raises RunFailure when it cannot be imported."""
+    vllm = import_package("vllm")
+    importlib.import_module("vllm.lora.request")
     return vllm
 
 
 def served_rank(rank: int) -> int:
-    """The smallest bound of vLLM's that a LoRA rank fits under. Raises RunFailure above the largest."""
+    """Return the smallest of vLLM's bounds for a LoRA rank. Raises RunFailure above the largest."""
     for bound in LORA_RANKS:
         if rank <= bound:
             return bound
@@ -144,7 +149,7 @@ def served_rank(rank: int) -> int:
 
 
 def peft_name(name: str) -> str:
-    """A live tensor's name as PEFT writes it into an adapter's file.
+    """Return a live tensor's name as PEFT writes it into an adapter's file.
 
     Example:
         "model.layers.0.up_proj.lora_A.default.weight" -> "base_model.model.model.layers.0.up_proj.lora_A.weight"
@@ -153,13 +158,13 @@ def peft_name(name: str) -> str:
 
 
 def live_name(name: str) -> str:
-    """The inverse of `peft_name`."""
+    """Invert `peft_name`."""
     return name.removeprefix("base_model.model.").replace(".weight", ".default.weight")
 
 
-def row_seed(unit: RolloutRequest, position: int, sample: int) -> int:
-    """A seed for one row, from the same four numbers that the transformers engine's rows draw from."""
-    key = f"{unit.seed} {position} {sample} {unit.version}".encode()
+def row_seed(request: RolloutRequest, position: int, sample: int) -> int:
+    """Return a seed for one row, from the same four numbers that seed the transformers engine's rows."""
+    key = f"{request.seed} {position} {sample} {request.version}".encode()
     return int.from_bytes(hashlib.sha256(key).digest()[:4], "big")
 
 
@@ -168,7 +173,7 @@ def _sample(prompt: tuple[int, ...], completion: Any, version: int) -> Sample:
         prompt_ids=prompt,
         completion_ids=tuple(completion.token_ids),
         logprobs=tuple(
-            found[token].logprob for token, found in zip(completion.token_ids, completion.logprobs, strict=True)
+            logprobs[token].logprob for token, logprobs in zip(completion.token_ids, completion.logprobs, strict=True)
         ),
         finish_reason="length" if completion.finish_reason == "length" else "stop",
         version=version,

@@ -1,8 +1,10 @@
-"""The sampler: one interface, whether units are sampled in this process or by workers."""
+"""Interfaces of sampling: the engine that answers a request, and the sampler that has requests answered."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
 
 from rl.rollouts.types import RolloutRequest, Sample
 from rl.routing.route import Route
@@ -10,62 +12,86 @@ from rl.routing.route import Route
 
 @runtime_checkable
 class Engine(Protocol):
-    """Anything that can sample a unit."""
+    """Samples completions from a policy."""
 
-    def sample(self, unit: RolloutRequest) -> list[Sample]: ...
+    def sample(self, request: RolloutRequest) -> list[Sample]:
+        """Return one sample a row, groups in order, each group's samples in order."""
+        ...
+
+
+@runtime_checkable
+class WorkerEngine(Engine, Protocol):
+    """An engine with a model of its own, whose adapter is replaced from outside."""
+
+    def load_adapter(self, payload: bytes) -> tuple[str, ...]:
+        """Activate a serialized adapter; return the names of tensors that did not fit."""
+        ...
+
+    def active_tensors(self) -> dict[str, Tensor]:
+        """Return the tensors that are active now, by name."""
+        ...
+
+    def token_logprobs(self, token_ids: tuple[int, ...]) -> list[float]:
+        """Return the log-probs, at temperature 1, of a text's tokens after the first."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sampled:
-    """A unit that was sampled, one sample a row."""
+class SampledRequest:
+    """A request that was answered, one sample a row."""
 
     samples: list[Sample]
     worker: str
     seconds: float
     digest: str = ""
-    """Of the adapter that was active; empty where it is the learner's own."""
+    """Digest of the adapter that was active; empty where it was the learner's live model."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Dropped:
-    """A unit that no worker could sample."""
+class DroppedRequest:
+    """A request that no worker could answer."""
 
     reason: str
 
 
+Outcome = SampledRequest | DroppedRequest
+
+
 @runtime_checkable
 class RequestObserver(Protocol):
-    """Whoever wants to know what befell a unit."""
+    """Is notified of what happens to requests, and describes them in messages."""
 
-    def reissued(self, unit: RolloutRequest, cause: str) -> None: ...
+    def reissued(self, request: RolloutRequest, cause: str) -> None: ...
 
-    def describe(self, unit: RolloutRequest) -> str:
-        """The unit as a person would look for it: its step and its problems."""
+    def describe(self, request: RolloutRequest) -> str:
+        """Return the request's groups with their step and problem ids."""
         ...
 
 
 @runtime_checkable
 class Sampler(Protocol):
-    """Where units become samples."""
+    """Has requests answered, in this process or by workers."""
 
     def route_by(self, route: Route) -> None:
-        """Let the learner's own engine answer each prompt by the adapters that the route says."""
+        """Make the learner's engine gate each prompt's adapters by the route."""
         ...
 
     def publish(self, version: int) -> dict[str, float]:
-        """Make the learner's present weights the version; return what is worth logging."""
+        """Offer the learner's present weights as `version`; return metrics to log."""
         ...
 
-    def submit(self, units: Sequence[RolloutRequest]) -> None: ...
+    def submit(self, requests: Sequence[RolloutRequest]) -> None: ...
 
-    def collect(self, units: Sequence[RolloutRequest]) -> list[Sampled | Dropped]: ...
-
-    def figures(self) -> dict[str, float]:
-        """What is worth logging since the last call."""
+    def collect(self, requests: Sequence[RolloutRequest]) -> list[Outcome]:
+        """Wait for submitted requests; return their outcomes in order."""
         ...
 
-    def finished(self) -> dict[RolloutRequest, Any]:
-        """Units that are done and not collected yet."""
+    def pop_metrics(self) -> dict[str, float]:
+        """Return the metrics gathered since the last call."""
+        ...
+
+    def finished(self) -> dict[RolloutRequest, Outcome]:
+        """Return the requests that are done and not collected yet."""
         ...
 
     def close(self) -> None: ...

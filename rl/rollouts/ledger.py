@@ -1,4 +1,4 @@
-"""The ledger: what became of every sample, in a file that outlives a kill."""
+"""Ledger: the record of what became of every sample, in a SQLite file that survives SIGKILL."""
 
 import sqlite3
 import threading
@@ -15,13 +15,13 @@ Event = Literal["planned", "dispatched", "reissued", "sampled", "rewarded", "tra
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
-    step INTEGER NOT NULL,      -- the optimizer step that it belongs to
-    position INTEGER NOT NULL,  -- the group's place in the data order
+    step INTEGER NOT NULL,      -- the optimizer step under way
+    position INTEGER NOT NULL,  -- the group's position in the data order
     event TEXT NOT NULL,
     samples INTEGER NOT NULL,
-    detail TEXT,                -- planned: the problem's id; sampled: by whom, with what; dropped, reissued: why
+    detail TEXT,                -- planned: the problem's id; sampled: worker and adapter digest; dropped, reissued: why
     at REAL NOT NULL,           -- seconds since 1970
-    undone INTEGER NOT NULL DEFAULT 0  -- 1 once a resume took it back
+    undone INTEGER NOT NULL DEFAULT 0  -- 1 once a resume has undone it
 );
 CREATE INDEX IF NOT EXISTS surviving ON events (undone, position);
 CREATE VIEW IF NOT EXISTS groups AS SELECT
@@ -36,17 +36,17 @@ CREATE VIEW IF NOT EXISTS groups AS SELECT
 FROM events WHERE undone = 0 GROUP BY position;
 """
 
-BROKEN = """
+INCONSISTENT_GROUPS = """
 SELECT position, problem_id, planned, dispatched, sampled, rewarded, trained, dropped FROM groups
 WHERE dispatched <> planned OR sampled > dispatched OR rewarded > sampled OR trained > rewarded
     OR trained + dropped > dispatched
 """
-"""Law 6, group by group; what is neither trained nor dropped is pending."""
+"""Groups whose counts break dispatched = trained + dropped + pending (law 6 of `rl/DESIGN.md`)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LedgerTotals:
-    """Samples of the surviving history."""
+    """Numbers of samples, without what a resume has undone."""
 
     dispatched: int
     trained: int
@@ -58,14 +58,14 @@ class LedgerTotals:
 
 
 def ledger_path(folder: Path, rank: int) -> Path:
-    """Each rank writes a ledger of its own, for a file has one writer; together they are the run's."""
+    """Return the path of a rank's ledger; each rank writes its own, because a file has one writer."""
     return folder / ("ledger.sqlite" if rank == 0 else f"ledger-{rank}.sqlite")
 
 
 class Ledger:
-    """One process's account of its samples; the only one that writes into `path`.
+    """One process's record of its samples; no other process writes to `path`.
 
-    `step`, the optimizer step under way, stamps every event: a resume from checkpoint N takes back the later ones.
+    Every event is stamped with `step`, the optimizer step under way: a resume from checkpoint N undoes the later ones.
     """
 
     def __init__(self, path: Path, *, num_generations: int):
@@ -73,54 +73,52 @@ class Ledger:
         self.num_generations = num_generations
         self.step = 1
         path.parent.mkdir(parents=True, exist_ok=True)
-        # The dispatcher's thread notes what it hands out again.
+        # The dispatcher's thread records what it dispatches again.
         self._lock = threading.Lock()
         self._file = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30.0)
         self._file.execute("PRAGMA journal_mode=WAL")
         self._file.executescript(SCHEMA)
 
-    def dispatch(self, unit: RolloutRequest, problem_ids: Iterable[str]) -> None:
-        """Plan and hand out a unit's groups; one that was already out when the run was resumed goes out again."""
-        positions = range(unit.position, unit.position + len(unit.prompts))
-        known = self.pending(positions)
-        fresh = {
-            place: problem_id for place, problem_id in zip(positions, problem_ids, strict=True) if place not in known
-        }
-        self._note("planned", [(place, self.num_generations, problem_id) for place, problem_id in fresh.items()])
-        self._note("dispatched", [(place, self.num_generations, None) for place in fresh])
-        self._note("reissued", [(place, self.num_generations, "the run was resumed") for place in known])
+    def dispatch(self, request: RolloutRequest, problem_ids: Iterable[str]) -> None:
+        """Record that a request's groups are dispatched; those pending since before a resume count as reissued."""
+        pending = self.pending(request.positions)
+        ids = dict(zip(request.positions, problem_ids, strict=True))
+        new = {position: problem_id for position, problem_id in ids.items() if position not in pending}
+        self._record("planned", [(position, self.num_generations, problem_id) for position, problem_id in new.items()])
+        self._record("dispatched", [(position, self.num_generations, None) for position in new])
+        self._record("reissued", [(position, self.num_generations, "the run was resumed") for position in pending])
 
-    def reissued(self, unit: RolloutRequest, cause: str) -> None:
-        self._note_unit("reissued", unit, cause)
+    def reissued(self, request: RolloutRequest, cause: str) -> None:
+        self._record_request("reissued", request, cause)
 
-    def sampled(self, unit: RolloutRequest, worker: str, digest: str = "") -> None:
-        """By whom, and with the adapter of which digest."""
-        self._note_unit("sampled", unit, f"{worker} {digest}".rstrip())
+    def sampled(self, request: RolloutRequest, worker: str, digest: str = "") -> None:
+        """Record who sampled a request, and with which adapter."""
+        self._record_request("sampled", request, f"{worker} {digest}".rstrip())
 
-    def describe(self, unit: RolloutRequest) -> str:
-        """The unit, the step under way and its problems' ids."""
-        problems = self.problem_ids(range(unit.position, unit.position + len(unit.prompts)))
-        return f"{unit}, step {self.step}, problem {', '.join(problems)}"
+    def describe(self, request: RolloutRequest) -> str:
+        """Return the request with the step under way and its problem ids."""
+        problems = self.problem_ids(request.positions)
+        return f"{request}, step {self.step}, problem {', '.join(problems)}"
 
-    def drop_unit(self, unit: RolloutRequest, reason: str) -> None:
-        self._note_unit("dropped", unit, reason)
+    def drop_request(self, request: RolloutRequest, reason: str) -> None:
+        self._record_request("dropped", request, reason)
 
     def rewarded(self, samples: Mapping[int, int]) -> None:
-        """Samples by position, as in `trained`."""
-        self._note("rewarded", [(place, count, None) for place, count in samples.items()])
+        """Record the number of samples that got a reward, by position."""
+        self._record("rewarded", [(position, count, None) for position, count in samples.items()])
 
     def trained(self, samples: Mapping[int, int]) -> None:
-        self._note("trained", [(place, count, None) for place, count in samples.items()])
+        """Record the number of samples that the loss has seen, by position."""
+        self._record("trained", [(position, count, None) for position, count in samples.items()])
 
     def dropped(self, samples: Mapping[int, int], reason: str) -> None:
-        self._note("dropped", [(place, count, reason) for place, count in samples.items()])
+        self._record("dropped", [(position, count, reason) for position, count in samples.items()])
 
-    def _note_unit(self, event: Event, unit: RolloutRequest, detail: str) -> None:
-        positions = range(unit.position, unit.position + len(unit.prompts))
-        self._note(event, [(place, self.num_generations, detail) for place in positions])
+    def _record_request(self, event: Event, request: RolloutRequest, detail: str) -> None:
+        self._record(event, [(position, self.num_generations, detail) for position in request.positions])
 
-    def _note(self, event: Event, groups: Iterable[tuple[int, int, str | None]]) -> None:
-        """Write an event of (position, samples, detail), all groups in one transaction."""
+    def _record(self, event: Event, groups: Iterable[tuple[int, int, str | None]]) -> None:
+        """Write an event for groups of (position, samples, detail), in one transaction."""
         now = time.time()
         rows = [(self.step, position, event, samples, detail, now) for position, samples, detail in groups]
         with self._lock, self._transaction():
@@ -137,7 +135,7 @@ class Ledger:
         return LedgerTotals(dispatched=dispatched, trained=trained, dropped=dropped)
 
     def pending(self, positions: range | None = None) -> dict[int, int]:
-        """Samples neither trained nor dropped, by position."""
+        """Return the number of samples neither trained nor dropped, by position."""
         low, high = (positions.start, positions.stop) if positions is not None else (0, 2**63 - 1)
         query = (
             "SELECT position, dispatched - trained - dropped AS pending FROM groups "
@@ -146,39 +144,39 @@ class Ledger:
         return dict(self._rows(query, low, high))
 
     def problem_ids(self, positions: Iterable[int]) -> list[str]:
-        found = dict(self._rows("SELECT position, problem_id FROM groups"))
-        return [found.get(position, "unknown") for position in positions]
+        known = dict(self._rows("SELECT position, problem_id FROM groups"))
+        return [known.get(position, "unknown") for position in positions]
 
     def _rows(self, query: str, *values: object) -> list[tuple]:
         with self._lock:
             return self._file.execute(query, values).fetchall()
 
-    def check(self, held: Mapping[int, int]) -> LedgerTotals:
-        """Law 6: dispatched = trained + dropped + pending, and pending is what the run really `held`, by position.
+    def verify(self, in_flight: Mapping[int, int]) -> LedgerTotals:
+        """Check that dispatched = trained + dropped + pending, and that pending is what is `in_flight`, by position.
 
-        Raises RunFailure naming the first group that was lost, trained twice or never handed out.
+        Raises RunFailure naming the first group that was lost, trained twice or never dispatched.
         """
-        if broken := self._rows(f"{BROKEN} LIMIT 1"):
+        if broken := self._rows(f"{INCONSISTENT_GROUPS} LIMIT 1"):
             names = ("position", "problem", "planned", "dispatched", "sampled", "rewarded", "trained", "dropped")
-            told = ", ".join(f"{name} {value}" for name, value in zip(names, broken[0], strict=True))
-            raise RunFailure(f"{self.path.name}: the samples of a group do not add up: {told}")
+            counts = ", ".join(f"{name} {value}" for name, value in zip(names, broken[0], strict=True))
+            raise RunFailure(f"{self.path.name}: the samples of a group do not add up: {counts}")
         pending = self.pending()
-        for place in sorted(pending.keys() | held.keys()):
-            if pending.get(place, 0) != held.get(place, 0):
+        for position in sorted(pending.keys() | in_flight.keys()):
+            if pending.get(position, 0) != in_flight.get(position, 0):
                 raise RunFailure(
-                    f"{self.path.name}: of group {place} (problem {self.problem_ids([place])[0]}) "
-                    f"{pending.get(place, 0)} samples should be waiting, but {held.get(place, 0)} are"
+                    f"{self.path.name}: of group {position} (problem {self.problem_ids([position])[0]}) "
+                    f"{pending.get(position, 0)} samples should be in flight, but {in_flight.get(position, 0)} are"
                 )
         return self.totals()
 
-    def check_gaps(self, positions: Iterable[int]) -> None:
-        """Raises RunFailure when a group that the data order has before the newest was never handed out."""
+    def verify_no_gaps(self, positions: Iterable[int]) -> None:
+        """Raise RunFailure unless every group at `positions` was dispatched."""
         known = {position for (position,) in self._rows("SELECT position FROM groups")}
         if lost := sorted(set(positions) - known):
-            raise RunFailure(f"{self.path.name}: group {lost[0]} of the data order was never handed out")
+            raise RunFailure(f"{self.path.name}: group {lost[0]} of the data order was never dispatched")
 
     def rewind(self, step: int) -> int:
-        """Take back what came after `step`, in one transaction; return how many trained samples that undoes."""
+        """Undo what came after `step`, in one transaction; return how many trained samples that affects."""
         with self._lock, self._transaction():
             query = "SELECT TOTAL(samples) FROM events WHERE undone = 0 AND step > ? AND event = 'trained'"
             undone = int(self._file.execute(query, (step,)).fetchone()[0])
@@ -191,7 +189,7 @@ class Ledger:
 
 
 class _Transaction:
-    """All or nothing; sqlite3's own context manager starts none."""
+    """A transaction that is rolled back on an error; sqlite3's own context manager does not begin one."""
 
     def __init__(self, file: sqlite3.Connection):
         self._file = file

@@ -1,43 +1,43 @@
-"""In-process sampling: the live model itself, when there are no workers."""
+"""Local sampling: the live model answers requests in the trainer's own process, without workers."""
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
-from rl.rollouts.engine_hf import TransformersEngine
-from rl.rollouts.interfaces import Dropped, Engine, Sampled
+from rl.rollouts.interfaces import Engine, Outcome, SampledRequest
 from rl.rollouts.types import RolloutRequest
 from rl.routing.route import Route
 
 
 class LocalSampler:
-    """Samples units when they are collected; nothing needs to be published, for the engine has the live model."""
+    """Answers requests when they are collected; nothing is published, because the engine has the live model."""
 
     def __init__(self, engine: Engine):
         self.engine = engine
 
     def route_by(self, route: Route) -> None:
-        assert isinstance(self.engine, TransformersEngine)
-        self.engine.route = route
+        engine: Any = self.engine  # the config's checks let only an engine that supports routing come here
+        engine.route = route
 
     def publish(self, version: int) -> dict[str, float]:
         return {}
 
-    def submit(self, units: Sequence[RolloutRequest]) -> None:
+    def submit(self, requests: Sequence[RolloutRequest]) -> None:
         """Nothing happens ahead of time."""
 
-    def collect(self, units: Sequence[RolloutRequest]) -> list[Sampled | Dropped]:
-        return [self._sample(unit) for unit in units]
+    def collect(self, requests: Sequence[RolloutRequest]) -> list[Outcome]:
+        return [self._sample(request) for request in requests]
 
-    def _sample(self, unit: RolloutRequest) -> Sampled:
+    def _sample(self, request: RolloutRequest) -> SampledRequest:
         start = time.perf_counter()
-        samples = self.engine.sample(unit)
-        return Sampled(samples=samples, worker="in-process", seconds=time.perf_counter() - start)
+        samples = self.engine.sample(request)
+        return SampledRequest(samples=samples, worker="in-process", seconds=time.perf_counter() - start)
 
-    def figures(self) -> dict[str, float]:
+    def pop_metrics(self) -> dict[str, float]:
         return {}
 
-    def finished(self) -> dict[RolloutRequest, Sampled | Dropped]:
+    def finished(self) -> dict[RolloutRequest, Outcome]:
         return {}
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """There are no workers to end."""

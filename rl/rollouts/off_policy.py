@@ -1,4 +1,4 @@
-"""Off-policy correction: how a stale token is weighed by the ratio of learner to sampler."""
+"""Off-policy correction: stale tokens are weighted by the importance ratio of learner to sampler."""
 
 from typing import Any, Literal
 
@@ -19,9 +19,9 @@ def importance_ratios(
     mode: Mode,
     cap: float,
 ) -> Float[Tensor, "B T"]:
-    """Detached weights of the tokens, 1 where learner and sampler agree.
+    """Return detached importance weights of the tokens, 1 where learner and sampler agree.
 
-    `token_truncate`: min(ratio, cap) of each token. `sequence_mask`: the whole completion's ratio, and 0 where that is
+    `token_truncate`: min(ratio, cap) for each token. `sequence_mask`: the whole completion's ratio, or 0 where that is
     above the cap. Both as TRL's `vllm_importance_sampling_mode` of those names (arXiv 2512.02556; TRL 1.16).
     """
     gap_BT = ((learner_logps - sampler_logps) * mask).detach()
@@ -33,20 +33,20 @@ def importance_ratios(
     return torch.ones_like(gap_BT)
 
 
-class Correction:
-    """Ratios of one generation batch: a row's are computed at its first visit and kept for the later iterations.
+class OffPolicyCorrection:
+    """Importance ratios of one generation batch, computed at a row's first visit and reused in later iterations.
 
-    Rows that the present policy sampled (staleness 0) are only measured, never weighed.
+    Rows that the present policy sampled (staleness 0) are measured and keep weight 1.
     """
 
     def __init__(self, *, mode: Mode, cap: float):
         self.mode: Mode = mode
         self.cap = cap
-        self._kept: dict[int, Tensor] = {}
+        self._ratios: dict[int, Tensor] = {}
 
-    def begin(self) -> None:
-        """A new generation batch: its rows have the numbers of the last one's."""
-        self._kept.clear()
+    def start_batch(self) -> None:
+        """Forget the last generation batch, whose row numbers the new one reuses."""
+        self._ratios.clear()
 
     def weights(
         self,
@@ -56,34 +56,34 @@ class Correction:
         mask: Bool[Tensor, "B T"],
         stale: Bool[Tensor, " B"],
     ) -> Float[Tensor, "B T"]:
-        """The factor of each token's advantage: exactly 1 for rows that are not stale."""
-        if not all(row in self._kept for row in rows):
+        """Return the factor of each token's advantage: exactly 1 for rows that are not stale."""
+        if not all(row in self._ratios for row in rows):
             fresh = importance_ratios(learner_logps, sampler_logps, mask, mode=self.mode, cap=self.cap)
             fresh = torch.where(stale[:, None], fresh, 1.0)
             for row, ratios in zip(rows, fresh, strict=True):
-                self._kept.setdefault(row, ratios.clone())
-        return torch.stack([self._kept[row] for row in rows])
+                self._ratios.setdefault(row, ratios.clone())
+        return torch.stack([self._ratios[row] for row in rows])
 
     def apply(
         self, live: dict[str, Any], learner_logps: Float[Tensor, "B T"], *, loss_type: str
     ) -> tuple[dict[str, Tensor], dict[str, float]]:
-        """What of a micro-batch changes once its (B, T) advantages are known, and what is worth logging."""
+        """Return the changes to a micro-batch whose (B, T) advantages are known, and metrics to log."""
         mask = (live["completion_mask"] * live.get("tool_mask", 1)).bool()
         sampler_logps, stale = live["sampling_per_token_logps"], live["staleness"] > 0
         weights = self.weights(live["row"].tolist(), learner_logps, sampler_logps, mask, stale)
-        figures = correction_metrics(learner_logps, sampler_logps, mask, weights)
+        metrics = correction_metrics(learner_logps, sampler_logps, mask, weights)
         if not stale.any():
-            return {}, figures
-        if loss_type == "vespo":  # its own weights take the ratio in
-            return {"importance_sampling_ratio": weights}, figures
-        return {"advantages": live["advantages"] * weights}, figures
+            return {}, metrics
+        if loss_type == "vespo":  # its own weights include the ratio
+            return {"importance_sampling_ratio": weights}, metrics
+        return {"advantages": live["advantages"] * weights}, metrics
 
     def state(self) -> dict[int, Tensor]:
-        """The kept ratios by row, for a checkpoint inside a generation batch."""
-        return dict(self._kept)
+        """Return the ratios by row, for a checkpoint inside a generation batch."""
+        return dict(self._ratios)
 
-    def restore(self, kept: dict[int, Tensor]) -> None:
-        self._kept = dict(kept)
+    def restore(self, state: dict[int, Tensor]) -> None:
+        self._ratios = dict(state)
 
 
 def correction_metrics(
@@ -92,7 +92,7 @@ def correction_metrics(
     mask: Bool[Tensor, "B T"],
     weights: Float[Tensor, "B T"],
 ) -> dict[str, float]:
-    """How far learner and sampler are apart, and what the tokens are weighed with."""
+    """Return how far learner and sampler are apart, and the weights of the tokens."""
     gap = (learner_logps - sampler_logps).detach().abs()[mask]
     weight = weights[mask]
     if gap.numel() == 0:

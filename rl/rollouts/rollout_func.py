@@ -1,4 +1,4 @@
-"""Rollouts: what TRL calls for completions, whoever samples them."""
+"""Rollouts: TRL's `rollout_func`, which turns the prompts of a generation batch into sampled completions."""
 
 import time
 from collections.abc import Sequence
@@ -9,21 +9,22 @@ from transformers import PreTrainedTokenizerBase
 from rl.common.errors import RunFailure
 from rl.models.tokenization import encode_prompt
 from rl.rollouts.data_order import DataOrder
-from rl.rollouts.interfaces import Dropped, Sampled, Sampler
+from rl.rollouts.interfaces import Outcome, SampledRequest, Sampler
 from rl.rollouts.ledger import Ledger
-from rl.rollouts.off_policy import Correction
-from rl.rollouts.prefetch import BufferedBatch, Prefetch
+from rl.rollouts.off_policy import OffPolicyCorrection
+from rl.rollouts.prefetch import Prefetch, SavedRequest
 from rl.rollouts.types import RolloutRequest, Sample
 from rl.rollouts.units import split_requests
 
-NO_POSITION = -1
-"""Of a row that stands in for a dropped group's."""
+PLACEHOLDER_POSITION = -1
+"""Position of the rows that fill the place of a dropped group."""
 
 
 class Rollouts:
     """TRL's `rollout_func`: prompts of one rank's generation batch in, sampled completions out.
 
-    With `order` it knows which batches come next, and may have them sampled ahead; with `ledger` it accounts for each.
+    With `order` it knows which batches come next and can have them sampled ahead; with `ledger` it records what became
+    of each request.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class Rollouts:
         max_staleness: int = 0,
         max_dropped: float = 0.0,
         ledger: Ledger | None = None,
-        correction: Correction | None = None,
+        correction: OffPolicyCorrection | None = None,
     ):
         self.sampler = sampler
         self.tokenizer = tokenizer
@@ -48,12 +49,13 @@ class Rollouts:
         self.ledger = ledger
         self.order: DataOrder | None = None
         self.prefetch = Prefetch(max_staleness)
-        self.correction = correction or Correction(mode="none", cap=1.0)
+        self.correction = correction or OffPolicyCorrection(mode="none", cap=1.0)
         self.positions: list[int] = []
-        """Of the latest batch's rows, their groups' places in the data order."""
+        """For each row of the latest batch, its group's position in the data order."""
         self.versions: list[int] = []
+        """For each row of the latest batch, the policy version that sampled it."""
         self.gates: list[tuple[float, ...]] = []
-        """Of its rows, how much of each adapter answered; nothing of any for one that stands in."""
+        """For each row of the latest batch, the weight of each adapter; empty for a placeholder."""
         self._published: int | None = None
         self._groups = 0
         self._dropped_groups = 0
@@ -62,21 +64,18 @@ class Rollouts:
         version, batch = trainer.state.global_step, generation_batch(trainer)
         if self.ledger is not None:
             self.ledger.step = version + 1
-        figures = self._publish(version)
+        metrics = self._publish(version)
         self._groups = len(prompts) // self.num_generations
-        units = self._units(batch, prompts, trainer)
-        for later in self.prefetch.batches_after(batch, trainer):
-            assert self.order is not None, "only with a data order is anything sampled ahead"
-            rows = self.order.rows(later)
-            self._units(later, [row["prompt"] for row in rows for _ in range(self.num_generations)], trainer)
+        requests = self._dispatch(batch, prompts, trainer)
+        self._dispatch_ahead(batch, trainer)
         start = time.perf_counter()
-        outcomes = self._collect(batch, units, trainer)
-        figures |= {"sync/wait_seconds": time.perf_counter() - start, **self.sampler.figures()}
-        figures["sync/sampling_seconds"] = sum(one.seconds for one in outcomes if isinstance(one, Sampled))
-        figures |= self.prefetch.staleness(units, version)
-        for name, value in figures.items():
+        outcomes = self._collect(batch, requests, trainer)
+        metrics |= {"sync/wait_seconds": time.perf_counter() - start, **self.sampler.pop_metrics()}
+        metrics["sync/sampling_seconds"] = sum(one.seconds for one in outcomes if isinstance(one, SampledRequest))
+        metrics |= self.prefetch.staleness(requests, version)
+        for name, value in metrics.items():
             trainer._log_metric(name, value)
-        return self._answer(units, outcomes)
+        return self._assemble(requests, outcomes)
 
     def _publish(self, version: int) -> dict[str, float]:
         if version == self._published:
@@ -84,12 +83,18 @@ class Rollouts:
         self._published = version
         return self.sampler.publish(version)
 
-    def _units(self, batch: int, prompts: Sequence, trainer: Any) -> list[RolloutRequest]:
-        """The batch's units, handed out now unless they were before."""
-        if batch in self.prefetch.units:
-            return self.prefetch.units[batch]
+    def _dispatch_ahead(self, batch: int, trainer: Any) -> None:
+        for later in self.prefetch.batches_after(batch, trainer):
+            assert self.order is not None, "only with a data order is anything sampled ahead"
+            rows = self.order.rows(later)
+            self._dispatch(later, [row["prompt"] for row in rows for _ in range(self.num_generations)], trainer)
+
+    def _dispatch(self, batch: int, prompts: Sequence, trainer: Any) -> list[RolloutRequest]:
+        """Return the batch's requests, after dispatching them unless they already are."""
+        if batch in self.prefetch.requests:
+            return self.prefetch.requests[batch]
         position = first_position(trainer, len(prompts) // self.num_generations, batch)
-        cut = split_requests(
+        new = split_requests(
             [encode_prompt(self.tokenizer, prompt) for prompt in prompts],
             num_generations=self.num_generations,
             groups_per_unit=self.groups_per_unit,
@@ -98,103 +103,102 @@ class Rollouts:
             seed=self.seed,
             tasks=() if self.order is None else [str(row.get("task", "")) for row in self.order.rows(batch)],
         )
-        units, fresh = self.prefetch.add(batch, cut)
+        requests, unsampled = self.prefetch.add(batch, new)
         if self.ledger is not None:
             ids = self._problem_ids(batch, prompts[:: self.num_generations])
-            for unit in fresh:
-                first = unit.position - position
-                self.ledger.dispatch(unit, ids[first : first + len(unit.prompts)])
-        self.sampler.submit(fresh)
-        return units
+            for request in unsampled:
+                first = request.position - position
+                self.ledger.dispatch(request, ids[first : first + len(request.prompts)])
+        self.sampler.submit(unsampled)
+        return requests
 
     def _problem_ids(self, batch: int, prompts: Sequence) -> list[str]:
         assert self.order is not None, "a ledger needs the data order"
         rows = self.order.rows(batch)
         if [row["prompt"] for row in rows] != list(prompts):
-            raise RunFailure(f"generation batch {batch} holds other prompts than the data order says")
+            raise RunFailure(f"generation batch {batch} has other prompts than the data order expects")
         return [str(row.get("problem_id", "unknown")) for row in rows]
 
-    def _collect(self, batch: int, units: list[RolloutRequest], trainer: Any) -> list[Sampled | Dropped]:
-        kept = self.prefetch.take(batch)
-        fresh = [unit for unit in units if unit not in kept]
-        outcomes: dict[RolloutRequest, Sampled | Dropped] = {
-            **kept,
-            **dict(zip(fresh, self.sampler.collect(fresh), strict=True)),
+    def _collect(self, batch: int, requests: list[RolloutRequest], trainer: Any) -> list[Outcome]:
+        restored = self.prefetch.pop(batch)
+        unsampled = [request for request in requests if request not in restored]
+        outcomes: dict[RolloutRequest, Outcome] = {
+            **restored,
+            **dict(zip(unsampled, self.sampler.collect(unsampled), strict=True)),
         }
-        for unit, outcome in outcomes.items():
-            self._account(unit, outcome, trainer)
-        return [outcomes[unit] for unit in units]
+        for request, outcome in outcomes.items():
+            self._record(request, outcome, trainer)
+        return [outcomes[request] for request in requests]
 
-    def _account(self, unit: RolloutRequest, outcome: Sampled | Dropped, trainer: Any) -> None:
-        if isinstance(outcome, Sampled):
+    def _record(self, request: RolloutRequest, outcome: Outcome, trainer: Any) -> None:
+        """Record an outcome in the ledger. Raises RunFailure when more groups are dropped than allowed."""
+        if isinstance(outcome, SampledRequest):
             if self.ledger is not None:
-                self.ledger.sampled(unit, outcome.worker, outcome.digest)
+                self.ledger.sampled(request, outcome.worker, outcome.digest)
             return
         if self.ledger is not None:
-            self.ledger.drop_unit(unit, outcome.reason)
-        self._dropped_groups += len(unit.prompts)
+            self.ledger.drop_request(request, outcome.reason)
+        self._dropped_groups += len(request.prompts)
         allowed = self.max_dropped * planned_groups(trainer, self._groups)
         if self._dropped_groups > allowed:
-            told = str(unit) if self.ledger is None else self.ledger.describe(unit)
+            description = str(request) if self.ledger is None else self.ledger.describe(request)
             raise RunFailure(
-                f"{told}: {outcome.reason}; {self._dropped_groups} groups are dropped, "
+                f"{description}: {outcome.reason}; {self._dropped_groups} groups are dropped, "
                 f"rollouts.max_dropped={self.max_dropped:g} of the run's allows {allowed:g}"
             )
 
-    def _answer(self, units: list[RolloutRequest], outcomes: list[Sampled | Dropped]) -> dict[str, list]:
+    def _assemble(self, requests: list[RolloutRequest], outcomes: list[Outcome]) -> dict[str, list]:
+        """Return the batch as TRL wants it, and remember its rows' positions, versions and gates."""
         samples, self.positions = [], []
-        for unit, outcome in zip(units, outcomes, strict=True):
-            places = [place for place in unit_positions(unit) for _ in range(self.num_generations)]
-            whole = isinstance(outcome, Sampled)
-            samples += outcome.samples if whole else self._stand_ins(unit)
-            self.positions += places if whole else [NO_POSITION] * len(places)
+        for request, outcome in zip(requests, outcomes, strict=True):
+            positions = [position for position in request.positions for _ in range(self.num_generations)]
+            sampled = isinstance(outcome, SampledRequest)
+            samples += outcome.samples if sampled else self._placeholders(request)
+            self.positions += positions if sampled else [PLACEHOLDER_POSITION] * len(positions)
         self.versions = [sample.version for sample in samples]
         self.gates = [sample.gates for sample in samples]
-        answer: dict[str, list] = {
+        batch: dict[str, list] = {
             "prompt_ids": [list(sample.prompt_ids) for sample in samples],
             "completion_ids": [list(sample.completion_ids) for sample in samples],
             "logprobs": [list(sample.logprobs) for sample in samples],
             "finish_reason": [sample.finish_reason for sample in samples],
         }
-        if NO_POSITION in self.positions:  # TRL trains no token where this is 0
-            answer["env_mask"] = [
-                [int(place != NO_POSITION)] * len(sample.completion_ids)
-                for place, sample in zip(self.positions, samples, strict=True)
+        if PLACEHOLDER_POSITION in self.positions:  # TRL trains no token where this is 0
+            batch["env_mask"] = [
+                [int(position != PLACEHOLDER_POSITION)] * len(sample.completion_ids)
+                for position, sample in zip(self.positions, samples, strict=True)
             ]
-        return answer
+        return batch
 
-    def _stand_ins(self, unit: RolloutRequest) -> list[Sample]:
-        """Rows for a dropped unit, for TRL wants whole batches: equal within each group, so their advantages are 0."""
+    def _placeholders(self, request: RolloutRequest) -> list[Sample]:
+        """Return rows for a dropped request, since TRL wants full batches: equal in each group, so of advantage 0."""
         return [
             Sample(
                 prompt_ids=prompt,
                 completion_ids=(int(self.tokenizer.eos_token_id),),  # pyright: ignore[reportArgumentType]
                 logprobs=(0.0,),
                 finish_reason="stop",
-                version=unit.version,
+                version=request.version,
             )
-            for prompt in unit.prompts
+            for prompt in request.prompts
             for _ in range(self.num_generations)
         ]
 
     def in_flight(self) -> dict[int, int]:
-        """Samples handed out for batches to come, by position."""
-        return {place: self.num_generations for unit in self.prefetch.ahead() for place in unit_positions(unit)}
+        """Return the number of samples dispatched for later batches, by position."""
+        requests = self.prefetch.in_flight()
+        return {position: self.num_generations for request in requests for position in request.positions}
 
-    def state(self) -> list[BufferedBatch]:
-        """What was sampled ahead, for a checkpoint."""
+    def state(self) -> list[SavedRequest]:
+        """Return what was sampled ahead, for a checkpoint."""
         return self.prefetch.state(self.sampler.finished())
 
-    def close(self) -> None:
-        """Give the workers back."""
-        self.sampler.close()
-
-    def restore(self, state: list[BufferedBatch]) -> None:
+    def restore(self, state: list[SavedRequest]) -> None:
         self.prefetch.restore(state)
 
-
-def unit_positions(unit: RolloutRequest) -> range:
-    return range(unit.position, unit.position + len(unit.prompts))
+    def close(self) -> None:
+        """End the workers, if there are any."""
+        self.sampler.close()
 
 
 def micro_steps_per_batch(trainer: Any) -> int:
@@ -202,17 +206,17 @@ def micro_steps_per_batch(trainer: Any) -> int:
 
 
 def generation_batch(trainer: Any) -> int:
-    """Number of the generation batch that the trainer is in: a function of the step alone, so a resume repeats it."""
+    """Return the number of the trainer's generation batch: it depends on the step alone, so a resume repeats it."""
     return trainer._step // micro_steps_per_batch(trainer)
 
 
 def first_position(trainer: Any, groups_on_rank: int, batch: int) -> int:
-    """Place in the data order of a rank's first group."""
+    """Return the data-order position of a rank's first group in a batch."""
     accelerator = trainer.accelerator
     return (batch * accelerator.num_processes + accelerator.process_index) * groups_on_rank
 
 
 def planned_groups(trainer: Any, groups_on_rank: int) -> int:
-    """Groups that this rank samples in the whole run."""
+    """Return the number of groups that this rank samples in the whole run."""
     micro_steps = trainer.args.max_steps * trainer.args.gradient_accumulation_steps
     return -(-micro_steps // micro_steps_per_batch(trainer)) * groups_on_rank

@@ -1,4 +1,4 @@
-"""What flows through one training step: units of work and the samples that come back."""
+"""Types of a rollout: the request for completions that goes to an engine, and the samples that come back."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,32 +6,39 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RolloutRequest:
-    """Whole groups that one `generate` call samples; its tokens depend on nothing outside it.
+    """Unit of work: the groups that one `generate` call samples together; its tokens depend on nothing outside it.
+
+    A group is one prompt and its `num_generations` completions.
 
     Example:
-        Unit(position=40, prompts=((1, 52, 7), (1, 52, 9)), num_generations=8, version=10, seed=0)
+        RolloutRequest(position=40, prompts=((1, 52, 7), (1, 52, 9)), num_generations=8, version=10, seed=0)
     """
 
     position: int
-    """Place of its first group in the data order."""
+    """Position of its first group in the data order."""
     prompts: tuple[tuple[int, ...], ...]
     """Token ids, one prompt a group."""
     num_generations: int
     version: int
-    """Optimizer steps the policy had made when the unit was dispatched."""
+    """Optimizer steps the policy had made when the request was dispatched."""
     seed: int
     tasks: tuple[str, ...] = ()
     """One a group, where the data says; a router may need them."""
 
+    @property
+    def positions(self) -> range:
+        """The groups' positions in the data order."""
+        return range(self.position, self.position + len(self.prompts))
+
     def __str__(self) -> str:
-        last = self.position + len(self.prompts) - 1
+        last = self.positions[-1]
         groups = f"group {last}" if last == self.position else f"groups {self.position} to {last}"
         return f"{groups} (policy version {self.version})"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sample:
-    """One completion, and the policy's own view of it while sampling.
+    """One completion, with the log-probs that the policy gave its tokens while sampling.
 
     Example:
         Sample(prompt_ids=(1, 52, 7), completion_ids=(12, 2), logprobs=(-0.1, -0.3), finish_reason="stop", version=10)
@@ -45,4 +52,4 @@ class Sample:
     finish_reason: Literal["stop", "length"]
     version: int
     gates: tuple[float, ...] = ()
-    """How much of each adapter answered; empty without routing."""
+    """Weight of each adapter in this row; empty without routing."""

@@ -1,4 +1,4 @@
-"""Units: a rank's prompts cut into whole groups, from the data order alone."""
+"""Units of work: a rank's prompts split into rollout requests, by the data order alone."""
 
 from collections.abc import Sequence
 
@@ -16,9 +16,9 @@ def split_requests(
     seed: int,
     tasks: Sequence[str] = (),
 ) -> list[RolloutRequest]:
-    """Cut repeated prompts (B = groups x num_generations, each group adjacent) into units.
+    """Split repeated prompts (B = groups x num_generations, each group adjacent) into requests.
 
-    `position` is the first group's place in the data order; `tasks` has one a group, or none.
+    `position` is the first group's position in the data order; `tasks` has one a group, or none.
     Raises UserError when a group is split.
     """
     groups = [tuple(prompts[start : start + num_generations]) for start in range(0, len(prompts), num_generations)]

@@ -1,4 +1,4 @@
-"""The bundle: a routed policy as files that others serve: plain PEFT adapters, the router, where all came from."""
+"""Bundle: a routed policy as files to be served: plain PEFT adapters, the router and a description."""
 
 import hashlib
 import json
@@ -32,9 +32,9 @@ DESCRIPTION = "routing.json"
 def save_bundle(
     route: Route, folder: Path, config: Config, *, card: str, gates: Tensor, trained_on: Sequence[Problem]
 ) -> Path:
-    """Write `folder/bundle`, whole or not at all.
+    """Write `folder/bundle`, completely or not at all.
 
-    `gates` (P, N) are those of the training prompts: their mean makes the mix, exact to the rounding of its weights.
+    `gates` (P, N) are those of the training prompts: their mean gives the weights of the mix.
     """
     final, policy = folder / "bundle", route.policy
     shares = {name: round(value, 6) for name, value in zip(route.names, gates.mean(dim=0).tolist(), strict=True)}
@@ -46,38 +46,40 @@ def save_bundle(
         with weighted_adapter(policy, shares):
             save_one(policy, MIX, temporary / "adapters" / MIX)
         save_router(policy, temporary)
-        write_json(temporary / DESCRIPTION, describe(temporary, config, shares, trained_on))
+        write_json(temporary / DESCRIPTION, bundle_description(temporary, config, shares, trained_on))
         write_text(temporary / "README.md", card)
     return final
 
 
-def save_one(policy: PeftModel, name: str, place: Path) -> None:
-    """One adapter in PEFT's layout, wherever PEFT itself would put it."""
-    policy.save_pretrained(str(place), selected_adapters=[name], save_embedding_layers=False)
-    if (inner := place / name).is_dir():
+def save_one(policy: PeftModel, name: str, target: Path) -> None:
+    """Write one adapter to `target` in PEFT's layout; PEFT itself would add a folder for some names."""
+    policy.save_pretrained(str(target), selected_adapters=[name], save_embedding_layers=False)
+    if (inner := target / name).is_dir():
         for file in inner.iterdir():
-            file.rename(place / file.name)
+            file.rename(target / file.name)
         inner.rmdir()
-    (place / "README.md").unlink(missing_ok=True)  # PEFT's template: the bundle has a card of its own
+    (target / "README.md").unlink(missing_ok=True)  # PEFT's template; the bundle has its own model card
 
 
-def describe(bundle: Path, config: Config, mean: dict[str, float], trained_on: Sequence[Problem]) -> dict[str, Any]:
-    """What `routing.json` holds; digests are SHA-256."""
+def bundle_description(
+    bundle: Path, config: Config, mean: dict[str, float], trained_on: Sequence[Problem]
+) -> dict[str, Any]:
+    """Return the content of `routing.json`; digests are SHA-256."""
     data = "\n".join(sorted(f"{problem.problem_id} {json.dumps(problem.messages)}" for problem in trained_on))
     return {
         "schema": SCHEMA,
         "base_model": config.model.name,
-        "adapters": {path.name: describe_adapter(path) for path in sorted((bundle / "adapters").iterdir())},
+        "adapters": {path.name: adapter_description(path) for path in sorted((bundle / "adapters").iterdir())},
         "lora": config.lora.model_dump(mode="json"),
         "routing": config.routing.model_dump(mode="json"),
         "mean_gates": mean,
         "data_digest": hashlib.sha256(data.encode()).hexdigest(),
         "config_digest": hashlib.sha256(resolved_yaml(config).encode()).hexdigest(),
-        "parents": [] if config.routing.start is None else [parent(config.routing.start)],
+        "parents": [] if config.routing.start is None else [parent_description(config.routing.start)],
     }
 
 
-def describe_adapter(folder: Path) -> dict[str, Any]:
+def adapter_description(folder: Path) -> dict[str, Any]:
     settings = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
     return {
         "rank": settings["r"],
@@ -87,15 +89,15 @@ def describe_adapter(folder: Path) -> dict[str, Any]:
     }
 
 
-def parent(bundle: Path) -> dict[str, Any]:
-    """What a bundle's child says of it."""
+def parent_description(bundle: Path) -> dict[str, Any]:
+    """Return the entry for a bundle in the description of a bundle that starts from it."""
     description = read_description(bundle_of(bundle))
     digests = {name: one["digest"] for name, one in description["adapters"].items()}
     return {"adapters": digests, "config_digest": description["config_digest"]}
 
 
 def start_from_bundle(route: Route, bundle: Path, base: str) -> bool:
-    """Let the adapters that a bundle has go on from theirs; whether the router could be taken over as well.
+    """Load the bundle's adapters into those of the same names; return whether the router could be loaded, too.
 
     Raises UserError for a bundle of another base model, or an adapter of another rank or other modules.
     """
@@ -103,9 +105,11 @@ def start_from_bundle(route: Route, bundle: Path, base: str) -> bool:
     description = read_description(folder)
     check_digests(folder, description)
     if description["base_model"] != base:
-        raise UserError(f"routing.start={bundle} is for {description['base_model']}, and model.name={base}; name that")
+        raise UserError(
+            f"routing.start={bundle} is for {description['base_model']}, and model.name={base}; set model.name to it"
+        )
     for name in set(route.names) & set(description["adapters"]):
-        _take_up(route, name, folder, bundle)
+        _load_bundle_adapter(route, name, folder, bundle)
     theirs: RoutingConfig = description["routing"]
     same = {"adapters", "router", "layer", "heads"}
     if any(getattr(theirs, key) != getattr(route.settings, key) for key in same):
@@ -115,7 +119,7 @@ def start_from_bundle(route: Route, bundle: Path, base: str) -> bool:
     return True
 
 
-def _take_up(route: Route, name: str, folder: Path, bundle: Path) -> None:
+def _load_bundle_adapter(route: Route, name: str, folder: Path, bundle: Path) -> None:
     weights = load_file(folder / "adapters" / name / "adapter_model.safetensors")
     ours = get_peft_model_state_dict(route.policy, adapter_name=name)
     shapes = {key: tuple(tensor.shape) for key, tensor in weights.items()}
@@ -128,7 +132,7 @@ def _take_up(route: Route, name: str, folder: Path, bundle: Path) -> None:
 
 
 def bundle_of(path: Path) -> Path:
-    """The bundle itself, or that of a run folder. Raises UserError when there is none."""
+    """Return `path` if it is a bundle, or the bundle in a run folder. Raises UserError when there is none."""
     for folder in (path, path / "bundle"):
         if (folder / DESCRIPTION).is_file():
             return folder
@@ -136,12 +140,12 @@ def bundle_of(path: Path) -> Path:
 
 
 def read_description(bundle: Path) -> dict[str, Any]:
-    """`routing.json`, with its settings checked. Raises UserError for one that is damaged or of another schema."""
+    """Read `routing.json` and check its settings. Raises UserError when it is damaged or of another schema."""
     path = bundle / DESCRIPTION
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
-        found = description["schema"]
-        if found == SCHEMA:
+        schema = description["schema"]
+        if schema == SCHEMA:
             settings = {
                 "lora": AdapterConfig.model_validate_json(json.dumps(description["lora"])),
                 "routing": RoutingConfig.model_validate_json(json.dumps(description["routing"])),
@@ -149,13 +153,13 @@ def read_description(bundle: Path) -> dict[str, Any]:
             return {**description, **settings}
     except (ValueError, KeyError, ValidationError) as error:
         raise UserError(f"{path} is damaged: {error}") from error
-    raise UserError(f"{path} has schema {found}; this version of Heed reads {SCHEMA}")
+    raise UserError(f"{path} has schema {schema}; this version of Heed reads {SCHEMA}")
 
 
 def load_routed(bundle: Path, model: PreTrainedModel) -> Route:
-    """The base model, which is changed, with a bundle's adapters and router: `route.gates`, `route.applied`.
+    """Add a bundle's adapters and router to the base model; return the route (`gates`, `applied`, `policy`).
 
-    Raises UserError for a folder that is no bundle, or files that are not those that were written.
+    Raises UserError for a folder that is no bundle, or whose files have changed.
     """
     folder = bundle_of(bundle)
     description = read_description(folder)
@@ -172,29 +176,29 @@ def load_routed(bundle: Path, model: PreTrainedModel) -> Route:
 
 
 def check_digests(folder: Path, description: dict[str, Any]) -> None:
-    """Raise UserError unless each adapter is as it was written."""
-    for name, said in description["adapters"].items():
+    """Raise UserError unless each adapter has the digest that the description states."""
+    for name, stated in description["adapters"].items():
         path = folder / "adapters" / name / "adapter_model.safetensors"
         if not path.is_file():
             raise UserError(f"{folder} has no adapter {name}, which its {DESCRIPTION} names")
-        if hashlib.sha256(path.read_bytes()).hexdigest() != said["digest"]:
+        if hashlib.sha256(path.read_bytes()).hexdigest() != stated["digest"]:
             raise UserError(f"{path} is not the file that {DESCRIPTION} describes; restore it")
 
 
 def extract_adapter(bundle: Path, name: str, output: Path) -> Path:
-    """Copy one adapter out of a bundle, with a note of where it came from."""
+    """Copy one adapter out of a bundle, with its lineage."""
     folder = bundle_of(bundle)
     description = read_description(folder)
     check_name(description, name)
     check_digests(folder, description)
     with atomic_folder(output) as temporary:
         shutil.copytree(folder / "adapters" / name, temporary, dirs_exist_ok=True)
-        write_json(temporary / "lineage.json", lineage(description, name))
+        write_json(temporary / "lineage.json", adapter_lineage(description, name))
     return output
 
 
-def lineage(description: dict[str, Any], name: str) -> dict[str, Any]:
-    """Where an adapter came from."""
+def adapter_lineage(description: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return where an adapter came from: its base model, and the digests of its data and settings."""
     return {
         "adapter": name,
         "base_model": description["base_model"],

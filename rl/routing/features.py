@@ -1,4 +1,4 @@
-"""Features: what a router sees of a prompt, from the frozen base alone, so that training an adapter moves none."""
+"""Features: a router's inputs, computed by the frozen base alone, so that training an adapter changes none."""
 
 from typing import Any
 
@@ -14,29 +14,30 @@ from rl.models.eval_mode import eval_mode
 # Axes: P prompts, L padded prompt tokens, D width of the model.
 
 HORIZON = (1, 64)
-"""Of the future tokens whose attention the probe's summary adds up."""
+"""Distances of the later tokens whose attention is added up."""
 
 
-class _Enough(Exception):
-    """Raised by a layer whose output is all that is wanted."""
+class _StopForward(Exception):
+    """Raised to end a forward pass after the layer whose output is needed."""
 
 
 @torch.no_grad()
 def token_features(
     policy: PeftModel, ids: Int[Tensor, "P L"], mask: Bool[Tensor, "P L"], *, layer: int
 ) -> Float[Tensor, "P L D"]:
-    """The embeddings, or what the first `layer` layers of the base make of them, normalised a token."""
+    """Return the embeddings, or the outputs of layer `layer` of the base, each token's normalised."""
     base: Any = policy.get_base_model()
     embed = base.get_input_embeddings()
-    states = embed(ids) if layer == 0 else _hidden(policy, ids, mask, layer=layer)
+    states = embed(ids) if layer == 0 else _hidden_states(policy, ids, mask, layer=layer)
     return nn.functional.layer_norm(states.float(), states.shape[-1:])
 
 
 @torch.no_grad()
 def attended_features(policy: PeftModel, ids: Int[Tensor, "P L"], mask: Bool[Tensor, "P L"]) -> Float[Tensor, "P D"]:
-    """The token features averaged by how much the prompt's later tokens look back to each (arXiv 2510.13554, FAI).
+    """Return the token features averaged by future attention influence (FAI, arXiv 2510.13554).
 
-    The first token is left out: as a sink it would take most of it.
+    A token's FAI is the attention that the prompt's later tokens pay to it. The first token is left out: as an
+    attention sink it would take most of the weight.
     """
     with (
         policy.disable_adapter(),
@@ -52,28 +53,28 @@ def attended_features(policy: PeftModel, ids: Int[Tensor, "P L"], mask: Bool[Ten
 
 
 def mean_features(features: Float[Tensor, "P L D"], mask: Bool[Tensor, "P L"]) -> Float[Tensor, "P D"]:
-    """The mean over a prompt's tokens."""
+    """Return the mean over a prompt's tokens."""
     real = mask[..., None].to(features)
     return (features * real).sum(dim=1) / real.sum(dim=1)
 
 
-def _hidden(policy: PeftModel, ids: Tensor, mask: Tensor, *, layer: int) -> Tensor:
+def _hidden_states(policy: PeftModel, ids: Tensor, mask: Tensor, *, layer: int) -> Tensor:
     base: Any = policy.get_base_model()
     layers = base.get_decoder().layers
     if layer > len(layers):
         raise UserError(f"routing.layer={layer}, but the model has {len(layers)} layers")
-    caught: list[Tensor] = []
+    captured: list[Tensor] = []
 
     def stop(module: nn.Module, inputs: object, output: Tensor | tuple) -> None:
-        caught.append(output if isinstance(output, Tensor) else output[0])
-        raise _Enough
+        captured.append(output if isinstance(output, Tensor) else output[0])
+        raise _StopForward
 
     handle = layers[layer - 1].register_forward_hook(stop)
     try:
         with policy.disable_adapter(), eval_mode(policy):
             policy(input_ids=ids, attention_mask=mask.long(), use_cache=False)
-    except _Enough:
-        return caught[0]
+    except _StopForward:
+        return captured[0]
     finally:
         handle.remove()
     raise AssertionError("the hook always ends the pass")

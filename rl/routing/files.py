@@ -1,4 +1,4 @@
-"""Files of a routed policy: its adapters in PEFT's layout, one folder each, and the router beside them."""
+"""Files of a routed policy: one folder per adapter in PEFT's layout, and the router beside them."""
 
 from pathlib import Path
 
@@ -17,13 +17,13 @@ def save_router(policy: PeftModel, folder: Path) -> None:
 
 
 def load_router(policy: PeftModel, folder: Path) -> None:
-    """Raises FileNotFoundError without the file, RuntimeError when it is of another router."""
+    """Load the router's tensors. Raises FileNotFoundError without the file, RuntimeError for another router's."""
     getattr(policy.get_base_model(), ROUTER).load_state_dict(load_file(folder / ROUTER_FILE))
 
 
 def load_adapters(policy: PeftModel, folder: Path) -> None:
-    """All adapters and the router out of a folder that PEFT's `save_pretrained` and `save_router` wrote."""
+    """Load all adapters and the router from a folder that PEFT's `save_pretrained` and `save_router` wrote."""
     for name in policy.peft_config:
-        place = folder if name == "default" else folder / name
-        set_peft_model_state_dict(policy, load_file(place / "adapter_model.safetensors"), adapter_name=name)
+        source = folder if name == "default" else folder / name
+        set_peft_model_state_dict(policy, load_file(source / "adapter_model.safetensors"), adapter_name=name)
     load_router(policy, folder)

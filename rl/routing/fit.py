@@ -1,4 +1,4 @@
-"""Fitting: a router learns from the training prompts, before the policy learns anything."""
+"""Router fitting: a router is trained on the training prompts before the policy is."""
 
 from collections.abc import Sequence
 
@@ -10,77 +10,87 @@ from rl.models.tokenization import pad_right
 from rl.routing.routers import KMeansRouter, Router, task_labels
 
 BATCH = 64
-"""Prompts a step."""
+"""Prompts of one fitting step."""
 
 
 def fit(
     router: Router, policy: PeftModel, prompts: Sequence[Sequence[int]], tasks: Sequence[str], *, seed: int
 ) -> None:
-    """Teach a router that can be taught: by the prompts' tasks, or by the prompts alone (`kmeans`).
+    """Fit a router that has anything to fit: to the prompts' tasks, or to the prompts alone (`kmeans`).
 
-    The same prompts, seed and base give the same router on every rank. Raises ValueError for a task without an adapter.
+    The same prompts, seed and base give the same router on every rank. Raises UserError for a task without an adapter.
     """
-    draw = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
     if isinstance(router, KMeansRouter):
-        _fit_centres(router, torch.cat([seen[0] for seen in _seen(router, policy, prompts)]), draw)
+        _fit_centres(
+            router, torch.cat([features[0] for features in _prompt_features(router, policy, prompts)]), generator
+        )
     elif any(True for _ in router.parameters()) and router.settings.frozen:
-        _fit_labels(router, _seen(router, policy, prompts, size=BATCH), task_labels(router.settings, tasks), draw)
+        _fit_labels(
+            router,
+            _prompt_features(router, policy, prompts, size=BATCH),
+            task_labels(router.settings, tasks),
+            generator,
+        )
         router.requires_grad_(False)
 
 
-def _seen(
+def _prompt_features(
     router: Router, policy: PeftModel, prompts: Sequence[Sequence[int]], size: int = BATCH
 ) -> list[tuple[Tensor, ...]]:
-    return [router.see(policy, *pad_right(prompts[first : first + size])) for first in range(0, len(prompts), size)]
+    return [
+        router.prompt_features(policy, *pad_right(prompts[first : first + size]))
+        for first in range(0, len(prompts), size)
+    ]
 
 
-def _fit_labels(router: Router, seen: list[tuple[Tensor, ...]], labels: Tensor, draw: torch.Generator) -> None:
-    """Cross-entropy, batch by batch in a shuffled order."""
+def _fit_labels(router: Router, batches: list[tuple[Tensor, ...]], labels: Tensor, generator: torch.Generator) -> None:
+    """Minimise the cross-entropy to the labels: each batch once in order, then batches drawn at random."""
     parts = labels.split(BATCH)
     optimizer = torch.optim.Adam(router.parameters(), lr=router.settings.fit_learning_rate)
     for step in range(router.settings.fit_steps):
-        place = int(torch.randint(len(seen), (), generator=draw)) if step >= len(seen) else step
-        loss = nn.functional.cross_entropy(router.router_logits(*seen[place]), parts[place])
+        index = int(torch.randint(len(batches), (), generator=generator)) if step >= len(batches) else step
+        loss = nn.functional.cross_entropy(router.router_logits(*batches[index]), parts[index])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
 
 
 @torch.no_grad()
-def _fit_centres(router: KMeansRouter, features: Tensor, draw: torch.Generator) -> None:
-    """Spherical k-means by an exponential average; each centre takes at most its share of a batch.
+def _fit_centres(router: KMeansRouter, features: Tensor, generator: torch.Generator) -> None:
+    """Fit the centres by spherical k-means with an exponential average and a capacity for each centre.
 
-    The capacity is expert choice: no centre starves, and no balancing loss is needed.
+    The capacity works as in expert-choice routing: every centre gets prompts, and no balancing loss is needed.
     """
     settings = router.settings
     router.middle.copy_(features.mean(dim=0))
     directions = nn.functional.normalize(features - router.middle, dim=-1)
-    router.centres.copy_(_far_apart(directions, len(router.centres), draw))
+    router.centres.copy_(_farthest_points(directions, len(router.centres), generator))
     for _ in range(settings.fit_steps):
-        batch = directions[torch.randperm(len(directions), generator=draw)[:BATCH]]
+        batch = directions[torch.randperm(len(directions), generator=generator)[:BATCH]]
         share = -(-len(batch) * settings.capacity // len(router.centres))
-        owners = assigned(batch @ router.centres.T, int(share))
+        owners = assign_with_capacity(batch @ router.centres.T, int(share))
         for centre in range(len(router.centres)):
-            if (mine := batch[owners == centre]).numel():
-                moved = settings.ema * router.centres[centre] + (1 - settings.ema) * mine.mean(dim=0)
+            if (members := batch[owners == centre]).numel():
+                moved = settings.ema * router.centres[centre] + (1 - settings.ema) * members.mean(dim=0)
                 router.centres[centre] = nn.functional.normalize(moved, dim=-1)
 
 
-def _far_apart(directions: Tensor, number: int, draw: torch.Generator) -> Tensor:
-    """A drawn first centre, then each time the prompt that is least like those before."""
-    chosen = [int(torch.randint(len(directions), (), generator=draw))]
+def _farthest_points(directions: Tensor, number: int, generator: torch.Generator) -> Tensor:
+    """Return initial centres: a random prompt, then each time the one least similar to those chosen."""
+    chosen = [int(torch.randint(len(directions), (), generator=generator))]
     while len(chosen) < number:
-        likeness = (directions @ directions[chosen].T).max(dim=1).values
-        chosen.append(int(likeness.argmin()))
+        similarity = (directions @ directions[chosen].T).max(dim=1).values
+        chosen.append(int(similarity.argmin()))
     return directions[chosen]
 
 
-def assigned(likeness: Tensor, share: int) -> Tensor:
-    """(P, N) -> each prompt's centre, the likest pairs first, at most `share` prompts a centre; -1 for the rest."""
-    owners = torch.full((len(likeness),), -1)
-    room = [share] * likeness.shape[1]
-    for place in likeness.flatten().argsort(descending=True, stable=True).tolist():
-        prompt, centre = divmod(place, likeness.shape[1])
-        if owners[prompt] < 0 and room[centre]:
-            owners[prompt], room[centre] = centre, room[centre] - 1
+def assign_with_capacity(similarity: Tensor, share: int) -> Tensor:
+    """Assign prompts to centres by similarity (P, N), best pairs first, at most `share` a centre; -1 for the rest."""
+    owners = torch.full((len(similarity),), -1)
+    free = [share] * similarity.shape[1]
+    for index in similarity.flatten().argsort(descending=True, stable=True).tolist():
+        prompt, centre = divmod(index, similarity.shape[1])
+        if owners[prompt] < 0 and free[centre]:
+            owners[prompt], free[centre] = centre, free[centre] - 1
     return owners

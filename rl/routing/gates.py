@@ -1,8 +1,8 @@
-"""Gates: how much of each named LoRA adapter every sample of a batch gets.
+"""Gates: the weight of each named LoRA adapter in every sample of a batch.
 
 PEFT adds scaling[name] * B A x for each active adapter. A gate multiplies that scaling, one value a sample, so that the
-gradient reaches whatever made the gates. Several adapters are computed as one of all their ranks together, with the
-gates between A and B: what that costs grows with the ranks, not with the number of adapters.
+gradient reaches whatever computed the gates. Several adapters are computed as one of all their ranks together, with the
+gates between A and B: the cost grows with the ranks, not with the number of adapters.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,10 +23,11 @@ from rl.common.errors import UserError
 
 @contextmanager
 def gated(model: PeftModel, names: Sequence[str], gates: Float[Tensor, "B N"]) -> Iterator[None]:
-    """Within it, sample b of every forward pass gets the sum over n of gates[b, n] times adapter names[n].
+    """Give sample b of every forward pass in the block the sum over n of gates[b, n] times adapter names[n].
 
     Passes under `model.disable_adapter()` stay those of the base. With gradient checkpointing the backward pass belongs
-    inside too: it runs the layers again. Layers and active adapters are as before afterwards, also after an error.
+    inside the block, too: it runs the layers again. Layers and active adapters are restored afterwards, also after an
+    error.
 
     Raises ValueError for adapters that the model lacks, for a name given twice, for gates of another shape, for merged
     adapters, for adapters of embeddings and convolutions, for DoRA, for LoRA biases, for dropouts that differ and for
@@ -61,27 +62,27 @@ def _check_names(model: PeftModel, names: Sequence[str]) -> None:
 
 def _check_layer(module: str, layer: LoraLayer, names: Sequence[str]) -> None:
     if getattr(layer, "merged", False):
-        raise ValueError(f"{module} has merged adapters, which no gate reaches: call unmerge_adapter() first")
+        raise ValueError(f"{module} has merged adapters, which gates do not reach: call unmerge_adapter() first")
     if layer.lora_variant:
         raise UserError(
             f"{module} is a LoRA variant (such as DoRA), whose output is not linear in a gate: use plain LoRA"
         )
     if layer.lora_embedding_A or not all(isinstance(one, nn.Linear) for one in layer.lora_A.values()):
-        raise UserError(f"{module} is no linear layer, and gates mix those alone: leave it out of target_modules")
+        raise UserError(f"{module} is no linear layer, and gates mix only those: leave it out of target_modules")
     if any(layer.lora_bias.values()):
         raise UserError(f"{module} has adapters with a bias, which gates leave out: set lora_bias=False")
-    dropouts = {getattr(layer.lora_dropout[name], "p", 0.0) for name in _here(layer, names)}
+    dropouts = {getattr(layer.lora_dropout[name], "p", 0.0) for name in _adapters_on(layer, names)}
     if len(dropouts) > 1:
         raise UserError(f"{module} has adapters with dropouts {sorted(dropouts)}, which share their input: set one")
 
 
 def _refuse_reentrant_checkpointing(model: nn.Module) -> None:
-    """Reentrant checkpointing runs backward once a block, and the gates' graph is gone after the first."""
+    """Refuse reentrant checkpointing: it runs backward once a block, and the gates' graph is freed after the first."""
     for name, module in model.named_modules():
         if not getattr(module, "gradient_checkpointing", False):
             continue
         options = getattr(getattr(module, "_gradient_checkpointing_func", None), "keywords", {})
-        # torch's own default where nothing is said is reentrant.
+        # torch's default is reentrant.
         if options.get("use_reentrant", True):
             raise UserError(
                 f"{name} uses reentrant gradient checkpointing, which cannot pass gradients to gates: "
@@ -91,7 +92,7 @@ def _refuse_reentrant_checkpointing(model: nn.Module) -> None:
 
 @contextmanager
 def _active(model: PeftModel, names: Sequence[str]) -> Iterator[None]:
-    """The named adapters active, with every parameter's requires_grad left alone (PEFT's own switch changes it)."""
+    """Activate the named adapters without changing any requires_grad, as PEFT's own switch would."""
     layers = [layer for _, layer in _lora_layers(model)]
     before = [layer._active_adapter for layer in layers]
     for layer in layers:
@@ -105,26 +106,26 @@ def _active(model: PeftModel, names: Sequence[str]) -> Iterator[None]:
 
 @contextmanager
 def _mixing(layer: Any, names: Sequence[str], gates: Float[Tensor, "B N"]) -> Iterator[None]:
-    """One layer's forward pass with the gates; one that none of the adapters targets stays as it is."""
-    here = _here(layer, names)
-    if not here:
+    """Replace one layer's forward pass by the gated one, if any of the adapters targets the layer."""
+    present = _adapters_on(layer, names)
+    if not present:
         yield
         return
-    plain = layer.__dict__.get("forward")
-    layer.forward = _gated_forward(layer, here, gates[:, [names.index(name) for name in here]], layer.forward)
+    replaced = layer.__dict__.get("forward")
+    layer.forward = _gated_forward(layer, present, gates[:, [names.index(name) for name in present]], layer.forward)
     try:
         yield
     finally:
         del layer.forward
-        if plain is not None:  # somebody else's, such as accelerate's
-            layer.forward = plain
+        if replaced is not None:  # another wrapper's, such as accelerate's
+            layer.forward = replaced
 
 
-def _here(layer: LoraLayer, names: Sequence[str]) -> list[str]:
+def _adapters_on(layer: LoraLayer, names: Sequence[str]) -> list[str]:
     return [name for name in names if name in layer.lora_A]
 
 
-def _gated_forward(layer: Any, names: Sequence[str], gates: Float[Tensor, "B N"], plain: Callable) -> Callable:
+def _gated_forward(layer: Any, names: Sequence[str], gates: Float[Tensor, "B N"], original: Callable) -> Callable:
     samples, columns = gates.shape[0], _columns(layer, names, gates)
 
     def forward(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -135,7 +136,7 @@ def _gated_forward(layer: Any, names: Sequence[str], gates: Float[Tensor, "B N"]
                 f"({samples}, tokens, width)"
             )
         if layer.disable_adapters:
-            return plain(x, *args, **kwargs)
+            return original(x, *args, **kwargs)
         result = layer.base_layer(x, *args, **kwargs)
         return (result + _mixture(layer, names, columns, x)).to(result.dtype)
 
@@ -143,7 +144,7 @@ def _gated_forward(layer: Any, names: Sequence[str], gates: Float[Tensor, "B N"]
 
 
 def _columns(layer: Any, names: Sequence[str], gates: Float[Tensor, "B N"]) -> Float[Tensor, "B 1 R"]:
-    """gates[b, n] * scaling[n], once for each of adapter n's ranks, R in all; of one adapter it is the same for all."""
+    """Return gates[b, n] * scaling[n], once for each of adapter n's ranks, R in all; for a single adapter only once."""
     weights = [layer.lora_A[name].weight for name in names]
     scaled = torch.stack([layer.scaling[name] * gates[:, index] for index, name in enumerate(names)], dim=1)
     if len(names) > 1:
@@ -155,9 +156,9 @@ def _columns(layer: Any, names: Sequence[str], gates: Float[Tensor, "B N"]) -> F
 def _mixture(
     layer: Any, names: Sequence[str], columns: Float[Tensor, "B 1 R"], x: Float[Tensor, "B T D"]
 ) -> Float[Tensor, "B T E"]:
-    """The sum over n of gates[b, n] * scaling[n] * B_n A_n x, in one pair of products."""
+    """Return the sum over n of gates[b, n] * scaling[n] * B_n A_n x, computed in one pair of products."""
     weights_A, weights_B = ([side[name].weight for name in names] for side in (layer.lora_A, layer.lora_B))
     x = layer.lora_dropout[names[0]](layer._cast_input_dtype(x, weights_A[0].dtype))
-    if len(names) == 1:  # PEFT's own order of operations, so that its bits are the same
+    if len(names) == 1:  # PEFT's order of operations, so that the bits are the same
         return linear(linear(x, weights_A[0]), weights_B[0]) * columns
     return linear(linear(x, torch.cat(weights_A)) * columns, torch.cat(weights_B, dim=1))

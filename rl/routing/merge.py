@@ -1,4 +1,4 @@
-"""Merging: the base model with one adapter of a bundle inside its weights, as a model of its own."""
+"""Merge: the base model with one adapter of a bundle merged into its weights, as a stand-alone model."""
 
 from pathlib import Path
 
@@ -6,11 +6,11 @@ from peft import PeftModel
 
 from rl.common.atomic import atomic_folder, write_json
 from rl.models.load import load_model, load_tokenizer
-from rl.routing.bundle import bundle_of, check_digests, check_name, lineage, read_description
+from rl.routing.bundle import adapter_lineage, bundle_of, check_digests, check_name, read_description
 
 
 def merge_adapter(bundle: Path, name: str, output: Path) -> Path:
-    """Write a model that transformers loads without PEFT, with its tokenizer and a note of where it came from."""
+    """Write a model that transformers loads without PEFT, with its tokenizer and the adapter's lineage."""
     folder = bundle_of(bundle)
     description = read_description(folder)
     check_name(description, name)
@@ -20,5 +20,5 @@ def merge_adapter(bundle: Path, name: str, output: Path) -> Path:
     with atomic_folder(output) as temporary:
         merged.save_pretrained(str(temporary))
         load_tokenizer(base).save_pretrained(str(temporary))
-        write_json(temporary / "lineage.json", lineage(description, name))
+        write_json(temporary / "lineage.json", adapter_lineage(description, name))
     return output

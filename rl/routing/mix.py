@@ -1,4 +1,4 @@
-"""The mix: one adapter that says what several say together, for engines that know no routing."""
+"""Mix: one adapter that equals a fixed weighted sum of several, for engines without routing."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ MIX = "mix"
 
 @contextmanager
 def weighted_adapter(policy: PeftModel, shares: Mapping[str, float]) -> Iterator[None]:
-    """Within it, the policy has the adapter `mix`: the sum of each one's share, in the adapters' own dtype."""
+    """Give the policy in the block the adapter `mix`: the weighted sum of the others, in their own dtype."""
     policy.add_weighted_adapter(list(shares), list(shares.values()), MIX, combination_type="cat")
     try:
         for layer in policy.modules():
@@ -26,7 +26,7 @@ def weighted_adapter(policy: PeftModel, shares: Mapping[str, float]) -> Iterator
 
 @torch.no_grad()
 def _concatenate(layer: LoraLayer, shares: Mapping[str, float]) -> None:
-    """PEFT rounds a weighted adapter to the base's dtype, and takes rank-stabilised scaling for plain."""
+    """Write the exact mix; PEFT rounds it to the base's dtype, and takes rank-stabilised scaling for plain."""
     down: Any = layer.lora_A
     up: Any = layer.lora_B
     factors = {name: share * layer.scaling[name] / layer.scaling[MIX] for name, share in shares.items() if name in down}

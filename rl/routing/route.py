@@ -1,4 +1,4 @@
-"""The route: a policy's adapters and its router, from prompts to gated passes."""
+"""Route: a policy's adapters and its router, which turn prompts into gates and gated forward passes."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -17,13 +17,13 @@ from rl.routing.gates import gated
 from rl.routing.routers import Router, build_router, task_labels
 
 ROUTER = "heed_router"
-"""The router's name inside the base model. Some models have a `router` of their own, for their experts."""
+"""The router's attribute name in the base model; `router` is taken in models with experts."""
 
 # Axes: P prompts, L padded prompt tokens, B rows of a batch, N adapters.
 
 
 class Route:
-    """Says which adapters answer a prompt, and lets a pass be answered by them."""
+    """Computes the gates of prompts, and applies gates to forward passes."""
 
     def __init__(self, policy: PeftModel, settings: RoutingConfig):
         self.policy = policy
@@ -37,48 +37,48 @@ class Route:
         return router
 
     def gates(self, prompts: Sequence[Sequence[int]], tasks: Sequence[str] = ()) -> Float[Tensor, "P N"]:
-        """The gates of prompts as the router stands, without a gradient."""
+        """Return the gates of prompts, without a gradient."""
         ids, mask = pad_right(prompts)
         with torch.no_grad():
-            return self.live(ids, mask, tasks)
+            return self.gates_with_grad(ids, mask, tasks)
 
-    def live(
+    def gates_with_grad(
         self, ids: Int[Tensor, "P L"], mask: Bool[Tensor, "P L"], tasks: Sequence[str] = ()
     ) -> Float[Tensor, "P N"]:
-        """The same from padded ids, with the router's gradient."""
+        """Return the gates of padded prompts, with the router's gradient."""
         device = self.policy.device
         return self.router.gates(self.policy, ids.to(device), mask.to(device), tasks)
 
     def applied(self, gates: Float[Tensor, "B N"]) -> AbstractContextManager[None]:
-        """Within it, each row of a pass is answered by its gates."""
+        """Apply one row of gates to each row of the forward passes in the block."""
         return gated(self.policy, self.names, gates)
 
-    def even(self, rows: int) -> AbstractContextManager[None]:
-        """Every adapter alike, as where a fixed text proves what was delivered."""
+    def applied_evenly(self, rows: int) -> AbstractContextManager[None]:
+        """Apply the same gate to every adapter in the block."""
         return self.applied(torch.full((rows, len(self.names)), 1 / len(self.names)))
 
-    def figures(self, gates: Float[Tensor, "B N"], tasks: Sequence[str]) -> dict[str, float]:
-        """Each adapter's load, the gates' entropy as a share of its largest, and how often the task's adapter leads."""
+    def metrics(self, gates: Float[Tensor, "B N"], tasks: Sequence[str]) -> dict[str, float]:
+        """Return each adapter's load, the normalised entropy of the gates, and how often the task's adapter leads."""
         entropy = torch.special.entr(gates / gates.sum(dim=1, keepdim=True).clamp(min=1e-12)).sum(dim=1).mean()
-        figures = {
+        metrics = {
             f"routing/load/{name}": load for name, load in zip(self.names, gates.mean(dim=0).tolist(), strict=True)
         }
-        figures["routing/entropy"] = entropy.item() / max(1e-12, torch.tensor(float(len(self.names))).log().item())
+        metrics["routing/entropy"] = entropy.item() / max(1e-12, torch.tensor(float(len(self.names))).log().item())
         known = [row for row, task in enumerate(tasks) if self.settings.adapter_of(task) is not None]
         if known:
             labels = task_labels(self.settings, [tasks[row] for row in known]).to(gates.device)
-            figures["routing/agreement"] = (gates[known].argmax(dim=1) == labels).float().mean().item()
-        return figures
+            metrics["routing/agreement"] = (gates[known].argmax(dim=1) == labels).float().mean().item()
+        return metrics
 
 
 def add_adapters(policy: PeftModel, lora: AdapterConfig, settings: RoutingConfig) -> Route:
-    """Give a policy that has `default` the named adapters instead, and a fresh router.
+    """Replace the policy's adapter `default` by the named ones, and add an untrained router.
 
-    TRL wants the policy with one adapter and names it `default`; a `default` among the names is that one.
+    TRL builds the policy with one adapter called `default`; a `default` among the names is that one.
     """
     for name in settings.adapters:
         if name != "default":
-            policy.add_adapter(name, lora_config(ranked(lora, settings.ranks.get(name))))
+            policy.add_adapter(name, lora_config(with_rank(lora, settings.ranks.get(name))))
     if "default" not in settings.adapters:
         policy.set_adapter(settings.adapters[0])
         policy.delete_adapter("default")
@@ -91,21 +91,21 @@ def add_adapters(policy: PeftModel, lora: AdapterConfig, settings: RoutingConfig
     return Route(policy, settings)
 
 
-def ranked(lora: AdapterConfig, rank: int | None) -> AdapterConfig:
-    """The settings at another rank, alpha in proportion, so that both learn at one pace."""
+def with_rank(lora: AdapterConfig, rank: int | None) -> AdapterConfig:
+    """Return the settings at another rank, with alpha in proportion, so that both learn at the same pace."""
     if rank is None or rank == lora.r:
         return lora
     return lora.model_copy(update={"r": rank, "alpha": max(1, round(lora.alpha * rank / lora.r))})
 
 
 def load_balancing_loss(gates: Float[Tensor, "B N"]) -> Tensor:
-    """N times the sum over adapters of load x mean gate: 1 when all are used alike (arXiv 2101.03961, equation 4)."""
+    """Return N times the sum over adapters of load x mean gate: 1 at equal use (arXiv 2101.03961, equation 4)."""
     adapters = gates.shape[1]
     load = torch.nn.functional.one_hot(gates.argmax(dim=1), adapters).to(gates).mean(dim=0)
     return adapters * (load * gates.mean(dim=0)).sum()
 
 
 def router_state(policy: PeftModel) -> Mapping[str, Tensor]:
-    """The router's tensors, by their names in it; none without a router."""
+    """Return the router's tensors by name; none without a router."""
     router = getattr(policy.get_base_model(), ROUTER, None)
     return {} if router is None else router.state_dict()

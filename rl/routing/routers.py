@@ -1,4 +1,4 @@
-"""Routers: each turns prompts into one score an adapter, and scores into gates."""
+"""Routers: each turns a prompt into one logit per adapter, and the logits into gates."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,10 @@ from rl.routing.features import attended_features, mean_features, token_features
 
 
 class Router(nn.Module):
-    """Gates by the prompt's tokens; a subclass says how they are scored."""
+    """Computes gates from the prompt's tokens; a subclass defines the features and the logits.
+
+    A subclass with parameters is fitted to the prompts' tasks before training (`rl/routing/fit.py`).
+    """
 
     needs_tasks = False
 
@@ -23,30 +26,32 @@ class Router(nn.Module):
         super().__init__()
         self.settings = settings
 
-    def see(self, policy: PeftModel, ids: Int[Tensor, "P L"], mask: Bool[Tensor, "P L"]) -> tuple[Tensor, ...]:
-        """What `router_logits` is given of each prompt; from the frozen base, so that it may be kept."""
+    def prompt_features(
+        self, policy: PeftModel, ids: Int[Tensor, "P L"], mask: Bool[Tensor, "P L"]
+    ) -> tuple[Tensor, ...]:
+        """Return the features that `router_logits` takes, computed by the frozen base, so that they can be cached."""
         raise NotImplementedError
 
-    def router_logits(self, *seen: Tensor) -> Float[Tensor, "P N"]:
+    def router_logits(self, *features: Tensor) -> Float[Tensor, "P N"]:
         raise NotImplementedError
 
     def gates(
         self, policy: PeftModel, ids: Int[Tensor, "P L"], mask: Bool[Tensor, "P L"], tasks: Sequence[str]
     ) -> Float[Tensor, "P N"]:
-        return gates_from_logits(self.router_logits(*self.see(policy, ids, mask)), self.settings.top)
+        return gates_from_logits(self.router_logits(*self.prompt_features(policy, ids, mask)), self.settings.top)
 
 
-def gates_from_logits(scores: Float[Tensor, "P N"], top: int | None) -> Float[Tensor, "P N"]:
-    """The softmax of the best `top` scores, 0 elsewhere; of all when `top` is None. The first of equals wins."""
-    if top is None or top >= scores.shape[1]:
-        return scores.softmax(dim=-1)
-    best = scores.sort(dim=-1, descending=True, stable=True).indices[:, :top]
-    kept = torch.full_like(scores, -torch.inf).scatter(1, best, scores.gather(1, best))
-    return kept.softmax(dim=-1)
+def gates_from_logits(logits: Float[Tensor, "P N"], top: int | None) -> Float[Tensor, "P N"]:
+    """Return the softmax of the `top` largest logits (of all when None), 0 elsewhere; ties go to the first adapter."""
+    if top is None or top >= logits.shape[1]:
+        return logits.softmax(dim=-1)
+    best = logits.sort(dim=-1, descending=True, stable=True).indices[:, :top]
+    masked = torch.full_like(logits, -torch.inf).scatter(1, best, logits.gather(1, best))
+    return masked.softmax(dim=-1)
 
 
 class TaskRouter(Router):
-    """The adapter that the data's column `task` names."""
+    """Opens the adapter that the data's column `task` names."""
 
     needs_tasks = True
 
@@ -59,7 +64,7 @@ class TaskRouter(Router):
 
 
 class FixedRouter(Router):
-    """The same gates for every prompt."""
+    """Gives every prompt the same gates."""
 
     def gates(self, policy: PeftModel, ids: Tensor, mask: Tensor, tasks: Sequence[str]) -> Tensor:
         weights = [self.settings.weights.get(name, 0.0) for name in self.settings.adapters]
@@ -67,9 +72,9 @@ class FixedRouter(Router):
 
 
 class AttentionRouter(Router):
-    """Learned queries attend over the prompt's token features; a linear layer scores what they find.
+    """Attention pooling over the prompt's token features by learned queries, then a linear layer.
 
-    ACCORD's router pools by attention, too, over a text encoder of its own (arXiv 2506.11052); this one sees the
+    ACCORD's router pools by attention, too, over a separate text encoder (arXiv 2506.11052); this one uses the
     policy's frozen features.
     """
 
@@ -78,55 +83,58 @@ class AttentionRouter(Router):
         self.queries = nn.Parameter(torch.zeros(settings.heads, width))
         self.out = nn.Linear(settings.heads * width, len(settings.adapters))
 
-    def see(self, policy: PeftModel, ids: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
+    def prompt_features(self, policy: PeftModel, ids: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
         return token_features(policy, ids, mask, layer=self.settings.layer), mask
 
-    def router_logits(self, *seen: Tensor) -> Float[Tensor, "P N"]:
-        features, mask = seen
-        attention = (features @ self.queries.T / features.shape[-1] ** 0.5).masked_fill(~mask[..., None], -torch.inf)
-        pooled = torch.einsum("plh,pld->phd", attention.softmax(dim=1), features)
+    def router_logits(self, *features: Tensor) -> Float[Tensor, "P N"]:
+        token_features, mask = features
+        attention = (token_features @ self.queries.T / token_features.shape[-1] ** 0.5).masked_fill(
+            ~mask[..., None], -torch.inf
+        )
+        pooled = torch.einsum("plh,pld->phd", attention.softmax(dim=1), token_features)
         return self.out(pooled.flatten(1))
 
 
 class ProbeRouter(Router):
-    """A linear layer over the features of the tokens that the prompt's own attention points at."""
+    """A linear layer over the token features, averaged by the attention that the prompt's later tokens pay to each."""
 
     def __init__(self, settings: RoutingConfig, width: int):
         super().__init__(settings)
         self.out = nn.Linear(width, len(settings.adapters))
 
-    def see(self, policy: PeftModel, ids: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
+    def prompt_features(self, policy: PeftModel, ids: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
         return (attended_features(policy, ids, mask),)
 
-    def router_logits(self, *seen: Tensor) -> Float[Tensor, "P N"]:
-        return self.out(seen[0])
+    def router_logits(self, *features: Tensor) -> Float[Tensor, "P N"]:
+        return self.out(features[0])
 
 
 class KMeansRouter(Router):
-    """Cosine to each adapter's centre; the centres are fitted once, without labels, and then stay.
+    """Cosine similarity to each adapter's centre; the centres are fitted once, without labels, and then fixed.
 
-    A policy and its older self must route alike, or their importance ratio would compare two networks.
+    A policy and an older version of it must route alike, or their importance ratio would compare two networks.
     """
 
     centres: Tensor
     middle: Tensor
+    """The mean of all prompts' features."""
 
     def __init__(self, settings: RoutingConfig, width: int):
         super().__init__(settings)
         self.register_buffer("centres", torch.zeros(len(settings.adapters), width))
         self.register_buffer("middle", torch.zeros(width))
 
-    def see(self, policy: PeftModel, ids: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
+    def prompt_features(self, policy: PeftModel, ids: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
         return (mean_features(token_features(policy, ids, mask, layer=self.settings.layer), mask),)
 
-    def router_logits(self, *seen: Tensor) -> Float[Tensor, "P N"]:
-        # What all prompts share (the template, the usual words) would make every cosine nearly 1.
-        directions = nn.functional.normalize(seen[0] - self.middle, dim=-1)
+    def router_logits(self, *features: Tensor) -> Float[Tensor, "P N"]:
+        # With what all prompts share (the template, common words) left in, every cosine would be nearly 1.
+        directions = nn.functional.normalize(features[0] - self.middle, dim=-1)
         return directions @ nn.functional.normalize(self.centres, dim=-1).T
 
 
 def build_router(settings: RoutingConfig, *, width: int) -> Router:
-    """A fresh router; `width` is that of the model's embeddings."""
+    """Build an untrained router; `width` is that of the model's embeddings."""
     if settings.router == "task":
         return TaskRouter(settings)
     if settings.router == "fixed":
@@ -136,12 +144,12 @@ def build_router(settings: RoutingConfig, *, width: int) -> Router:
 
 
 def task_labels(settings: RoutingConfig, tasks: Sequence[str]) -> Int[Tensor, " P"]:
-    """Each task's adapter as its place. Raises ValueError for a task that no adapter is meant for."""
+    """Return each task's adapter as an index. Raises UserError for a task that no adapter is meant for."""
     names = [settings.adapter_of(task) for task in tasks]
     if None in names:
-        stranger = tasks[names.index(None)]
+        unknown = tasks[names.index(None)]
         raise UserError(
-            f"routing: no adapter is meant for task {stranger!r}; call one so, or add it to routing.tasks "
+            f"routing: no adapter is meant for task {unknown!r}; name one after it, or add it to routing.tasks "
             f"(adapters: {', '.join(settings.adapters)})"
         )
     return torch.tensor([settings.adapters.index(name) for name in names if name is not None])

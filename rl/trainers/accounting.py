@@ -7,7 +7,7 @@ from typing import Any
 
 from rl.common.errors import RunFailure
 from rl.rollouts.ledger import Ledger, LedgerTotals
-from rl.rollouts.rollout_func import NO_POSITION, Rollouts
+from rl.rollouts.rollout_func import PLACEHOLDER_POSITION, Rollouts
 
 log = logging.getLogger("heed.resume")
 
@@ -57,8 +57,8 @@ class RolloutAccounting:
         """
         assert self.rollouts.order is not None
         batches_begun = -(-micro_step // self.visits_per_batch)
-        self.ledger.check_gaps(self.rollouts.order.positions(batches_begun))
-        totals = self.ledger.check(self.in_flight(micro_step, buffer))
+        self.ledger.verify_no_gaps(self.rollouts.order.positions(batches_begun))
+        totals = self.ledger.verify(self.in_flight(micro_step, buffer))
         names = ("dispatched", "trained", "dropped", "pending")
         return {f"ledger/{name}": float(getattr(totals, name)) for name in names}
 
@@ -79,8 +79,8 @@ class RolloutAccounting:
         """Drop what is left when the last step is done, and verify that the account is even."""
         self.begin_step(step + 1)
         self.ledger.dropped(self.ledger.pending(), "the run ended")
-        self.ledger.check({})
+        self.ledger.verify({})
 
 
 def _count(positions: Iterable[int]) -> dict[int, int]:
-    return Counter(position for position in positions if position != NO_POSITION)
+    return Counter(position for position in positions if position != PLACEHOLDER_POSITION)

@@ -104,8 +104,8 @@ class CreditDPOTrainer(AdapterTrainer, DPOTrainer):
         problems = [self.pairs[index].problem for index in inputs[PAIR].tolist()]
         prompts = encode_problems(self.policy_tokenizer, problems)
         tasks = [problem.task for problem in problems]
-        gates = self.route.live(*pad_right(prompts), tasks).to(self.accelerator.device)
-        for name, value in self.route.figures(gates.detach(), tasks).items():
+        gates = self.route.gates_with_grad(*pad_right(prompts), tasks).to(self.accelerator.device)
+        for name, value in self.route.metrics(gates.detach(), tasks).items():
             self._metrics["train" if self.policy.training else "eval"][name].append(value)
         self.gate(torch.cat([gates, gates]))
         settings = self.route.settings

@@ -113,11 +113,11 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
 
     def _generate_and_score_completions(self, inputs):
         batch = super()._generate_and_score_completions(inputs)
-        self.rollouts.correction.begin()
+        self.rollouts.correction.start_batch()
         batch |= self._rollout_columns(len(inputs))
         if self.route is not None:
             batch["gates"] = self._sampled_gates()
-            self._log_metrics(self.route.figures(batch["gates"], [str(row.get("task", "")) for row in inputs]))
+            self._log_metrics(self.route.metrics(batch["gates"], [str(row.get("task", "")) for row in inputs]))
         scored, completion_ids, totals = self._scored
         if self.credit.needs_constraint_attention:
             batch |= evidence_columns(self.policy_tokenizer, scored, completion_ids, batch)
@@ -188,7 +188,7 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
         if settings.frozen:
             self.gate(inputs["gates"])
             return None
-        gates = self.route.live(inputs["prompt_ids"], inputs["prompt_mask"].bool())
+        gates = self.route.gates_with_grad(inputs["prompt_ids"], inputs["prompt_mask"].bool())
         self._log_metrics({"routing/drift": (gates - inputs["gates"]).abs().mean().item()})
         self.gate(gates)
         return settings.balance * load_balancing_loss(gates) / self.current_gradient_accumulation_steps

@@ -12,7 +12,7 @@ from torch import Tensor
 from rl.common.atomic import write_json
 from rl.common.errors import UserError
 from rl.rollouts.ledger import LedgerTotals
-from rl.rollouts.prefetch import BufferedBatch
+from rl.rollouts.prefetch import SavedRequest
 
 NAME = "grpo_state-{rank}"
 """Of two files in a checkpoint for each rank: `.json` and `.safetensors`."""
@@ -35,7 +35,7 @@ class GRPOState:
     """What the ledger must hold after it was rewound to `step`."""
     ratios: dict[int, Tensor] = field(default_factory=dict)
     """Off-policy ratios of the buffer's rows that were visited, by row."""
-    prefetched: list[BufferedBatch] = field(default_factory=list)
+    prefetched: list[SavedRequest] = field(default_factory=list)
     """Completions sampled for batches to come."""
 
     @classmethod

@@ -23,7 +23,8 @@ from rl.evaluation.answers import sample_answers
 from rl.evaluation.console import show_gain
 from rl.evaluation.evaluate import load_evaluation, paired_gain
 from rl.models.load import load_model, load_tokenizer, resolve_dtype
-from rl.rollouts.engine_hf import engine_of
+from rl.rollouts.engine_hf import local_engine
+from rl.rollouts.generation import generation_config
 from rl.runs.checkpoint import newest_checkpoint
 from rl.runs.custom_code import save_custom_code
 from rl.runs.folder import create_run
@@ -77,7 +78,8 @@ def write_pairs(config: Config, problems: Sequence[Problem], adapter: Path | Non
     settings, tokenizer = config.pairs, load_tokenizer(config.model.name)
     model: Any = load_model(config.model.name, dtype=resolve_dtype(config.model.dtype))
     policy = model if adapter is None else PeftModel.from_pretrained(model, str(adapter))
-    engine = engine_of(config, policy, tokenizer)
+    generation = generation_config(config.trainer, config.rollouts)
+    engine = local_engine(policy, tokenizer, generation, config.routing)
     answers = sample_answers(engine, tokenizer, problems, samples=settings.samples, seed=config.trainer.seed + number)
     tracked = track(answers, "sampling", total=len(problems), console=Console(stderr=True), transient=True)
     pairs = preference_pairs(

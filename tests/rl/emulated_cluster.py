@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rl.rollouts.workers.ray_pool import patience
+from rl.rollouts.workers.ray_pool import extended_start_timeout
 
 # Ray's default notices a dead node after some 20 s.
 NOTICE_SOON = {
@@ -20,7 +20,7 @@ def emulated_cluster(start_limit: float) -> Iterator[Any]:
     import ray
     from ray.cluster_utils import Cluster
 
-    with patience(start_limit):
+    with extended_start_timeout(start_limit):
         cluster = Cluster(
             initialize_head=True,
             head_node_args={"num_cpus": 0, "include_dashboard": False, "_system_config": NOTICE_SOON},

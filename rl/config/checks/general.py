@@ -10,6 +10,7 @@ from rl.config.checks.dpo import dpo_contradictions
 from rl.config.checks.routing import routing_contradictions
 from rl.config.data import DataConfig
 from rl.config.distributed import DistributedConfig
+from rl.config.engines import ENGINES
 from rl.config.model import AdapterConfig
 from rl.config.pairs import PairsConfig
 from rl.config.rewards import RewardsConfig, constraint_names, reward_names
@@ -162,7 +163,8 @@ def _balance(config: "Config") -> Iterator[str]:
 def _rollouts(config: "Config") -> Iterator[str]:
     rollouts, trainer = config.rollouts, config.trainer
     if rollouts.workers == 0:
-        for name in ("engine", "address", "max_staleness"):
+        needing = ["engine"] if not ENGINES[rollouts.engine].in_process else []
+        for name in (*needing, "address", "max_staleness"):
             value, default = getattr(rollouts, name), type(rollouts).model_fields[name].default
             if value != default:
                 yield (
@@ -175,6 +177,11 @@ def _rollouts(config: "Config") -> Iterator[str]:
             f"rollouts.max_staleness={rollouts.max_staleness} allows no sampling ahead: a generation batch "
             f"lasts {ahead} optimizer steps (trainer.steps_per_generation x trainer.num_iterations); set max_staleness "
             f"to 0 or to {ahead}"
+        )
+    if rollouts.max_staleness and rollouts.correction != "none" and not ENGINES[rollouts.engine].logprobs:
+        yield (
+            f"rollouts.correction={rollouts.correction} weighs stale tokens by the sampler's log-probs, which "
+            f"rollouts.engine={rollouts.engine} does not give; set correction=none, or max_staleness=0"
         )
     if rollouts.max_staleness and rollouts.correction != "none" and trainer.loss_type == "luspo":
         yield (

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from rl.config.engines import ENGINES
 from rl.config.routing import RoutingConfig
 
 if TYPE_CHECKING:  # the settings import these checks
@@ -52,8 +53,10 @@ def _router(routing: RoutingConfig) -> Iterator[str]:
 
 
 def _other_sections(config: "Config") -> Iterator[str]:
-    if config.rollouts.engine == "vllm":
-        yield "rollouts.engine=vllm samples with one adapter, and routing needs several; set engine=transformers"
+    engine = config.rollouts.engine
+    if not ENGINES[engine].routing:
+        others = " or ".join(name for name, spec in ENGINES.items() if spec.routing)
+        yield f"rollouts.engine={engine} samples with one adapter, and routing needs several; set engine={others}"
     if config.distributed.zero == 3:
         yield "distributed.zero=3 shards weights that the router reads; set zero=2 or less, or drop routing"
     if config.credit.faithfulness.every:

@@ -1,4 +1,4 @@
-"""The crew: what the dispatcher asks of whoever runs the workers."""
+"""Worker pool: the interface through which the dispatcher starts workers, calls them and ends them."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -9,7 +9,7 @@ from rl.rollouts.workers.worker import Reply
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkerFailure:
-    """A call that did not come back with a result."""
+    """A call that did not return a result."""
 
     cause: str
     fatal: bool
@@ -18,30 +18,32 @@ class WorkerFailure:
 
 @runtime_checkable
 class WorkerPool(Protocol):
-    """Workers somewhere else: how to start one, ask it, and end it. A job is a call under way."""
+    """Workers in other processes. A job is a call under way."""
 
     def spawn(self, name: str) -> Any: ...
 
     def start(self, worker: Any) -> Any:
-        """The job of loading the model."""
+        """Have a worker load its model; return the job."""
         ...
 
-    def sample(self, worker: Any, unit: RolloutRequest, payload: Any) -> Any: ...
+    def sample(self, worker: Any, request: RolloutRequest, payload: Any) -> Any:
+        """Have a worker answer a request with the adapter that `put` returned as `payload`; return the job."""
+        ...
 
     def put(self, payload: bytes) -> Any:
-        """Offer an adapter; what comes back goes to `sample`."""
+        """Offer a serialized adapter; return the reference that `sample` takes."""
         ...
 
     def wait(self, jobs: list[Any], timeout: float) -> list[Any]:
-        """Jobs that are over, after at most `timeout` seconds."""
+        """Return the jobs that are done, after at most `timeout` seconds."""
         ...
 
     def result(self, job: Any) -> Reply | WorkerFailure | None:
-        """What a job that is over came to; None of one that only started a worker."""
+        """Return what a finished job returned; None for one that started a worker."""
         ...
 
     def end(self, worker: Any) -> None:
-        """End a worker, dead or alive, at once."""
+        """End a worker at once, whether it is alive or not."""
         ...
 
     def close(self) -> None: ...

@@ -1,4 +1,4 @@
-"""The pool: workers as Ray actors, on this machine or on a cluster."""
+"""Ray worker pool: workers as Ray actors, on this machine or on a cluster."""
 
 import logging
 import math
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rl.common.errors import RunFailure
-from rl.config.rollouts import RolloutsConfig as Settings
+from rl.config.rollouts import RolloutsConfig
 from rl.rollouts.types import RolloutRequest
 from rl.rollouts.workers.pool import WorkerFailure
 from rl.rollouts.workers.ray_session import ending_children_on_error
@@ -22,68 +22,68 @@ LOOPBACK = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_AUTH_MODE": "token",  # as it starts by itself; another rank that joins has to say so
+    "RAY_AUTH_MODE": "token",  # Ray's own default when it starts; a rank that joins has to set it
 }
 
 
 class RolloutActor:
-    """What runs in an actor: a worker that fetches an adapter when it meets a new version."""
+    """The class that Ray instantiates: a worker that fetches an adapter when a request asks for a new version."""
 
     def __init__(self, make_worker: Callable[[str], Worker], name: str):
         self.worker = make_worker(name)
 
     def ready(self) -> None:
-        """Returns when the model is loaded."""
+        """Return once the model is loaded."""
 
-    def sample(self, unit: RolloutRequest, payload: list) -> Reply:
-        """The parcel's reference lies in a list, or Ray would fetch it at every call."""
+    def sample(self, request: RolloutRequest, payload: list) -> Reply:
+        """Answer a request; the payload's reference is in a list, or Ray would fetch it at every call."""
         import ray
 
-        if self.worker.version != unit.version:
-            self.worker.load_adapter(unit.version, ray.get(payload[0]))
-        return self.worker.sample(unit)
+        if self.worker.version != request.version:
+            self.worker.load_adapter(request.version, ray.get(payload[0]))
+        return self.worker.sample(request)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Connection:
-    """Where this process met Ray."""
+    """This process's connection to Ray."""
 
     session: str
     address: str
-    ours: bool
+    owned: bool
     """Whether this process made the connection, and must end it."""
     started: bool = False
-    """Whether this process started the Ray that it met."""
+    """Whether this process started that Ray."""
 
     def close(self) -> None:
         """Leave the cluster; a Ray that was started for this run ends."""
-        if self.ours:
+        if self.owned:
             import ray
 
             ray.shutdown()
 
 
 class RayWorkerPool:
-    """Actors, each holding what `make_worker` builds there."""
+    """Ray actors, each with a worker that `make_worker` builds there."""
 
-    def __init__(self, make_worker: Callable[[str], Worker], settings: Settings, connection: Connection):
+    def __init__(self, make_worker: Callable[[str], Worker], settings: RolloutsConfig, connection: Connection):
         import ray
 
         self._ray = ray
         self._connection = connection
         self._make_worker = make_worker
-        self._host = ray.remote(RolloutActor).options(
+        self._actor_class = ray.remote(RolloutActor).options(
             num_cpus=settings.cpus, num_gpus=settings.gpus, resources=dict(settings.resources), max_restarts=0
         )
 
     def spawn(self, name: str) -> Any:
-        return self._host.remote(self._make_worker, name)
+        return self._actor_class.remote(self._make_worker, name)
 
     def start(self, worker: Any) -> Any:
         return worker.ready.remote()
 
-    def sample(self, worker: Any, unit: RolloutRequest, payload: Any) -> Any:
-        return worker.sample.remote(unit, [payload])
+    def sample(self, worker: Any, request: RolloutRequest, payload: Any) -> Any:
+        return worker.sample.remote(request, [payload])
 
     def put(self, payload: bytes) -> Any:
         return self._ray.put(payload)
@@ -97,11 +97,11 @@ class RayWorkerPool:
         try:
             return self._ray.get(job)
         except exceptions.RayTaskError as error:
-            if isinstance(error.cause, RunFailure):  # no other worker would do better
+            if isinstance(error.cause, RunFailure):  # any other worker would fail alike
                 raise error.cause from None
             return WorkerFailure(cause=f"{type(error.cause).__name__}: {error.cause}", fatal=False)
         except exceptions.RayError as error:
-            return WorkerFailure(cause=_in_short(error), fatal=True)
+            return WorkerFailure(cause=_summary(error), fatal=True)
 
     def end(self, worker: Any) -> None:
         self._ray.kill(worker)
@@ -110,68 +110,68 @@ class RayWorkerPool:
         self._connection.close()
 
 
-def _in_short(error: BaseException) -> str:
-    """The line of Ray's long messages that says what happened; of a failed start it is the last one, our own error."""
+def _summary(error: BaseException) -> str:
+    """Return the decisive line of Ray's long message: after a failed start the last one, the worker's own error."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no message"]
     return f"{type(error).__name__}: {lines[-1] if 'creation task' in lines[0] else lines[0]}"
 
 
-def connect(settings: Settings, *, cpus: float) -> Connection:
-    """Join the cluster at `settings.address`, else at RAY_ADDRESS, or start Ray on this machine, with so many CPUs.
+def connect(settings: RolloutsConfig, *, cpus: float) -> Connection:
+    """Join the cluster at `settings.address`, else at RAY_ADDRESS, or start Ray on this machine with `cpus` CPUs.
 
     Raises RunFailure when there is no cluster at the address.
     """
     address = settings.address or os.environ.get("RAY_ADDRESS")
-    # Ray takes 127.0.0.1 for another name of this machine, under which nobody listens here.
+    # Ray would replace 127.0.0.1 by another address of this machine, on which it does not listen here.
     if address is None or address.startswith("127."):
-        _stay_alone()
+        _listen_on_loopback()
     import ray
 
-    ours = not ray.is_initialized()
-    if ours and address is None:
-        # Ray only counts CPUs, and a worker for whom none is left would wait for ever.
+    owned = not ray.is_initialized()
+    if owned and address is None:
+        # Ray only counts CPUs, and a worker for which none is left would wait for ever.
         sizes = {"num_cpus": math.ceil(cpus) or 1, "object_store_memory": settings.object_store_mb * 2**20}
         _start(settings, **sizes)
-    elif ours:
-        _join(str(address))
+    elif owned:
+        _join_cluster(str(address))
     context = ray.get_runtime_context()
-    session, started = context.get_session_name(), ours and address is None
-    return Connection(session=session, address=context.gcs_address, ours=ours, started=started)
+    session, started = context.get_session_name(), owned and address is None
+    return Connection(session=session, address=context.gcs_address, owned=owned, started=started)
 
 
-def _stay_alone() -> None:
-    """Let Ray listen on the loopback interface only; a process that Ray itself started is where it is."""
+def _listen_on_loopback() -> None:
+    """Make Ray listen on the loopback interface only; in a process that Ray itself started it is too late for that."""
     if "ray" in sys.modules and sys.modules["ray"].is_initialized():
         return
     os.environ.update({name: os.environ.get(name, value) for name, value in LOOPBACK.items()})
     from ray._private import ray_constants
 
-    ray_constants.ENABLE_RAY_CLUSTER = False  # whoever imported Ray before us did so without LOOPBACK
+    ray_constants.ENABLE_RAY_CLUSTER = False  # Ray may have been imported before, without LOOPBACK
 
 
-def _start(settings: Settings, **sizes: Any) -> None:
+def _start(settings: RolloutsConfig, **sizes: Any) -> None:
     import ray
 
-    with patience(settings.start_limit), ending_children_on_error():
+    with extended_start_timeout(settings.start_limit), ending_children_on_error():
         try:
             ray.init(
                 address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR, **sizes
             )
-        except Exception as error:  # Ray raises no other class here
+        except Exception as error:  # Ray raises nothing more specific here
             raise RunFailure(
                 f"Ray did not start on this machine within rollouts.start_limit={settings.start_limit:g} s: {error}"
             ) from error
 
 
 @contextmanager
-def patience(seconds: float) -> Iterator[None]:
-    """Stretch the 30 s that Ray gives itself to start, which a busy machine misses (a constant in Ray 2.60)."""
+def extended_start_timeout(seconds: float) -> Iterator[None]:
+    """Extend the 30 s that Ray waits for its own start, too short for a busy machine (a constant in Ray 2.60)."""
     from ray._private import node as ray_node
 
     node: Any = ray_node
 
     class SlowClock:
-        """The module `time`, whose seconds last longer."""
+        """The module `time` with a slower `monotonic`."""
 
         def __getattr__(self, name: str) -> Any:
             return getattr(time, name)
@@ -187,7 +187,7 @@ def patience(seconds: float) -> Iterator[None]:
         node.time = time
 
 
-def _join(address: str) -> None:
+def _join_cluster(address: str) -> None:
     import ray
 
     try:

@@ -1,4 +1,4 @@
-"""Ray's session: the processes that belong to one start of Ray, and how to end what a killed run left behind."""
+"""Ray session: the processes of one start of Ray, which are found and ended when a killed run has left them."""
 
 import logging
 import os
@@ -11,22 +11,22 @@ import psutil
 
 from rl.common.atomic import write_text
 
-FILE = "ray_session"
-"""In the run folder: the name of the session that the run started."""
+SESSION_FILE = "ray_session"
+"""File in the run folder with the name of the session that the run started."""
 
 log = logging.getLogger("heed.session")
 
 
 def record_session(folder: Path, session: str) -> None:
-    write_text(folder / FILE, f"{session}\n")
+    write_text(folder / SESSION_FILE, f"{session}\n")
 
 
 def end_recorded_session(folder: Path) -> int:
-    """End what is left of the session that a run in `folder` started; return how many processes that were.
+    """End what is left of the session that a run in `folder` started; return the number of processes ended.
 
-    A rank that Ray started finds the session that it lives in, and leaves it alone.
+    A rank that Ray started runs in that very session, and leaves it alone.
     """
-    recorded = folder / FILE
+    recorded = folder / SESSION_FILE
     if not recorded.exists():
         return 0
     session = recorded.read_text().strip()
@@ -40,38 +40,39 @@ def end_recorded_session(folder: Path) -> int:
 
 
 def end_session(session: str) -> int:
-    """End the session's processes, politely first; return how many there were."""
+    """End a session's processes; return how many there were."""
     processes = list(session_processes(session))
     end_processes(processes)
     return len(processes)
 
 
 def end_processes(processes: Sequence[psutil.Process]) -> None:
+    """Send SIGTERM, and SIGKILL to those that are still there after 5 s."""
     for process in processes:
         _signal(process, "terminate")
-    _, stubborn = psutil.wait_procs(processes, timeout=5.0)
-    for process in stubborn:
+    _, remaining = psutil.wait_procs(processes, timeout=5.0)
+    for process in remaining:
         _signal(process, "kill")
-    psutil.wait_procs(stubborn, timeout=5.0)
+    psutil.wait_procs(remaining, timeout=5.0)
 
 
 @contextmanager
 def ending_children_on_error() -> Iterator[None]:
-    """A start that fails half-way leaves none of the processes that it had begun."""
+    """End the child processes that were started in the block, if it raises."""
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     try:
         yield
     except BaseException:
-        begun = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
-        # A raylet that died left its agents to init, but a session's name ends with the pid of whoever started it.
-        end_processes([*begun, *_processes(re.compile(rf"session_[\d_-]+_{os.getpid()}(/|$)"))])
+        started = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
+        # A dead raylet's agents are no longer our children, but their session's name ends with this process's id.
+        end_processes([*started, *_processes(re.compile(rf"session_[\d_-]+_{os.getpid()}(/|$)"))])
         raise
 
 
 def session_processes(session: str) -> Iterator[psutil.Process]:
-    """This user's processes of a session, known by its name in their command line or in the path of an open log."""
+    """Find this user's processes of a session, by its name in their command line or in the path of an open log."""
     if not session.startswith("session_"):
-        raise ValueError(f"{session!r} is no name of a Ray session: they begin with session_")
+        raise ValueError(f"{session!r} is not the name of a Ray session: those begin with session_")
     return _processes(_pattern(session))
 
 
@@ -84,14 +85,14 @@ def _processes(session: re.Pattern[str]) -> Iterator[psutil.Process]:
         try:
             if process.pid != os.getpid() and process.uids().real == os.getuid() and _belongs(process, session):
                 yield process
-        except psutil.Error:  # it ended while we looked, or is not ours to look at
+        except psutil.Error:  # it has ended, or belongs to another user
             continue
 
 
 def _belongs(process: psutil.Process, session: re.Pattern[str]) -> bool:
     # Ray's workers and agents rename themselves, but write their logs into the session's folder.
-    places = (*process.cmdline(), *(file.path for file in process.open_files()))
-    return any(session.search(place) for place in places)
+    texts = (*process.cmdline(), *(file.path for file in process.open_files()))
+    return any(session.search(text) for text in texts)
 
 
 def _signal(process: psutil.Process, name: str) -> None:

@@ -1,8 +1,8 @@
-"""Sampling by workers: the learner's adapter is published to them, and each proves what it samples with."""
+"""Remote sampling: the learner's adapter is published to workers, which answer requests and prove what they used."""
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from accelerate import PartialState
@@ -12,29 +12,31 @@ from rl.config.rollouts import RolloutsConfig
 from rl.config.root import Config
 from rl.models.load import resolve_dtype
 from rl.models.tokenization import encode_prompt
+from rl.rollouts.adapter_bytes import adapter_state, serialize_adapter
 from rl.rollouts.engine_hf import TransformersEngine
-from rl.rollouts.engine_vllm import import_vllm
-from rl.rollouts.interfaces import Dropped, Sampled
+from rl.rollouts.engines import EngineSetup, import_package
+from rl.rollouts.generation import generation_config
+from rl.rollouts.interfaces import Outcome
 from rl.rollouts.ledger import Ledger
 from rl.rollouts.types import RolloutRequest
 from rl.rollouts.workers.dispatcher import Dispatcher
 from rl.rollouts.workers.factory import WorkerFactory
 from rl.rollouts.workers.ray_pool import Connection, RayWorkerPool, connect
 from rl.rollouts.workers.ray_session import record_session
-from rl.rollouts.workers.weight_sync import PROBE_TEXT, adapter_state, serialize_adapter, weight_fingerprint
+from rl.rollouts.workers.weight_sync import PROBE_TEXT, weight_fingerprint
 from rl.routing.route import Route
 
 TOLERANCES = {torch.float32: 1e-4, torch.bfloat16: 0.1}
-"""Of the probe prompt's log-probs; one bfloat16 kernel with other padding moves a logit by 0.56."""
+"""Allowed gap of the probe text's log-probs; one bfloat16 kernel with other padding moves a logit by 0.56."""
 
 
 @dataclass(kw_only=True, slots=True)
 class RemoteSampler:
-    """The dispatcher's workers, kept at the learner's versions."""
+    """Publishes the learner's versions to a dispatcher's workers, and has requests answered by them."""
 
     dispatcher: Dispatcher
     learner: TransformersEngine
-    """On the live model."""
+    """An engine on the live model, for its fingerprints."""
     probe_ids: tuple[int, ...]
 
     def route_by(self, route: Route) -> None:
@@ -54,24 +56,23 @@ class RemoteSampler:
             "sync/zero_tensors": float(len(fingerprint.zeros)),
         }
 
-    def submit(self, units: Sequence[RolloutRequest]) -> None:
-        self.dispatcher.submit(units)
+    def submit(self, requests: Sequence[RolloutRequest]) -> None:
+        self.dispatcher.submit(requests)
 
-    def collect(self, units: Sequence[RolloutRequest]) -> list[Sampled | Dropped]:
-        return self.dispatcher.collect(units)
+    def collect(self, requests: Sequence[RolloutRequest]) -> list[Outcome]:
+        return self.dispatcher.collect(requests)
 
-    def figures(self) -> dict[str, float]:
-        """What happened since the last call."""
-        figures = self.dispatcher.read_figures()
+    def pop_metrics(self) -> dict[str, float]:
+        counters = self.dispatcher.pop_counters()
         return {
-            "sync/probe_gap": figures.gap,
-            "sync/worker_idle_seconds": figures.idle_seconds,
-            "sync/handover_seconds": figures.handover_seconds,
-            "sync/reissued_units": float(figures.reissued),
-            "sync/restarted_workers": float(figures.restarted),
+            "sync/probe_gap": counters.probe_gap,
+            "sync/worker_idle_seconds": counters.idle_seconds,
+            "sync/handover_seconds": counters.handover_seconds,
+            "sync/reissued_units": float(counters.reissued),
+            "sync/restarted_workers": float(counters.restarted),
         }
 
-    def finished(self) -> dict[RolloutRequest, Sampled | Dropped]:
+    def finished(self) -> dict[RolloutRequest, Outcome]:
         return self.dispatcher.finished()
 
     def close(self) -> None:
@@ -80,38 +81,34 @@ class RemoteSampler:
 
 def start_remote_sampler(config: Config, learner: TransformersEngine, ledger: Ledger | None) -> RemoteSampler:
     """Start this rank's share of the workers; they load their models while this process goes on."""
+    import_package(config.rollouts.engine)  # a missing package is better reported here than by a worker
     ranks = PartialState()
     share = -(-config.rollouts.workers // ranks.num_processes)
     settings = config.rollouts.model_copy(update={"workers": share})
-    connection = meet(settings, ranks)
+    connection = connect_ranks(settings, ranks)
     if ledger is not None and connection.started:
         record_session(ledger.path.parent, connection.session)
     probe_ids = encode_prompt(learner.tokenizer, PROBE_TEXT)
-    if settings.engine == "vllm":
-        import_vllm()  # said now rather than by a worker
-    recipe = WorkerFactory(
-        engine=settings.engine,
-        model=config.model.name,
-        dtype=config.model.dtype,
-        lora=config.lora,
-        routing=config.routing,
-        temperature=config.trainer.temperature,
-        max_completion_length=config.trainer.max_completion_length,
-        threads=settings.threads or torch.get_num_threads(),
-        probe_ids=probe_ids,
-    )
+    factory = WorkerFactory(engine=settings.engine, setup=_engine_setup(config), probe_ids=probe_ids)
     dispatcher = Dispatcher(
-        RayWorkerPool(recipe, settings, connection),
+        RayWorkerPool(factory, settings, connection),
         settings,
         tolerance=settings.tolerance or TOLERANCES[resolve_dtype(config.model.dtype)],
-        notes=ledger,
+        observer=ledger,
         rank=ranks.process_index,
     )
     return RemoteSampler(dispatcher=dispatcher, learner=learner, probe_ids=probe_ids)
 
 
-def meet(settings: RolloutsConfig, ranks: PartialState) -> Connection:
-    """Rank 0 starts or joins the cluster and tells the others where it is: never one cluster a rank."""
+def _engine_setup(config: Config) -> EngineSetup:
+    generation = generation_config(config.trainer, config.rollouts)
+    # As many threads as the learner's process would use: the last bits of a float depend on it.
+    generation = replace(generation, threads=generation.threads or torch.get_num_threads())
+    return EngineSetup(model=config.model, lora=config.lora, routing=config.routing, generation=generation)
+
+
+def connect_ranks(settings: RolloutsConfig, ranks: PartialState) -> Connection:
+    """Connect all ranks to one Ray cluster, which rank 0 starts or joins."""
     cpus = settings.workers * ranks.num_processes * settings.cpus
     connection = connect(settings, cpus=cpus) if ranks.is_main_process else None
     (address,) = broadcast_object_list([connection and connection.address])

@@ -11,7 +11,7 @@ import pytest
 
 from launch.ranks.ray_rank import RankLost, cause_of
 from rl.common.errors import RunFailure, UserError
-from rl.rollouts.workers.ray_session import FILE, session_processes
+from rl.rollouts.workers.ray_session import SESSION_FILE, session_processes
 from rl.runs.signals import STOP
 from tests.launch.multi_rank import DEADLINE, HEED_TRAIN, TWO_RANKS, assert_equal_trainings, heed
 from tests.rl.emulated_cluster import emulated_cluster
@@ -61,7 +61,7 @@ def wait_for(happened: Callable[[], bool]) -> None:
 
 
 def assert_nothing_is_left(run: Path) -> None:
-    session = (run / FILE).read_text().strip()
+    session = (run / SESSION_FILE).read_text().strip()
     wait_for(lambda: not list(session_processes(session)))
 
 

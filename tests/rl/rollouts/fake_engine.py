@@ -1,4 +1,4 @@
-"""A toy engine for real workers: it needs no model, and does as it is told, so that a test of Ray is a test of Ray."""
+"""A toy engine for real workers: it needs no model and fails on demand, so that a test of Ray tests Ray alone."""
 
 import os
 import time
@@ -14,14 +14,14 @@ from rl.rollouts.types import RolloutRequest, Sample
 from rl.rollouts.workers.worker import Worker
 
 NODE = "HEED_TEST_NODE"
-"""Names the emulated node that a worker runs on."""
+"""Environment variable with the name of the emulated node that a worker runs on."""
 
 
 @dataclass
 class ToyEngine:
-    """Answers a unit with its position and the adapter's first number; `mischief` may do worse."""
+    """Answers a request with its position and the adapter's first number; `fail` is called first, and may raise."""
 
-    mischief: Callable[[RolloutRequest], None]
+    fail: Callable[[RolloutRequest], None]
 
     def __post_init__(self):
         self.tensors: dict[str, Tensor] = {}
@@ -30,50 +30,50 @@ class ToyEngine:
         self.tensors = load(payload)
         return ()
 
-    def active(self) -> dict[str, Tensor]:
+    def active_tensors(self) -> dict[str, Tensor]:
         return self.tensors
 
     def token_logprobs(self, token_ids: tuple[int, ...]) -> list[float]:
         return [float(self.tensors[name].sum()) for name in sorted(self.tensors)]
 
-    def sample(self, unit: RolloutRequest) -> list[Sample]:
-        self.mischief(unit)
-        answer = (unit.position, int(self.tensors["a.lora_B"][0]))
+    def sample(self, request: RolloutRequest) -> list[Sample]:
+        self.fail(request)
+        answer = (request.position, int(self.tensors["a.lora_B"][0]))
         return [
             Sample(
                 prompt_ids=prompt,
                 completion_ids=answer,
                 logprobs=(0.0, 0.0),
                 finish_reason="stop",
-                version=unit.version,
+                version=request.version,
             )
-            for prompt in unit.prompts
-            for _ in range(unit.num_generations)
+            for prompt in request.prompts
+            for _ in range(request.num_generations)
         ]
 
 
 @dataclass(frozen=True)
-class ToyRecipe:
-    """What makes a toy worker; `mischief` happens in units at `positions`, the first `times` times.
+class ToyFactory:
+    """Makes toy workers, which fail at requests at `positions`, the first `times` times.
 
-    Marks on disk count, because a worker that dies forgets.
+    Files in `marks` count those times, because a worker that dies loses its memory.
     """
 
     marks: Path
-    mischief: str = "none"
+    failure: str = "none"
     positions: tuple[int, ...] = ()
     times: int = 1
 
     def __call__(self, name: str) -> Worker:
         return Worker(ToyEngine(self.act), name=name, probe_ids=(1, 2))
 
-    def act(self, unit: RolloutRequest) -> None:
-        if unit.position not in self.positions or len(list(self.marks.glob("[0-9]*"))) >= self.times:
+    def act(self, request: RolloutRequest) -> None:
+        if request.position not in self.positions or len(list(self.marks.glob("[0-9]*"))) >= self.times:
             return
         mark = self.marks / f".{time.monotonic_ns()}"
         mark.write_text(os.environ.get(NODE, ""))
         mark.rename(mark.with_name(mark.name[1:]))
-        match self.mischief:
+        match self.failure:
             case "die":
                 os._exit(1)
             case "raise":

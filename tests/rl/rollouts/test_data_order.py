@@ -53,5 +53,5 @@ def test_ranks_and_batches_share_no_position():
     orders = [
         DataOrder(make_sampler, [], groups=2, num_generations=4, repeats=1, rank=rank, ranks=3) for rank in range(3)
     ]
-    positions = [place for order in orders for place in order.positions(4)]
+    positions = [position for order in orders for position in order.positions(4)]
     assert sorted(positions) == list(range(24))

@@ -1,4 +1,4 @@
-"""The transformers engine: what a unit's tokens depend on, and whose log-probs they carry."""
+"""The transformers engine: what a request's tokens depend on, and which log-probs they come with."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +12,12 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedModel
 
 from rl.models.load import load_model, load_tokenizer
 from rl.rollouts.engine_hf import TransformersEngine
+from rl.rollouts.generation import GenerationConfig
 from rl.rollouts.types import RolloutRequest, Sample
 
 # Prompts of different lengths, so that all but the longest are padded on the left.
 PROMPTS = ((17, 30, 200, 41, 99, 3), (88, 9), (301,))
-UNIT = RolloutRequest(position=4, prompts=PROMPTS, num_generations=2, version=1, seed=0)
+REQUEST = RolloutRequest(position=4, prompts=PROMPTS, num_generations=2, version=1, seed=0)
 SHAPES = ["llama", "gpt2"]
 
 
@@ -40,7 +41,8 @@ def make_model(shape: str = "llama") -> PreTrainedModel:
 
 
 def make_engine(model: PreTrainedModel, *, temperature: float = 1.0, length: int = 12) -> TransformersEngine:
-    return TransformersEngine(model, load_tokenizer("tiny"), temperature=temperature, max_completion_length=length)
+    generation = GenerationConfig(temperature=temperature, max_completion_length=length)
+    return TransformersEngine(model, load_tokenizer("tiny"), generation)
 
 
 @contextmanager
@@ -66,7 +68,7 @@ def teacher_forced(model: PreTrainedModel, sample: Sample, *, temperature: float
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
 def test_logprobs_are_those_of_the_tempered_whole_distribution(shape, temperature):
     model = make_model(shape)
-    for sample in make_engine(model, temperature=temperature).sample(UNIT):
+    for sample in make_engine(model, temperature=temperature).sample(REQUEST):
         expected = teacher_forced(model, sample, temperature=temperature)
         assert sample.logprobs == pytest.approx(expected.tolist(), abs=1e-4)
 
@@ -74,14 +76,14 @@ def test_logprobs_are_those_of_the_tempered_whole_distribution(shape, temperatur
 @pytest.mark.parametrize("shape", SHAPES)
 def test_greedy_samples_equal_plain_generate(shape):
     model = make_model(shape)
-    samples = make_engine(model, temperature=0.0).sample(UNIT)
+    samples = make_engine(model, temperature=0.0).sample(REQUEST)
     for prompt, sample in zip(PROMPTS, samples[::2], strict=True):
         plain = model.generate(torch.tensor([prompt]), do_sample=False, max_new_tokens=12, pad_token_id=0)
         assert list(sample.completion_ids) == plain[0, len(prompt) :].tolist()
 
 
 def test_a_group_has_as_many_samples_as_asked_and_they_differ():
-    samples = make_engine(make_model()).sample(UNIT)
+    samples = make_engine(make_model()).sample(REQUEST)
     assert [sample.prompt_ids for sample in samples] == [prompt for prompt in PROMPTS for _ in range(2)]
     assert len({sample.completion_ids for sample in samples}) == 6
     assert {sample.version for sample in samples} == {1}
@@ -91,25 +93,25 @@ def test_a_unit_gives_the_same_tokens_whatever_happened_before():
     model = make_model()
     engine = make_engine(model)
     torch.manual_seed(1)
-    first = engine.sample(UNIT)
-    engine.sample(replace(UNIT, position=9, prompts=((4, 4, 4, 4, 4, 4, 4, 4),)))
+    first = engine.sample(REQUEST)
+    engine.sample(replace(REQUEST, position=9, prompts=((4, 4, 4, 4, 4, 4, 4, 4),)))
     torch.manual_seed(2)
-    assert engine.sample(UNIT) == first
-    assert make_engine(make_model()).sample(UNIT) == first
+    assert engine.sample(REQUEST) == first
+    assert make_engine(make_model()).sample(REQUEST) == first
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"position": 5}, {"version": 2}])
 def test_seed_position_and_version_each_change_the_tokens(change):
     engine = make_engine(make_model())
-    other = engine.sample(replace(UNIT, **change))
-    pairs = zip(engine.sample(UNIT), other, strict=True)
+    other = engine.sample(replace(REQUEST, **change))
+    pairs = zip(engine.sample(REQUEST), other, strict=True)
     assert all(sample.completion_ids != changed.completion_ids for sample, changed in pairs)
 
 
 def test_sampling_leaves_the_random_state_and_the_training_mode_alone():
     model = make_model().train()
     state = torch.get_rng_state()
-    make_engine(model).sample(UNIT)
+    make_engine(model).sample(REQUEST)
     assert torch.equal(torch.get_rng_state(), state)
     assert model.training
 
@@ -120,29 +122,29 @@ def test_dropout_is_off_while_sampling():
     policy = get_peft_model(make_model(), adapter).train()
     engine = make_engine(policy)
     torch.manual_seed(1)
-    first = engine.sample(UNIT)
+    first = engine.sample(REQUEST)
     torch.manual_seed(2)
-    assert engine.sample(UNIT) == first
+    assert engine.sample(REQUEST) == first
 
 
 def test_the_adapter_is_part_of_the_policy():
     model = make_model()
-    without = make_engine(model).sample(UNIT)
+    without = make_engine(model).sample(REQUEST)
     torch.manual_seed(0)
     policy = get_peft_model(model, LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False))
-    assert make_engine(model).sample(UNIT) == make_engine(policy).sample(UNIT) != without
+    assert make_engine(model).sample(REQUEST) == make_engine(policy).sample(REQUEST) != without
     with policy.disable_adapter():
-        assert make_engine(model).sample(UNIT) == without
+        assert make_engine(model).sample(REQUEST) == without
 
 
 def test_a_completion_ends_with_its_end_of_text_token():
     model = make_model()
-    full = make_engine(model).sample(UNIT)
+    full = make_engine(model).sample(REQUEST)
     end = full[0].completion_ids[3]
     with ends(model, [2, end]):
-        stopped = make_engine(model).sample(UNIT)
+        stopped = make_engine(model).sample(REQUEST)
     for long, short in zip(full, stopped, strict=True):
-        places = [place for place, token in enumerate(long.completion_ids) if token == end]
+        places = [position for position, token in enumerate(long.completion_ids) if token == end]
         length = places[0] + 1 if places else 12
         assert short.completion_ids == long.completion_ids[:length]
         assert short.logprobs == pytest.approx(long.logprobs[:length], abs=1e-5)
@@ -152,7 +154,7 @@ def test_a_completion_ends_with_its_end_of_text_token():
 def test_a_unit_may_end_before_the_longest_completion():
     model = make_model()
     with ends(model, list(range(512))):
-        samples = make_engine(model).sample(UNIT)
+        samples = make_engine(model).sample(REQUEST)
     assert all(len(sample.completion_ids) == len(sample.logprobs) == 1 for sample in samples)
     assert {sample.finish_reason for sample in samples} == {"stop"}
 
@@ -160,20 +162,19 @@ def test_a_unit_may_end_before_the_longest_completion():
 def test_what_the_model_s_makers_set_for_generate_does_not_change_the_distribution():
     # Qwen2.5-Instruct ships a repetition penalty: its samples would not be the policy's, nor their log-probs
     model = make_model()
-    expected = make_engine(model).sample(UNIT)
+    expected = make_engine(model).sample(REQUEST)
     model.generation_config.repetition_penalty = 1.5
     model.generation_config.suppress_tokens = list(expected[0].completion_ids)
     engine = make_engine(model)
-    assert engine.sample(UNIT) == expected
+    assert engine.sample(REQUEST) == expected
     assert model.generation_config.repetition_penalty == 1.5
 
 
 def test_torch_threads_are_set_for_the_sampling_only():
     before, model, seen = torch.get_num_threads(), make_model(), set()
     model.register_forward_hook(lambda *_: seen.add(torch.get_num_threads()))
-    engine = TransformersEngine(
-        model, load_tokenizer("tiny"), temperature=1.0, max_completion_length=1, threads=before + 1
-    )
-    engine.sample(replace(UNIT, prompts=((5,),), num_generations=1))
+    generation = GenerationConfig(temperature=1.0, max_completion_length=1, threads=before + 1)
+    engine = TransformersEngine(model, load_tokenizer("tiny"), generation)
+    engine.sample(replace(REQUEST, prompts=((5,),), num_generations=1))
     assert seen == {before + 1}
     assert torch.get_num_threads() == before

@@ -1,4 +1,4 @@
-"""The vLLM engine against a fake that keeps vLLM's documented contract: questions asked, answers understood."""
+"""The vLLM engine against a fake with vLLM's documented interface: what it passes on, and how it reads results."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,27 +10,30 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file
 
 from rl.common.errors import RunFailure
+from rl.config.model import AdapterConfig
 from rl.models.load import load_model
+from rl.rollouts.adapter_bytes import adapter_state, serialize_adapter
 from rl.rollouts.engine_vllm import VllmEngine, import_vllm, row_seed, served_rank
+from rl.rollouts.generation import GenerationConfig
 from rl.rollouts.types import RolloutRequest
-from rl.rollouts.workers.weight_sync import adapter_state, check, serialize_adapter, weight_fingerprint
+from rl.rollouts.workers.weight_sync import check_fingerprint, weight_fingerprint
 from rl.rollouts.workers.worker import Worker
 
 EOS = 2
 
 
 class FakeLLM:
-    """Answers each prompt with its own last token, then end of text; keeps what it was asked."""
+    """Answers each prompt with its own last token, then end of text; records its calls."""
 
     def __init__(self, **options: Any):
         self.options = options
-        self.asked: list[SimpleNamespace] = []
+        self.calls: list[SimpleNamespace] = []
 
     def generate(self, prompts: list[dict], sampling_params: list, *, lora_request: Any, use_tqdm: bool) -> list:
         answers = []
         for prompt, parameters in zip(prompts, sampling_params, strict=True):
             ids = prompt["prompt_token_ids"]
-            self.asked.append(SimpleNamespace(ids=ids, parameters=parameters, lora=lora_request))
+            self.calls.append(SimpleNamespace(ids=ids, parameters=parameters, lora=lora_request))
             token_ids = [ids[-1], EOS][: parameters.max_tokens]
             # vLLM also reports likelier tokens than the sampled one
             logprobs = [
@@ -53,16 +56,15 @@ FAKE = SimpleNamespace(
     SamplingParams=SimpleNamespace,
     lora=SimpleNamespace(request=SimpleNamespace(LoRARequest=lora_request)),
 )
-UNIT = RolloutRequest(position=4, prompts=((17, 30), (88, 9)), num_generations=2, version=3, seed=0)
+REQUEST = RolloutRequest(position=4, prompts=((17, 30), (88, 9)), num_generations=2, version=3, seed=0)
 
 
 def make_engine(*, max_completion_length: int = 8) -> VllmEngine:
     return VllmEngine(
         "some/model",
         dtype="bfloat16",
-        lora=LoraConfig(r=4, alpha=8),
-        temperature=0.7,
-        max_completion_length=max_completion_length,
+        lora=AdapterConfig(r=4, alpha=8),
+        generation=GenerationConfig(temperature=0.7, max_completion_length=max_completion_length),
         vllm=FAKE,
     )
 
@@ -81,7 +83,7 @@ def test_vllm_is_started_for_the_adapter_and_for_the_learner_s_log_probs():
 
 
 def test_a_sample_has_the_sampled_tokens_own_log_probs():
-    samples = make_engine().sample(UNIT)
+    samples = make_engine().sample(REQUEST)
     assert [sample.prompt_ids for sample in samples] == [(17, 30), (17, 30), (88, 9), (88, 9)]
     assert samples[0].completion_ids == (30, EOS)
     assert samples[0].logprobs == (-30.0, -2.0)
@@ -89,17 +91,17 @@ def test_a_sample_has_the_sampled_tokens_own_log_probs():
 
 
 def test_a_completion_that_was_cut_says_so():
-    assert make_engine(max_completion_length=1).sample(UNIT)[0].finish_reason == "length"
+    assert make_engine(max_completion_length=1).sample(REQUEST)[0].finish_reason == "length"
 
 
 def test_rows_sample_the_whole_distribution_each_with_its_own_seed():
     engine = make_engine()
-    engine.sample(UNIT)
-    parameters = [asked.parameters for asked in engine.llm.asked]
+    engine.sample(REQUEST)
+    parameters = [call.parameters for call in engine.llm.calls]
     assert {(one.temperature, one.max_tokens, one.logprobs) for one in parameters} == {(0.7, 8, 0)}
     assert not {"top_p", "top_k", "min_p", "repetition_penalty"} & vars(parameters[0]).keys()
     assert len({one.seed for one in parameters}) == 4
-    assert [one.seed for one in parameters] == [row_seed(UNIT, 4 + row // 2, row % 2) for row in range(4)]
+    assert [one.seed for one in parameters] == [row_seed(REQUEST, 4 + row // 2, row % 2) for row in range(4)]
     assert all(0 <= one.seed < 2**32 for one in parameters)
 
 
@@ -107,8 +109,8 @@ def test_the_adapter_is_written_as_peft_would_and_loads_with_peft():
     policy, engine = make_policy(), make_engine()
     state = adapter_state(policy.get_base_model())
     engine.load_adapter(serialize_adapter(state))
-    engine.sample(UNIT)
-    folder = Path(engine.llm.asked[0].lora.lora_path)
+    engine.sample(REQUEST)
+    folder = Path(engine.llm.calls[0].lora.lora_path)
     loaded = PeftModel.from_pretrained(load_model("tiny"), str(folder))
     ids = torch.tensor([[17, 30, 200]])
     with torch.no_grad():
@@ -121,8 +123,8 @@ def test_every_version_has_a_name_of_its_own_and_the_old_one_goes():
     payload = serialize_adapter(adapter_state(policy.get_base_model()))
     for _ in range(2):
         engine.load_adapter(payload)
-        engine.sample(UNIT)
-    first, second = engine.llm.asked[0].lora, engine.llm.asked[-1].lora
+        engine.sample(REQUEST)
+    first, second = engine.llm.calls[0].lora, engine.llm.calls[-1].lora
     assert first.lora_name != second.lora_name
     assert 0 < first.lora_int_id < second.lora_int_id
     assert not Path(first.lora_path).exists()
@@ -133,11 +135,11 @@ def test_a_worker_attests_what_it_gave_to_vllm():
     state = adapter_state(make_policy().get_base_model())
     worker = Worker(make_engine(), name="worker-0", probe_ids=(5, 10, 20))
     learner = weight_fingerprint(state, [-1.0, -2.0], owner="learner", version=3)  # as the fake scores tokens 10 and 20
-    check(learner, worker.load_adapter(3, serialize_adapter(state)), before=None, tolerance=1e-9)
+    check_fingerprint(learner, worker.load_adapter(3, serialize_adapter(state)), previous=None, tolerance=1e-9)
 
 
 def test_without_vllm_one_sentence_says_what_to_do():
-    with pytest.raises(RunFailure, match=r"rollouts.engine=vllm needs vLLM.*pip install heed\[vllm\].*=transformers"):
+    with pytest.raises(RunFailure, match=r"rollouts.engine=vllm needs vllm.*pip install heed\[vllm\].*=transformers"):
         import_vllm()
 
 

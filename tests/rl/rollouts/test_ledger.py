@@ -1,4 +1,4 @@
-"""Law 6 as an account: every sample is somewhere, none twice, and a resume takes back what came later."""
+"""The ledger: every sample is accounted for, none twice, and a resume undoes what came later."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from rl.rollouts.ledger import Ledger, LedgerTotals
 from rl.rollouts.types import RolloutRequest
 
 
-def unit(position: int, groups: int = 1) -> RolloutRequest:
+def make_request(position: int, groups: int = 1) -> RolloutRequest:
     return RolloutRequest(position=position, prompts=((7,),) * groups, num_generations=4, version=0, seed=0)
 
 
@@ -23,9 +23,9 @@ def ledger(tmp_path: Path) -> Ledger:
 
 
 def train_whole(ledger: Ledger, position: int, groups: int = 1) -> None:
-    """A unit's whole life."""
-    work, samples = unit(position, groups), dict.fromkeys(range(position, position + groups), 4)
-    ledger.dispatch(work, [f"problem-{place}" for place in samples])
+    """Record every event of a request that is trained."""
+    work, samples = make_request(position, groups), dict.fromkeys(range(position, position + groups), 4)
+    ledger.dispatch(work, [f"problem-{position}" for position in samples])
     ledger.sampled(work, "worker-0")
     ledger.rewarded(samples)
     ledger.trained(samples)
@@ -33,80 +33,80 @@ def train_whole(ledger: Ledger, position: int, groups: int = 1) -> None:
 
 def test_what_is_neither_trained_nor_dropped_is_pending(ledger):
     train_whole(ledger, 0, groups=2)
-    ledger.dispatch(unit(2), ["c"])
-    ledger.dispatch(unit(3), ["d"])
-    ledger.drop_unit(unit(3), "hung three times")
+    ledger.dispatch(make_request(2), ["c"])
+    ledger.dispatch(make_request(3), ["d"])
+    ledger.drop_request(make_request(3), "hung three times")
     # 4 groups of 4: two trained, one dropped, one out
     assert ledger.totals() == LedgerTotals(dispatched=16, trained=8, dropped=4)
     assert ledger.totals().pending == 4
     assert ledger.pending() == {2: 4}
-    assert ledger.check({2: 4}) == ledger.totals()
+    assert ledger.verify({2: 4}) == ledger.totals()
 
 
 def test_a_group_may_be_trained_in_parts(ledger):
-    ledger.dispatch(unit(0), ["a"])
-    ledger.sampled(unit(0), "worker-0")
+    ledger.dispatch(make_request(0), ["a"])
+    ledger.sampled(make_request(0), "worker-0")
     ledger.rewarded({0: 4})
     ledger.trained({0: 1})
     ledger.trained({0: 2})
-    assert ledger.check({0: 1}).pending == 1
+    assert ledger.verify({0: 1}).pending == 1
 
 
 @pytest.mark.parametrize(
-    ("held", "expected"),
+    ("in_flight", "expected"),
     [
-        ({}, r"of group 1 \(problem b\) 4 samples should be waiting, but 0 are"),
-        ({1: 3}, r"of group 1 \(problem b\) 4 samples should be waiting, but 3 are"),
-        ({1: 4, 9: 4}, r"of group 9 \(problem unknown\) 0 samples should be waiting, but 4 are"),
+        ({}, r"of group 1 \(problem b\) 4 samples should be in flight, but 0 are"),
+        ({1: 3}, r"of group 1 \(problem b\) 4 samples should be in flight, but 3 are"),
+        ({1: 4, 9: 4}, r"of group 9 \(problem unknown\) 0 samples should be in flight, but 4 are"),
     ],
 )
-def test_what_the_run_holds_must_be_what_the_ledger_awaits(ledger, held, expected):
+def test_what_the_run_holds_must_be_what_the_ledger_awaits(ledger, in_flight, expected):
     train_whole(ledger, 0)
-    ledger.dispatch(unit(1), ["b"])
+    ledger.dispatch(make_request(1), ["b"])
     with pytest.raises(RunFailure, match=expected):
-        ledger.check(held)
+        ledger.verify(in_flight)
 
 
 def test_no_sample_is_trained_twice(ledger):
     train_whole(ledger, 0)
     ledger.trained({0: 1})
     with pytest.raises(RunFailure, match=r"do not add up: position 0, problem problem-0, .*trained 5"):
-        ledger.check({})
+        ledger.verify({})
 
 
 def test_nothing_is_trained_that_was_never_sampled(ledger):
-    ledger.dispatch(unit(0), ["a"])
+    ledger.dispatch(make_request(0), ["a"])
     ledger.trained({0: 4})
     with pytest.raises(RunFailure, match="do not add up"):
-        ledger.check({})
+        ledger.verify({})
 
 
 def test_a_group_that_was_never_handed_out_is_a_gap(ledger):
     train_whole(ledger, 0)
     train_whole(ledger, 2)
-    ledger.check({})
-    with pytest.raises(RunFailure, match="group 1 of the data order was never handed out"):
-        ledger.check_gaps(range(3))
+    ledger.verify({})
+    with pytest.raises(RunFailure, match="group 1 of the data order was never dispatched"):
+        ledger.verify_no_gaps(range(3))
 
 
 def test_a_reissue_is_noted_and_counts_nothing(ledger):
-    ledger.dispatch(unit(0), ["a"])
-    ledger.reissued(unit(0), "worker-1: died")
+    ledger.dispatch(make_request(0), ["a"])
+    ledger.reissued(make_request(0), "worker-1: died")
     assert ledger.totals() == LedgerTotals(dispatched=4, trained=0, dropped=0)
 
 
 def test_a_unit_is_described_by_its_step_and_its_problems(ledger):
     ledger.step = 3
-    ledger.dispatch(unit(4, groups=2), ["a", "b"])
-    assert ledger.describe(unit(4, groups=2)) == "groups 4 to 5 (policy version 0), step 3, problem a, b"
+    ledger.dispatch(make_request(4, groups=2), ["a", "b"])
+    assert ledger.describe(make_request(4, groups=2)) == "groups 4 to 5 (policy version 0), step 3, problem a, b"
 
 
 def test_a_rewind_takes_back_what_came_later_and_counts_what_was_trained(ledger):
     ledger.step = 1
     train_whole(ledger, 0)
-    ledger.dispatch(unit(1), ["b"])  # ahead, for step 2
+    ledger.dispatch(make_request(1), ["b"])  # ahead, for step 2
     ledger.step = 2
-    ledger.sampled(unit(1), "worker-0")
+    ledger.sampled(make_request(1), "worker-0")
     ledger.rewarded({1: 4})
     ledger.trained({1: 4})
     ledger.step = 3
@@ -120,9 +120,9 @@ def test_a_rewind_takes_back_what_came_later_and_counts_what_was_trained(ledger)
 
 
 def test_a_group_that_was_out_at_the_checkpoint_is_handed_out_again_without_being_counted_twice(ledger):
-    ledger.dispatch(unit(0), ["a"])
+    ledger.dispatch(make_request(0), ["a"])
     ledger.rewind(1)
-    ledger.dispatch(unit(0), ["a"])
+    ledger.dispatch(make_request(0), ["a"])
     assert ledger.totals() == LedgerTotals(dispatched=4, trained=0, dropped=0)
 
 
@@ -144,8 +144,8 @@ with ledger._transaction():
 
 
 def test_a_kill_loses_nothing_but_the_transaction_under_way(ledger):
-    ledger.dispatch(unit(0), ["a"])
-    ledger.sampled(unit(0), "worker-0")
+    ledger.dispatch(make_request(0), ["a"])
+    ledger.sampled(make_request(0), "worker-0")
     ledger.rewarded({0: 4})
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(ledger.path)],

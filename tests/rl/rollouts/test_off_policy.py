@@ -1,4 +1,4 @@
-"""Off-policy correction: ratios worked out by hand, kept over iterations, and nothing where nothing is stale."""
+"""Off-policy correction: ratios worked out by hand, reused over iterations, and no change where nothing is stale."""
 
 from math import log
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, tensor
 
-from rl.rollouts.off_policy import Correction, correction_metrics, importance_ratios
+from rl.rollouts.off_policy import OffPolicyCorrection, correction_metrics, importance_ratios
 
 # Ratios of learner to sampler: 2 and 0.5 in the first row, 5 and (masked) 7 in the second.
 LEARNER = tensor([[log(0.4), log(0.1)], [log(0.5), log(0.7)]])
@@ -52,41 +52,45 @@ def make_batch(staleness: list[int]) -> dict[str, Tensor]:
 
 
 def test_only_stale_rows_are_weighed():
-    correction = Correction(mode="token_truncate", cap=3.0)
+    correction = OffPolicyCorrection(mode="token_truncate", cap=3.0)
     changes, _ = correction.apply(make_batch([0, 1]), LEARNER, loss_type="dapo")
     assert changes.keys() == {"advantages"}
     assert changes["advantages"] == near([[1.0, -1.0], [6.0, 2.0]])
 
 
 def test_at_staleness_0_nothing_changes_and_the_gap_is_still_measured():
-    changes, figures = Correction(mode="token_truncate", cap=3.0).apply(make_batch([0, 0]), LEARNER, loss_type="dapo")
+    changes, metrics = OffPolicyCorrection(mode="token_truncate", cap=3.0).apply(
+        make_batch([0, 0]), LEARNER, loss_type="dapo"
+    )
     assert changes == {}
-    assert figures["sync/logp_gap_max"] == pytest.approx(log(5.0))
-    assert figures["sync/ratio_max"] == figures["sync/ratio_min"] == 1.0
+    assert metrics["sync/logp_gap_max"] == pytest.approx(log(5.0))
+    assert metrics["sync/ratio_max"] == metrics["sync/ratio_min"] == 1.0
 
 
 def test_vespo_takes_the_ratio_into_its_own_weights():
-    changes, _ = Correction(mode="token_truncate", cap=3.0).apply(make_batch([1, 1]), LEARNER, loss_type="vespo")
+    changes, _ = OffPolicyCorrection(mode="token_truncate", cap=3.0).apply(
+        make_batch([1, 1]), LEARNER, loss_type="vespo"
+    )
     assert changes.keys() == {"importance_sampling_ratio"}
     assert changes["importance_sampling_ratio"] == near([[2.0, 0.5], [3.0, 1.0]])
 
 
 def test_a_row_s_ratio_is_that_of_its_first_visit_until_the_next_batch():
-    correction = Correction(mode="token_truncate", cap=3.0)
+    correction = OffPolicyCorrection(mode="token_truncate", cap=3.0)
     first, _ = correction.apply(make_batch([1, 1]), LEARNER, loss_type="dapo")
     later, _ = correction.apply(make_batch([1, 1]), SAMPLER, loss_type="dapo")
     assert torch.equal(first["advantages"], later["advantages"])
-    resumed = Correction(mode="token_truncate", cap=3.0)
+    resumed = OffPolicyCorrection(mode="token_truncate", cap=3.0)
     resumed.restore(correction.state())
     after_resume, _ = resumed.apply(make_batch([1, 1]), SAMPLER, loss_type="dapo")
     assert torch.equal(first["advantages"], after_resume["advantages"])
-    correction.begin()
+    correction.start_batch()
     fresh, _ = correction.apply(make_batch([1, 1]), SAMPLER, loss_type="dapo")
     assert torch.equal(fresh["advantages"], make_batch([1, 1])["advantages"])
 
 
 def test_padding_is_not_measured():
-    figures = correction_metrics(LEARNER, SAMPLER, MASK, ratios("token_truncate"))
+    metrics = correction_metrics(LEARNER, SAMPLER, MASK, ratios("token_truncate"))
     # |log 2|, |log 0.5| and |log 5|
-    assert figures["sync/logp_gap_mean"] == pytest.approx((2 * log(2.0) + log(5.0)) / 3)
-    assert figures["sync/ratio_mean"] == pytest.approx((2.0 + 0.5 + 3.0) / 3)
+    assert metrics["sync/logp_gap_mean"] == pytest.approx((2 * log(2.0) + log(5.0)) / 3)
+    assert metrics["sync/ratio_mean"] == pytest.approx((2.0 + 0.5 + 3.0) / 3)

@@ -1,4 +1,4 @@
-"""Sampling ahead: how far, with which weights, and that nothing of it is lost at a checkpoint."""
+"""Prefetch: how far ahead is sampled, with which weights, and that a checkpoint loses none of it."""
 
 import json
 from types import SimpleNamespace
@@ -6,20 +6,20 @@ from types import SimpleNamespace
 import pytest
 
 from rl.common.errors import RunFailure
-from rl.rollouts.interfaces import Dropped, Sampled
+from rl.rollouts.interfaces import DroppedRequest, SampledRequest
 from rl.rollouts.prefetch import Prefetch
 from rl.rollouts.types import RolloutRequest, Sample
 
 
-def make_unit(position: int, version: int = 0) -> RolloutRequest:
+def make_request(position: int, version: int = 0) -> RolloutRequest:
     return RolloutRequest(position=position, prompts=((1, 2),), num_generations=1, version=version, seed=0)
 
 
-def sampled(unit: RolloutRequest) -> Sampled:
+def sampled(request: RolloutRequest) -> SampledRequest:
     sample = Sample(
-        prompt_ids=(1, 2), completion_ids=(5,), logprobs=(-0.1,), finish_reason="length", version=unit.version
+        prompt_ids=(1, 2), completion_ids=(5,), logprobs=(-0.1,), finish_reason="length", version=request.version
     )
-    return Sampled(samples=[sample], worker="worker-0", seconds=0.5)
+    return SampledRequest(samples=[sample], worker="worker-0", seconds=0.5)
 
 
 def make_trainer(*, steps_per_generation: int, accumulation: int, iterations: int = 1, max_steps: int = 100):
@@ -58,29 +58,31 @@ def test_nothing_is_sampled_that_will_never_be_trained():
 
 
 def test_staleness_counts_optimizer_steps():
-    units = [make_unit(0, version=3), make_unit(1, version=4)]
-    assert Prefetch(2).staleness(units, 5) == {"sync/staleness_mean": 1.5, "sync/staleness_max": 2.0}
+    requests = [make_request(0, version=3), make_request(1, version=4)]
+    assert Prefetch(2).staleness(requests, 5) == {"sync/staleness_mean": 1.5, "sync/staleness_max": 2.0}
 
 
 def test_staler_than_allowed_stops_the_run():
     with pytest.raises(RunFailure, match=r"group 0 \(policy version 2\) is 3 steps stale, rollouts.max_staleness=2"):
-        Prefetch(2).staleness([make_unit(1, version=4), make_unit(0, version=2)], 5)
+        Prefetch(2).staleness([make_request(1, version=4), make_request(0, version=2)], 5)
 
 
 def test_what_was_sampled_ahead_survives_a_checkpoint_and_the_rest_is_sampled_again():
     before = Prefetch(2)
-    units = [make_unit(4, version=1), make_unit(5, version=1), make_unit(6, version=1)]
-    before.add(2, units)
-    finished = {units[1]: sampled(units[1]), units[2]: Dropped(reason="hung")}
+    requests = [make_request(4, version=1), make_request(5, version=1), make_request(6, version=1)]
+    before.add(2, requests)
+    finished = {requests[1]: sampled(requests[1]), requests[2]: DroppedRequest(reason="hung")}
     state = json.loads(json.dumps(before.state(finished)))
 
     after = Prefetch(2)
     after.restore(state)
-    cut = [make_unit(place, version=9) for place in (4, 5, 6)]
-    restored, fresh = after.add(2, cut)
-    assert restored == [cut[0], units[1], cut[2]]
-    assert fresh == [cut[0], cut[2]]
+    new = [make_request(position, version=9) for position in (4, 5, 6)]
+    restored, fresh = after.add(2, new)
+    assert restored == [new[0], requests[1], new[2]]
+    assert fresh == [new[0], new[2]]
     # a second checkpoint before it is trained keeps it too
     assert json.loads(json.dumps(after.state({}))) == state
-    assert after.take(2) == {units[1]: Sampled(samples=sampled(units[1]).samples, worker="worker-0", seconds=0.0)}
-    assert after.ahead() == []
+    assert after.pop(2) == {
+        requests[1]: SampledRequest(samples=sampled(requests[1]).samples, worker="worker-0", seconds=0.0)
+    }
+    assert after.in_flight() == []

@@ -1,4 +1,4 @@
-"""Rollouts: a step's prompts in, its completions out, addressed by the step alone."""
+"""Rollouts: a step's prompts in, its completions out, determined by the step alone."""
 
 from types import SimpleNamespace
 
@@ -7,7 +7,8 @@ import pytest
 from rl.common.errors import RunFailure
 from rl.models.load import load_model, load_tokenizer
 from rl.rollouts.engine_hf import TransformersEngine
-from rl.rollouts.interfaces import Dropped
+from rl.rollouts.generation import GenerationConfig
+from rl.rollouts.interfaces import DroppedRequest
 from rl.rollouts.local import LocalSampler
 from rl.rollouts.rollout_func import Rollouts, first_position, generation_batch
 from rl.rollouts.types import RolloutRequest, Sample
@@ -16,20 +17,24 @@ PROMPTS = ["Write about the rain.", "Explain why the sky is blue.", "Describe a 
 
 
 class Recorder:
-    """An engine that answers with a group's place, and remembers the units it was given."""
+    """An engine that answers with a group's position, and records its requests."""
 
     def __init__(self):
-        self.units: list[RolloutRequest] = []
+        self.requests: list[RolloutRequest] = []
 
-    def sample(self, unit: RolloutRequest) -> list[Sample]:
-        self.units.append(unit)
-        rows = [(prompt, unit.position + group) for group, prompt in enumerate(unit.prompts)]
+    def sample(self, request: RolloutRequest) -> list[Sample]:
+        self.requests.append(request)
+        rows = [(prompt, request.position + group) for group, prompt in enumerate(request.prompts)]
         return [
             Sample(
-                prompt_ids=prompt, completion_ids=(place,), logprobs=(-0.5,), finish_reason="stop", version=unit.version
+                prompt_ids=prompt,
+                completion_ids=(position,),
+                logprobs=(-0.5,),
+                finish_reason="stop",
+                version=request.version,
             )
-            for prompt, place in rows
-            for _ in range(unit.num_generations)
+            for prompt, position in rows
+            for _ in range(request.num_generations)
         ]
 
 
@@ -43,7 +48,7 @@ def make_trainer(
     ranks: int = 1,
     max_steps: int = 10,
 ) -> SimpleNamespace:
-    """What rollouts ask of a trainer."""
+    """The attributes of a trainer that rollouts read."""
     return SimpleNamespace(
         _step=micro_step,
         num_iterations=num_iterations,
@@ -73,7 +78,7 @@ def test_completions_come_back_in_the_order_of_the_prompts():
     assert [tokenizer.decode(ids) for ids in out["prompt_ids"]] == repeated(PROMPTS)
     assert out["completion_ids"] == [[0], [0], [1], [1], [2], [2]]
     assert out["logprobs"] == [[-0.5]] * 6
-    assert [(unit.position, unit.version, unit.seed) for unit in engine.units] == [(0, 7, 5), (2, 7, 5)]
+    assert [(request.position, request.version, request.seed) for request in engine.requests] == [(0, 7, 5), (2, 7, 5)]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +106,8 @@ def test_no_two_ranks_or_batches_share_a_position():
 
 
 def test_a_unit_s_tokens_do_not_depend_on_the_units_around_it():
-    engine = TransformersEngine(load_model("tiny"), load_tokenizer("tiny"), temperature=1.0, max_completion_length=6)
+    generation = GenerationConfig(temperature=1.0, max_completion_length=6)
+    engine = TransformersEngine(load_model("tiny"), load_tokenizer("tiny"), generation)
     rollouts = make_rollouts(engine, groups_per_unit=1)
     together = rollouts(repeated(PROMPTS), make_trainer(micro_step=0))["completion_ids"]
     # the third group alone, at the same place in the data order
@@ -112,16 +118,16 @@ def test_a_unit_s_tokens_do_not_depend_on_the_units_around_it():
 
 
 class Poisoned(LocalSampler):
-    """Drops the units at some positions."""
+    """Drops the requests at some positions."""
 
     def __init__(self, engine, positions: set[int]):
         super().__init__(engine)
         self.positions = positions
 
-    def collect(self, units):
+    def collect(self, requests):
         return [
-            Dropped(reason="failed 3 times") if unit.position in self.positions else self._sample(unit)
-            for unit in units
+            DroppedRequest(reason="failed 3 times") if request.position in self.positions else self._sample(request)
+            for request in requests
         ]
 
 

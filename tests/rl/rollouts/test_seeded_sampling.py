@@ -11,7 +11,7 @@ from torch import Tensor, tensor
 from rl.rollouts.seeded_sampling import SeededSampler, row_uniforms
 from rl.rollouts.types import RolloutRequest
 
-UNIT = RolloutRequest(position=40, prompts=((5, 6), (7, 8)), num_generations=3, version=10, seed=2)
+REQUEST = RolloutRequest(position=40, prompts=((5, 6), (7, 8)), num_generations=3, version=10, seed=2)
 
 
 def draw(logits: Tensor, uniforms: list[float], *, temperature: float) -> tuple[list[int], list[float]]:
@@ -67,25 +67,25 @@ def test_each_step_uses_the_next_number_of_its_row():
 
 
 def test_uniforms_have_one_row_for_each_sample():
-    assert row_uniforms(UNIT, 7).shape == (6, 7)
+    assert row_uniforms(REQUEST, 7).shape == (6, 7)
 
 
 def test_no_two_rows_share_their_numbers():
     rows = np.concatenate(
         [
-            row_uniforms(UNIT, 4),
-            row_uniforms(replace(UNIT, seed=3), 4),
-            row_uniforms(replace(UNIT, version=11), 4),
-            row_uniforms(replace(UNIT, position=42), 4),
+            row_uniforms(REQUEST, 4),
+            row_uniforms(replace(REQUEST, seed=3), 4),
+            row_uniforms(replace(REQUEST, version=11), 4),
+            row_uniforms(replace(REQUEST, position=42), 4),
         ]
     )
     assert len(np.unique(rows)) == rows.size
 
 
 def test_a_row_knows_its_place_in_the_data_order_not_in_the_unit():
-    second_group_alone = replace(UNIT, position=41, prompts=UNIT.prompts[1:])
-    assert np.array_equal(row_uniforms(UNIT, 4)[3:], row_uniforms(second_group_alone, 4))
+    second_group_alone = replace(REQUEST, position=41, prompts=REQUEST.prompts[1:])
+    assert np.array_equal(row_uniforms(REQUEST, 4)[3:], row_uniforms(second_group_alone, 4))
 
 
 def test_more_tokens_extend_a_row():
-    assert np.array_equal(row_uniforms(UNIT, 9)[:, :4], row_uniforms(UNIT, 4))
+    assert np.array_equal(row_uniforms(REQUEST, 9)[:, :4], row_uniforms(REQUEST, 4))

@@ -6,11 +6,11 @@ from hypothesis import given
 
 from rl.models.load import load_tokenizer
 from rl.models.tokenization import encode_prompt
-from rl.rollouts.types import RolloutRequest
 from rl.rollouts.units import split_requests
+from rl.rollouts.types import RolloutRequest
 
 
-def cut(
+def split(
     num_groups: int, *, num_generations: int = 2, groups_per_unit: int | None = None, position: int = 0
 ) -> list[RolloutRequest]:
     prompts = [(group, 7) for group in range(num_groups) for _ in range(num_generations)]
@@ -25,20 +25,22 @@ def cut(
 
 
 def test_units_hold_one_prompt_a_group():
-    assert cut(3, groups_per_unit=2, position=40) == [
+    assert split(3, groups_per_unit=2, position=40) == [
         RolloutRequest(position=40, prompts=((0, 7), (1, 7)), num_generations=2, version=3, seed=5),
         RolloutRequest(position=42, prompts=((2, 7),), num_generations=2, version=3, seed=5),
     ]
 
 
 def test_null_takes_every_group_at_once():
-    assert len(cut(5)) == 1
+    assert len(split(5)) == 1
 
 
 @given(st.integers(0, 12), st.integers(1, 4), st.integers(1, 5), st.integers(0, 100))
 def test_every_group_is_in_one_unit_at_its_own_place(num_groups, num_generations, groups_per_unit, position):
-    units = cut(num_groups, num_generations=num_generations, groups_per_unit=groups_per_unit, position=position)
-    places = [(unit.position + offset, prompt) for unit in units for offset, prompt in enumerate(unit.prompts)]
+    requests = split(num_groups, num_generations=num_generations, groups_per_unit=groups_per_unit, position=position)
+    places = [
+        (request.position + offset, prompt) for request in requests for offset, prompt in enumerate(request.prompts)
+    ]
     assert places == [(position + group, (group, 7)) for group in range(num_groups)]
 
 

@@ -10,7 +10,7 @@ from rl.models.load import load_model
 from rl.models.lora import lora_config
 from rl.models.tokenization import pad_right
 from rl.routing.features import attended_features, token_features
-from rl.routing.fit import assigned, fit
+from rl.routing.fit import assign_with_capacity, fit
 from rl.routing.route import Route, add_adapters, load_balancing_loss
 from rl.routing.routers import gates_from_logits
 
@@ -26,11 +26,11 @@ def route_of(**settings) -> Route:
 
 def families(each: int = 24) -> tuple[list[list[int]], list[str]]:
     """Prompts of three kinds: each draws most of its tokens from words of its own."""
-    draw = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
     prompts, tasks = [], []
     for index in range(3 * each):
-        own = 40 + 20 * (index % 3) + torch.randint(6, (6,), generator=draw)
-        shared = 10 + torch.randint(20, (3,), generator=draw)
+        own = 40 + 20 * (index % 3) + torch.randint(6, (6,), generator=generator)
+        shared = 10 + torch.randint(20, (3,), generator=generator)
         prompts.append([1, *own.tolist(), *shared.tolist()])
         tasks.append(NAMES[index % 3])
     return prompts, tasks
@@ -51,8 +51,8 @@ def test_the_balance_is_one_when_all_are_used_alike_and_the_number_of_adapters_w
 
 def test_centres_take_no_more_than_their_share():
     likeness = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.7, 0.6], [0.1, 0.0]])
-    assert assigned(likeness, 2).tolist() == [0, 0, 1, 1]
-    assert assigned(likeness, 1).tolist() == [0, -1, 1, -1]
+    assert assign_with_capacity(likeness, 2).tolist() == [0, 0, 1, 1]
+    assert assign_with_capacity(likeness, 1).tolist() == [0, -1, 1, -1]
 
 
 def test_tasks_choose_their_adapters():

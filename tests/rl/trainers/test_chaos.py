@@ -13,7 +13,7 @@ import pytest
 from launch.recipes import load_recipe
 from rl.config.routing import RoutingConfig
 from rl.rollouts.ledger import Ledger, LedgerTotals
-from rl.rollouts.workers.ray_session import FILE, session_processes
+from rl.rollouts.workers.ray_session import SESSION_FILE, session_processes
 from rl.runs.jsonl import read_jsonl
 from rl.train import train
 from tests.rl.grpo_fixtures import EVEN_SHARE, Outcome, credit_trainer, outcome, tiny_config
@@ -54,7 +54,7 @@ def die(run: Path, phase: str, time: int) -> str:
         check=False,
     )
     assert done.returncode == -signal.SIGKILL, f"{phase} {time}: {done.returncode}\n{done.stderr[-3000:]}"
-    return (run / FILE).read_text().strip()
+    return (run / SESSION_FILE).read_text().strip()
 
 
 def adapter_bytes(run: Path) -> bytes:
@@ -201,9 +201,9 @@ def test_sigterm_saves_within_its_deadline_and_the_run_goes_on(undisturbed, tmp_
 
 def wait_for(run: Path, process: subprocess.Popen) -> None:
     """Until the first checkpoint is there; the run must still go on then."""
-    patience = iter(range(int(DEADLINE / 0.02)))
+    tries = iter(range(int(DEADLINE / 0.02)))
     while not list(run.glob("checkpoint-*/complete.json")):
-        next(patience)
+        next(tries)
         try:
             process.wait(timeout=0.02)
         except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""Dispatch: units find a worker whatever happens to workers, in bounded time, and none is sampled by a wrong policy."""
+"""The dispatcher: requests are answered whatever happens to workers, in bounded time, and by the right policy."""
 
 import logging
 from dataclasses import dataclass, field, replace
@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from rl.common.errors import RunFailure
-from rl.config.rollouts import RolloutsConfig as Settings
-from rl.rollouts.interfaces import Dropped, Sampled
+from rl.config.rollouts import RolloutsConfig
+from rl.rollouts.interfaces import DroppedRequest, SampledRequest
 from rl.rollouts.types import RolloutRequest, Sample
 from rl.rollouts.workers.dispatcher import Dispatcher
 from rl.rollouts.workers.pool import WorkerFailure
@@ -16,11 +16,11 @@ from rl.rollouts.workers.weight_sync import WeightFingerprint
 from rl.rollouts.workers.worker import Reply
 
 
-def make_unit(position: int, version: int = 0) -> RolloutRequest:
+def make_request(position: int, version: int = 0) -> RolloutRequest:
     return RolloutRequest(position=position, prompts=((1, 2),), num_generations=2, version=version, seed=0)
 
 
-def attested(version: int, *, owner: str = "learner", **changes: Any) -> WeightFingerprint:
+def fingerprint_of(version: int, *, owner: str = "learner", **changes: Any) -> WeightFingerprint:
     values: dict[str, Any] = {
         "owner": owner,
         "version": version,
@@ -32,25 +32,29 @@ def attested(version: int, *, owner: str = "learner", **changes: Any) -> WeightF
     return WeightFingerprint(**{**values, **changes})
 
 
-def samples_of(unit: RolloutRequest) -> list[Sample]:
+def samples_of(request: RolloutRequest) -> list[Sample]:
     sample = Sample(
-        prompt_ids=(1, 2), completion_ids=(unit.position,), logprobs=(-0.5,), finish_reason="stop", version=unit.version
+        prompt_ids=(1, 2),
+        completion_ids=(request.position,),
+        logprobs=(-0.5,),
+        finish_reason="stop",
+        version=request.version,
     )
     return [sample] * 2
 
 
 @dataclass(eq=False)
 class Job:
-    """A call that comes to something at once, or hangs."""
+    """A call that returns at once, or hangs."""
 
-    comes_to: Any
+    returns: Any
 
 
 @dataclass
-class FakeCrew:
-    """Workers that do at once what the script says; a job that hangs is never over, and time passes while one waits.
+class FakePool:
+    """Workers that do at once what the script says; a job that hangs never ends, and waiting for it advances the clock.
 
-    `script` has, for each unit's position, what its tries come to: Failed, "hang", or an attestation's changes.
+    `script` has the outcome of each try of the request at a position: a failure, "hang", or changed fingerprint fields.
     """
 
     script: dict[int, list] = field(default_factory=dict)
@@ -67,26 +71,26 @@ class FakeCrew:
     def start(self, worker: str) -> Job:
         return Job(self.starts.pop(0) if self.starts else None)
 
-    def sample(self, worker: str, unit: RolloutRequest, payload: Any) -> Job:
-        self.sampled_by.append((unit.position, worker))
-        tries = self.script.get(unit.position, [])
-        come_to = tries.pop(0) if tries else {}
-        if not isinstance(come_to, dict):
-            return Job(come_to)
-        proof = replace(attested(unit.version, owner=worker), **come_to)
-        return Job(Reply(samples=samples_of(unit), fingerprint=proof, seconds=0.1))
+    def sample(self, worker: str, request: RolloutRequest, payload: Any) -> Job:
+        self.sampled_by.append((request.position, worker))
+        tries = self.script.get(request.position, [])
+        outcome = tries.pop(0) if tries else {}
+        if not isinstance(outcome, dict):
+            return Job(outcome)
+        proof = replace(fingerprint_of(request.version, owner=worker), **outcome)
+        return Job(Reply(samples=samples_of(request), fingerprint=proof, seconds=0.1))
 
     def put(self, payload: bytes) -> bytes:
         return payload
 
     def wait(self, jobs: list[Job], timeout: float) -> list[Job]:
-        over = [job for job in jobs if job.comes_to != "hang"]
+        over = [job for job in jobs if job.returns != "hang"]
         if not over:
             self.now += timeout
         return over[:1]
 
     def result(self, job: Job) -> Any:
-        return job.comes_to
+        return job.returns
 
     def end(self, worker: str) -> None:
         self.ended.append(worker)
@@ -95,34 +99,34 @@ class FakeCrew:
         pass
 
 
-class RequestObserver:
+class RecordingObserver:
     def __init__(self):
         self.causes: list[tuple[int, str]] = []
 
-    def reissued(self, unit: RolloutRequest, cause: str) -> None:
-        self.causes.append((unit.position, cause))
+    def reissued(self, request: RolloutRequest, cause: str) -> None:
+        self.causes.append((request.position, cause))
 
-    def describe(self, unit: RolloutRequest) -> str:
-        return f"{unit}, problem p{unit.position}"
+    def describe(self, request: RolloutRequest) -> str:
+        return f"{request}, problem p{request.position}"
 
 
 def run(
-    pool: FakeCrew,
-    units: list[RolloutRequest],
+    pool: FakePool,
+    requests: list[RolloutRequest],
     *,
     workers: int = 2,
-    notes: RequestObserver | None = None,
+    observer: RecordingObserver | None = None,
     **settings: Any,
 ) -> list:
-    """What became of units that are sampled with a policy published before."""
+    """Return the outcomes of requests that are sampled with policies published before."""
     dispatcher = Dispatcher(
-        pool, Settings(workers=workers, **settings), tolerance=1e-4, notes=notes, clock=lambda: pool.now
+        pool, RolloutsConfig(workers=workers, **settings), tolerance=1e-4, observer=observer, clock=lambda: pool.now
     )
     try:
-        for version in sorted({unit.version for unit in units}):
-            dispatcher.publish(b"", attested(version))
-            dispatcher.submit([unit for unit in units if unit.version == version])
-        return dispatcher.collect(units)
+        for version in sorted({request.version for request in requests}):
+            dispatcher.publish(b"", fingerprint_of(version))
+            dispatcher.submit([request for request in requests if request.version == version])
+        return dispatcher.collect(requests)
     finally:
         dispatcher.close()
 
@@ -132,65 +136,65 @@ RAISED = WorkerFailure(cause="ValueError: odd prompt", fatal=False)
 
 
 def test_answers_come_in_the_order_of_the_units():
-    units = [make_unit(place) for place in (4, 0, 9)]
-    outcomes = run(FakeCrew(), units)
-    assert [outcome.samples for outcome in outcomes] == [samples_of(unit) for unit in units]
+    requests = [make_request(position) for position in (4, 0, 9)]
+    outcomes = run(FakePool(), requests)
+    assert [outcome.samples for outcome in outcomes] == [samples_of(request) for request in requests]
 
 
 def test_a_dead_worker_s_unit_goes_out_again_and_the_worker_is_replaced(caplog):
-    pool, notes = FakeCrew(script={0: [DIED]}), RequestObserver()
+    pool, observer = FakePool(script={0: [DIED]}), RecordingObserver()
     with caplog.at_level(logging.WARNING):
-        (outcome,) = run(pool, [make_unit(0)], workers=1, notes=notes)
-    assert isinstance(outcome, Sampled)
+        (outcome,) = run(pool, [make_request(0)], workers=1, observer=observer)
+    assert isinstance(outcome, SampledRequest)
     assert pool.spawned == ["worker-0.0"] * 2
-    assert notes.causes == [(0, "worker-0.0: ActorDiedError: killed")]
+    assert observer.causes == [(0, "worker-0.0: ActorDiedError: killed")]
     told = "worker-0.0, group 0 (policy version 0), problem p0: ActorDiedError: killed; it is sampled again"
     assert told in caplog.text
 
 
 def test_a_worker_that_only_raised_is_kept():
-    pool = FakeCrew(script={0: [RAISED]})
-    (outcome,) = run(pool, [make_unit(0)], workers=1)
-    assert isinstance(outcome, Sampled)
+    pool = FakePool(script={0: [RAISED]})
+    (outcome,) = run(pool, [make_request(0)], workers=1)
+    assert isinstance(outcome, SampledRequest)
     assert pool.spawned == ["worker-0.0"]
 
 
 def test_a_hung_worker_is_ended_at_its_time_limit():
-    pool, notes = FakeCrew(script={0: ["hang"]}), RequestObserver()
-    (outcome,) = run(pool, [make_unit(0)], workers=1, notes=notes, time_limit=30.0)
-    assert isinstance(outcome, Sampled)
+    pool, observer = FakePool(script={0: ["hang"]}), RecordingObserver()
+    (outcome,) = run(pool, [make_request(0)], workers=1, observer=observer, time_limit=30.0)
+    assert isinstance(outcome, SampledRequest)
     assert 30.0 < pool.now < 31.0
-    assert notes.causes == [(0, "worker-0.0: not finished within rollouts.time_limit=30 s")]
+    assert observer.causes == [(0, "worker-0.0: not finished within rollouts.time_limit=30 s")]
     assert pool.ended[0] == "worker-0.0"
 
 
 @pytest.mark.parametrize("failure", [DIED, RAISED, "hang"])
 def test_a_poisoned_unit_is_dropped_after_its_tries_and_the_others_go_on(failure):
-    pool = FakeCrew(script={1: [failure] * 3})
-    outcomes = run(pool, [make_unit(place) for place in range(3)], tries=3)
-    assert [type(outcome) for outcome in outcomes] == [Sampled, Dropped, Sampled]
+    pool = FakePool(script={1: [failure] * 3})
+    outcomes = run(pool, [make_request(position) for position in range(3)], tries=3)
+    assert [type(outcome) for outcome in outcomes] == [SampledRequest, DroppedRequest, SampledRequest]
     assert outcomes[1].reason.startswith("failed 3 times, last on worker-0.")
     assert sum(position == 1 for position, _ in pool.sampled_by) == 3
 
 
 def test_a_worker_that_cannot_start_is_given_up_and_the_others_do_its_work():
     # the first worker's place fails three starts; whoever is in the second one samples everything
-    pool = FakeCrew(starts=[WorkerFailure(cause="MemoryError: no room", fatal=True), None, *[DIED] * 2])
-    outcomes = run(pool, [make_unit(place) for place in range(4)], tries=3)
-    assert all(isinstance(outcome, Sampled) for outcome in outcomes)
+    pool = FakePool(starts=[WorkerFailure(cause="MemoryError: no room", fatal=True), None, *[DIED] * 2])
+    outcomes = run(pool, [make_request(position) for position in range(4)], tries=3)
+    assert all(isinstance(outcome, SampledRequest) for outcome in outcomes)
     assert {worker for _, worker in pool.sampled_by} == {"worker-0.1"}
 
 
 def test_when_no_worker_is_left_the_first_cause_is_told():
-    pool = FakeCrew(starts=[WorkerFailure(cause="OutOfMemoryError: no room", fatal=True)] * 4)
+    pool = FakePool(starts=[WorkerFailure(cause="OutOfMemoryError: no room", fatal=True)] * 4)
     with pytest.raises(RunFailure, match=r"no rollout worker is left: worker-0\.\d.*OutOfMemoryError: no room"):
-        run(pool, [make_unit(0)], tries=2)
+        run(pool, [make_request(0)], tries=2)
 
 
 def test_a_worker_that_never_starts_is_given_up_at_the_start_limit():
-    pool = FakeCrew(starts=["hang"] * 4)
+    pool = FakePool(starts=["hang"] * 4)
     with pytest.raises(RunFailure, match=r"not finished within rollouts.start_limit=5 s"):
-        run(pool, [make_unit(0)], tries=2, start_limit=5.0)
+        run(pool, [make_request(0)], tries=2, start_limit=5.0)
     assert pool.now < 11.0
 
 
@@ -207,37 +211,37 @@ def test_a_worker_that_never_starts_is_given_up_at_the_start_limit():
     ],
 )
 def test_a_worker_with_another_policy_stops_the_run(change, expected):
-    pool = FakeCrew(script={5: [change]})
-    units = [make_unit(4, version=1), make_unit(5, version=2)]
+    pool = FakePool(script={5: [change]})
+    requests = [make_request(4, version=1), make_request(5, version=2)]
     with pytest.raises(RunFailure, match=expected):
-        run(pool, units, workers=1)
+        run(pool, requests, workers=1)
 
 
 def test_a_gap_within_the_tolerance_is_reported():
-    pool = FakeCrew(script={0: [{"logprobs": (-1.0, -2.00005)}]})
-    dispatcher = Dispatcher(pool, Settings(workers=1), tolerance=1e-4)
-    dispatcher.publish(b"", attested(0))
-    dispatcher.submit([make_unit(0)])
-    dispatcher.collect([make_unit(0)])
-    assert dispatcher.read_figures().gap == pytest.approx(5e-5)
-    assert dispatcher.read_figures().gap == 0.0
+    pool = FakePool(script={0: [{"logprobs": (-1.0, -2.00005)}]})
+    dispatcher = Dispatcher(pool, RolloutsConfig(workers=1), tolerance=1e-4)
+    dispatcher.publish(b"", fingerprint_of(0))
+    dispatcher.submit([make_request(0)])
+    dispatcher.collect([make_request(0)])
+    assert dispatcher.pop_counters().probe_gap == pytest.approx(5e-5)
+    assert dispatcher.pop_counters().probe_gap == 0.0
     dispatcher.close()
 
 
-class SlowCrew(FakeCrew):
-    """Whatever a unit comes to takes 3 s, of which the reply says that 0.1 were sampling."""
+class SlowPool(FakePool):
+    """Every reply takes 3 s, of which 0.1 were sampling."""
 
     def result(self, job: Job) -> Any:
-        self.now += 3.0 if isinstance(job.comes_to, Reply) else 0.0
-        return job.comes_to
+        self.now += 3.0 if isinstance(job.returns, Reply) else 0.0
+        return job.returns
 
 
 def test_what_handing_over_took_is_told_once():
-    pool = SlowCrew()
-    dispatcher = Dispatcher(pool, Settings(workers=1), tolerance=1e-4, clock=lambda: pool.now)
-    dispatcher.publish(b"", attested(0))
-    dispatcher.submit([make_unit(0)])
-    dispatcher.collect([make_unit(0)])
-    assert dispatcher.read_figures().handover_seconds == pytest.approx(2.9)
-    assert dispatcher.read_figures().handover_seconds == 0.0
+    pool = SlowPool()
+    dispatcher = Dispatcher(pool, RolloutsConfig(workers=1), tolerance=1e-4, clock=lambda: pool.now)
+    dispatcher.publish(b"", fingerprint_of(0))
+    dispatcher.submit([make_request(0)])
+    dispatcher.collect([make_request(0)])
+    assert dispatcher.pop_counters().handover_seconds == pytest.approx(2.9)
+    assert dispatcher.pop_counters().handover_seconds == 0.0
     dispatcher.close()

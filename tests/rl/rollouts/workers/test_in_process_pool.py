@@ -1,10 +1,10 @@
-"""Laws 1 and 6 without Ray: workers of the same process, each with a model of its own, change no bit of a training."""
+"""Workers in the same process, each with a model of its own, change no bit of a training (laws 1 and 6 without Ray)."""
 
 from typing import Any
 
 import pytest
 
-from rl.config.rollouts import RolloutsConfig as Settings
+from rl.config.rollouts import RolloutsConfig
 from rl.rollouts.ledger import LedgerTotals
 from rl.rollouts.types import RolloutRequest
 from rl.rollouts.workers import sampler
@@ -18,17 +18,17 @@ from tests.rl.grpo_fixtures import Outcome, credit_trainer, outcome, tiny_config
 class InProcessPool:
     """Workers that are called in the dispatcher's own thread."""
 
-    def __init__(self, recipe: WorkerFactory, settings: Settings, connection: Connection):
-        self.recipe = recipe
+    def __init__(self, factory: WorkerFactory, settings: RolloutsConfig, connection: Connection):
+        self.factory = factory
 
     def spawn(self, name: str) -> Worker:
-        return self.recipe(name)
+        return self.factory(name)
 
     def start(self, worker: Worker) -> tuple:
         return (worker, None, None)
 
-    def sample(self, worker: Worker, unit: RolloutRequest, payload: bytes) -> tuple:
-        return (worker, unit, payload)
+    def sample(self, worker: Worker, request: RolloutRequest, payload: bytes) -> tuple:
+        return (worker, request, payload)
 
     def put(self, payload: bytes) -> bytes:
         return payload
@@ -37,12 +37,12 @@ class InProcessPool:
         return jobs[:1]
 
     def result(self, job: tuple) -> Reply | None:
-        worker, unit, payload = job
-        if unit is None:
+        worker, request, payload = job
+        if request is None:
             return None
-        if worker.version != unit.version:
-            worker.load_adapter(unit.version, payload)
-        return worker.sample(unit)
+        if worker.version != request.version:
+            worker.load_adapter(request.version, payload)
+        return worker.sample(request)
 
     def end(self, worker: Worker) -> None:
         pass
@@ -53,7 +53,7 @@ class InProcessPool:
 
 @pytest.fixture(autouse=True)
 def no_ray(monkeypatch):
-    monkeypatch.setattr(sampler, "connect", lambda settings, cpus: Connection(session="", address="", ours=False))
+    monkeypatch.setattr(sampler, "connect", lambda settings, cpus: Connection(session="", address="", owned=False))
     monkeypatch.setattr(sampler, "RayWorkerPool", InProcessPool)
 
 

@@ -1,18 +1,18 @@
-"""A whole node goes: its units are sampled on another, long before any time limit."""
+"""The loss of a whole node: its requests are sampled on another, long before any time limit."""
 
 import time
 from pathlib import Path
 
 import pytest
 
-from rl.config.rollouts import RolloutsConfig as Settings
-from rl.rollouts.interfaces import Sampled
+from rl.config.rollouts import RolloutsConfig
+from rl.rollouts.interfaces import SampledRequest
 from rl.rollouts.types import RolloutRequest
 from rl.rollouts.workers.dispatcher import Dispatcher
 from rl.rollouts.workers.ray_pool import RayWorkerPool, connect
 from rl.rollouts.workers.weight_sync import serialize_adapter, weight_fingerprint
 from tests.rl.emulated_cluster import emulated_cluster
-from tests.rl.rollouts.fake_engine import NODE, ToyRecipe, toy_adapter
+from tests.rl.rollouts.fake_engine import NODE, ToyFactory, toy_adapter
 
 pytestmark = [
     pytest.mark.chaos,
@@ -23,10 +23,10 @@ DEADLINE = 240.0
 
 
 def first_mark(marks: Path) -> str:
-    """Which node the first unit hangs on; looked for until it is there."""
+    """Wait for the name of the node that the first request hangs on."""
     give_up = time.monotonic() + DEADLINE
     while not (found := sorted(marks.glob("[0-9]*"))):
-        assert time.monotonic() < give_up, "no unit was ever sampled"
+        assert time.monotonic() < give_up, "no request was ever sampled"
         time.sleep(0.05)
     return found[0].read_text()
 
@@ -38,7 +38,7 @@ def test_a_lost_node_s_units_are_sampled_on_another(tmp_path):
             name: cluster.add_node(num_cpus=2, resources={"rollout": 2}, env_vars={NODE: name})
             for name in ("one", "two")
         }
-        settings = Settings(
+        settings = RolloutsConfig(
             workers=2,
             cpus=1.0,
             resources={"rollout": 1},
@@ -47,21 +47,21 @@ def test_a_lost_node_s_units_are_sampled_on_another(tmp_path):
             start_limit=DEADLINE,
         )
         connection = connect(settings, cpus=2.0)
-        recipe = ToyRecipe(marks=tmp_path, mischief="hang", positions=(0, 2, 4, 6))
-        dispatcher = Dispatcher(RayWorkerPool(recipe, settings, connection), settings, tolerance=1e-4)
+        factory = ToyFactory(marks=tmp_path, failure="hang", positions=(0, 2, 4, 6))
+        dispatcher = Dispatcher(RayWorkerPool(factory, settings, connection), settings, tolerance=1e-4)
         state = toy_adapter(1.0)
         learner = weight_fingerprint(
             state, [float(tensor.sum()) for tensor in state.values()], owner="learner", version=0
         )
         dispatcher.publish(serialize_adapter(state), learner)
-        units = [
-            RolloutRequest(position=place, prompts=((1, 2), (3,)), num_generations=2, version=0, seed=0)
-            for place in (0, 2, 4, 6)
+        requests = [
+            RolloutRequest(position=position, prompts=((1, 2), (3,)), num_generations=2, version=0, seed=0)
+            for position in (0, 2, 4, 6)
         ]
-        dispatcher.submit(units)
+        dispatcher.submit(requests)
         cluster.remove_node(nodes[first_mark(tmp_path)], allow_graceful=False)
         started = time.monotonic()
-        assert all(isinstance(outcome, Sampled) for outcome in dispatcher.collect(units))
+        assert all(isinstance(outcome, SampledRequest) for outcome in dispatcher.collect(requests))
         assert time.monotonic() - started < DEADLINE
-        assert dispatcher.read_figures().reissued >= 1
+        assert dispatcher.pop_counters().reissued >= 1
         dispatcher.close()

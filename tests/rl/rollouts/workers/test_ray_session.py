@@ -65,7 +65,7 @@ def test_a_recorded_session_is_ended_once(named, tmp_path, caplog):
 
 
 def test_a_name_that_could_match_anything_is_refused():
-    with pytest.raises(ValueError, match="'' is no name of a Ray session"):
+    with pytest.raises(ValueError, match="'' is not the name of a Ray session"):
         list(session_processes(""))
 
 

@@ -1,4 +1,4 @@
-"""Laws 1 and 6 with real workers: who samples, and when, changes no bit; ahead, nothing is lost or too stale."""
+"""Training with real workers changes no bit; sampling ahead loses nothing and is never too stale (laws 1 and 6)."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Attestation: an adapter arrives bit for bit, or the difference has a name."""
+"""Weight sync: an adapter arrives bit for bit, or an error names the difference."""
 
 import pytest
 import torch
@@ -8,20 +8,22 @@ from torch import nn
 from rl.common.errors import RunFailure
 from rl.models.load import load_model, load_tokenizer
 from rl.models.tokenization import encode_prompt
+from rl.rollouts.adapter_bytes import adapter_state, serialize_adapter
 from rl.rollouts.engine_hf import TransformersEngine
+from rl.rollouts.generation import GenerationConfig
 from rl.rollouts.types import RolloutRequest
-from rl.rollouts.workers.factory import AdapterEngine
-from rl.rollouts.workers.weight_sync import PROBE_TEXT, adapter_state, check, serialize_adapter, weight_fingerprint
+from rl.rollouts.workers.weight_sync import PROBE_TEXT, check_fingerprint, weight_fingerprint
 from rl.rollouts.workers.worker import Worker
 
 PROBE_IDS = encode_prompt(load_tokenizer("tiny"), PROBE_TEXT)
 
 
-def make_engine(kind: type[TransformersEngine] = AdapterEngine, *, seed: int = 0, r: int = 2) -> TransformersEngine:
+def make_engine(*, seed: int = 0, r: int = 2) -> TransformersEngine:
     torch.manual_seed(seed)
     config = LoraConfig(r=r, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
     model = get_peft_model(load_model("tiny"), config)
-    return kind(model, load_tokenizer("tiny"), temperature=1.0, max_completion_length=4)
+    generation = GenerationConfig(temperature=1.0, max_completion_length=4)
+    return TransformersEngine(model, load_tokenizer("tiny"), generation)
 
 
 def make_worker(**changes: int) -> Worker:
@@ -39,54 +41,54 @@ def test_a_worker_has_what_the_learner_published():
     learner, worker = make_engine(seed=1), make_worker(seed=2)
     payload, fingerprint = published(learner, 3)
     delivered = worker.load_adapter(3, payload)
-    # bit for bit, so the probe prompt's log-probs are equal and not only near
+    # bit for bit, so the probe text's log-probs are equal and not only near
     assert delivered.digest == fingerprint.digest
     assert delivered.logprobs == fingerprint.logprobs
-    check(fingerprint, delivered, before=None, tolerance=1e-9)
+    check_fingerprint(fingerprint, delivered, previous=None, tolerance=1e-9)
 
 
 def test_a_worker_samples_what_the_learner_would():
     learner, worker = make_engine(seed=1), make_worker(seed=2)
-    unit = RolloutRequest(position=0, prompts=((17, 30, 200), (88, 9)), num_generations=2, version=3, seed=0)
+    request = RolloutRequest(position=0, prompts=((17, 30, 200), (88, 9)), num_generations=2, version=3, seed=0)
     worker.load_adapter(3, published(learner, 3)[0])
-    assert worker.sample(unit).samples == learner.sample(unit)
+    assert worker.sample(request).samples == learner.sample(request)
 
 
 def test_a_worker_refuses_to_sample_for_another_version():
     worker = make_worker()
     worker.load_adapter(3, published(make_engine(), 3)[0])
-    unit = RolloutRequest(position=0, prompts=((17,),), num_generations=2, version=4, seed=0)
-    with pytest.raises(RunFailure, match="worker-0: version 3 is active, version 4 was asked for"):
-        worker.sample(unit)
+    request = RolloutRequest(position=0, prompts=((17,),), num_generations=2, version=4, seed=0)
+    with pytest.raises(RunFailure, match="worker-0: version 3 is active, version 4 was requested"):
+        worker.sample(request)
 
 
-@pytest.mark.parametrize("place", [0, 20, -1])
-def test_a_byte_that_changes_on_the_way_stops_the_run(place):
+@pytest.mark.parametrize("position", [0, 20, -1])
+def test_a_byte_that_changes_on_the_way_stops_the_run(position):
     learner, worker = make_engine(seed=1), make_worker(seed=2)
     payload, fingerprint = published(learner, 3)
     damaged = bytearray(payload)
-    damaged[place] ^= 0x40
+    damaged[position] ^= 0x40
     with pytest.raises(RunFailure, match="worker-0, policy version 3: "):
-        check(fingerprint, worker.load_adapter(3, bytes(damaged)), before=None, tolerance=1e-4)
+        check_fingerprint(fingerprint, worker.load_adapter(3, bytes(damaged)), previous=None, tolerance=1e-4)
 
 
 def test_an_adapter_that_never_arrived_is_noticed():
     # what happened in other people's systems for months: everything looks right, only nothing was delivered
     learner, worker = make_engine(seed=1), make_worker(seed=1)
-    before_parcel, before = published(learner, 1)
-    worker.load_adapter(1, before_parcel)
+    first_payload, before = published(learner, 1)
+    worker.load_adapter(1, first_payload)
     with torch.no_grad():
         for tensor in adapter_state(learner.model).values():
             tensor.add_(0.25)
     _, after = published(learner, 2)
     with pytest.raises(RunFailure, match=r"version 2: .*lora_A.* \(with 7 more\) is still as in version 1"):
-        check(after, worker.load_adapter(2, before_parcel), before=before, tolerance=1e-4)
+        check_fingerprint(after, worker.load_adapter(2, first_payload), previous=before, tolerance=1e-4)
 
 
 def test_an_adapter_of_another_shape_names_a_tensor_that_did_not_fit():
     payload, fingerprint = published(make_engine(r=4), 0)
     with pytest.raises(RunFailure, match=r"policy version 0: .*lora_A.* \(with 7 more\) did not reach the worker"):
-        check(fingerprint, make_worker(r=2).load_adapter(0, payload), before=None, tolerance=1e-4)
+        check_fingerprint(fingerprint, make_worker(r=2).load_adapter(0, payload), previous=None, tolerance=1e-4)
 
 
 def test_another_base_model_shows_in_the_log_probs():
@@ -95,7 +97,7 @@ def test_another_base_model_shows_in_the_log_probs():
         worker.engine.model.model.norm.weight.mul_(1.01)
     payload, fingerprint = published(learner, 0)
     with pytest.raises(RunFailure, match="although the tensors are equal: the base models, their types or their"):
-        check(fingerprint, worker.load_adapter(0, payload), before=None, tolerance=1e-4)
+        check_fingerprint(fingerprint, worker.load_adapter(0, payload), previous=None, tolerance=1e-4)
 
 
 def test_the_router_travels_with_the_adapters():
@@ -127,5 +129,5 @@ def test_the_probe_s_log_probs_are_those_of_a_plain_forward_pass():
     ids = torch.tensor([PROBE_IDS])
     with torch.no_grad():
         logprobs = engine.model(ids).logits.log_softmax(dim=-1)
-    expected = [logprobs[0, place, token].item() for place, token in enumerate(PROBE_IDS[1:])]
+    expected = [logprobs[0, position, token].item() for position, token in enumerate(PROBE_IDS[1:])]
     assert engine.token_logprobs(PROBE_IDS) == pytest.approx(expected, abs=1e-6)

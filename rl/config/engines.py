@@ -1,0 +1,53 @@
+"""Engines: the name of each sampling engine, what it supports and where its code is.
+
+To add an engine, add it to `ENGINES` and write the module that it names: the allowed values of `rollouts.engine`, the
+checks of the settings and the worker's factory all read this table. It imports no torch, as the settings must not.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EngineSpec:
+    """What an engine supports and needs.
+
+    Example:
+        EngineSpec(module="rl.rollouts.engine_hf", in_process=True, routing=True, settings=("threads",))
+    """
+
+    module: str
+    """Has `worker_engine(setup)`, and with `in_process` also `local_engine(model, tokenizer, generation, routing)`."""
+    in_process: bool = False
+    """Whether it can sample from the live model in the trainer's own process (`rollouts.workers=0`)."""
+    routing: bool = False
+    """Whether each row can be sampled with its own mixture of several adapters."""
+    logprobs: bool = True
+    """Whether samples have the log-probs of their tokens; an engine without them fills in NaN."""
+    settings: tuple[str, ...] = ()
+    """Settings under `rollouts` that an engine may ignore, and this one reads."""
+    package: str | None = None
+    """Import name of a package that is not among Heed's own dependencies."""
+    install: str = ""
+    """How to get the package, as in "install it with ..."."""
+
+
+ENGINES: dict[str, EngineSpec] = {
+    "transformers": EngineSpec(module="rl.rollouts.engine_hf", in_process=True, routing=True, settings=("threads",)),
+    "vllm": EngineSpec(
+        module="rl.rollouts.engine_vllm", package="vllm", install="`pip install heed[vllm]` on a machine with a GPU"
+    ),
+}
+
+
+def _known(name: str) -> str:
+    if name not in ENGINES:
+        allowed = " or ".join(repr(known) for known in ENGINES)
+        raise PydanticCustomError("literal_error", "Input should be {expected}", {"expected": allowed})
+    return name
+
+
+EngineName = Annotated[str, AfterValidator(_known)]
