@@ -6,8 +6,8 @@ from hypothesis import given
 
 from rl.models.load import load_tokenizer
 from rl.models.tokenization import encode_prompt
-from rl.rollouts.units import split_requests
 from rl.rollouts.types import RolloutRequest
+from rl.rollouts.units import split_requests
 
 
 def split(

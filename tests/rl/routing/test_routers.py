@@ -75,9 +75,9 @@ def test_fixed_gates_are_the_same_for_all():
 def test_labels_are_learned_and_new_prompts_find_their_adapter(settings):
     route, (prompts, tasks) = route_of(fit_steps=60, **settings), families()
     fit(route.router, route.policy, prompts[:48], tasks[:48], seed=0)
-    figures = route.figures(route.gates(prompts[48:]), tasks[48:])
-    assert figures["routing/agreement"] > 0.9
-    assert figures["routing/entropy"] == 0  # top 1
+    metrics = route.metrics(route.gates(prompts[48:]), tasks[48:])
+    assert metrics["routing/agreement"] > 0.9
+    assert metrics["routing/entropy"] == 0  # top 1
     assert not any(parameter.requires_grad for parameter in route.router.parameters())
 
 
