@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from rl.config.rollouts import RolloutsConfig
+from rl.rollouts.adapter_bytes import serialize_adapter
 from rl.rollouts.interfaces import SampledRequest
 from rl.rollouts.types import RolloutRequest
 from rl.rollouts.workers.dispatcher import Dispatcher
 from rl.rollouts.workers.ray_pool import RayWorkerPool, connect
-from rl.rollouts.workers.weight_sync import serialize_adapter, weight_fingerprint
+from rl.rollouts.workers.weight_sync import weight_fingerprint
 from tests.rl.emulated_cluster import emulated_cluster
 from tests.rl.rollouts.fake_engine import NODE, ToyFactory, toy_adapter
 

@@ -8,11 +8,12 @@ import pytest
 
 from rl.common.errors import RunFailure
 from rl.config.rollouts import RolloutsConfig
+from rl.rollouts.adapter_bytes import serialize_adapter
 from rl.rollouts.interfaces import DroppedRequest, SampledRequest
 from rl.rollouts.types import RolloutRequest
 from rl.rollouts.workers.dispatcher import Dispatcher
 from rl.rollouts.workers.ray_pool import Connection, RayWorkerPool, connect
-from rl.rollouts.workers.weight_sync import serialize_adapter, weight_fingerprint
+from rl.rollouts.workers.weight_sync import weight_fingerprint
 from tests.rl.ray_fixture import one_ray
 from tests.rl.rollouts.fake_engine import ToyFactory, toy_adapter
 
