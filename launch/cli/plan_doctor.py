@@ -28,9 +28,9 @@ def plan(
     from launch.plan.show import plan_values, show_plan
     from launch.recipes import load_recipe
 
-    made = make_plan(load_recipe(recipe, overrides or []), find_device(gpu_memory))
-    print_result(as_json, lambda: plan_values(made), show=lambda _: show_plan(made))
-    if made.mistakes or not made.fits:
+    planned = make_plan(load_recipe(recipe, overrides or []), find_device(gpu_memory))
+    print_result(as_json, lambda: plan_values(planned), show=lambda _: show_plan(planned))
+    if planned.errors or not planned.fits:
         raise typer.Exit(1)
 
 

@@ -1,1 +1,1 @@
-"""The plan: what a recipe would do, what it would need and whether that is there, before anything starts."""
+"""Plan: what a recipe would do and need, and whether the machine has it, before anything starts."""

@@ -1,4 +1,4 @@
-"""Prompt lengths: how many tokens the recipe's prompts have, counted where the tokenizer is at hand."""
+"""Prompt lengths: how many tokens a recipe's prompts have, counted where the tokenizer is on this machine."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,27 +13,31 @@ from data.reading import read_problems
 from launch.plan.shape import model_folder
 from rl.config.data import DataConfig
 
-LOOKED_AT = 64
+NUM_MEASURED = 64
 """Prompts whose lengths stand for all."""
 CHARACTERS_PER_TOKEN = 4.0
 TEMPLATE_TOKENS = 30
-"""What a chat template adds, where there is none to ask."""
+"""Tokens that a chat template adds, where there is none to count with."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PromptLengths:
-    """Tokens of the prompts looked at, chat template included."""
+    """Tokens of the measured prompts, chat template included.
+
+    Example:
+        PromptLengths(mean=41.2, longest=58, counted=True, num_problems=2_000)
+    """
 
     mean: float
     longest: int
     counted: bool
     """False: estimated from characters, as the model's tokenizer is not on this machine."""
     num_problems: int
-    """Problems there are to train on."""
+    """Problems to train on."""
 
 
 def prompt_lengths(data: DataConfig, model: str) -> PromptLengths:
-    """Lengths of the first training prompts. Raises ValueError for data that cannot be read."""
+    """Measure the first training prompts. Raises ValueError for data that cannot be read."""
     problems, total = _problems(data)
     count = _counter(model_folder(model))
     lengths = [count(problem) if count else _estimate(problem) for problem in problems]
@@ -45,16 +49,16 @@ def prompt_lengths(data: DataConfig, model: str) -> PromptLengths:
 def _problems(data: DataConfig) -> tuple[list[Problem], int]:
     if data.path is not None:
         problems = read_problems(data.path)
-        return problems[:LOOKED_AT], len(problems) - (0 if data.held_out_path else data.held_out)
+        return problems[:NUM_MEASURED], len(problems) - (0 if data.held_out_path else data.held_out)
     drawn = [
         instruction_problem(data.seed, index, kinds=data.kinds, max_constraints=data.max_constraints)
-        for index in range(min(LOOKED_AT, data.num_problems))
+        for index in range(min(NUM_MEASURED, data.num_problems))
     ]
     return drawn, data.num_problems
 
 
 def _counter(folder: Path | None) -> Callable[[Problem], int] | None:
-    """What counts a problem's tokens with the model's own tokenizer and template; None where one is missing."""
+    """Return a function that counts a problem's tokens with the model's tokenizer and template, if both are there."""
     if folder is None or not all((folder / name).is_file() for name in ("tokenizer.json", "chat_template.jinja")):
         return None
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))

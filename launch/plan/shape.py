@@ -1,4 +1,4 @@
-"""A model's shape, read from its config.json: sizes and parameter counts, without torch and without its weights."""
+"""Shape of a model, read from its config.json: sizes and parameter counts, without torch or weights."""
 
 import json
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from rl.common.errors import UserError
 from rl.models.builtin import builtin_path, is_builtin
 from rl.models.tiny_shape import TINY, TINY_SHAPE
 
-NEEDED = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
+REQUIRED_KEYS = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,12 +34,12 @@ class Shape:
     tied: bool
     """Whether input and output embeddings are one matrix."""
     positions: int | None = None
-    """Longest sequence the model was made for, in tokens."""
+    """Longest sequence that the model was made for, in tokens."""
     query_bias: bool = False
     """Whether the query, key and value projections have biases (Qwen2 does)."""
 
     def linears(self) -> dict[str, tuple[int, int]]:
-        """Module -> (inputs, outputs) of one layer's linear maps: what `all-linear` adapts."""
+        """Return module -> (inputs, outputs) of one layer's linear maps: those that `all-linear` adapts."""
         queries, keys = self.heads * self.head_size, self.key_value_heads * self.head_size
         return {
             "q_proj": (self.hidden, queries),
@@ -61,17 +61,17 @@ class Shape:
 
 
 def shape_of(name: str) -> Shape:
-    """The shape of a model by the name that `model.name` takes.
+    """Return the shape of a model by the name that `model.name` takes.
 
-    Looked for in its folder, in the hub's cache, among the shapes kept here, and last on the hub. Raises UserError
-    when it is found nowhere, or is not a dense decoder of the Llama kind.
+    It is read from the model's folder, the hub's cache, the shapes that come with Heed, or the hub, in this order.
+    Raises UserError when it is in none of them, or is not a dense decoder of the Llama kind.
     """
     return parse_shape(name, config_of(name))
 
 
 def parse_shape(name: str, config: dict[str, Any]) -> Shape:
-    """The shape in a config.json. Raises UserError, naming what does not fit."""
-    missing = [key for key in NEEDED if key not in config]
+    """Return the shape in a config.json. Raises UserError, naming what does not fit."""
+    missing = [key for key in REQUIRED_KEYS if key not in config]
     experts = [key for key in config if "experts" in key]
     if missing or experts:
         reason = f"its config has no {', '.join(missing)}" if missing else f"it has experts ({', '.join(experts)})"
@@ -92,26 +92,26 @@ def parse_shape(name: str, config: dict[str, Any]) -> Shape:
 
 
 def config_of(name: str) -> dict[str, Any]:
-    """A model's config.json. Raises UserError when it is found nowhere."""
+    """Return a model's config.json. Raises UserError when it is found nowhere."""
     if name == TINY:
         return TINY_SHAPE
     if (folder := model_folder(name)) is not None:
         return json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    kept = files("launch.plan").joinpath("shapes", f"{name.replace('/', '--')}.json")
-    if kept.is_file():
-        return json.loads(kept.read_text(encoding="utf-8"))
+    shipped = files("launch.plan").joinpath("shapes", f"{name.replace('/', '--')}.json")
+    if shipped.is_file():
+        return json.loads(shipped.read_text(encoding="utf-8"))
     try:
         return json.loads(Path(hf_hub_download(name, "config.json")).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UserError(
             f"model {name} cannot be planned: its config.json is neither in a folder of that name nor in the hub's "
-            f"cache, and the hub could not be asked ({reason}); name a folder, or run `hf download {name} config.json`"
+            f"cache, and the hub does not answer ({reason}); name a folder, or run `hf download {name} config.json`"
         ) from error
 
 
 def model_folder(name: str) -> Path | None:
-    """The folder on this machine that holds the model's config.json, if there is one."""
+    """Return the folder on this machine that holds the model's config.json, if there is one."""
     if is_builtin(name):
         folder = builtin_path()
     elif Path(name).expanduser().is_dir():

@@ -1,8 +1,10 @@
-"""Showing a plan: tables for a person, plain values for a machine."""
+"""Display of a plan: tables for a person, plain values for JSON."""
 
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from launch.plan.build import Plan
@@ -20,14 +22,14 @@ def show_plan(plan: Plan) -> None:
 def _show_head(console: Console, plan: Plan) -> None:
     trainer, distributed, lengths = plan.config.trainer, plan.config.distributed, plan.lengths
     share = plan.trainable / plan.shape.num_parameters
-    how = "counted" if lengths.counted else "estimated from characters"
+    method = "counted" if lengths.counted else "estimated from characters"
     zero = f", ZeRO stage {distributed.zero}" if distributed.zero else ""
     console.print(
         f"[bold]{plan.config.model.name}[/bold]: {plan.shape.num_parameters:,} parameters in {plan.dtype}; "
         f"{plan.trainable:,} trained in float32 ({share:.2%})\n"
         f"{trainer.max_steps} steps on {distributed.processes} process(es), {distributed.nodes} node(s){zero}; "
         f"{plan.epochs:.2f} passes over {lengths.num_problems} problems\n"
-        f"prompts of {lengths.mean:.0f} tokens on average, {lengths.longest} at most ({how}); "
+        f"prompts of {lengths.mean:.0f} tokens on average, {lengths.longest} at most ({method}); "
         f"completions of at most {trainer.max_completion_length}"
     )
 
@@ -59,21 +61,21 @@ def _show_memory(console: Console, plan: Plan) -> None:
 
 
 def _show_verdict(console: Console, plan: Plan) -> None:
-    for mistake in plan.mistakes:
-        console.print(f"[red]error[/red] {mistake}", highlight=False)
+    for error in plan.errors:
+        console.print(f"[red]error[/red] {escape(error)}", highlight=False)
     verdict = "[green]fits[/green]" if plan.fits else "[red]does not fit[/red]"
     console.print(
         f"{verdict}: needs {size(plan.peak)} of the {size(plan.budget)} a process may use "
         f"({plan.device.name}, {size(plan.device.memory)})"
     )
-    for knob in plan.knobs:
-        console.print(f"  {'fits' if knob.fits else 'helps'} with {' '.join(knob.overrides)}: {size(knob.peak)}")
-    if not plan.fits and not any(knob.fits for knob in plan.knobs):
+    for saving in plan.savings:
+        console.print(f"  {'fits' if saving.fits else 'helps'} with {' '.join(saving.overrides)}: {size(saving.peak)}")
+    if not plan.fits and not any(saving.fits for saving in plan.savings):
         console.print("  no single change is enough: combine them, or take a smaller model.name")
 
 
 def size(number_of_bytes: int) -> str:
-    """Bytes as a person reads them, in powers of ten."""
+    """Return bytes as a person reads them, in powers of ten."""
     value, units = float(number_of_bytes), iter(("B", "kB", "MB"))
     for unit in units:
         if value < 1000:
@@ -83,7 +85,7 @@ def size(number_of_bytes: int) -> str:
 
 
 def plan_values(plan: Plan) -> dict[str, Any]:
-    """The plan as plain values, sizes in bytes."""
+    """Return the plan as plain values, sizes in bytes."""
     return {
         "model": plan.config.model.name,
         "parameters": plan.shape.num_parameters,
@@ -101,8 +103,8 @@ def plan_values(plan: Plan) -> dict[str, Any]:
         "peak": plan.peak,
         "budget": plan.budget,
         "fits": plan.fits,
-        "knobs": [{"overrides": knob.overrides, "peak": knob.peak, "fits": knob.fits} for knob in plan.knobs],
+        "savings": [asdict(saving) for saving in plan.savings],
         "sync_bytes": plan.sync_bytes,
         "checkpoint_bytes": plan.checkpoint_bytes,
-        "errors": plan.mistakes,
+        "errors": plan.errors,
     }

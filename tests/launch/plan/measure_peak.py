@@ -1,7 +1,7 @@
-"""Run as a process of its own: one GRPO step of the real model, and the memory of its phases as JSON.
+"""Measurement of one GRPO step of the real model: the memory of its phases as JSON, in a fresh process.
 
-`python measure_peak.py ROWS COMPLETION_TOKENS FOLDER`. All figures are bytes above the idle process, which has imported
-everything and loaded nothing; the peaks are what Linux notes down (VmHWM).
+`python measure_peak.py ROWS COMPLETION_TOKENS FOLDER`. All numbers are bytes above the idle process, which has imported
+everything and loaded nothing; the peaks are the kernel's (VmHWM).
 """
 
 import json
@@ -14,13 +14,14 @@ from rl.config.root import Config
 from tests.rl.grpo_fixtures import credit_trainer, tiny_config
 
 
-def note(name: str) -> int:
-    """A line of /proc/self/status, in bytes."""
+def status_bytes(name: str) -> int:
+    """Return a line of /proc/self/status, in bytes."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
 
 
-def forget_peak() -> None:
+def reset_peak() -> None:
+    """Let the kernel measure the peak anew."""
     Path("/proc/self/clear_refs").write_text("5")
 
 
@@ -40,26 +41,26 @@ def step_config(rows: int, completion: int) -> Config:
 
 
 def main(rows: int, completion: int, folder: str) -> None:
-    idle = note("VmRSS")
+    idle = status_bytes("VmRSS")
     trainer = credit_trainer(step_config(rows, completion), Path(folder))
-    seen = {"loaded": note("VmRSS") - idle}
+    measured = {"loaded": status_bytes("VmRSS") - idle}
 
-    def faithfulness_monitor(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    def with_peak(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **named: Any) -> Any:
-            forget_peak()
+            reset_peak()
             result = method(*arguments, **named)
-            seen[name] = note("VmHWM") - idle
+            measured[name] = status_bytes("VmHWM") - idle
             if name == "sample":
-                seen["prompt_tokens"] = max(map(len, result["prompt_ids"]))
+                measured["prompt_tokens"] = max(map(len, result["prompt_ids"]))
             return result
 
         return call
 
-    trainer.rollout_func = faithfulness_monitor("sample", trainer.rollout_func)
-    trainer.compute_loss = faithfulness_monitor("forward", trainer.compute_loss)
-    trainer.accelerator.backward = faithfulness_monitor("backward", trainer.accelerator.backward)
+    trainer.rollout_func = with_peak("sample", trainer.rollout_func)
+    trainer.compute_loss = with_peak("forward", trainer.compute_loss)
+    trainer.accelerator.backward = with_peak("backward", trainer.accelerator.backward)
     trainer.train()
-    print(json.dumps(seen))
+    print(json.dumps(measured))
 
 
 if __name__ == "__main__":

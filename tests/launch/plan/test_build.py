@@ -1,11 +1,12 @@
-"""Plans: sizes by hand, laws of the memory prediction, verdicts, and the knobs that really help."""
+"""Plans: sizes by hand, laws of the memory prediction, what is wrong, and savings that really help."""
 
 import pytest
 
-from launch.plan.build import changed_config, make_plan
+from launch.plan.build import make_plan
 from launch.plan.device import GIB, Device, machine_memory
-from launch.plan.memory import Setting, phases
+from launch.plan.memory import Workload, memory_phases
 from launch.plan.prompts import PromptLengths, prompt_lengths
+from launch.plan.savings import changed_config
 from launch.plan.shape import shape_of
 from launch.plan.show import plan_values, size
 from launch.plan.sizes import batches, epochs
@@ -36,15 +37,15 @@ def tiny_config(**sections) -> Config:
     return parse_config({**tree, **{name: {**tree.get(name, {}), **changes} for name, changes in sections.items()}})
 
 
-def setting(**changes) -> Setting:
-    return Setting(**{"shape": shape_of("tiny"), "dtype": "float32", "longest_prompt": 30, "on_gpu": False, **changes})
+def workload(**changes) -> Workload:
+    return Workload(**{"shape": shape_of("tiny"), "dtype": "float32", "longest_prompt": 30, "on_gpu": False, **changes})
 
 
 def parts(config: Config, phase: str, **changes) -> dict[str, int]:
-    return {found.name: found.parts for found in phases(config, setting(**changes))}[phase]
+    return {one.name: one.parts for one in memory_phases(config, workload(**changes))}[phase]
 
 
-def test_a_rank_has_its_share_of_a_gpu_or_of_the_machine():
+def test_memory_budget__is_a_ranks_share_of_a_gpu_or_of_the_machine():
     def budget(device: Device, **distributed) -> float:
         return make_plan(tiny_config(distributed=distributed), device).budget / GIB
 
@@ -53,7 +54,7 @@ def test_a_rank_has_its_share_of_a_gpu_or_of_the_machine():
     assert budget(CPU, processes=4, nodes=2) == pytest.approx(3.6)
 
 
-def test_every_batch_size_by_hand():
+def test_batches__by_hand():
     config = tiny_config(
         trainer={
             "per_device_train_batch_size": 4,
@@ -69,19 +70,19 @@ def test_every_batch_size_by_hand():
     # 4 rows a pass; 4 x 4 sampled by a rank; x 2 ranks; an update is 4 x 2 x 2; 6 updates use 96 rows, each twice
     rows = {
         batch.name.partition(",")[0]: (batch.prompts, batch.completions, batch.tokens)
-        for batch in batches(config, LENGTHS)
+        for batch in batches(config.trainer, 2, LENGTHS)
     }
     assert list(rows.values()) == [(0.5, 4, 120), (2, 16, 480), (4, 32, 960), (2, 16, 480), (6, 48, 1440)]
-    assert epochs(config, LENGTHS) == 6 / 16
+    assert epochs(config.trainer, 2, LENGTHS) == 6 / 16
 
 
-def test_resident_memory_by_hand():
+def test_resident_parts__by_hand():
     config = tiny_config(lora={"r": 4, "alpha": 8})
     # 4 x (in + out) of seven maps: 64+64, 2 x (64+32), 64+64, 3 x (64+128) = 1,024 a layer; two layers
     adapter = 4 * (4 * 1_024 * 2)
-    found = parts(config, "train")
-    assert (found["adapter"], found["optimizer"], found["gradients"]) == (adapter, 2 * adapter, adapter)
-    assert found["weights"] == 4 * shape_of("tiny").num_parameters
+    trained = parts(config, "train")
+    assert (trained["adapter"], trained["optimizer"], trained["gradients"]) == (adapter, 2 * adapter, adapter)
+    assert trained["weights"] == 4 * shape_of("tiny").num_parameters
     # keys and values: 2 layers x 2 x 2 heads x 16 numbers x 4 bytes a token; 8 rows of 30 + 12 tokens
     assert parts(config, "sample")["kv cache"] == 8 * 42 * 512
 
@@ -95,14 +96,14 @@ def test_resident_memory_by_hand():
         (3, ("optimizer", "gradients", "weights", "adapter")),
     ],
 )
-def test_each_stage_of_zero_shares_more(stage, shared):
+def test_resident_parts__each_stage_of_zero_shards_more(stage, shared):
     alone = parts(tiny_config(), "train")
     together = parts(tiny_config(distributed={"processes": 4, "zero": stage}), "train")
     assert {name for name in alone if together[name] != alone[name]} == set(shared)
     assert all(together[name] == alone[name] // 4 for name in shared)
 
 
-def test_activations_grow_with_rows_and_end_at_the_lowest_adapted_layer():
+def test_activations__grow_with_rows_and_end_at_the_lowest_adapted_layer():
     named = ["q_proj", "v_proj"]
     whole = parts(tiny_config(lora={"target_modules": named}), "train")["activations"]
     twice = tiny_config(lora={"target_modules": named}, trainer={"per_device_train_batch_size": 8})
@@ -111,7 +112,7 @@ def test_activations_grow_with_rows_and_end_at_the_lowest_adapted_layer():
     assert parts(upper, "train")["activations"] == whole // 2
 
 
-def test_checkpointing_keeps_less_and_bfloat16_halves_the_weights():
+def test_memory_phases__with_checkpointing_and_bfloat16():
     config = tiny_config(model={"name": "smollm2-135m-instruct"})
     shape = shape_of("smollm2-135m-instruct")
     kept = parts(tiny_config(trainer={"gradient_checkpointing": True}), "train", shape=shape)["activations"]
@@ -119,48 +120,49 @@ def test_checkpointing_keeps_less_and_bfloat16_halves_the_weights():
     assert parts(config, "train", shape=shape, dtype="bfloat16")["weights"] == 2 * shape.num_parameters
 
 
-def test_what_does_not_fit_names_changes_that_do():
+def test_savings__lower_the_peak_as_predicted():
     small = Device(name="CPU", memory=int(1.3e9), is_gpu=False, has_bf16=False)
     config = tiny_config(
         model={"name": "smollm2-135m-instruct"},
         trainer={"per_device_train_batch_size": 16, "max_completion_length": 64, "num_generations": 4},
     )
     plan = make_plan(config, small)
-    assert not plan.fits
-    for knob in plan.knobs:
-        changed = make_plan(changed_config(config, knob.overrides), small)
-        assert (changed.peak, changed.fits) == (knob.peak, knob.fits)
-        assert knob.peak < plan.peak
+    assert not plan.fits and len(plan.savings) >= 4
+    for saving in plan.savings:
+        changed = make_plan(changed_config(config, saving.overrides), small)
+        assert (changed.peak, changed.fits) == (saving.peak, saving.fits)
+        assert saving.peak < plan.peak
 
 
-def test_knobs_that_fit_come_first_and_none_is_offered_when_all_fits():
+def test_savings__that_fit_come_first_and_a_plan_that_fits_has_none():
     plan = make_plan(load_recipe("quickstart"), Device(name="CPU", memory=int(2.4e9), is_gpu=False, has_bf16=False))
-    fitting = [knob.fits for knob in plan.knobs]
+    fitting = [saving.fits for saving in plan.savings]
     assert fitting[0] and fitting == sorted(fitting, reverse=True)
-    assert make_plan(load_recipe("quickstart"), CPU).knobs == []
+    assert make_plan(load_recipe("quickstart"), CPU).savings == []
 
 
-def test_every_recipe_has_a_plan_without_mistakes():
+def test_make_plan__of_every_recipe_has_no_errors():
     configs = {name: load_recipe(name) for name in recipe_names()}
+    assert {"quickstart", "laptop", "node-8gpu-7b", "two-nodes-7b"} <= configs.keys()
     for name, config in configs.items():
-        assert config.algorithm == "dpo" or make_plan(config, GPU).mistakes == [], name
+        assert config.algorithm == "dpo" or make_plan(config, GPU).errors == [], name
 
 
-def test_what_the_plan_does_not_count_is_refused():
+def test_make_plan__refuses_dpo():
     with pytest.raises(ValueError, match="counts GRPO's phases; algorithm=dpo"):
         make_plan(load_recipe("dpo"), GPU)
 
 
-def test_a_prompt_and_a_completion_longer_than_the_model_was_made_for():
+def test_shape_errors__a_sequence_too_long_for_the_model():
     plan = make_plan(load_recipe("tiny", ["trainer.max_completion_length=2048"]), CPU)
-    (mistake,) = plan.mistakes
-    assert mistake.startswith("trainer.max_completion_length=2048 after a prompt of ")
-    assert "was made for 2048; lower it" in mistake
+    (error,) = plan.errors
+    assert error.startswith("trainer.max_completion_length=2048 after a prompt of ")
+    assert "was made for 2048; lower it" in error
 
 
-def test_layers_to_listen_to_that_do_not_exist():
-    (mistake,) = make_plan(load_recipe("tiny", ["probe.layers=[1,2]"]), CPU).mistakes
-    assert mistake == "probe.layers: [2] do not exist; tiny has layers 0 to 1"
+def test_shape_errors__probed_layers_that_do_not_exist():
+    (error,) = make_plan(load_recipe("tiny", ["probe.layers=[1,2]"]), CPU).errors
+    assert error == "probe.layers: [2] do not exist; tiny has layers 0 to 1"
 
 
 @pytest.mark.parametrize(
@@ -206,7 +208,7 @@ def test_unused_settings__leave_out_what_is_read(overrides):
     assert unused_settings(load_recipe("tiny", overrides)) == []
 
 
-def test_prompts_are_counted_with_the_models_own_template(smollm2_path):
+def test_prompt_lengths__are_counted_with_the_models_template(smollm2_path):
     from rl.datasets import load_problems
     from rl.models.load import load_tokenizer
     from rl.models.tokenization import encode_prompt
@@ -219,20 +221,20 @@ def test_prompts_are_counted_with_the_models_own_template(smollm2_path):
     assert counted.num_problems == 5
 
 
-def test_without_a_tokenizer_lengths_are_estimated():
+def test_prompt_lengths__without_a_tokenizer_are_estimated():
     assert not prompt_lengths(DataConfig(num_problems=3), "nobody/nothing").counted
 
 
-def test_the_plan_is_plain_values():
+def test_plan_values__add_up():
     values = plan_values(make_plan(load_recipe("tiny"), CPU))
     assert values["fits"] and values["errors"] == []
     assert values["peak"] == values["overhead"] + max(phase["total"] for phase in values["memory"].values())
-    # the adapter in float32; two checkpoints with two Adam states each, and the product
+    # the adapter in float32; two checkpoints with two Adam states each, and the final adapter
     assert values["sync_bytes"] == 4 * values["trainable"]
     assert values["checkpoint_bytes"] == 7 * values["sync_bytes"]
 
 
-def test_a_container_may_have_less_than_its_machine(tmp_path):
+def test_machine_memory__of_a_container_may_be_less(tmp_path):
     limit = tmp_path / "memory.max"
     limit.write_text("1000000\n")
     assert machine_memory(limit) == 1_000_000
@@ -241,7 +243,7 @@ def test_a_container_may_have_less_than_its_machine(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("count", "told"), [(999, "999 B"), (1_500, "1.5 kB"), (19_537_920, "19.5 MB"), (3.18e9, "3.18 GB")]
+    ("count", "text"), [(999, "999 B"), (1_500, "1.5 kB"), (19_537_920, "19.5 MB"), (3.18e9, "3.18 GB")]
 )
-def test_sizes_are_read_by_people(count, told):
-    assert size(int(count)) == told
+def test_size__in_powers_of_ten(count, text):
+    assert size(int(count)) == text

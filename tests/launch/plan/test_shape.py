@@ -1,4 +1,4 @@
-"""Shapes: parameters add up to what the makers and the model itself say."""
+"""Shapes: parameters add up to what the makers state and the model has."""
 
 import json
 from importlib.resources import files
@@ -14,20 +14,20 @@ from rl.models.tiny_shape import TINY_SHAPE
 QWEN = "Qwen/Qwen2.5-7B-Instruct"
 
 
-def test_a_shape_counts_the_parameters_its_makers_state():
+def test_num_parameters__are_what_the_makers_state():
     # 28 layers of 233,057,792, two embeddings of 152,064 x 3,584, one norm of 3,584
     assert shape_of(QWEN).num_parameters == 7_615_616_512
     # 30 layers of 3,540,096, one embedding of 49,152 x 576, one norm of 576
     assert parse_shape(BUILTIN, config_of(BUILTIN)).num_parameters == 134_515_008
 
 
-def test_the_kept_shape_of_the_built_in_model_is_its_own(smollm2_path):
+def test_shape_of__the_shipped_shape_of_the_built_in_model(smollm2_path):
     assert model_folder(BUILTIN) == smollm2_path
-    kept = json.loads(files("launch.plan").joinpath("shapes", f"{BUILTIN}.json").read_text())
-    assert shape_of(BUILTIN) == parse_shape("kept", kept)
+    shipped = json.loads(files("launch.plan").joinpath("shapes", f"{BUILTIN}.json").read_text())
+    assert shape_of(BUILTIN) == parse_shape("shipped", shipped)
 
 
-def test_an_adapter_has_the_parameters_that_peft_gives_it():
+def test_num_trainable__is_pefts_count():
     from rl.models.lora import lora_config
     from rl.models.tiny import tiny_model
 
@@ -37,44 +37,44 @@ def test_an_adapter_has_the_parameters_that_peft_gives_it():
         assert num_trainable(lora, shape_of("tiny")) == model.get_nb_trainable_parameters()[0]
 
 
-def test_the_base_has_the_parameters_that_torch_counts():
+def test_num_parameters__are_torchs_count():
     from rl.models.tiny import tiny_model
 
     assert shape_of("tiny").num_parameters == sum(parameter.numel() for parameter in tiny_model().parameters())
 
 
-def test_a_folder_is_read(tmp_path):
+def test_shape_of__a_folder(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({**TINY_SHAPE, "tie_word_embeddings": False}))
     # a second embedding of 512 x 64
     assert shape_of(str(tmp_path)).num_parameters == shape_of("tiny").num_parameters + 32_768
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "reason"),
     [
         ({"hidden_size": None}, "its config has no hidden_size"),
         ({"num_local_experts": 8}, r"it has experts \(num_local_experts\)"),
     ],
 )
-def test_another_kind_of_model_is_refused(changes, told):
+def test_parse_shape__refuses_another_kind_of_model(changes, reason):
     config = {key: value for key, value in {**TINY_SHAPE, **changes}.items() if value is not None}
-    with pytest.raises(ValueError, match=f"model odd cannot be planned: {told}"):
+    with pytest.raises(ValueError, match=f"model odd cannot be planned: {reason}"):
         parse_shape("odd", config)
 
 
-def test_an_unknown_model_says_where_it_was_looked_for(monkeypatch):
+def test_shape_of__an_unknown_model(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(ValueError, match=r"nobody/nothing cannot be planned: its config\.json is neither in a folder"):
         shape_of("nobody/nothing")
 
 
 @pytest.mark.parametrize(
-    ("lora", "told"),
+    ("lora", "message"),
     [
         (AdapterConfig(target_modules=("q_prj",)), r"the model has no q_prj; it has q_proj, k_proj"),
         (AdapterConfig(target_modules=("q_proj",), layers=(2,)), r"\[2\] do not exist; the model has layers 0 to 1"),
     ],
 )
-def test_modules_and_layers_that_are_not_there(lora, told):
-    with pytest.raises(ValueError, match=told):
+def test_num_trainable__refuses_missing_modules_and_layers(lora, message):
+    with pytest.raises(ValueError, match=message):
         num_trainable(lora, shape_of("tiny"))
