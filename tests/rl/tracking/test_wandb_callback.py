@@ -12,11 +12,9 @@ from attention_probes.heads import HeadRoles
 from rl.config.credit import ProbeConfig
 from rl.config.root import Config
 from rl.config.run import TrackingConfig
-from rl.runs.jsonl import JsonlFile, read_jsonl
+from rl.runs.jsonl import JsonlFile
 from rl.tracking import wandb_callback
 from rl.tracking.wandb_callback import WandbCallback, run_id, verdict_words
-from rl.train import train
-from tests.rl.grpo_fixtures import recipe_config
 from tests.rl.tracking.wandb_files import read_offline_runs
 
 
@@ -116,37 +114,3 @@ def test_failing_wandb__is_reported_once_and_harms_nothing(tmp_path, monkeypatch
     warnings: list[str] = []
     show_training(tmp_path, steps=range(1, 4), warnings=warnings)
     assert warnings == ["wandb failed and is left out from here on (CommError: network is unreachable)"]
-
-
-class RecordedRun:
-    """A stand-in for a run of wandb: it records what is logged."""
-
-    def __init__(self):
-        self.id = "fake"
-        self.history: list[dict[str, Any]] = []
-        self.summary: dict[str, Any] = {}
-
-    def log(self, metrics: dict[str, Any]) -> None:
-        self.history.append(metrics)
-
-    def ignore(self, *_: Any, **__: Any) -> None:
-        """Take what a real run would send."""
-
-    define_metric = log_artifact = finish = ignore
-
-
-def test_run__every_line_of_the_metrics_reaches_wandb(tmp_path, monkeypatch):
-    shown = RecordedRun()
-    monkeypatch.setattr(wandb, "init", lambda **_: shown)
-    overrides = ["tracking.report_to=[wandb]", "evaluation.every=2"]
-    # a window of one step, and an alarm at the smallest fall: random answers set it off
-    alarm = ["rewards.collapse_fall=0.01", "rewards.collapse_window=1"]
-    run = train(recipe_config(tmp_path / "run", *overrides, *alarm))
-    lines = read_jsonl(run / "metrics.jsonl")
-    assert any("eval/pass_rate" in line for line in lines)
-    assert any("collapse" in line for line in lines)
-    sent = [line for line in shown.history if "rollouts" not in line]
-    assert [{name.removeprefix("train/"): value for name, value in line.items()} for line in sent] == [
-        {**{name: value for name, value in line.items() if name != "step"}, "global_step": line["step"]}
-        for line in lines
-    ]

@@ -1,0 +1,135 @@
+"""Logged metrics: every line reaches the trackers, and `rl/METRICS.md` lists every name."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import wandb
+
+import rl
+from rl.rollouts.workers import sampler
+from rl.rollouts.workers.ray_pool import Connection
+from rl.runs.jsonl import read_jsonl
+from rl.train import train
+from tests.rl.dpo_fixtures import credit_dpo_trainer, preferring_config, write_pairs
+from tests.rl.grpo_fixtures import EVEN_SHARE, tiny_config
+from tests.rl.rollouts.workers.test_in_process_pool import InProcessPool
+from tests.rl.routing.test_routed_training import routed, routed_config, trained
+
+DOCUMENT = Path(rl.__file__).parent / "METRICS.md"
+NOT_TRIED = "## Only with some settings"
+"""What stands below this heading is logged by none of the runs here."""
+
+
+@dataclass(slots=True)
+class FakeWandbRun:
+    """A stand-in for a run of wandb: it records what is logged."""
+
+    id: str = "fake"
+    history: list[dict[str, Any]] = field(default_factory=list)
+    summary: dict[str, Any] = field(default_factory=dict)
+
+    def log(self, metrics: dict[str, Any]) -> None:
+        self.history.append(metrics)
+
+    def ignore(self, *_: Any, **__: Any) -> None:
+        """Accept what a real run would send."""
+
+    define_metric = log_artifact = finish = ignore
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrackedRun:
+    """The lines of `metrics.jsonl`, and what reached wandb."""
+
+    lines: list[dict[str, Any]]
+    sent: list[dict[str, Any]]
+
+
+def distinct_share(completion_ids: list[list[int]], **_: Any) -> list[float]:
+    """Reward a completion by its share of distinct tokens."""
+    return [len(set(ids)) / len(ids) for ids in completion_ids]
+
+
+@pytest.fixture(scope="module")
+def tracked_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrackedRun]:
+    """A GRPO run with a worker, guards, balanced rewards, evaluations, and checks that fail."""
+    config = tiny_config(
+        data={"num_problems": 8, "held_out": 2},
+        run={"folder": str(tmp_path_factory.mktemp("runs") / "tracked")},
+        rewards={
+            "satisfaction_weight": 1.0,
+            "functions": [EVEN_SHARE, f"{__file__}:distinct_share"],
+            "guards": ["length_floor"],
+            "balance": {"constraints": {"schedule": "rising"}},
+            "collapse_fall": 0.01,
+            "collapse_window": 1,
+        },
+        trainer={"seed": 2, "max_completion_length": 16},  # whose second step has shorter completions than its first
+        credit={"rule": "combined", "faithfulness": {"every": 2, "resample": True, "completions": 2, "threshold": 1e9}},
+        probe={"listen": "always"},
+        rollouts={"workers": 1, "max_staleness": 1, "groups_per_unit": 1},
+        evaluation={"every": 2},
+        tracking={"report_to": ["wandb"]},
+    )
+    wandb_run = FakeWandbRun()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sampler, "connect", lambda settings, cpus: Connection(session="", address="", ours=False))
+        patch.setattr(sampler, "RayWorkerPool", InProcessPool)
+        patch.setattr(wandb, "init", lambda **_: wandb_run)
+        folder = train(config)
+    yield TrackedRun(lines=read_jsonl(folder / "metrics.jsonl"), sent=wandb_run.history)
+
+
+def test_wandb__gets_every_line_of_the_metrics(tracked_run):
+    assert any("eval/pass_rate" in line for line in tracked_run.lines)
+    assert any("collapse" in line for line in tracked_run.lines)
+    sent = [line for line in tracked_run.sent if "rollouts" not in line]
+    assert [{name.removeprefix("train/"): value for name, value in line.items()} for line in sent] == [
+        {**{name: value for name, value in line.items() if name != "step"}, "global_step": line["step"]}
+        for line in tracked_run.lines
+    ]
+
+
+@pytest.fixture(scope="module")
+def logged(tracked_run: TrackedRun, tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """The names that a GRPO run, a routed one and a DPO run log."""
+    folder = tmp_path_factory.mktemp("trainings")
+    routing = {"router": "attention", "learn": "policy", "top": None}
+    routed_trainer = trained(routed(folder / "routed", routed_config(routing=routing, trainer={"max_steps": 1})))
+    settings = {"credit": {"rule": "constraint"}, "trainer": {"max_steps": 1}}
+    dpo_trainer = credit_dpo_trainer(preferring_config(write_pairs(folder), **settings), folder / "dpo")
+    dpo_trainer.train()
+    histories = [tracked_run.lines, routed_trainer.state.log_history, dpo_trainer.state.log_history]
+    return {name for history in histories for line in history for name in line}
+
+
+def names_in(text: str) -> set[str]:
+    """Return the names in the first column of the tables of a document."""
+    cells = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+
+
+def matches(name: str, listed: str) -> bool:
+    """Return whether a logged name is the listed one, whose braces stand for any text without a slash."""
+    return re.fullmatch(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(listed)), name) is not None
+
+
+def test_document__lists_every_logged_metric(logged):
+    listed = names_in(DOCUMENT.read_text(encoding="utf-8"))
+    assert {name for name in logged if not any(matches(name, entry) for entry in listed)} == set()
+
+
+def test_document__lists_nothing_that_no_run_logs(logged):
+    listed = names_in(DOCUMENT.read_text(encoding="utf-8").partition(NOT_TRIED)[0])
+    assert listed
+    assert {entry for entry in listed if not any(matches(name, entry) for name in logged)} == set()
+
+
+def test_matches__braces_stand_for_one_part_of_a_name():
+    assert matches("constraint/length:word_range/pass_rate", "constraint/{kind}/pass_rate")
+    assert not matches("constraint/a/b/pass_rate", "constraint/{kind}/pass_rate")
+    assert not matches("kl", "entropy")
