@@ -1,4 +1,4 @@
-"""What every test stands on: no connections, quiet libraries, and which tests run where."""
+"""Set-up of all tests: no connections, quiet libraries, and the lanes that run only on request."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ os.environ.update(
     TOKENIZERS_PARALLELISM="false",
     TRL_EXPERIMENTAL_SILENCE="1",
     RAY_USAGE_STATS_ENABLED="0",
-    RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0",  # the loopback interface only, and callers that prove who they are,
+    RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0",  # the loopback interface only, and authenticated callers,
     RAY_AUTH_MODE="token",  # as when Heed starts Ray
     WANDB_MODE="offline",
 )
@@ -27,15 +27,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        for marker, reason in _unwanted(config).items():
+        for marker, reason in _skipped_markers(config).items():
             if marker in item.keywords:
                 item.add_marker(pytest.mark.skip(reason=reason))
         if "gpu" in item.keywords and not _has_gpu():
             item.add_marker(pytest.mark.skip(reason="needs CUDA"))
 
 
-def _unwanted(config: pytest.Config) -> dict[str, str]:
-    """Markers that run only when asked for, each with what to type; naming one with -m asks for it."""
+def _skipped_markers(config: pytest.Config) -> dict[str, str]:
+    """Return the markers whose tests are skipped, each with the command that runs them; -m MARKER runs them too."""
     reasons = {"benchmark": "run `pytest -m benchmark`"}
     if not config.getoption("--slow"):
         reasons["exhaustive"] = "run `make test-slow`"
@@ -53,7 +53,7 @@ def _has_gpu() -> bool:
 
 @pytest.fixture(autouse=True)
 def threads_stay():
-    """Who leaves torch with fewer threads changes the last bits of whatever is computed, and compared, after it."""
+    """Fail a test that changes torch's number of threads: it would change the last bits of later computations."""
     before = "torch" in sys.modules and sys.modules["torch"].get_num_threads()
     yield
     assert not before or sys.modules["torch"].get_num_threads() == before
@@ -61,13 +61,13 @@ def threads_stay():
 
 @pytest.fixture(scope="session")
 def benchmark_data() -> Path:
-    """The folder of real benchmark data; tests marked `benchmark` skip where there is none."""
+    """Return the folder of real benchmark data, which tests marked `benchmark` read."""
     return Path(os.environ["HEED_BENCHMARK_DATA"])
 
 
 @pytest.fixture(scope="session")
 def smollm2_path() -> Path:
-    """The real model's folder. A machine without it skips, but CI must have it."""
+    """Return the folder of the real model. Tests skip on a machine without it, and fail in CI."""
     path = builtin_path()
     if not path.is_dir():
         absent = f"the real model is not at {path}: run `make model`"

@@ -1,4 +1,4 @@
-"""Which imports are allowed: the layers of the design, and the parts that must start without torch."""
+"""Imports: the contracts between rooms, and the modules that must start without torch."""
 
 import subprocess
 import sys
@@ -20,14 +20,14 @@ HEAVY = ("torch", "transformers", "trl", "peft", "ray", "datasets", "deepspeed",
         "rl.models.builtin",
     ],
 )
-def test_what_must_start_quickly_imports_no_heavy_library(modules):
+def test_imports__modules_that_must_start_quickly_need_no_heavy_library(modules):
     program = f"import sys, {modules}; print(*sorted(set({HEAVY}) & set(sys.modules)))"
     command = [sys.executable, "-c", program]
     output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert output.split() == []
 
 
-def test_the_import_contract_holds():
+def test_imports__the_contracts_hold():
     command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
     checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert checked.returncode == 0, checked.stdout

@@ -1,4 +1,4 @@
-"""What the tests of several ranks share: the same training by one process."""
+"""Set-up of the tests of several ranks: the same training by one process."""
 
 from pathlib import Path
 
@@ -11,6 +11,6 @@ from tests.launch.multi_rank import COMMON
 
 @pytest.fixture(scope="session")
 def alone(tmp_path_factory) -> Path:
-    """One process with the same global batch."""
+    """Train in one process with the same global batch; return the run folder."""
     folder = tmp_path_factory.mktemp("alone") / "run"
     return train(load_recipe("tiny", [f"run.folder={folder}", *COMMON, "trainer.per_device_train_batch_size=8"]))

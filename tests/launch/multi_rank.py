@@ -1,4 +1,4 @@
-"""Trainings by several ranks, in processes of their own, held against one process's."""
+"""Helpers: train with several ranks, in separate processes, and compare with one process."""
 
 import json
 import os
@@ -20,7 +20,7 @@ TWO_RANKS = [*COMMON, "distributed.processes=2", "trainer.per_device_train_batch
 
 
 def run_together(folder: Path, *overrides: str, code: int = 0, environment: dict[str, str] | None = None) -> None:
-    """`heed train tiny` in a process of its own, which starts the ranks."""
+    """Run `heed train tiny` in a separate process, which starts the ranks."""
     heed("tiny", f"run.folder={folder}", *TWO_RANKS, *overrides, code=code, environment=environment)
 
 

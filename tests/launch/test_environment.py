@@ -1,4 +1,4 @@
-"""What a verb sets before the libraries are imported."""
+"""The environment that a command sets before the libraries are imported."""
 
 import os
 
@@ -8,7 +8,7 @@ from rl.config.model import ModelConfig
 from rl.config.root import Config
 
 
-def test_what_the_user_set_is_kept(monkeypatch):
+def test_prepare_environment__keeps_what_the_user_set(monkeypatch):
     monkeypatch.setenv("TRL_EXPERIMENTAL_SILENCE", "0")
     monkeypatch.delenv("TOKENIZERS_PARALLELISM", raising=False)
     prepare_environment()
@@ -16,7 +16,7 @@ def test_what_the_user_set_is_kept(monkeypatch):
     assert os.environ["TOKENIZERS_PARALLELISM"] == "false"
 
 
-def test_only_a_run_that_needs_no_hub_forbids_it(monkeypatch, tmp_path):
+def test_needs_no_hub__only_with_model_and_data_on_this_machine(monkeypatch, tmp_path):
     monkeypatch.setenv("HEED_CACHE", str(tmp_path))
     builtin = Config(model=ModelConfig(name="smollm2-135m-instruct"))
     assert needs_no_hub(Config(model=ModelConfig(name="tiny")))

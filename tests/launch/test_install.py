@@ -1,3 +1,5 @@
+"""The installer: which build of torch a machine gets, and what the lock pins."""
+
 import re
 import sys
 import tomllib
@@ -38,39 +40,39 @@ class Machine:
         return [command for command in self.ran if " install " in command]
 
 
-def test_a_fitting_torch_is_kept(monkeypatch):
+def test_install_torch__keeps_a_suitable_one(monkeypatch):
     machine = Machine(torch="2.13.0+cpu", nvidia=True, cpu_index=True)
     assert machine.installs(monkeypatch) == []
     assert machine.ran == []
 
 
 @pytest.mark.parametrize("version", ["", "2.12.1", "2.14.0"])
-def test_an_unsuitable_or_broken_torch_is_removed_first(monkeypatch, version):
+def test_install_torch__removes_an_unsuitable_or_broken_one_first(monkeypatch, version):
     machine = Machine(torch=version, cpu_index=True)
     machine.installs(monkeypatch)
     assert machine.ran[0] == "pip uninstall -qq --yes torch"
 
 
-def test_a_machine_with_an_nvidia_driver_gets_the_default_build(monkeypatch):
+def test_install_torch__default_build_with_an_nvidia_driver(monkeypatch):
     assert Machine(nvidia=True, cpu_index=True).installs(monkeypatch) == ["pip install torch==2.13.0"]
 
 
-def test_another_machine_gets_the_cpu_build_from_its_index(monkeypatch):
+def test_install_torch__cpu_build_from_its_index_without_a_driver(monkeypatch):
     assert Machine(cpu_index=True).installs(monkeypatch) == ["uv pip install --torch-backend=cpu torch==2.13.0"]
 
 
-def test_without_that_index_pip_may_install_what_brings_no_cuda(monkeypatch):
+def test_install_torch__without_that_index_pip_may_install_a_build_without_cuda(monkeypatch):
     assert Machine(pip=("torch", "sympy")).installs(monkeypatch) == ["pip install torch==2.13.0"]
 
 
-def test_cuda_is_never_installed_without_a_driver(monkeypatch):
+def test_install_torch__never_cuda_without_a_driver(monkeypatch):
     machine = Machine(pip=("torch", "nvidia-nvtx", "nvidia-cublas"))
     with pytest.raises(SystemExit, match=r"2 CUDA packages \(nvidia-cublas, .*--torch-backend=cpu torch==2\.13\.0`"):
         machine.installs(monkeypatch)
     assert machine.ran == ["pip uninstall -qq --yes torch"]
 
 
-def test_an_interrupted_setup_is_not_taken_for_done(monkeypatch, tmp_path):
+def test_main__an_interrupted_setup_is_not_ready(monkeypatch, tmp_path):
     ready = tmp_path / "ready"
     ready.write_text("from an earlier, complete setup")
     Machine(torch="2.13.0").replace_commands(monkeypatch)
@@ -86,38 +88,38 @@ def test_an_interrupted_setup_is_not_taken_for_done(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("version", [(3, 10), (3, 14)])
-def test_an_unsupported_python_is_named(version):
+def test_refuse_unsupported_python__names_it(version):
     with pytest.raises(SystemExit, match=rf"not 3\.{version[1]}: make setup PYTHON="):
         install.refuse_unsupported_python(version)
 
 
 @pytest.mark.parametrize("version", [(3, 11), (3, 13)])
-def test_a_supported_python_passes(version):
+def test_refuse_unsupported_python__lets_a_supported_one_pass(version):
     install.refuse_unsupported_python(version)
 
 
-def test_a_command_that_is_missing_fails_or_hangs_does_not_succeed():
+def test_succeeds__not_for_a_command_that_is_missing_fails_or_hangs():
     assert install.succeeds([sys.executable, "-c", ""])
     assert not install.succeeds(["no-such-command-anywhere"])
     assert not install.succeeds([sys.executable, "-c", "raise SystemExit(3)"])
     assert not install.succeeds([sys.executable, "-c", "import threading; threading.Event().wait()"], seconds=0.1)
 
 
-def test_a_command_that_must_succeed_stops_the_setup():
+def test_run__a_failing_command_stops_the_setup():
     with pytest.raises(SystemExit, match="exit code 3"):
         install.run([sys.executable, "-c", "raise SystemExit(3)"])
 
 
-def test_the_lock_leaves_torch_to_the_machine():
+def test_lock__leaves_torch_to_the_machine():
     assert not [name for name in LOCKED if re.match(r"(torch|triton|nvidia-|cuda-)", name)]
 
 
 @pytest.mark.parametrize("line", sum((PROJECT["optional-dependencies"][e] for e in EXTRAS), PROJECT["dependencies"]))
-def test_the_lock_satisfies_the_project(line):
+def test_lock__satisfies_the_project(line):
     requirement = Requirement(line)
     version = install.TORCH.partition("==")[2] if requirement.name == "torch" else LOCKED[requirement.name]
     assert requirement.specifier.contains(version)
 
 
-def test_the_lock_pins_the_installer_it_names():
+def test_locked__returns_the_line_that_pins_a_package():
     assert install.locked("uv", install.LOCK.read_text()) == f"uv=={LOCKED['uv']}"

@@ -1,4 +1,4 @@
-"""What the tests of `rl` share: one finished run of the tiny recipe, and property tests without a deadline."""
+"""Set-up of the tests of `rl`: a finished run of the tiny recipe, and property tests without a deadline."""
 
 import io
 from contextlib import redirect_stdout
@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# Slow is no failure on a shared machine.
+# Being slow is no failure on a shared machine.
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FinishedRun:
-    """A run folder and what its training printed."""
+    """A run folder and the output of its training."""
 
     folder: Path
     printed: str
@@ -23,7 +23,7 @@ class FinishedRun:
 
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
-    """`heed train tiny`, done. Tests copy the folder before they change it."""
+    """Run `heed train tiny` once. Tests copy the folder before they change it."""
     from rl.train import train
     from tests.rl.grpo_fixtures import recipe_config
 

@@ -1,4 +1,4 @@
-"""Preference trainings small enough for a test: pairs, the trainer they build, plain TRL's beside it."""
+"""Helpers: DPO trainings small enough for a test, by Heed's trainer and by TRL's."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ NOUNS = ("rain", "sea", "wind", "snow", "river", "garden", "train", "bread")
 
 
 def comma_pair(noun: str) -> PreferencePair:
-    """Two answers, told apart by one comma."""
+    """Return a pair of answers that differ by one comma."""
     request = f"Describe the {noun}. Use no commas."
     start = request.index("Use no commas.")
     rule = ConstraintSpec(id="punctuation:no_comma", kwargs={}, text="Use no commas.", spans=((start, len(request)),))
@@ -31,11 +31,12 @@ def comma_pair(noun: str) -> PreferencePair:
 
 
 def write_pairs(folder: Path) -> Path:
+    """Write one pair for each noun; return the file."""
     return write_rows([pair_row(comma_pair(noun)) for noun in NOUNS], folder / "pairs.jsonl")
 
 
-def preferring_config(path: Path, **sections: dict[str, Any]) -> Config:
-    """A config whose training takes about a second; `sections` change single keys."""
+def tiny_dpo_config(path: Path, **sections: dict[str, Any]) -> Config:
+    """Return a config whose training takes about a second; `sections` change single keys."""
     tree: dict[str, dict[str, Any]] = {
         "model": {"name": "tiny", "dtype": "float32"},
         "data": {"path": str(path), "held_out": 2},
@@ -54,14 +55,14 @@ def preferring_config(path: Path, **sections: dict[str, Any]) -> Config:
 
 
 def credit_dpo_trainer(config: Config, folder: Path) -> CreditDPOTrainer:
-    """The trainer that a run of the config would use."""
+    """Return the trainer that a run of the config would use."""
     trainer = build_trainer(config, folder, load_pairs(config.data).train, callbacks=[])
     assert isinstance(trainer, CreditDPOTrainer)
     return trainer
 
 
 def plain_dpo_trainer(config: Config, folder: Path) -> DPOTrainer:
-    """TRL's own trainer, given the same model and pairs."""
+    """Return TRL's trainer with the same model and pairs."""
     model, tokenizer = load_model(config.model.name), load_tokenizer(config.model.name)
     model.name_or_path = model_path(config.model.name)
     pairs = load_pairs(config.data).train

@@ -1,4 +1,4 @@
-"""An emulated cluster for a test: a head without CPUs that soon notices a dead node; nodes are the test's to add."""
+"""Helper: an emulated Ray cluster, a head without CPUs to which a test adds nodes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,8 +6,8 @@ from typing import Any
 
 from rl.rollouts.workers.ray_pool import extended_start_timeout
 
-# Ray's default notices a dead node after some 20 s.
-NOTICE_SOON = {
+# By default Ray notices a dead node after some 20 s.
+FAST_HEALTH_CHECKS = {
     "health_check_initial_delay_ms": 0,
     "health_check_period_ms": 500,
     "health_check_failure_threshold": 3,
@@ -16,14 +16,14 @@ NOTICE_SOON = {
 
 @contextmanager
 def emulated_cluster(start_limit: float) -> Iterator[Any]:
-    """Each start has so many seconds; afterwards the cluster is gone, and this process has left it."""
+    """Start a cluster, with a time limit for each start; stop it after the block."""
     import ray
     from ray.cluster_utils import Cluster
 
     with extended_start_timeout(start_limit):
         cluster = Cluster(
             initialize_head=True,
-            head_node_args={"num_cpus": 0, "include_dashboard": False, "_system_config": NOTICE_SOON},
+            head_node_args={"num_cpus": 0, "include_dashboard": False, "_system_config": FAST_HEALTH_CHECKS},
         )
         try:
             yield cluster

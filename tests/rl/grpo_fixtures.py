@@ -1,4 +1,4 @@
-"""Trainings small enough for a test: a config, the trainer it builds, plain TRL's beside it, and what came out."""
+"""Helpers: GRPO trainings small enough for a test, by Heed's trainer and by TRL's, and their results."""
 
 import os
 import signal
@@ -28,9 +28,9 @@ HOLD_STEP_3 = "HEED_TEST_HOLD_STEP_3"
 
 
 def even_share(completion_ids: list[list[int]], trainer_state: TrainerState, **columns: Any) -> list[float]:
-    """A reward that differs within every group, although a random model follows no constraint.
+    """Reward the share of even token ids, which differs within every group even with a random model.
 
-    The environment may ask for a Ctrl-C in the middle of a step, or for one that waits.
+    Environment variables make it send Ctrl-C in the middle of a step, or wait in step 3.
     """
     while trainer_state.global_step == 2 and HOLD_STEP_3 in os.environ and not Path(os.environ[HOLD_STEP_3]).exists():
         time.sleep(0.05)
@@ -40,7 +40,7 @@ def even_share(completion_ids: list[list[int]], trainer_state: TrainerState, **c
 
 
 def tiny_config(**sections: dict[str, Any]) -> Config:
-    """A config whose training takes about a second; `sections` change single keys."""
+    """Return a config whose training takes about a second; `sections` change single keys."""
     tree: dict[str, dict[str, Any]] = {
         "model": {"name": "tiny", "dtype": "float32"},
         "data": {"num_problems": 8, "held_out": 0},
@@ -61,12 +61,12 @@ def tiny_config(**sections: dict[str, Any]) -> Config:
 
 
 def credit_trainer(config: Config, folder: Path) -> CreditGRPOTrainer:
-    """The trainer that a run of the config would use."""
+    """Return the trainer that a run of the config would use."""
     return build_trainer(config, folder, load_problems(config.data).train, callbacks=[])
 
 
 def plain_trainer(config: Config, folder: Path) -> GRPOTrainer:
-    """TRL's own trainer, given the same model, data, rewards and `rollout_func`."""
+    """Return TRL's trainer with the same model, data, rewards and `rollout_func`."""
     model, tokenizer = load_model(config.model.name), load_tokenizer(config.model.name)
     model.name_or_path = model_path(config.model.name)
     rewards, weights = reward_functions(config.rewards)
@@ -85,7 +85,7 @@ def plain_trainer(config: Config, folder: Path) -> GRPOTrainer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """What a training left behind; two are equal if every number is, to the last bit."""
+    """The numbers of a training; two outcomes are equal if they agree to the last bit."""
 
     losses: list[float]
     grad_norms: list[float]
@@ -93,7 +93,7 @@ class Outcome:
 
 
 def outcome(trainer: GRPOTrainer) -> Outcome:
-    """Losses, gradient norms and adapter of a trainer that has trained."""
+    """Return the losses, gradient norms and adapter of a trainer that has trained."""
     logged = [line for line in trainer.state.log_history if "loss" in line]
     return Outcome(
         losses=[line["loss"] for line in logged],
@@ -103,10 +103,10 @@ def outcome(trainer: GRPOTrainer) -> Outcome:
 
 
 def adapter_weights(trainer: GRPOTrainer) -> dict[str, list]:
-    """The trained tensors as plain numbers, by name."""
+    """Return the trained tensors as plain numbers, by name."""
     return {name: weight.tolist() for name, weight in trainer.model.named_parameters() if weight.requires_grad}
 
 
 def recipe_config(folder: Path, *overrides: str) -> Config:
-    """The recipe `tiny`, run in `folder`, with a reward that makes even a random model move."""
+    """Return the recipe `tiny`, run in `folder`, with a reward that trains even a random model."""
     return load_recipe("tiny", [f"run.folder={folder}", f"rewards.functions=[{EVEN_SHARE}]", *overrides])

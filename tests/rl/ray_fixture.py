@@ -1,4 +1,4 @@
-"""One Ray for the tests of a module: on the loopback, small; afterwards none of its processes is left."""
+"""Helper: one small Ray for the tests of a module, on the loopback interface."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +13,9 @@ from rl.rollouts.workers.ray_session import session_processes
 
 @contextmanager
 def one_ray() -> Iterator[Connection]:
-    """Ray, started by this process; whoever is given the connection does not end it."""
+    """Start Ray for the block, as a connection whose users do not end it; afterwards check that no process is left."""
     connection = connect(RolloutsConfig(workers=20, cpus=0.1, object_store_mb=80), cpus=2.0)
-    import ray  # not before: it reads at import how callers prove who they are
+    import ray  # only now: it reads at import how to authenticate
 
     try:
         yield replace(connection, owned=False)

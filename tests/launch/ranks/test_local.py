@@ -1,4 +1,4 @@
-"""Local ranks: real processes that train together, and what becomes of them when one fails."""
+"""Local ranks: real processes that train together, and how they end when one fails."""
 
 import signal
 import sqlite3
@@ -14,7 +14,7 @@ from rl.config.distributed import DistributedConfig
 from rl.config.load import resolved_yaml
 from rl.train import train
 from tests.launch.multi_rank import COMMON, STEPS, assert_equal_trainings, heed, run_together
-from tests.rl.dpo_fixtures import preferring_config, write_pairs
+from tests.rl.dpo_fixtures import tiny_dpo_config, write_pairs
 from tests.rl.grpo_fixtures import CTRL_C_IN_STEP
 
 
@@ -22,14 +22,14 @@ def script(text: str) -> list[str]:
     return [sys.executable, "-c", text]
 
 
-def test_each_rank_knows_its_place(tmp_path):
-    place = f"pathlib.Path(r'{tmp_path}', os.environ['RANK'])"
-    told = f"import os, pathlib; {place}.write_text(os.environ['WORLD_SIZE'] + os.environ['MASTER_ADDR'])"
-    assert start_ranks(script(told), 2) == 0
+def test_start_ranks__each_rank_has_its_number_and_the_address(tmp_path):
+    path = f"pathlib.Path(r'{tmp_path}', os.environ['RANK'])"
+    program = f"import os, pathlib; {path}.write_text(os.environ['WORLD_SIZE'] + os.environ['MASTER_ADDR'])"
+    assert start_ranks(script(program), 2) == 0
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"0": "2127.0.0.1", "1": "2127.0.0.1"}
 
 
-def test_a_rank_that_dies_ends_the_others_and_is_named(capfd):
+def test_start_ranks__a_rank_that_dies_ends_the_others_and_is_named(capfd):
     text = (
         "import os, signal, time\n"
         "os.kill(os.getpid(), signal.SIGKILL) if os.environ['RANK'] == '1' else time.sleep(600)"
@@ -38,7 +38,7 @@ def test_a_rank_that_dies_ends_the_others_and_is_named(capfd):
     assert "rank 1 was killed by signal 9; ending rank 0, 2" in capfd.readouterr().err
 
 
-def test_the_first_rank_leaves_last(tmp_path):
+def test_shutdown_main_last__the_other_ranks_shut_down_before_it(tmp_path):
     # others find Ray where the first has started it: a rank that was still there when it ended died, with code 1
     text = (
         "import os, time\n"
@@ -56,7 +56,7 @@ def test_the_first_rank_leaves_last(tmp_path):
     assert sorted(left) == ["0", "1", "2"] and left[-1] == "0"
 
 
-def test_ranks_are_started_unless_somebody_has(monkeypatch):
+def test_must_start_ranks__unless_a_launcher_has(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     assert not must_start_ranks(DistributedConfig())
     assert must_start_ranks(DistributedConfig(processes=2))
@@ -69,14 +69,14 @@ def test_ranks_are_started_unless_somebody_has(monkeypatch):
 def test_two_ranks_on_one_pool_train_what_one_process_trains(alone, tmp_path):
     run_together(tmp_path / "run", "rollouts.workers=2", "rollouts.cpus=0.1", "rollouts.object_store_mb=80")
     assert_equal_trainings(tmp_path / "run", alone)
-    # 4 steps of one group a rank; every group has one place, and each sample is trained
-    places = []
+    # 4 steps of one group a rank; every group has one position, and each sample is trained
+    positions = []
     for name in ("ledger.sqlite", "ledger-1.sqlite"):
         rows = sqlite3.connect(tmp_path / "run" / name).execute("SELECT position, dispatched, trained FROM groups")
-        for place, dispatched, trained in rows:
+        for position, dispatched, trained in rows:
             assert dispatched == trained == 4
-            places.append(place)
-    assert sorted(places) == list(range(2 * STEPS))
+            positions.append(position)
+    assert sorted(positions) == list(range(2 * STEPS))
 
 
 @pytest.mark.slow
@@ -87,7 +87,7 @@ def test_zero_trains_what_one_process_trains(zero, offload, alone, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_ranks_stop_at_the_same_step_and_go_on(alone, tmp_path):
+def test_two_ranks_stop_at_the_same_step_and_resume(alone, tmp_path):
     run = tmp_path / "run"
     run_together(run, code=130, environment={CTRL_C_IN_STEP: "2"})
     assert (run / "checkpoint-2" / "complete.json").is_file() and not (run / "adapters").exists()
@@ -105,14 +105,14 @@ def test_routed_ranks_train_what_one_process_trains(tmp_path):
 
 
 @pytest.mark.slow
-def test_routed_ranks_prefer_what_one_process_prefers(tmp_path):
+def test_routed_dpo_ranks_train_what_one_process_trains(tmp_path):
     pairs = write_pairs(tmp_path)
     routing = {"adapters": ["left", "right"], "router": "kmeans", "fit_steps": 20}
     # six pairs, two a step
     steps = {"gradient_accumulation_steps": 1, "per_device_train_batch_size": 2}
-    train(preferring_config(pairs, routing=routing, trainer=steps, run={"folder": str(tmp_path / "alone")}))
+    train(tiny_dpo_config(pairs, routing=routing, trainer=steps, run={"folder": str(tmp_path / "alone")}))
     each = {**steps, "per_device_train_batch_size": 1}
-    shared = preferring_config(
+    shared = tiny_dpo_config(
         pairs, routing=routing, trainer=each, distributed={"processes": 2}, run={"folder": str(tmp_path / "run")}
     )
     (tmp_path / "shared.yaml").write_text(resolved_yaml(shared))

@@ -1,4 +1,4 @@
-"""Ray Train: ranks that Ray placed train what one process trains, over two nodes, one of which is killed."""
+"""Ray Train: ranks on a cluster train what one process trains, also when a node is killed."""
 
 import os
 import signal
@@ -20,15 +20,15 @@ from tests.rl.grpo_fixtures import HOLD_STEP_3
 SMALL = ["rollouts.workers=2", "rollouts.cpus=0.1", "rollouts.object_store_mb=80", "distributed.cpus=0.5"]
 
 
-class Told(Exception):
-    """As Ray Train wraps what a rank raised."""
+class WrappedError(Exception):
+    """Stands for Ray Train's wrapper of an error that a rank raised."""
 
     def __init__(self, failure: Exception):
         self._base_exc = failure
 
 
 class WorkerFailure(Exception):
-    """As Ray Train tells of its ranks' failures."""
+    """Stands for Ray Train's error with the failures of its ranks."""
 
     def __init__(self, *failures: Exception):
         self.worker_failures = dict(enumerate(failures))
@@ -36,11 +36,11 @@ class WorkerFailure(Exception):
 
 def failed(*failures: Exception) -> Exception:
     return cause_of(
-        WorkerFailure(*(failure if isinstance(failure, RankLost) else Told(failure) for failure in failures))
+        WorkerFailure(*(failure if isinstance(failure, RankLost) else WrappedError(failure) for failure in failures))
     )
 
 
-def test_the_rank_that_knows_why_is_heard():
+def test_cause_of__prefers_the_error_that_explains_most():
     closed = RuntimeError("Connection closed by peer")
     assert str(failed(closed, RunFailure("the disk is full"))) == "the disk is full"
     mistake = failed(closed, UserError("no such file"), RunFailure("later"))
@@ -48,7 +48,7 @@ def test_the_rank_that_knows_why_is_heard():
     assert str(mistake) == "no such file"
 
 
-def test_what_nobody_explains_is_a_lost_rank():
+def test_cause_of__an_unexplained_end_is_a_lost_rank():
     assert isinstance(failed(RuntimeError("Connection closed by peer")), RankLost)
     assert isinstance(failed(RankLost("the actor died"), RuntimeError("Connection closed by peer")), RankLost)
 
@@ -75,16 +75,16 @@ def test_ranks_on_ray_train_what_one_process_trains(overrides, alone, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_mistake_that_ranks_find_is_one_sentence(tmp_path):
-    told = heed(
+def test_user_errors_of_ranks_are_one_sentence(tmp_path):
+    output = heed(
         "tiny", f"run.folder={tmp_path}", *TWO_RANKS, "distributed.launcher=ray", "data.path=missing.jsonl", code=2
     )
-    assert "heed: no data file missing.jsonl" in told
-    assert "Traceback" not in told
+    assert "heed: no data file missing.jsonl" in output
+    assert "Traceback" not in output
 
 
 @pytest.mark.slow
-def test_sigterm_saves_the_ranks_and_the_run_goes_on(alone, tmp_path):
+def test_sigterm_saves_the_ranks_and_the_run_resumes(alone, tmp_path):
     run, go = tmp_path / "run", tmp_path / "go"
     settings = [f"run.folder={run}", *TWO_RANKS, "distributed.launcher=ray", "trainer.save_steps=1"]
     with subprocess.Popen(
@@ -111,7 +111,7 @@ def two_nodes(monkeypatch, tmp_path) -> Iterator:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_a_killed_node_s_ranks_and_workers_start_again_on_the_other(two_nodes, alone, tmp_path):
+def test_ranks_and_workers_of_a_killed_node_start_again_on_the_other(two_nodes, alone, tmp_path):
     cluster, nodes = two_nodes
     run, go = tmp_path / "run", tmp_path / "go"
     settings = [f"run.folder={run}", *TWO_RANKS, *SMALL, "trainer.save_steps=1", f"rollouts.address={cluster.address}"]
@@ -120,8 +120,8 @@ def test_a_killed_node_s_ranks_and_workers_start_again_on_the_other(two_nodes, a
         wait_for((run / "checkpoint-2" / "complete.json").exists)
         cluster.remove_node(nodes[1], allow_graceful=False)
         go.touch()
-        told, _ = driver.communicate(timeout=DEADLINE)
-    assert driver.returncode == 0, told[-3000:]
-    assert "ranks were lost" in told
-    assert "Starting again: restart 1 of 1" in told
+        output, _ = driver.communicate(timeout=DEADLINE)
+    assert driver.returncode == 0, output[-3000:]
+    assert "ranks were lost" in output
+    assert "Starting again: restart 1 of 1" in output
     assert_equal_trainings(run, alone)

@@ -1,4 +1,4 @@
-"""A job that starts again goes on from its checkpoint, or starts afresh beside what never got that far."""
+"""A job that is started again resumes from its checkpoint, or starts afresh."""
 
 import pytest
 
@@ -10,16 +10,16 @@ from rl.runs.checkpoint import mark_complete
 
 
 def start(folder):
-    """What a fresh start leaves before its first checkpoint."""
+    """Write what a run leaves before its first checkpoint."""
     write_text(folder / "config.yaml", resolved_yaml(load_recipe("tiny", [f"run.folder={folder}"])))
 
 
-def test_a_first_start_is_a_plain_one(tmp_path):
+def test_load_or_resume__a_first_start_is_the_recipe(tmp_path):
     overrides = [f"run.folder={tmp_path}/run"]
     assert load_or_resume("tiny", overrides) == load_recipe("tiny", overrides)
 
 
-def test_a_complete_checkpoint_is_gone_on_from(tmp_path):
+def test_load_or_resume__resumes_from_a_complete_checkpoint(tmp_path):
     folder = tmp_path / "run"
     start(folder)
     write_text(folder / "checkpoint-2" / "optimizer.pt", "state")
@@ -27,7 +27,7 @@ def test_a_complete_checkpoint_is_gone_on_from(tmp_path):
     assert load_or_resume("tiny", [f"run.folder={folder}"]).resume == folder
 
 
-def test_what_a_resume_changed_stays_changed(tmp_path):
+def test_restart_config__settings_changed_by_a_resume_stay_changed(tmp_path):
     folder = tmp_path / "run"
     start(folder)
     write_text(folder / "checkpoint-2" / "optimizer.pt", "state")
@@ -36,7 +36,7 @@ def test_what_a_resume_changed_stays_changed(tmp_path):
     assert restart_config(resumed, folder) == resumed
 
 
-def test_lost_ranks_go_on_from_a_checkpoint_or_start_afresh(tmp_path):
+def test_restart_config__resumes_from_a_checkpoint_or_starts_afresh(tmp_path):
     folder = tmp_path / "run"
     fresh = load_recipe("tiny", [f"run.folder={folder}"])
     start(folder)
@@ -47,7 +47,7 @@ def test_lost_ranks_go_on_from_a_checkpoint_or_start_afresh(tmp_path):
     assert restart_config(fresh, folder).resume == folder
 
 
-def test_a_run_without_a_checkpoint_is_moved_aside(tmp_path):
+def test_load_or_resume__a_run_without_a_checkpoint_is_moved_aside(tmp_path):
     folder = tmp_path / "run"
     for number in (1, 2):
         start(folder)
@@ -56,6 +56,6 @@ def test_a_run_without_a_checkpoint_is_moved_aside(tmp_path):
         assert (tmp_path / f"run.unfinished-{number}" / "config.yaml").exists()
 
 
-def test_without_a_folder_there_is_nothing_to_find(tmp_path):
+def test_load_or_resume__needs_a_run_folder(tmp_path):
     with pytest.raises(ValueError, match="--or-resume needs run"):
         load_or_resume("tiny", [])

@@ -1,4 +1,4 @@
-"""Atomic writes: a file is there whole or not at all."""
+"""Atomic writes: a file is complete or absent."""
 
 import json
 
@@ -7,12 +7,12 @@ import pytest
 from rl.common.atomic import write_json, write_text
 
 
-def test_folders_on_the_way_are_made(tmp_path):
+def test_write_text__makes_missing_folders(tmp_path):
     write_text(tmp_path / "a" / "b" / "note.txt", "grüß")
     assert (tmp_path / "a" / "b" / "note.txt").read_text(encoding="utf-8") == "grüß"
 
 
-def test_a_write_that_fails_leaves_the_old_file_whole(tmp_path):
+def test_write_text__a_failure_leaves_the_old_file(tmp_path):
     path = tmp_path / "note.txt"
     write_text(path, "old")
     with pytest.raises(UnicodeEncodeError):
@@ -20,7 +20,7 @@ def test_a_write_that_fails_leaves_the_old_file_whole(tmp_path):
     assert path.read_text() == "old"
 
 
-def test_nothing_else_is_left_in_the_folder(tmp_path):
+def test_write_json__leaves_no_other_file(tmp_path):
     write_json(tmp_path / "value.json", {"é": [1, None]})
     assert [path.name for path in tmp_path.iterdir()] == ["value.json"]
     assert json.loads((tmp_path / "value.json").read_text(encoding="utf-8")) == {"é": [1, None]}

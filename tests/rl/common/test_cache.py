@@ -1,3 +1,5 @@
+"""Cache: each folder is built once, and complete or absent."""
+
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -27,20 +29,20 @@ def fail(folder: Path) -> None:
     raise RuntimeError("disk full")
 
 
-def test_the_cache_is_where_the_environment_says(cache, monkeypatch):
+def test_cache_root__is_where_the_environment_says(cache, monkeypatch):
     assert cache_root() == cache
     monkeypatch.setenv("HEED_CACHE", "")
     monkeypatch.setenv("HOME", "/home/someone")
     assert cache_root() == Path("/home/someone/.cache/heed")
 
 
-def test_a_folder_is_built_once(cache):
+def test_build_once__does_not_build_again(cache):
     assert build_once("model", write("first")) == cache / "model"
     build_once("model", write("second"))
     assert (cache / "model" / "file").read_text() == "first"
 
 
-def test_a_failed_build_leaves_no_folder_and_the_next_one_starts_empty(cache):
+def test_build_once__a_failure_leaves_no_folder_and_the_next_build_starts_empty(cache):
     with pytest.raises(RuntimeError, match="disk full"):
         build_once("model", fail)
     assert not (cache / "model").exists()
@@ -48,7 +50,7 @@ def test_a_failed_build_leaves_no_folder_and_the_next_one_starts_empty(cache):
     assert [path.name for path in (cache / "model").iterdir()] == ["file"]
 
 
-def test_a_killed_build_is_never_taken_for_whole(cache):
+def test_build_once__a_killed_build_leaves_no_folder(cache):
     program = """
 import os, signal
 from rl.common.cache import build_once
@@ -63,7 +65,7 @@ build_once("model", build)
     assert [path.name for path in (cache / "model").iterdir()] == ["file"]
 
 
-def test_builders_at_the_same_time_build_once():
+def test_build_once__simultaneous_callers_build_once():
     built = []
 
     def build(folder: Path) -> None:

@@ -5,24 +5,24 @@ import pytest
 from rl.common.plugins import add_copy, copy_into_run, load_function, newest_copy
 
 
-def test_a_function_is_loaded_from_its_file(tmp_path):
+def test_load_function__from_its_file(tmp_path):
     (tmp_path / "mine.py").write_text("def double(x):\n    return 2 * x\n")
     assert load_function(f"{tmp_path}/mine.py:double", key="credit.rule")(3) == 6
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_load_function__names_a_missing_file(tmp_path):
     with pytest.raises(ValueError, match=r"credit\.rule: no file .*none\.py.*write path/to/file\.py:function"):
         load_function(f"{tmp_path}/none.py:double", key="credit.rule")
 
 
-def test_a_missing_function_is_named(tmp_path):
+def test_load_function__names_a_missing_function(tmp_path):
     (tmp_path / "mine.py").write_text("whispering = 3\n")
     for name in ("shouting", "whispering"):
         with pytest.raises(ValueError, match=f"mine.py has no function '{name}'"):
             load_function(f"{tmp_path}/mine.py:{name}", key="rewards.functions")
 
 
-def test_a_run_keeps_the_file_it_began_with(tmp_path):
+def test_copy_into_run__a_run_keeps_the_file_it_began_with(tmp_path):
     original, run = tmp_path / "mine.py", tmp_path / "run"
     original.write_text("first")
     copy = copy_into_run(original, run, key="credit.rule")
@@ -33,15 +33,15 @@ def test_a_run_keeps_the_file_it_began_with(tmp_path):
     assert copy_into_run(original, run, key="credit.rule") == copy
 
 
-def test_files_of_one_name_are_kept_apart(tmp_path):
-    for place in ("here", "there"):
-        (tmp_path / place).mkdir()
-        (tmp_path / place / "mine.json").write_text(place)
-    copies = [copy_into_run(tmp_path / place / "mine.json", tmp_path / "run", key="k") for place in ("here", "there")]
+def test_copy_into_run__files_of_the_same_name_get_separate_copies(tmp_path):
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine.json").write_text(name)
+    copies = [copy_into_run(tmp_path / name / "mine.json", tmp_path / "run", key="k") for name in ("here", "there")]
     assert [copy.read_text() for copy in copies] == ["here", "there"]
 
 
-def test_a_file_that_was_never_there_is_named(tmp_path):
+def test_copy_into_run__names_a_missing_file(tmp_path):
     with pytest.raises(ValueError, match=r"probe\.roles: there is no file .*roles\.json"):
         copy_into_run(tmp_path / "roles.json", tmp_path, key="probe.roles")
 

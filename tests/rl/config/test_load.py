@@ -1,4 +1,4 @@
-"""Loading settings: recipes, overrides, what is said about mistakes, and what a resume may change."""
+"""Loading a config: recipes, overrides, error messages, and what a resume may change."""
 
 import tempfile
 from pathlib import Path
@@ -13,7 +13,7 @@ from rl.config.root import Config
 
 
 def refusal(*overrides: str, recipe: str = "tiny") -> list[str]:
-    """What a user is told, line by line."""
+    """Return the error message, line by line."""
     with pytest.raises(ValueError) as caught:
         load_recipe(recipe, overrides)
     return str(caught.value).splitlines()
@@ -26,18 +26,18 @@ def saved_run(folder: Path, *overrides: str) -> Path:
 
 
 @pytest.mark.parametrize("recipe", recipe_names())
-def test_every_recipe_of_ours_loads(recipe: str):
+def test_load_recipe__every_built_in_recipe_loads(recipe: str):
     assert isinstance(load_recipe(recipe), Config)
 
 
-def test_overrides_win_over_the_recipe_and_leave_the_rest(tmp_path: Path):
+def test_overrides__win_over_the_recipe_and_leave_the_rest(tmp_path: Path):
     recipe = tmp_path / "mine.yaml"
     recipe.write_text("trainer: {learning_rate: 1e-4, max_steps: 7}\nprobe: {horizon: [2, 9]}\n", encoding="utf-8")
     config = load_recipe(str(recipe), ["trainer.max_steps=9", "trainer.max_steps=11", "probe.horizon=[3,4]"])
     assert (config.trainer.learning_rate, config.trainer.max_steps, config.probe.horizon) == (1e-4, 11, (3, 4))
 
 
-def test_override_values_are_yaml():
+def test_overrides__values_are_yaml():
     config = load_recipe(
         "tiny",
         [
@@ -60,7 +60,7 @@ def test_override_values_are_yaml():
     assert config.model.name == "a=b"
 
 
-def test_interpolation_is_left_as_it_is_written(monkeypatch: pytest.MonkeyPatch):
+def test_overrides__interpolation_is_left_as_it_is_written(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SECRET", "leaked")
     assert load_recipe("tiny", ["model.name=${oc.env:SECRET}"]).model.name == "${oc.env:SECRET}"
 
@@ -121,12 +121,12 @@ def test_interpolation_is_left_as_it_is_written(monkeypatch: pytest.MonkeyPatch)
         ("trainer..seed=1", "override 'trainer..seed=1' should look like trainer.learning_rate=1e-5"),
     ],
 )
-def test_mistakes_are_told_in_one_sentence(override: str, sentence: str):
-    [told] = refusal(override)
-    assert told.removesuffix("; did you mean 'global_anchor'?") == sentence
+def test_errors__each_is_one_sentence(override: str, sentence: str):
+    [message] = refusal(override)
+    assert message.removesuffix("; did you mean 'global_anchor'?") == sentence
 
 
-def test_all_mistakes_are_told_at_once():
+def test_errors__all_are_listed():
     assert refusal("trainer.max_steps=many", "lora.rank=8", "trl.top_k=5", "trl.beta=1") == [
         "trainer.max_steps: should be a valid integer, got 'many'",
         "lora.rank: unknown key; allowed here: r, alpha, dropout, target_modules, layers, use_rslora, start",
@@ -136,18 +136,18 @@ def test_all_mistakes_are_told_at_once():
     ]
 
 
-def test_all_contradictions_are_told_at_once():
-    told = refusal("probe.horizon=[9,3]", "trainer.epsilon_high=0.1")
-    assert [line.partition("=")[0] for line in told] == ["trainer.epsilon_high", "probe.horizon"]
+def test_errors__all_contradictions_are_listed():
+    messages = refusal("probe.horizon=[9,3]", "trainer.epsilon_high=0.1")
+    assert [line.partition("=")[0] for line in messages] == ["trainer.epsilon_high", "probe.horizon"]
 
 
-def test_unknown_kinds_name_the_nearest():
-    [told] = refusal("data.kinds=[punctuation:no_commas]")
-    assert told.startswith("data.kinds: unknown constraint kind 'punctuation:no_commas'; the nearest is")
-    assert "'punctuation:no_comma'" in told
+def test_errors__an_unknown_kind_names_the_nearest():
+    [message] = refusal("data.kinds=[punctuation:no_commas]")
+    assert message.startswith("data.kinds: unknown constraint kind 'punctuation:no_commas'; the nearest is")
+    assert "'punctuation:no_comma'" in message
 
 
-def test_an_unknown_recipe_names_the_nearest():
+def test_load_recipe__an_unknown_one_names_the_nearest():
     with pytest.raises(FileNotFoundError) as caught:
         load_recipe("tinny")
     assert str(caught.value) == (
@@ -156,7 +156,7 @@ def test_an_unknown_recipe_names_the_nearest():
     )
 
 
-def test_a_missing_recipe_file_is_named():
+def test_load_recipe__a_missing_file_is_named():
     with pytest.raises(FileNotFoundError, match=r"^there is no recipe file missing/x\.yaml$"):
         load_recipe("missing/x.yaml")
 
@@ -171,16 +171,16 @@ def test_a_missing_recipe_file_is_named():
         (b"model: !!python/object:os.system 1\n", "could not determine a constructor"),
     ],
 )
-def test_files_that_hold_no_settings_are_named(tmp_path: Path, content: bytes, reason: str):
+def test_load_recipe__a_file_without_settings_is_named(tmp_path: Path, content: bytes, reason: str):
     recipe = tmp_path / "mine.yaml"
     recipe.write_bytes(content)
-    [told] = refusal(recipe=str(recipe))
-    assert told.startswith(f"{recipe} is not a YAML file of settings: ")
-    assert reason in told
+    [message] = refusal(recipe=str(recipe))
+    assert message.startswith(f"{recipe} is not a YAML file of settings: ")
+    assert reason in message
 
 
 @pytest.mark.parametrize("content", ["", "# nothing but a comment\n"])
-def test_an_empty_recipe_is_all_defaults(tmp_path: Path, content: str):
+def test_load_recipe__an_empty_file_gives_the_defaults(tmp_path: Path, content: str):
     (tmp_path / "mine.yaml").write_text(content, encoding="utf-8")
     assert load_recipe(str(tmp_path / "mine.yaml")) == Config()
 
@@ -196,21 +196,21 @@ TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="$"))
     folder=st.none() | LOOKALIKES.map(Path),
     extra=st.dictionaries(st.sampled_from(["delta", "optim_args", "debug"]), SCALARS | TEXTS | st.lists(SCALARS)),
 )
-def test_the_resolved_config_reads_back_equal(rate: float, folder: Path | None, extra: dict[str, object]):
+def test_resolved_yaml__loads_back_to_an_equal_config(rate: float, folder: Path | None, extra: dict[str, object]):
     config = Config.model_validate({"trainer": {"learning_rate": rate}, "run": {"folder": folder}, "trl": extra})
     with tempfile.TemporaryDirectory() as run:
         Path(run, "config.yaml").write_text(resolved_yaml(config), encoding="utf-8")
         assert load_run_config(Path(run)) == config
 
 
-def test_a_resume_takes_the_settings_of_the_run(tmp_path: Path):
+def test_resume__takes_the_settings_of_the_run(tmp_path: Path):
     run = saved_run(tmp_path / "run", "trainer.beta=0.25", "trl.delta=2.0")
     resumed = load_recipe("tiny", [f"resume={run}", "trainer.max_steps=50"])
     assert (resumed.trainer.beta, resumed.trl) == (0.25, {"delta": 2.0})
     assert (resumed.trainer.max_steps, resumed.resume) == (50, run)
 
 
-def test_a_resume_that_changes_the_experiment_is_refused(tmp_path: Path):
+def test_resume__refuses_to_change_the_experiment(tmp_path: Path):
     run = saved_run(tmp_path / "run", "trainer.learning_rate=1e-4")
     assert refusal(f"resume={run}", "trainer.max_steps=50", "trl.delta=2.0") == [
         # the recipe states learning_rate, so it too asks for another value than the run's
@@ -225,13 +225,13 @@ def test_a_resume_that_changes_the_experiment_is_refused(tmp_path: Path):
     assert load_recipe(f"{run}/config.yaml", [f"resume={run}"]).trainer.learning_rate == 1e-4
 
 
-def test_a_resume_of_something_else_is_refused(tmp_path: Path):
+def test_resume__refuses_a_folder_that_is_not_a_run(tmp_path: Path):
     with pytest.raises(FileNotFoundError) as caught:
         load_recipe("tiny", [f"resume={tmp_path}"])
     assert str(caught.value) == f"{tmp_path} is not a run folder: it has no config.yaml"
 
 
-def test_a_run_of_another_version_says_which_file_does_not_fit(tmp_path: Path):
+def test_resume__names_the_file_of_another_version(tmp_path: Path):
     (tmp_path / "config.yaml").write_text("model: {flavour: sour}\n", encoding="utf-8")
     assert refusal(f"resume={tmp_path}") == [
         f"{tmp_path}/config.yaml does not fit this version of Heed:",
@@ -239,7 +239,7 @@ def test_a_run_of_another_version_says_which_file_does_not_fit(tmp_path: Path):
     ]
 
 
-def test_a_resumed_run_may_have_other_workers_but_not_other_samples(tmp_path):
+def test_resume__may_change_the_workers_but_not_the_samples(tmp_path):
     run = saved_run(tmp_path / "run")
     recipe, resume = f"{run}/config.yaml", f"resume={run}"
     assert load_recipe(recipe, [resume, "rollouts.workers=2", "rollouts.time_limit=9"]).rollouts.workers == 2

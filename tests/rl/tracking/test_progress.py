@@ -12,7 +12,7 @@ from transformers import TrainerControl, TrainerState
 
 from rl.tracking.progress import ProgressCallback, announce
 from rl.train import train
-from tests.rl.dpo_fixtures import preferring_config, write_pairs
+from tests.rl.dpo_fixtures import tiny_dpo_config, write_pairs
 
 CONTROL = TrainerControl()
 
@@ -120,7 +120,7 @@ def test_run__grpo_has_a_line_for_each_phase_and_step(finished_run):
 
 def test_run__dpo_has_a_line_for_each_phase_and_step(tmp_path):
     with redirect_stdout(io.StringIO()) as printed:
-        train(preferring_config(write_pairs(tmp_path), run={"folder": str(tmp_path / "run")}))
+        train(tiny_dpo_config(write_pairs(tmp_path), run={"folder": str(tmp_path / "run")}))
     assert phases_of(printed.getvalue()) == [
         "Loading the model: tiny",
         "Scoring the base model: 2 answers",

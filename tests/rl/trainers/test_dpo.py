@@ -12,7 +12,7 @@ from torch import Tensor
 from rl.config.root import Config
 from rl.config.trainer import DpoLoss
 from rl.train import train
-from tests.rl.dpo_fixtures import comma_pair, credit_dpo_trainer, plain_dpo_trainer, preferring_config, write_pairs
+from tests.rl.dpo_fixtures import comma_pair, credit_dpo_trainer, plain_dpo_trainer, tiny_dpo_config, write_pairs
 from tests.rl.grpo_fixtures import Outcome, outcome
 
 SMOOTHED = {"exo_pair", "robust"}
@@ -40,15 +40,15 @@ def loss_settings(loss_type: str) -> dict[str, Any]:
 
 
 def test_uniform_credit_is_plain_dpo(pairs, tmp_path):
-    config = preferring_config(pairs)
+    config = tiny_dpo_config(pairs)
     plain = trained_plainly(config, tmp_path / "plain")
     assert len(plain.losses) == 3 and all(plain.grad_norms), "there was something to learn"
     assert trained(config, tmp_path / "deaf") == plain
-    assert trained(preferring_config(pairs, probe={"listen": "always"}), tmp_path / "listening") == plain
+    assert trained(tiny_dpo_config(pairs, probe={"listen": "always"}), tmp_path / "listening") == plain
 
 
 def test_whoever_always_listens_hears_the_constraints(pairs, tmp_path):
-    trainer = credit_dpo_trainer(preferring_config(pairs, probe={"listen": "always"}), tmp_path)
+    trainer = credit_dpo_trainer(tiny_dpo_config(pairs, probe={"listen": "always"}), tmp_path)
     trainer.train()
     steps = [line for line in trainer.state.log_history if "loss" in line]
     assert steps and all(line["probe/constraint_attention_mean"] > 0.0 for line in steps)
@@ -57,7 +57,7 @@ def test_whoever_always_listens_hears_the_constraints(pairs, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("loss_type", get_args(DpoLoss))
 def test_uniform_credit_is_plain_under_every_loss(loss_type, pairs, tmp_path):
-    config = preferring_config(pairs, dpo=loss_settings(loss_type), probe={"listen": "always"})
+    config = tiny_dpo_config(pairs, dpo=loss_settings(loss_type), probe={"listen": "always"})
     assert trained(config, tmp_path / "credit") == trained_plainly(config, tmp_path / "plain")
 
 
@@ -74,22 +74,22 @@ def test_uniform_credit_is_plain_under_every_loss(loss_type, pairs, tmp_path):
     ],
 )
 def test_uniform_credit_is_plain_under_other_settings(changes, pairs, tmp_path):
-    config = preferring_config(pairs, **changes)
+    config = tiny_dpo_config(pairs, **changes)
     assert trained(config, tmp_path / "credit") == trained_plainly(config, tmp_path / "plain")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("loss_type", sorted(set(get_args(DpoLoss)) - {"sft"}))
 def test_every_loss_takes_constraint_credit(loss_type, pairs, tmp_path):
-    config = preferring_config(pairs, dpo=loss_settings(loss_type), credit={"rule": "constraint"})
+    config = tiny_dpo_config(pairs, dpo=loss_settings(loss_type), credit={"rule": "constraint"})
     shared = trained(config, tmp_path / "credit")
-    uniform = trained(preferring_config(pairs, dpo=loss_settings(loss_type)), tmp_path / "uniform")
+    uniform = trained(tiny_dpo_config(pairs, dpo=loss_settings(loss_type)), tmp_path / "uniform")
     # the first step tells: a hinge whose pairs are past their margin has no gradient left
     assert 0.0 < shared.grad_norms[0] != uniform.grad_norms[0]
 
 
 def test_constraint_credit_weighs_the_comma(pairs, tmp_path):
-    trainer = credit_dpo_trainer(preferring_config(pairs, credit={"rule": "constraint"}), tmp_path)
+    trainer = credit_dpo_trainer(tiny_dpo_config(pairs, credit={"rule": "constraint"}), tmp_path)
     weights = watch_weights(trainer)
     trainer.train()
     tokenizer = trainer.policy_tokenizer
@@ -119,7 +119,7 @@ def watch_weights(trainer) -> list[tuple[Tensor, Tensor, Tensor]]:
 
 def test_the_loss_is_that_of_weighted_log_ratios(pairs, tmp_path):
     # -log sigmoid(beta (sum_t w_t r_t of the chosen - the same of the rejected)), r = log policy - log reference
-    trainer = credit_dpo_trainer(preferring_config(pairs, dpo={"beta": 0.5}), tmp_path)
+    trainer = credit_dpo_trainer(tiny_dpo_config(pairs, dpo={"beta": 0.5}), tmp_path)
     trainer.train()
     policy = trainer.policy.eval()
     inputs = trainer.data_collator([trainer.train_dataset[row] for row in range(2)])
@@ -144,7 +144,7 @@ def log_probs(policy, inputs) -> Tensor:
 
 
 def test_credit_is_logged(pairs, tmp_path):
-    trainer = credit_dpo_trainer(preferring_config(pairs, credit={"rule": "coupled"}), tmp_path)
+    trainer = credit_dpo_trainer(tiny_dpo_config(pairs, credit={"rule": "coupled"}), tmp_path)
     trainer.train()
     steps = [line for line in trainer.state.log_history if "loss" in line]
     assert all(0.0 < line["credit/gini"] < 1.0 and line["probe/used"] == 1.0 for line in steps)
@@ -152,16 +152,16 @@ def test_credit_is_logged(pairs, tmp_path):
 
 def test_an_answer_that_was_cut_short_keeps_the_evidence_it_has(pairs, tmp_path):
     longest = max(len(row["prompt_ids"] + row["rejected_ids"]) for row in untrained_rows(pairs, tmp_path))
-    config = preferring_config(pairs, credit={"rule": "constraint"}, dpo={"max_length": longest - 4})
+    config = tiny_dpo_config(pairs, credit={"rule": "constraint"}, dpo={"max_length": longest - 4})
     assert all(trained(config, tmp_path / "cut").grad_norms)
 
 
 def untrained_rows(pairs: Path, folder: Path):
-    return credit_dpo_trainer(preferring_config(pairs), folder / "rows").train_dataset
+    return credit_dpo_trainer(tiny_dpo_config(pairs), folder / "rows").train_dataset
 
 
 def test_a_run_is_resumed_to_the_same_bytes(pairs, tmp_path):
-    config = preferring_config(pairs, credit={"rule": "random"}, trainer={"save_steps": 2})
+    config = tiny_dpo_config(pairs, credit={"rule": "random"}, trainer={"save_steps": 2})
     whole = credit_dpo_trainer(config, tmp_path / "whole")
     whole.train()
     again = credit_dpo_trainer(config, tmp_path / "again")
@@ -171,14 +171,14 @@ def test_a_run_is_resumed_to_the_same_bytes(pairs, tmp_path):
 
 def test_one_adapter_with_gate_one_is_plain_lora(pairs, tmp_path):
     neutral = {"adapters": ["default"], "router": "fixed", "weights": {"default": 1.0}, "top": None}
-    routed = preferring_config(pairs, credit={"rule": "uniform"}, routing=neutral)
-    plain = preferring_config(pairs, credit={"rule": "uniform"})
+    routed = tiny_dpo_config(pairs, credit={"rule": "uniform"}, routing=neutral)
+    plain = tiny_dpo_config(pairs, credit={"rule": "uniform"})
     assert trained(routed, tmp_path / "routed") == trained(plain, tmp_path / "plain")
 
 
 def test_a_routed_run_is_resumed_to_the_same_bytes(pairs, tmp_path):
     routing = {"adapters": ["left", "right"], "router": "attention", "learn": "policy", "top": None}
-    config = preferring_config(pairs, credit={"rule": "random"}, routing=routing, trainer={"save_steps": 2})
+    config = tiny_dpo_config(pairs, credit={"rule": "random"}, routing=routing, trainer={"save_steps": 2})
     whole = credit_dpo_trainer(config, tmp_path / "whole")
     whole.train()
     again = credit_dpo_trainer(config, tmp_path / "again")
@@ -190,7 +190,7 @@ def test_a_routed_run_is_resumed_to_the_same_bytes(pairs, tmp_path):
 
 
 def test_pairs_in_an_adapter_out(pairs, tmp_path):
-    config = preferring_config(pairs, credit={"rule": "constraint"}, run={"folder": str(tmp_path / "run")})
+    config = tiny_dpo_config(pairs, credit={"rule": "constraint"}, run={"folder": str(tmp_path / "run")})
     with redirect_stdout(io.StringIO()) as printed:
         folder = train(config)
     assert (folder / "adapters" / "default" / "adapter_model.safetensors").is_file()

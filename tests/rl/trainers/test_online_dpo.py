@@ -16,13 +16,13 @@ from rl.config.root import Config
 from rl.datasets import load_pairs, load_problems
 from rl.train import train
 from rl.trainers.online_dpo import round_problems
-from tests.rl.dpo_fixtures import preferring_config
+from tests.rl.dpo_fixtures import tiny_dpo_config
 
 ROUNDS = 2
 
 
 def rounds_config(folder: Path, **sections) -> Config:
-    tree = preferring_config(Path("unused")).model_dump(mode="json")
+    tree = tiny_dpo_config(Path("unused")).model_dump(mode="json")
     tree |= {
         "data": {
             "num_problems": 8,

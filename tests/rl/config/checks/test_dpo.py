@@ -92,5 +92,5 @@ def test_contradictions__settings_that_agree_are_accepted(sections):
         ({"padding_free": True}, "trl.padding_free: decided by Heed: TRL has disabled it"),
     ],
 )
-def test_trl_keys_are_those_of_the_algorithm(block, sentence):
+def test_trl_block__keys_are_those_of_the_algorithm(block, sentence):
     assert problems(**PAIRS, trl=block)[0].startswith(sentence)
