@@ -13,7 +13,7 @@ from rl.config.credit import CreditConfig, FaithfulnessConfig, ProbeConfig
 from rl.credit.assigner import CreditAssigner
 from rl.credit.faithfulness import FaithfulnessResult, Variant, WeightedCompletion, check
 from rl.credit.inputs import CreditInputs, Evidence
-from tests.rl.synthetic_attention import Planted, trained_on, with_bait, with_cause
+from tests.rl.synthetic_attention import PlantedSequences, trained_on, with_bait, with_cause
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +31,7 @@ def model_of(task) -> LlamaForCausalLM:
     return trained_on(task, steps=STEPS)
 
 
-def weights_of(rule: str, task) -> tuple[Tensor, Planted]:
+def weights_of(rule: str, task) -> tuple[Tensor, PlantedSequences]:
     """(B, T): how the rule weighs sequences that the model never saw."""
     planted = task(NUM_SEQUENCES, seed=UNSEEN)
     shape = (NUM_SEQUENCES, planted.num_completion_tokens)
@@ -39,7 +39,7 @@ def weights_of(rule: str, task) -> tuple[Tensor, Planted]:
     with torch.no_grad(), assigner.recording(model_of(task), step=0) as recorder:
         model_of(task)(input_ids=planted.ids)
     probe_readings = None if recorder is None else assigner.reader.read(recorder, shape[1])
-    tokens = torch.nn.functional.one_hot(torch.tensor(planted.place), shape[1])[:, None].bool()
+    tokens = torch.nn.functional.one_hot(torch.tensor(planted.positions), shape[1])[:, None].bool()
     inputs = CreditInputs(
         mask=torch.ones(shape, dtype=torch.bool),
         entropy=torch.zeros(shape),
@@ -51,8 +51,8 @@ def weights_of(rule: str, task) -> tuple[Tensor, Planted]:
     return assigner.weights(inputs, step=0, micro_step=0)[:, -1], planted
 
 
-def on_the_planted(weights: Tensor, planted: Planted) -> Tensor:
-    return weights[torch.arange(NUM_SEQUENCES), torch.tensor(planted.place)]
+def on_the_planted(weights: Tensor, planted: PlantedSequences) -> Tensor:
+    return weights[torch.arange(NUM_SEQUENCES), torch.tensor(planted.positions)]
 
 
 def one_sided_p(differences: Tensor) -> float:
@@ -84,7 +84,7 @@ class TrainedPolicy:
         raise AssertionError("nothing is resampled here")
 
 
-def judged(weights: Tensor, planted: Planted, task) -> FaithfulnessResult:
+def judged(weights: Tensor, planted: PlantedSequences, task) -> FaithfulnessResult:
     start = planted.num_prompt_tokens
     rows = [
         WeightedCompletion(prompt_ids=tuple(ids[:start]), completion_ids=tuple(ids[start:]), weights=tuple(row))
