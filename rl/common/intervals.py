@@ -1,4 +1,4 @@
-"""95 % intervals of a mean: bootstrap, and Student's t for a few values."""
+"""Intervals of 95 % around a mean: by bootstrap, and by Student's t for a few values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -14,7 +14,7 @@ from rl.rollouts.workers import sampler
 from rl.rollouts.workers.ray_pool import Connection
 from rl.runs.jsonl import read_jsonl
 from rl.train import train
-from tests.rl.dpo_fixtures import credit_dpo_trainer, preferring_config, write_pairs
+from tests.rl.dpo_fixtures import credit_dpo_trainer, tiny_dpo_config, write_pairs
 from tests.rl.grpo_fixtures import EVEN_SHARE, tiny_config
 from tests.rl.rollouts.workers.test_in_process_pool import InProcessPool
 from tests.rl.routing.test_routed_training import routed, routed_config, trained
@@ -101,7 +101,7 @@ def logged(tracked_run: TrackedRun, tmp_path_factory: pytest.TempPathFactory) ->
     routing = {"router": "attention", "learn": "policy", "top": None}
     routed_trainer = trained(routed(folder / "routed", routed_config(routing=routing, trainer={"max_steps": 1})))
     settings = {"credit": {"rule": "constraint"}, "trainer": {"max_steps": 1}}
-    dpo_trainer = credit_dpo_trainer(preferring_config(write_pairs(folder), **settings), folder / "dpo")
+    dpo_trainer = credit_dpo_trainer(tiny_dpo_config(write_pairs(folder), **settings), folder / "dpo")
     dpo_trainer.train()
     histories = [tracked_run.lines, routed_trainer.state.log_history, dpo_trainer.state.log_history]
     return {name for history in histories for line in history for name in line}
