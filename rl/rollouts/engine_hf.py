@@ -1,4 +1,4 @@
-"""Transformers engine: answers a request with one `generate` call, prefilling each group's prompt once."""
+"""Engine on transformers: answers a request with one `generate` call, prefilling each group's prompt once."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext

@@ -1,4 +1,4 @@
-"""vLLM engine: answers requests with vLLM, one LoRA name per policy version."""
+"""Engine on vLLM: answers requests with vLLM, one LoRA name per policy version."""
 
 import hashlib
 import importlib

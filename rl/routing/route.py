@@ -14,7 +14,7 @@ from rl.config.routing import RoutingConfig
 from rl.models.lora import lora_config
 from rl.models.tokenization import pad_right
 from rl.routing.gates import gated
-from rl.routing.routers import Router, build_router, task_labels
+from rl.routing.routers import ROUTERS, Router, task_labels
 
 ROUTER = "heed_router"
 """The router's attribute name in the base model; `router` is taken in models with experts."""
@@ -87,7 +87,7 @@ def add_adapters(policy: PeftModel, lora: AdapterConfig, settings: RoutingConfig
     tuner.set_adapter(list(settings.adapters))
     base: Any = policy.get_base_model()
     width = base.get_input_embeddings().weight.shape[1]
-    setattr(base, ROUTER, build_router(settings, width=width).to(policy.device))
+    setattr(base, ROUTER, ROUTERS[settings.router](settings, width).to(policy.device))
     return Route(policy, settings)
 
 

@@ -8,7 +8,7 @@ from peft import PeftModel
 from torch import Tensor, nn
 
 from rl.common.errors import UserError
-from rl.config.routing import RoutingConfig
+from rl.config.routing import RouterKind, RoutingConfig
 from rl.routing.features import attended_features, mean_features, token_features
 
 # Axes: P prompts, L padded prompt tokens, D width of the model, N adapters.
@@ -22,7 +22,8 @@ class Router(nn.Module):
 
     needs_tasks = False
 
-    def __init__(self, settings: RoutingConfig):
+    def __init__(self, settings: RoutingConfig, width: int):
+        """Build an untrained router; `width` is that of the model's embeddings."""
         super().__init__()
         self.settings = settings
 
@@ -79,7 +80,7 @@ class AttentionRouter(Router):
     """
 
     def __init__(self, settings: RoutingConfig, width: int):
-        super().__init__(settings)
+        super().__init__(settings, width)
         self.queries = nn.Parameter(torch.zeros(settings.heads, width))
         self.out = nn.Linear(settings.heads * width, len(settings.adapters))
 
@@ -99,7 +100,7 @@ class ProbeRouter(Router):
     """A linear layer over the token features, averaged by the attention that the prompt's later tokens pay to each."""
 
     def __init__(self, settings: RoutingConfig, width: int):
-        super().__init__(settings)
+        super().__init__(settings, width)
         self.out = nn.Linear(width, len(settings.adapters))
 
     def prompt_features(self, policy: PeftModel, ids: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
@@ -120,7 +121,7 @@ class KMeansRouter(Router):
     """The mean of all prompts' features."""
 
     def __init__(self, settings: RoutingConfig, width: int):
-        super().__init__(settings)
+        super().__init__(settings, width)
         self.register_buffer("centres", torch.zeros(len(settings.adapters), width))
         self.register_buffer("middle", torch.zeros(width))
 
@@ -133,14 +134,14 @@ class KMeansRouter(Router):
         return directions @ nn.functional.normalize(self.centres, dim=-1).T
 
 
-def build_router(settings: RoutingConfig, *, width: int) -> Router:
-    """Build an untrained router; `width` is that of the model's embeddings."""
-    if settings.router == "task":
-        return TaskRouter(settings)
-    if settings.router == "fixed":
-        return FixedRouter(settings)
-    kinds = {"attention": AttentionRouter, "kmeans": KMeansRouter, "probe": ProbeRouter}
-    return kinds[settings.router](settings, width)
+ROUTERS: dict[RouterKind, type[Router]] = {
+    "task": TaskRouter,
+    "fixed": FixedRouter,
+    "attention": AttentionRouter,
+    "kmeans": KMeansRouter,
+    "probe": ProbeRouter,
+}
+"""The class of each value of `routing.router`."""
 
 
 def task_labels(settings: RoutingConfig, tasks: Sequence[str]) -> Int[Tensor, " P"]:
