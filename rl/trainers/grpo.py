@@ -1,7 +1,7 @@
-"""GRPO with token credit: TRL's trainer, its methods wrapped whole."""
+"""GRPO with token credit: TRL's trainer with whole methods wrapped, none copied."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,12 @@ from torch import Tensor
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
+from attention_probes.record import AttentionRecorder
 from rl.config.root import Config
 from rl.credit.assigner import CreditAssigner
 from rl.credit.columns import advantage_channels, batch_inputs, batch_spans, channel_column, evidence_columns
 from rl.credit.faithfulness_monitor import FaithfulnessMonitor
-from rl.credit.reader import as_columns, from_columns
-from rl.models.eval_mode import eval_mode
+from rl.credit.reader import from_columns
 from rl.rollouts.data_order import DataOrder, EpochOrder
 from rl.rollouts.rollout_func import Rollouts
 from rl.routing.route import Route, load_balancing_loss
@@ -25,17 +25,24 @@ from rl.scoring.balancing import Balancing
 from rl.scoring.scorer import BatchScorer
 from rl.trainers.accounting import RolloutAccounting
 from rl.trainers.base import AdapterTrainer
+from rl.trainers.extra_passes import routed_logps, separate_readings
 from rl.trainers.grpo_state import GRPOState
+
+# Axes: B rows of a batch on this rank, R rewards, T completion tokens, N adapters.
 
 
 class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
-    """TRL's GRPOTrainer whose advantages are shared among each completion's tokens.
+    """TRL's GRPOTrainer with each completion's advantage shared among its tokens.
 
-    TRL reads `inputs["advantages"]` after the loss's forward pass and accepts (B, T), so the weights read during that
-    very pass replace (B,) just in time. The buffered batch itself is never touched.
+    TRL reads `inputs["advantages"]` after the loss's forward pass and accepts (B, T). So the credit weights, which need
+    what that very pass shows, replace the (B,) advantages just in time, in a copy of the micro-batch: `_live`. The
+    buffered batch itself never changes.
     """
 
     args: GRPOConfig
+    _live: dict[str, Any] | None = None
+    """The micro-batch whose loss is being computed; None outside the loss."""
+    _attention_recorder: AttentionRecorder | None = None
 
     def __init__(
         self,
@@ -61,8 +68,6 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
         self.recorder = recorder
         self.balancing = balancing
         self.faithfulness_monitor = faithfulness_monitor
-        self._live: dict[str, Any] | None = None
-        self._attention_recorder = None
 
     def route_by(self, route: Route) -> None:
         super().route_by(route)
@@ -96,13 +101,13 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
         if self.balancing is not None:
             self._balance(self.balancing, rewards)
         first = self.accelerator.process_index * len(prompts)
-        local = rewards[first : first + len(prompts)]
-        totals = (local * self.reward_weights.to(local.device)).nansum(dim=1)
+        local_BR = rewards[first : first + len(prompts)]  # TRL gathers the rewards of all ranks
+        totals_B = (local_BR * self.reward_weights.to(local_BR.device)).nansum(dim=1)
         needs_verdicts = self.recorder is not None or self.credit.needs_constraint_attention
         scored = self.scorer.score(inputs, completions) if needs_verdicts else []
-        self._scored = scored, completion_ids_list, totals.where(~local.isnan().all(dim=1), torch.nan)
+        self._scored = scored, completion_ids_list, totals_B.where(~local_BR.isnan().all(dim=1), torch.nan)
         if self.recorder is not None:
-            self.recorder.begin(self.state.global_step, scored, completion_ids_list, totals.tolist())
+            self.recorder.begin_batch(self.state.global_step + 1, scored, completion_ids_list, totals_B.tolist())
         return rewards
 
     def _balance(self, balancing: Balancing, rewards: Tensor) -> None:
@@ -125,11 +130,13 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
             weight, rewards, trainer = self.reward_weights[0].item(), self.config.rewards, self.config.trainer
             batch |= channel_column(batch, totals, weight=weight, rewards=rewards, trainer=trainer)
         if self.credit.needs_probe and self.credit.source == "separate":
-            batch |= self._read_separately(batch)
+            forward, rows = super()._get_per_token_logps_and_entropies, self.args.per_device_train_batch_size
+            reader = self.credit.reader
+            batch |= separate_readings(forward, reader, self.policy, batch, route=self.route, rows=rows)
         return batch
 
     def _rollout_columns(self, num_rows: int) -> dict[str, Tensor]:
-        """Each row's index in the batch, which survives TRL's shuffle, its group's position, and its staleness."""
+        """Return what must stay with a row when TRL shuffles the batch: its index, group position and staleness."""
         columns = {
             "row": list(range(num_rows)),
             "position": self.rollouts.positions,
@@ -137,51 +144,38 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
         }
         return {name: torch.tensor(value, device=self.accelerator.device) for name, value in columns.items()}
 
-    @torch.no_grad()
-    def _read_separately(self, batch: dict[str, Any]) -> dict[str, Tensor]:
-        """Readings of a whole generation batch by passes of their own, in chunks as large as the loss's."""
-        ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
-        mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
-        spans, length = batch_spans(batch), batch["completion_ids"].shape[1]
-        chunks = []
-        for rows in torch.arange(len(ids)).split(self.args.per_device_train_batch_size):
-            part = None if spans is None else spans[rows]
-            routed = nullcontext() if self.route is None else self.route.applied(batch["gates"][rows])
-            with eval_mode(self.policy), routed, self.credit.reader.recording(self.policy, spans=part) as recorder:
-                assert recorder is not None
-                super()._get_per_token_logps_and_entropies(self.policy, ids[rows], mask[rows], length)
-                chunks.append(as_columns(self.credit.reader.read(recorder, length)))
-        return {name: torch.cat([chunk[name] for chunk in chunks]) for name in chunks[0]}
-
     def _compute_loss(self, model, inputs):
         step = self.state.global_step
         self._live = {**inputs}
-        term = self._gate(inputs)
+        balance_loss = self._gate(inputs)
         try:
             with self.credit.recording(model, step=step, spans=batch_spans(inputs)) as self._attention_recorder:
                 loss = super()._compute_loss(model, self._live)
         finally:
             self._live = self._attention_recorder = None
-        loss = loss if term is None else loss + term
-        # After the last micro-batch of a step; the result holds from the next step on.
-        if (
-            self.faithfulness_monitor is not None
-            and self.faithfulness_monitor.due(step)
-            and self.accelerator.sync_gradients
-        ):
-            result = self.faithfulness_monitor.evaluate(self.policy, step=step)
-            self.credit.rule_enabled = result.faithful
-            self._log_metrics(result.metrics())
-        return loss
+        self._check_faithfulness(step)
+        return loss if balance_loss is None else loss + balance_loss
+
+    def _check_faithfulness(self, step: int) -> None:
+        """Evaluate the credit rule after the last micro-batch of a due step; the result holds from the next step on."""
+        monitor = self.faithfulness_monitor
+        if monitor is None or not monitor.due(step) or not self.accelerator.sync_gradients:
+            return
+        result = monitor.evaluate(self.policy, step=step)
+        self.credit.rule_enabled = result.faithful
+        self._log_metrics(result.metrics())
 
     def _sampled_gates(self) -> Tensor:
-        """(B, N) that the latest rollouts were sampled with."""
+        """Return the gates (B, N) that the latest rollouts were sampled with."""
         assert self.route is not None
-        none = (0.0,) * len(self.route.names)
-        return torch.tensor([gates or none for gates in self.rollouts.gates], device=self.accelerator.device)
+        closed = (0.0,) * len(self.route.names)  # for rows that stand in for dropped ones
+        return torch.tensor([gates or closed for gates in self.rollouts.gates], device=self.accelerator.device)
 
     def _gate(self, inputs: Mapping[str, Any]) -> Tensor | None:
-        """Route the loss as its rows were sampled; a router that the loss trains decides anew, and is kept balanced."""
+        """Apply to the loss the gates that its rows were sampled with.
+
+        A router that learns from the loss computes its gates anew; the load-balancing loss is returned for it.
+        """
         if self.route is None:
             return None
         settings = self.config.routing
@@ -193,48 +187,35 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
         self.gate(gates)
         return settings.balance * load_balancing_loss(gates) / self.current_gradient_accumulation_steps
 
-    def _scored_as_sampled(self, model: Any, ids: Tensor, mask: Tensor, keep: int, size: int | None, **kwargs: Any):
-        """TRL's log-probs outside the loss, in its own chunks, each routed as it was sampled."""
-        assert self.route is not None
-        gates, parts = self._sampled_gates(), []
-        for rows in torch.arange(len(ids)).split(size or len(ids)):
-            with self.route.applied(gates[rows]):
-                parts.append(super()._get_per_token_logps_and_entropies(model, ids[rows], mask[rows], keep, **kwargs))
-        logps, entropies, aux_losses = zip(*parts, strict=True)
-        whole = None if entropies[0] is None else torch.cat(entropies)
-        return torch.cat(logps), whole, None if aux_losses[0] is None else torch.stack(aux_losses).mean()
-
     def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any):
+        forward = super()._get_per_token_logps_and_entropies
         if self.route is not None and self._live is None:
-            model, ids, mask, keep, *size = args
-            size = kwargs.pop("batch_size", size[0] if size else None)
-            return self._scored_as_sampled(model, ids, mask, keep, size, **kwargs)
-        logps, entropies, aux_loss = super()._get_per_token_logps_and_entropies(*args, **kwargs)
+            return routed_logps(forward, self.route, self._sampled_gates(), *args, **kwargs)
+        logps, entropies, aux_loss = forward(*args, **kwargs)
         if self._live is not None and entropies is not None:
             self._live["advantages"] = self._token_advantages(self._live, entropies, logps)
             self._correct_for_staleness(self._live, logps)
         return logps, entropies, aux_loss
 
     def _token_advantages(self, live: dict[str, Any], entropies: Tensor, logps: Tensor) -> Tensor:
-        step, ids = self.state.global_step, live["completion_ids"]
-        recorder = self._attention_recorder
-        probe_readings = self.credit.reader.read(recorder, ids.shape[1]) if recorder is not None else from_columns(live)
-        inputs = batch_inputs(live, entropies, probe_readings if self.credit.needs_probe_at(step) else None)
-        given = self.credit.assign(inputs, advantage_channels(live), ids, step=step, micro_step=self._step)
-        self._log_metrics(given.metrics)
+        """Return the advantages (B, T) that the credit rule assigns, and record what it saw."""
+        step, ids, recorder = self.state.global_step, live["completion_ids"], self._attention_recorder
+        readings = self.credit.reader.read(recorder, ids.shape[1]) if recorder is not None else from_columns(live)
+        inputs = batch_inputs(live, entropies, readings if self.credit.needs_probe_at(step) else None)
+        assigned = self.credit.assign(inputs, advantage_channels(live), ids, step=step, micro_step=self._step)
+        self._log_metrics(assigned.metrics)
         if self.recorder is not None:
             ratio = (logps.detach() - live["sampling_per_token_logps"]).exp()
-            read = {"weights": given.shares, "ratio": ratio, **inputs.by_token()}
+            tokens = {"weights": assigned.shares, "ratio": ratio, **inputs.by_token()}
             attention = None if inputs.evidence is None else inputs.evidence.attention
-            self.recorder.see(live["row"].tolist(), live["advantages"].tolist(), read, attention)
+            self.recorder.record(live["row"].tolist(), live["advantages"].tolist(), tokens, attention)
         if self.faithfulness_monitor is not None and self.faithfulness_monitor.due(step):
-            self.faithfulness_monitor.collect(
-                live["prompt_ids"], live["prompt_mask"], ids, inputs.mask, given.rule_weights
-            )
-        return given.advantages
+            prompts, prompt_mask = live["prompt_ids"], live["prompt_mask"]
+            self.faithfulness_monitor.collect(prompts, prompt_mask, ids, inputs.mask, assigned.rule_weights)
+        return assigned.advantages
 
     def _correct_for_staleness(self, live: dict[str, Any], logps: Tensor) -> None:
-        """Weigh the token advantages of rows that an older policy sampled."""
+        """Weight the token advantages of rows that an older policy sampled."""
         changes, metrics = self.rollouts.correction.apply(live, logps, loss_type=self.loss_type)
         live.update(changes)
         self._log_metrics(metrics)
@@ -263,8 +244,9 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
         state = GRPOState.load(checkpoint, self.accelerator.device, rank=self.accelerator.process_index)
         state.restore(self)
 
-    def _log_metrics(self, figures: Mapping[str, float]) -> None:
-        for name, value in figures.items():
+    def _log_metrics(self, metrics: Mapping[str, float]) -> None:
+        """Add values to the means that TRL logs at the end of the optimizer step."""
+        for name, value in metrics.items():
             self._metrics["train" if self.policy.training else "eval"][name].append(value)
 
 

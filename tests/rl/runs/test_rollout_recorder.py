@@ -1,4 +1,4 @@
-"""The record: the best and the worst completion of each group, with what was seen of them."""
+"""Rollout recorder: the best and the worst completion of each group, with their values per token."""
 
 import math
 from typing import Any
@@ -28,17 +28,17 @@ def lines(recorder: RolloutRecorder) -> list[dict[str, Any]]:
     return read_jsonl(recorder.log_file.path)
 
 
-def begin(recorder: RolloutRecorder, *rewards: float, step: int = 0) -> None:
+def begin(recorder: RolloutRecorder, *rewards: float, step: int = 1) -> None:
     texts = [f"wide, blue {index}" for index in range(len(rewards))]
     scored = [ScoredCompletion(problem=PROBLEM, text=text, verdicts=verdicts_for(PROBLEM, text)) for text in texts]
-    recorder.begin(step, scored, [[7, 8]] * len(rewards), list(rewards))
+    recorder.begin_batch(step, scored, [[7, 8]] * len(rewards), list(rewards))
 
 
-def see(recorder: RolloutRecorder, *rows: int, attention: torch.Tensor | None = None) -> None:
+def record(recorder: RolloutRecorder, *rows: int, attention: torch.Tensor | None = None) -> None:
     # padded to three tokens; the row's number is its advantage
     weights = torch.tensor([[0.5, 1.5, 0.0]] * len(rows))
-    read = {"weights": weights, "mask": weights > 0, "fai": weights / 300}
-    recorder.see(list(rows), [float(row) for row in rows], read, attention)
+    values = {"weights": weights, "mask": weights > 0, "fai": weights / 300}
+    recorder.record(list(rows), [float(row) for row in rows], values, attention)
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_best_and_worst(rewards, expected):
 
 
 def test_a_group_leaves_its_best_and_its_worst(recorder):
-    begin(recorder, 0.25, 0.75, step=4)
-    see(recorder, 0, 1)
+    begin(recorder, 0.25, 0.75, step=5)
+    record(recorder, 0, 1)
     best, worst = lines(recorder)
     assert worst | {"which": "best", "completion": "wide, blue 1", "reward": 0.75, "advantage": 1.0} == best | {
         "verdicts": worst["verdicts"]
@@ -71,7 +71,7 @@ def test_a_group_leaves_its_best_and_its_worst(recorder):
 
 def test_a_verdict_keeps_its_evidence(recorder):
     begin(recorder, 0.0, 1.0)
-    see(recorder, 0, 1)
+    record(recorder, 0, 1)
     # the comma of "wide, blue" is the evidence
     assert lines(recorder)[0]["verdicts"] == [
         {"id": "punctuation:no_comma", "spans": [[18, 32]], "satisfied": False, "margin": -1.0, "evidence": [[4, 5]]}
@@ -80,7 +80,7 @@ def test_a_verdict_keeps_its_evidence(recorder):
 
 def test_every_reading_is_kept_short(recorder):
     begin(recorder, 0.0, 1.0)
-    see(recorder, 0, 1)
+    record(recorder, 0, 1)
     best = lines(recorder)[0]
     assert (best["mask"], best["fai"]) == ([1.0, 1.0], [0.001667, 0.005])
 
@@ -89,29 +89,29 @@ def test_attention_stands_with_its_constraint(recorder):
     begin(recorder, 0.0, 1.0)
     # two rows, two places for constraints (another prompt has two), three tokens with the padding
     attention = torch.tensor([[[1.0, 2.0, 9.0], [5.0, 5.0, 5.0]], [[3.0, 4.0, 9.0], [5.0, 5.0, 5.0]]])
-    see(recorder, 0, 1, attention=attention)
+    record(recorder, 0, 1, attention=attention)
     assert [line["verdicts"][0]["attention"] for line in lines(recorder)] == [[3.0, 4.0], [1.0, 2.0]]
 
 
 def test_a_constraint_that_nothing_states_has_no_attention(recorder):
     begin(recorder, 0.0, 1.0)
-    see(recorder, 0, 1, attention=torch.zeros(2, 1, 3))
+    record(recorder, 0, 1, attention=torch.zeros(2, 1, 3))
     assert "attention" not in lines(recorder)[0]["verdicts"][0]
 
 
 def test_a_group_of_equals_leaves_one(recorder):
     begin(recorder, 0.5, 0.5)
-    see(recorder, 0, 1)
+    record(recorder, 0, 1)
     assert [line["which"] for line in lines(recorder)] == ["equal"]
 
 
 def test_rows_may_come_in_any_order_and_more_than_once(recorder):
     begin(recorder, 0.0, 1.0, 1.0, 0.0)
-    see(recorder, 3, 0)
+    record(recorder, 3, 0)
     assert lines(recorder) == [], "two of four rows are still to come"
-    recorder.see([3], [99.0], {"weights": torch.tensor([[9.0, 9.0, 0.0]])})
-    see(recorder, 2, 1)
-    see(recorder, 0, 1, 2, 3)
+    recorder.record([3], [99.0], {"weights": torch.tensor([[9.0, 9.0, 0.0]])})
+    record(recorder, 2, 1)
+    record(recorder, 0, 1, 2, 3)
     assert [(line["which"], line["advantage"]) for line in lines(recorder)] == [
         ("best", 1.0),
         ("worst", 0.0),
@@ -122,5 +122,5 @@ def test_rows_may_come_in_any_order_and_more_than_once(recorder):
 
 def test_weights_of_an_unknown_batch_are_passed_over(recorder):
     # a resumed generation buffer: its batch began in the process that was killed
-    see(recorder, 0, 1)
+    record(recorder, 0, 1)
     assert lines(recorder) == []
