@@ -30,7 +30,7 @@ def report_command(folders: Sequence[Path], output: Path | None = None) -> Path:
     """Run `heed report`: read the run folders, write the page and return its path.
 
     Runs that differ in their seeds only are one arm. Raises FileNotFoundError for a folder that holds no run, and
-    ValueError for more than two arms, for a run given twice, and for a model whose tokenizer cannot be loaded.
+    UserError for more than two arms, for a run given twice, and for a model whose tokenizer cannot be loaded.
     """
     arms = group_into_arms([read_run(folder) for folder in folders])
     spans = [partial(completion_spans, load_tokenizer(arm.first.config.model.name)) for arm in arms]

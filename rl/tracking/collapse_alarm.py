@@ -43,7 +43,7 @@ class CollapseAlarmCallback(TrainerCallback):
         was_warned = self._warned
         warning = self._update(logs or {})
         if warning is not None and not was_warned and state.is_world_process_zero:
-            self.console.print(f"[bold red]step {state.global_step}: {warning}[/bold red]")
+            self.console.print(f"[bold red]step {state.global_step}: {warning}[/bold red]", soft_wrap=True)
             self.log({"collapse": warning})
 
     def _update(self, logs: dict[str, Any]) -> str | None:

@@ -121,7 +121,7 @@ function showVerdicts(parent, member, group, tokens, prompt, reach) {
 function showMember(parent, member, group, prompt, reach) {
   const box = make(parent, "div", null, {class: `member ${member.which}`});
   const title = make(box, "div", null, {class: "score"});
-  make(title, "span", {best: "best", worst: "worst", equal: "all equal"}[member.which], {class: "who"});
+  make(title, "span", {best: "best", worst: "worst", equal: "equal rewards"}[member.which], {class: "who"});
   title.append(`reward ${short(member.reward)}, advantage ${member.advantage >= 0 ? "+" : ""}${short(member.advantage)}, ${member.ids.length} tokens`);
   const tokens = make(box, "div", null, {class: "tokens", tabindex: 0, "aria-label": `${member.which} completion: ${member.completion}`});
   const line = make(box, "p", "", {class: "readout", "aria-live": "polite"});
@@ -169,7 +169,7 @@ function showLegend() {
   legend.append(relative ? "below 1" : "0");
   const stops = [relative ? withOpacity("--less", full) : "transparent", ...(relative ? ["transparent"] : []), withOpacity("--more", full)];
   make(legend, "span", null, {class: "scale", style: `background:linear-gradient(90deg,${stops.join(",")})`});
-  legend.append(relative ? "above 1; the strongest colour is the group's farthest from 1" : "the group's highest");
+  legend.append(relative ? "above 1, strongest where a value is the farthest from 1 in its group" : "the highest of the group");
 }
 
 function showRollouts() {

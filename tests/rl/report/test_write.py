@@ -26,6 +26,7 @@ def test_page__shows_a_real_run_completely(finished_run):
     assert {"reward", "credit/gini", "probe/fai_mean"} <= {curve["name"] for curve in run["curves"]}
     assert sorted({group["step"] for group in run["groups"]}) == [1, 2, 3, 4]
     for group in run["groups"]:
+        assert group["members"]
         for member in group["members"]:
             assert len(member["readings"]["credit"]) == len(member["spans"]) == len(member["ids"])
             # the tokens write the whole text, so that pointing at one marks its characters

@@ -24,7 +24,7 @@ def printed_lines(log_file, lengths, *, first_step=1):
         RewardsConfig(collapse_fall=0.5, collapse_window=2),
         lambda metrics: log_file.append({"step": state.global_step, **metrics}),
         log_file.path,
-        Console(file=printed, width=200, no_color=True),
+        Console(file=printed, width=40, no_color=True),
     )
     alarm.on_train_begin(None, state, TrainerControl())
     for state.global_step, length in enumerate(lengths, first_step):
