@@ -1,4 +1,4 @@
-"""Alignment: which segment of a response serves which constraint of its prompt (after SongMASS's aligner)."""
+"""Alignment: which segment of a response serves which constraint of its prompt (after SongMASS, arXiv 2012.05168)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

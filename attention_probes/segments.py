@@ -1,4 +1,4 @@
-"""Segments: a text cut where later tokens treat the two sides of the cut differently (after DHSA)."""
+"""Segments: a text cut where later tokens treat the two sides of the cut differently (after arXiv 2510.24606)."""
 
 from itertools import pairwise
 

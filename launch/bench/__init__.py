@@ -1,1 +1,1 @@
-"""Benchmarks: what each part costs, and what each credit rule and router gains."""
+"""Benchmarks: the cost of each part, and the gain from each credit rule and router."""

@@ -1,4 +1,4 @@
-"""What listening costs: one forward pass with the probe off, on, and with eager attention that keeps its maps."""
+"""`heed bench probes`: the cost of a forward pass with the probe, and with eager attention that keeps its maps."""
 
 import os
 import re
@@ -32,7 +32,7 @@ SMOLLM2_SHAPE = LlamaConfig(
     max_position_embeddings=8192,
     tie_word_embeddings=True,
 )
-"""SmolLM2-135M; what is measured does not depend on the weights."""
+"""SmolLM2-135M; the measurements do not depend on the weights."""
 EAGER_ROUNDS = 2
 
 
@@ -43,11 +43,12 @@ def bench_probes(
     batch_size: int = 2,
     config: LlamaConfig = SMOLLM2_SHAPE,
 ) -> list[dict[str, Any]]:
-    """One row per sequence length: how much more time and memory a pass takes; eager keeps the maps of five layers too.
+    """Return a row per sequence length: time and memory of a pass over those of a plain one.
 
     Time ratios are medians over `rounds` that alternate the modes, beside them [lowest, highest]; eager, whose ratio is
-    far from 1, runs in the first two only. Memory is the peak of what a pass adds to the weights. Nothing flatters the
-    probe: no gradients, no padding, and logits of the last token only. `None` where the maps would not fit into memory.
+    far from 1, runs in the first two only, and keeps the maps of five layers. Memory is the peak of what a pass adds to
+    the weights. The set-up does not favour the probe: no gradients, no padding, and logits of the last token only.
+    `None` where the maps would not fit into memory.
     """
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler announces itself on stderr
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -59,22 +60,28 @@ def bench_probes(
 
 def _row(model: Any, length: int, rounds: int, batch_size: int) -> dict[str, Any]:
     ids = torch.randint(model.config.vocab_size, (batch_size, length), device=model.device)
-    passes = {"off": _plain, "on": _listening, "eager": _with_maps}
+    passes = {"off": _plain, "on": _recorded, "eager": _with_maps}
     if _bytes_of_maps(model, ids) > 0.5 * _free_memory(model.device):
         del passes["eager"]
     runs = {mode: partial(run, model, ids) for mode, run in passes.items()}
     peak = {mode: _peak_bytes(run) for mode, run in runs.items()}
-    # Forwards, then backwards: whatever drifts while the rounds go on favours no mode.
-    modes = [[mode for mode in runs if mode != "eager" or number < EAGER_ROUNDS] for number in range(rounds)]
-    orders = [order[:: (-1) ** number] for number, order in enumerate(modes)]
-    seconds = [{mode: seconds_of(runs[mode]) for mode in order} for order in orders]
+    rounds_seconds = _measure(runs, rounds)
     row: dict[str, Any] = {"sequence_length": length}
     for mode in ("on", "eager"):
-        ratios = [once[mode] / once["off"] for once in seconds if mode in once]
+        ratios = [seconds[mode] / seconds["off"] for seconds in rounds_seconds if mode in seconds]
         row[f"time_ratio_{mode}_off"] = round(statistics.median(ratios), 4) if ratios else None
         row[f"time_ratio_{mode}_off_spread"] = [round(min(ratios), 4), round(max(ratios), 4)] if ratios else None
         row[f"memory_ratio_{mode}_off"] = round(peak[mode] / peak["off"], 4) if mode in peak else None
     return row
+
+
+def _measure(runs: dict[str, Callable[[], None]], rounds: int) -> list[dict[str, float]]:
+    """Return the seconds of each mode in each round; every second round in reverse, so that drift favours no mode."""
+    measured = []
+    for index in range(rounds):
+        modes = [mode for mode in runs if mode != "eager" or index < EAGER_ROUNDS]
+        measured.append({mode: seconds_of(runs[mode]) for mode in modes[:: (-1) ** index]})
+    return measured
 
 
 def _plain(model: Any, ids: Tensor) -> None:
@@ -82,14 +89,14 @@ def _plain(model: Any, ids: Tensor) -> None:
         model(ids, logits_to_keep=1, use_cache=False)
 
 
-def _listening(model: Any, ids: Tensor) -> None:
+def _recorded(model: Any, ids: Tensor) -> None:
     with record_attention(model) as recorder:
         _plain(model, ids)
     recorder.read()
 
 
 def _with_maps(model: Any, ids: Tensor) -> None:
-    """What other implementations do: eager attention, and the maps of the same five layers kept."""
+    """Run eager attention and keep the maps of the same five layers, as other implementations do."""
     with _keeping_maps(model):
         _plain(model, ids)
 
@@ -114,12 +121,12 @@ def _keeping_maps(model: Any) -> Iterator[list[Tensor]]:
 
 
 def _peak_bytes(run: Callable[[], None]) -> int:
-    """Most that all tensors made by one pass held at one time. Exact, so once is enough; it also warms the pass up."""
+    """Return the peak memory of the tensors of one pass; exact, so once is enough. It also warms the pass up."""
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
-        held = torch.cuda.memory_allocated()
+        before = torch.cuda.memory_allocated()
         run()
-        return torch.cuda.max_memory_allocated() - held
+        return torch.cuda.max_memory_allocated() - before
     with torch.profiler.profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profile:
         run()
     kineto: Any = profile.profiler and profile.profiler.kineto_results
@@ -128,7 +135,7 @@ def _peak_bytes(run: Callable[[], None]) -> int:
 
 
 def _bytes_of_maps(model: Any, ids: Tensor) -> int:
-    """The kept maps, and about three more while one is being made."""
+    """Return the size of the kept maps, and of about three more while one is computed."""
     num_maps = len(middle_layers(model.config.num_hidden_layers)) + 3
     return model.dtype.itemsize * num_maps * model.config.num_attention_heads * ids.shape[0] * ids.shape[1] ** 2
 
@@ -138,5 +145,5 @@ def _free_memory(device: torch.device) -> int:
         return torch.cuda.mem_get_info()[0]
     if sys.platform != "linux":
         return 0
-    found = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
-    return 1024 * int(found.group(1)) if found else 0
+    available = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
+    return 1024 * int(available.group(1)) if available else 0

@@ -1,4 +1,4 @@
-"""What a step costs: ours beside plain TRL's, with the next batch sampled ahead, and with each credit rule."""
+"""`heed bench rollouts` and `heed bench rules`: the time of a training step, by way of sampling and by credit rule."""
 
 import statistics
 import tempfile
@@ -7,18 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from transformers import PrinterCallback, TrainerCallback
+from transformers import TrainerCallback
 
 from rl.build import build_trainer
 from rl.common.threads import torch_threads
 from rl.config.load import parse_config
 from rl.config.root import Config
-from rl.datasets import as_dataset, load_problems
-from rl.models.load import load_model, load_tokenizer, model_path
-from rl.models.lora import lora_config
-from rl.scoring.reward_functions import reward_functions
-from rl.trainers.grpo import CreditGRPOTrainer, GRPOTrainer
-from rl.trainers.trl_args import grpo_arguments
+from rl.datasets import load_problems
+from rl.trainers.grpo import CreditGRPOTrainer
+from rl.trainers.plain_grpo import plain_grpo_trainer
 
 Modes = Mapping[str, dict[str, Any] | None]
 """Name -> groups of settings; None is TRL's own trainer with its own generation."""
@@ -29,15 +26,25 @@ ROLLOUTS: Modes = {
     "one group a unit": {"rollouts": {"workers": 1, "groups_per_unit": 1}},
     "overlapped": {"rollouts": {"workers": 1, "max_staleness": 1}},
 }
+WARM_UP_STEPS = 2
+METRICS = {
+    "wait_seconds": "sync/wait_seconds",
+    "sampling_seconds": "sync/sampling_seconds",
+    "publish_seconds": "sync/publish_seconds",
+    "handover_seconds": "sync/handover_seconds",
+    "adapter_bytes": "sync/bytes",
+    "staleness": "sync/staleness_mean",
+}
+"""Column of a row -> logged metric that it is the median of."""
 
 
 def rule_modes(rules: Sequence[str]) -> Modes:
-    """A mode a credit rule, all sampling in this process and hardly learning, so that all see the same completions."""
+    """Return a mode per credit rule; the learning rate is tiny so that all rules get the same completions."""
     return {rule: {"credit": {"rule": rule}, "trainer": {"learning_rate": 1e-12}} for rule in rules}
 
 
 class StepClock(TrainerCallback):
-    """Seconds from one step's end to the next one's."""
+    """Measures the seconds from one step's end to the next one's."""
 
     def __init__(self) -> None:
         self.ends: list[float] = []
@@ -46,6 +53,7 @@ class StepClock(TrainerCallback):
         self.ends.append(time.perf_counter())
 
     def seconds(self, warm_up: int) -> list[float]:
+        """Return the times between ends after the first `warm_up` of them."""
         return [end - start for start, end in zip(self.ends[warm_up:], self.ends[warm_up + 1 :], strict=False)]
 
 
@@ -59,99 +67,72 @@ def bench_steps(
     modes: Modes = ROLLOUTS,
     baselines: Sequence[str] = ("plain TRL", "synchronous"),
 ) -> list[dict[str, Any]]:
-    """One row a mode: median seconds a step over `rounds` that take turns, each of `steps` after two to warm up.
+    """Return a row per mode: median seconds a step over `rounds` trainings of `steps` steps after two of warm-up.
 
-    One thread each for learner and worker. `waiting` is how long the learner waited for samples; `lag` how many steps
-    the samples' policy was behind. Ratios are to the modes in `baselines`.
+    Modes alternate; learner and worker have one thread each. `wait_seconds` is how long the learner waited for samples;
+    `staleness` by how many steps the samples' policy was older. Ratios are to the modes in `baselines`.
     """
     seconds: dict[str, list[float]] = {mode: [] for mode in modes}
     logged: dict[str, list[dict[str, float]]] = {mode: [] for mode in modes}
     with torch_threads(1):
-        for number in range(rounds):
-            for mode in list(modes)[:: (-1) ** number]:  # whatever drifts meanwhile favours no mode
+        for index in range(rounds):
+            for mode in list(modes)[:: (-1) ** index]:  # drift favours no mode
                 config = bench_config(model, modes[mode], completions=completions, length=length, steps=steps)
-                taken, log = _run(config, plain=modes[mode] is None)
-                seconds[mode] += taken
+                step_seconds, log = _train(config, plain=modes[mode] is None)
+                seconds[mode] += step_seconds
                 logged[mode] += log
     return [_row(mode, seconds, logged[mode], baselines) for mode in modes]
 
 
 def bench_config(model: str, mode: dict[str, Any] | None, *, completions: int, length: int, steps: int) -> Config:
-    asked = mode or {}
+    """Return the settings of one training of a mode."""
+    settings = mode or {}
     return parse_config(
         {
-            **asked,
+            **settings,
             "model": {"name": model, "dtype": "float32"},
             "data": {"num_problems": 64, "held_out": 0},
             "trainer": {
-                "max_steps": steps + 2,
+                "max_steps": WARM_UP_STEPS + steps,
                 "per_device_train_batch_size": completions,
                 "num_generations": 8 if completions % 8 == 0 else completions,
                 "max_completion_length": length,
-                "save_steps": steps + 3,
-                **asked.get("trainer", {}),
+                "save_steps": WARM_UP_STEPS + steps + 1,
+                **settings.get("trainer", {}),
             },
-            "rollouts": {"threads": 1, **asked.get("rollouts", {})},
+            "rollouts": {"threads": 1, **settings.get("rollouts", {})},
         }
     )
 
 
-def _run(config: Config, *, plain: bool) -> tuple[list[float], list[dict[str, float]]]:
-    clock = StepClock()
+def _train(config: Config, *, plain: bool) -> tuple[list[float], list[dict[str, float]]]:
+    """Return the seconds of each measured step, and the lines that were logged for them."""
+    clock, problems = StepClock(), load_problems(config.data).train
     with tempfile.TemporaryDirectory() as folder:
         if plain:
-            trainer = _plain_trainer(config, Path(folder), clock)
+            trainer = plain_grpo_trainer(config, Path(folder), problems, [clock])
             trainer.train()
         else:
-            trainer = build_trainer(config, Path(folder), load_problems(config.data).train, [clock])
+            trainer = build_trainer(config, Path(folder), problems, [clock])
             assert isinstance(trainer, CreditGRPOTrainer)
             try:
                 trainer.train()
             finally:
                 trainer.rollouts.close()
     lines = [line for line in trainer.state.log_history if "loss" in line]
-    return clock.seconds(warm_up=1), lines[2:]
-
-
-def _plain_trainer(config: Config, folder: Path, clock: StepClock) -> GRPOTrainer:
-    """TRL as it comes: its own generation, no credit, no record, no ledger."""
-    model, tokenizer = load_model(config.model.name), load_tokenizer(config.model.name)
-    model.name_or_path = model_path(config.model.name)
-    rewards, weights = reward_functions(config.rewards)
-    arguments = grpo_arguments(config, folder=folder, bf16=False)
-    arguments.reward_weights = weights
-    trainer = GRPOTrainer(
-        model=model,
-        args=arguments,
-        processing_class=tokenizer,
-        train_dataset=as_dataset(load_problems(config.data).train),
-        reward_funcs=[*rewards],
-        peft_config=lora_config(config.lora),
-        callbacks=[clock],
-    )
-    trainer.remove_callback(PrinterCallback)
-    return trainer
+    return clock.seconds(warm_up=WARM_UP_STEPS - 1), lines[WARM_UP_STEPS:]
 
 
 def _row(
     mode: str, seconds: dict[str, list[float]], log: list[dict[str, float]], baselines: Sequence[str]
 ) -> dict[str, Any]:
-    own = statistics.median(seconds[mode])
-    row: dict[str, Any] = {
+    median = statistics.median(seconds[mode])
+    ratios = {name: median / statistics.median(seconds[name]) if name in seconds else None for name in baselines}
+    logged = {column: [line[key] for line in log if key in line] for column, key in METRICS.items()}
+    return {
         "mode": mode,
-        "step_seconds": round(own, 4),
+        "step_seconds": round(median, 4),
         "step_seconds_spread": [round(min(seconds[mode]), 4), round(max(seconds[mode]), 4)],
+        **{f"ratio_to_{name}": ratio and round(ratio, 4) for name, ratio in ratios.items()},
+        **{column: round(statistics.median(values), 4) if values else None for column, values in logged.items()},
     }
-    for other in baselines:
-        row[f"ratio_to_{other}"] = round(own / statistics.median(seconds[other]), 4) if other in seconds else None
-    for name, key in (
-        ("waiting_seconds", "sync/wait_seconds"),
-        ("sampling_seconds", "sync/sampling_seconds"),
-        ("publish_seconds", "sync/publish_seconds"),
-        ("handover_seconds", "sync/handover_seconds"),
-        ("adapter_bytes", "sync/bytes"),
-        ("lag", "sync/staleness_mean"),
-    ):
-        values = [line[key] for line in log if key in line]
-        row[name] = round(statistics.median(values), 4) if values else None
-    return row

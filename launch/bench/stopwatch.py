@@ -1,4 +1,4 @@
-"""The stopwatch of benchmarks that run in this process."""
+"""The stopwatch for benchmarks that run in this process."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,7 @@ import torch
 
 
 def seconds_of(run: Callable[[], None]) -> float:
-    """CPU time of this process, which other work on the machine disturbs least; on CUDA the clock's."""
+    """Return this process's CPU time, which other work on the machine disturbs least; on CUDA wall-clock time."""
     if not torch.cuda.is_available():
         start = time.process_time()
         run()

@@ -1,27 +1,32 @@
-"""The tasks of `heed bench credit`: what every arm of a comparison is given, and how it is scored."""
+"""The tasks of the benchmarks: the settings and data that every arm of a comparison gets, and how it is scored."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import Any, Protocol
 
 from data.problems import Problem
-from data.toy_tasks import arithmetic
+from data.toy_tasks import arithmetic, families
 from data.toy_tasks.arithmetic import chain_problem
-from launch.bench.chain_model import GREEDY, MAX_SOLUTION, chain_accuracy, warmed_model
+from data.toy_tasks.families import family_problem, rule_score
+from launch.bench.chain_model import GREEDY, MAX_SOLUTION_TOKENS, chain_accuracy, pretrained_model, sampled_texts
 from launch.recipes import load_recipe
 from rl.common.errors import UserError
 from rl.config.root import Config
 from rl.datasets import load_problems
 from rl.evaluation.command import evaluate_policy
-from rl.rollouts.engine_hf import TransformersEngine
+from rl.rollouts.engine_hf import TransformersEngine, local_engine
+from rl.rollouts.generation import generation_config
 from rl.trainers.base import AdapterTrainer
 
 HELD_OUT_SEED = 2_000_003
+START_ACCURACY = 0.4
+"""Share of the chains that the chain model solves before any arm trains it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Budget:
-    """What every arm gets."""
+    """The training that every arm gets."""
 
     steps: int
     num_problems: int
@@ -33,51 +38,39 @@ class Budget:
 
 
 class Task(Protocol):
-    """What arms learn."""
+    """A task that arms train on."""
 
     @property
     def budget(self) -> Budget:
-        """Unless the user asks for another."""
+        """The default budget."""
         ...
 
-    def tree(self, seed: int, budget: Budget) -> dict[str, Any]:
-        """The settings of an arm but its credit and its folder."""
+    def settings(self, seed: int, budget: Budget) -> dict[str, Any]:
+        """Return an arm's settings, as a tree, without its credit and its folder."""
         ...
 
     def problems(self, config: Config, seed: int, budget: Budget) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
-        """What is trained on and what is held out."""
+        """Return the training problems and the held-out ones."""
         ...
 
     def held_out_score(self, trainer: AdapterTrainer, config: Config, held_out: Sequence[Problem]) -> float:
-        """The policy's held-out score, greedy."""
+        """Return the policy's held-out score with greedy decoding."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chain:
-    """Chains of the larger and the smaller of two digits, on a model of 1.2 M parameters that half knows them."""
+    """Chains of the larger and the smaller of two digits, on the pretrained chain model."""
 
-    start: float = 0.4
-    """Share of the chains that the model gets right that all arms start from."""
     budget: Budget = Budget(
         steps=120, num_problems=2048, num_held_out=256, groups=8, num_generations=8, learning_rate=3e-4
     )
 
-    def tree(self, seed: int, budget: Budget) -> dict[str, Any]:
+    def settings(self, seed: int, budget: Budget) -> dict[str, Any]:
         return {
-            "model": {"name": str(warmed_model(self.start)), "dtype": "float32"},
-            "data": {"seed": seed, "held_out": 0},
-            "rewards": {
-                "satisfaction_weight": 0.0,
-                "functions": [f"{arithmetic.__file__}:exact_answer"],
-            },
+            **_chain_model_settings(seed, budget, reward=f"{arithmetic.__file__}:exact_answer"),
             "probe": {"horizon": [2, 10], "window": 5},
             "lora": {"r": 16, "alpha": 32},
-            "trainer": {
-                "per_device_train_batch_size": budget.groups * budget.num_generations,
-                "num_generations": budget.num_generations,
-                "max_completion_length": MAX_SOLUTION,
-            },
         }
 
     def problems(self, config: Config, seed: int, budget: Budget) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
@@ -85,20 +78,50 @@ class Chain:
         return trained, tuple(chain_problem(HELD_OUT_SEED, index) for index in range(budget.num_held_out))
 
     def held_out_score(self, trainer: AdapterTrainer, config: Config, held_out: Sequence[Problem]) -> float:
-        engine = TransformersEngine(trainer.policy, trainer.policy_tokenizer, GREEDY)
-        return chain_accuracy(engine, held_out)
+        """Return the share of correct answers."""
+        return chain_accuracy(TransformersEngine(trainer.policy, trainer.policy_tokenizer, GREEDY), held_out)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Families:
+    """Four families of chains whose rules contradict each other, on the pretrained chain model."""
+
+    budget: Budget = Budget(
+        steps=100, num_problems=2048, num_held_out=256, groups=8, num_generations=8, learning_rate=1e-3
+    )
+
+    def settings(self, seed: int, budget: Budget) -> dict[str, Any]:
+        tree = _chain_model_settings(seed, budget, reward=f"{families.__file__}:family_reward")
+        tree["trainer"] |= {
+            "max_steps": budget.steps,
+            "save_steps": budget.steps,
+            "learning_rate": budget.learning_rate,
+            "seed": seed,
+        }
+        return {**tree, "credit": {"rule": "uniform"}}
+
+    def problems(self, config: Config, seed: int, budget: Budget) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
+        trained = tuple(family_problem(seed, index) for index in range(budget.num_problems))
+        return trained, tuple(family_problem(HELD_OUT_SEED, index) for index in range(budget.num_held_out))
+
+    def held_out_score(self, trainer: AdapterTrainer, config: Config, held_out: Sequence[Problem]) -> float:
+        """Return the mean degree to which answers satisfy their family's rule."""
+        generation = generation_config(config.trainer, config.rollouts, temperature=0.0)
+        engine = local_engine(trainer.policy, trainer.policy_tokenizer, generation, config.routing)
+        texts = sampled_texts(engine, held_out)
+        return fmean(rule_score(text, problem.task) for text, problem in zip(texts, held_out, strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Constraints:
-    """The quickstart's constraint prompts on SmolLM2, for a quarter of an hour an arm on two cores."""
+    """The quickstart's constraint prompts on SmolLM2; an arm takes a quarter of an hour on two cores."""
 
     recipe: str = "quickstart"
     budget: Budget = Budget(
         steps=36, num_problems=512, num_held_out=160, groups=4, num_generations=8, learning_rate=1e-3
     )
 
-    def tree(self, seed: int, budget: Budget) -> dict[str, Any]:
+    def settings(self, seed: int, budget: Budget) -> dict[str, Any]:
         tree = load_recipe(self.recipe).model_dump(mode="json")
         tree["data"] |= {"num_problems": budget.num_problems, "held_out": budget.num_held_out}
         tree["trainer"] |= {
@@ -109,19 +132,34 @@ class Constraints:
         return tree
 
     def problems(self, config: Config, seed: int, budget: Budget) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
-        found = load_problems(config.data)
-        return found.train, found.held_out
+        problems = load_problems(config.data)
+        return problems.train, problems.held_out
 
     def held_out_score(self, trainer: AdapterTrainer, config: Config, held_out: Sequence[Problem]) -> float:
+        """Return the share of satisfied constraints."""
         return evaluate_policy(config, trainer.policy, trainer.policy_tokenizer, held_out).summary()["pass_rate"]
 
 
 TASKS: dict[str, Task] = {"chain": Chain(), "constraints": Constraints()}
+"""The tasks of `heed bench credit`."""
 
 
 def budget_of(task: str, steps: int | None) -> Budget:
-    """The task's own budget, or as many steps as are asked for. Raises UserError for an unknown task."""
+    """Return the task's budget, with another number of steps if one is given. Raises UserError for an unknown task."""
     if task not in TASKS:
         raise UserError(f"unknown task {task!r}; there is {', '.join(TASKS)}")
-    own = TASKS[task].budget
-    return own if steps is None else replace(own, steps=steps)
+    budget = TASKS[task].budget
+    return budget if steps is None else replace(budget, steps=steps)
+
+
+def _chain_model_settings(seed: int, budget: Budget, *, reward: str) -> dict[str, Any]:
+    return {
+        "model": {"name": str(pretrained_model(START_ACCURACY)), "dtype": "float32"},
+        "data": {"seed": seed, "held_out": 0},
+        "rewards": {"satisfaction_weight": 0.0, "functions": [reward]},
+        "trainer": {
+            "per_device_train_batch_size": budget.groups * budget.num_generations,
+            "num_generations": budget.num_generations,
+            "max_completion_length": MAX_SOLUTION_TOKENS,
+        },
+    }

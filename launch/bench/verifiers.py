@@ -1,4 +1,4 @@
-"""What verifying costs: many completions, each held against a few constraints, the kinds drawn evenly from all."""
+"""`heed bench verifiers`: the time to verify many completions against constraints drawn evenly from all kinds."""
 
 import time
 from collections import defaultdict
@@ -17,8 +17,8 @@ from rewards.verifiers import verify
 from rl.common.errors import UserError
 
 WORDS_PER_COMPLETION = (20, 120)
-LISTED = 10
-"""Slowest kinds that are listed."""
+NUM_SLOWEST = 10
+"""Slowest kinds in the result."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,11 +31,11 @@ class Job:
 
 
 def bench_verifiers(*, completions: int = 10_000, constraints: int = 3, seed: int = 0) -> dict[str, Any]:
-    """Seconds to verify different completions in one process, and the kinds that take longest.
+    """Return the seconds to verify different completions in one process, and the kinds that take longest.
 
     Raises UserError for a number below 1.
-    Every kind is drawn equally often, those that detect a language included; loading the libraries counts too.
-    `cpu_seconds` is what other work on the machine disturbs least.
+    Every kind is drawn equally often, also those that detect a language; loading the libraries counts, too. Other work
+    on the machine disturbs `cpu_seconds` least.
     """
     if min(completions, constraints) < 1:
         raise UserError(f"completions and constraints must be at least 1, got {completions} and {constraints}")
@@ -44,12 +44,9 @@ def bench_verifiers(*, completions: int = 10_000, constraints: int = 3, seed: in
     satisfied = 0
     start, cpu_start = time.perf_counter(), time.process_time()
     for job in track(jobs, description="verifying", console=Console(stderr=True), transient=True):
-        for spec in job.constraints:
-            begun = time.perf_counter()
-            satisfied += verify(spec.id, job.completion, prompt=job.prompt, **spec.kwargs).satisfied is True
-            seconds[spec.id] += time.perf_counter() - begun
+        satisfied += _verify(job, seconds)
     wall, cpu = time.perf_counter() - start, time.process_time() - cpu_start
-    slowest = sorted(seconds.items(), key=lambda item: item[1], reverse=True)[:LISTED]
+    slowest = sorted(seconds.items(), key=lambda item: item[1], reverse=True)[:NUM_SLOWEST]
     return {
         "completions": completions,
         "checks": completions * constraints,
@@ -61,8 +58,18 @@ def bench_verifiers(*, completions: int = 10_000, constraints: int = 3, seed: in
     }
 
 
+def _verify(job: Job, seconds: dict[str, float]) -> int:
+    """Return the number of satisfied constraints, and add the time of each to its kind."""
+    satisfied = 0
+    for spec in job.constraints:
+        start = time.perf_counter()
+        satisfied += verify(spec.id, job.completion, prompt=job.prompt, **spec.kwargs).satisfied is True
+        seconds[spec.id] += time.perf_counter() - start
+    return satisfied
+
+
 def _jobs(completions: int, constraints: int, seed: int) -> Iterator[Job]:
-    """Completions of made-up prose; the kinds go round and round, shuffled anew each time."""
+    """Yield completions of synthetic prose; every round goes through all kinds in a new random order."""
     rng = Random(f"bench-verifiers-{seed}")
     pool = [*instructions("train"), *instructions("held_out")]
     kinds = _rounds(rng)
@@ -79,10 +86,10 @@ def _rounds(rng: Random) -> Iterator[str]:
 
 
 def _prose(rng: Random, pool: list[Instruction]) -> str:
-    """Sentences of the instructions' own words, in paragraphs; a fifth in one letter case, which has rules to meet."""
-    wanted = rng.randint(*WORDS_PER_COMPLETION)
+    """Return paragraphs of the instructions' words; a fifth in one letter case, for the constraints on letter case."""
+    num_words = rng.randint(*WORDS_PER_COMPLETION)
     text, count = "", 0
-    while count < wanted:
+    while count < num_words:
         source = rng.choice(pool)
         sentence = f"{source.text} The {' and the '.join(source.words)} belong to it."
         text += sentence + rng.choice((" ", " ", "\n\n"))

@@ -1,41 +1,41 @@
-"""The warm-up: its tokenizer spells every chain, its model learns from what it is shown."""
+"""The chain model: its tokenizer spells every chain, and pretraining stops where it should."""
 
 import pytest
 
 import launch.bench.chain_model
 from data.problems import user_text
 from data.toy_tasks.arithmetic import chain_problem, solution
-from launch.bench.chain_model import chain_model, sign_tokenizer, warm_up
+from launch.bench.chain_model import chain_model, character_tokenizer, pretrain
 from rl.models.tokenization import encode_prompt
 
 
-def test_every_character_is_a_token():
-    tokenizer = sign_tokenizer()
+def test_character_tokenizer__makes_every_character_a_token():
+    tokenizer = character_tokenizer()
     text = "7^5v3=" + solution("7^5v3=")
     ids = tokenizer.encode(text)
     assert len(ids) == len(text) and tokenizer.pad_token_id not in ids
     assert tokenizer.decode(ids) == text
 
 
-def test_a_prompt_is_its_own_template():
+def test_character_tokenizer__template_adds_nothing():
     problem = chain_problem(0, 0)
-    tokenizer = sign_tokenizer()
+    tokenizer = character_tokenizer()
     ids = encode_prompt(tokenizer, [dict(message) for message in problem.messages])
     assert list(ids) == tokenizer.encode(user_text(problem))
 
 
-def test_the_model_has_a_million_parameters_or_three():
+def test_chain_model__has_one_to_three_million_parameters():
     assert 1e6 <= chain_model(seed=0).num_parameters() <= 3e6
 
 
-def test_a_model_that_is_good_enough_is_left_as_it_is():
+def test_pretrain__leaves_a_model_that_is_good_enough():
     model = chain_model(seed=0)
     before = model.lm_head.weight.clone()
-    warm_up(model, sign_tokenizer(), accuracy=0.0)
+    pretrain(model, character_tokenizer(), accuracy=0.0)
     assert before.equal(model.lm_head.weight)
 
 
-def test_a_warm_up_that_gets_nowhere_says_so(monkeypatch):
-    monkeypatch.setattr(launch.bench.chain_model, "MOST_STEPS", 1)
+def test_pretrain__fails_after_max_steps(monkeypatch):
+    monkeypatch.setattr(launch.bench.chain_model, "MAX_STEPS", 1)
     with pytest.raises(RuntimeError, match="did not reach 90% of the chains in 1 steps"):
-        warm_up(chain_model(seed=0), sign_tokenizer(), accuracy=0.9)
+        pretrain(chain_model(seed=0), character_tokenizer(), accuracy=0.9)

@@ -1,4 +1,4 @@
-"""The routing benchmark: every form is timed, and one plain adapter is what the ratios are to."""
+"""`heed bench gates`: every form is timed, and ratios are to one plain adapter."""
 
 from transformers import LlamaConfig
 
@@ -6,7 +6,7 @@ from launch.bench.gates import FORMS, bench_gates
 from rl.models.tiny_shape import TINY_SHAPE
 
 
-def test_every_form_has_a_row_and_the_first_is_the_measure():
+def test_bench_gates__has_a_row_per_form_and_ratios_to_the_first():
     rows = bench_gates(LlamaConfig(**TINY_SHAPE), batch_size=4, length=8, rounds=3)
     assert [row["adapters"] for row in rows] == list(FORMS)
     assert rows[0]["time_ratio"] == 1.0

@@ -1,4 +1,4 @@
-"""The level bench: figures of each cell from its answers, written as they come, continued after a stop."""
+"""`heed bench levels`: metrics of each cell from its answers, written one by one, continued after a stop."""
 
 import io
 import json
@@ -28,19 +28,19 @@ def bench(output, **changes):
     return levels.bench_levels("tiny", output=output, **settings)
 
 
-def test_figures_are_shares_of_constraints_and_of_prompts():
+def test_cell_metrics__are_shares_of_constraints_and_of_prompts():
     comma, words = "punctuation:no_comma", "length:word_range"  # content and length
     answers = [make_answer((comma, True), (words, False)), make_answer((words, True), words=8), make_answer(words=0)]
-    assert levels.figures(answers) == {
+    assert levels.cell_metrics(answers) == {
         "prompts": 3,
         "pass_rate": 2 / 3,
-        "all_satisfied": 1 / 2,  # the third prompt has no rule that applies
+        "all_satisfied": 1 / 2,  # the third prompt has no constraint that applies
         "categories": {"content": [1, 1], "length": [1, 2]},
         "mean_words": 4.0,
     }
 
 
-def test_every_level_and_pattern_is_measured_once_and_a_second_start_does_nothing(tmp_path, monkeypatch):
+def test_bench_levels__measures_each_cell_once_and_continues_a_file(tmp_path, monkeypatch):
     output = tmp_path / "levels.json"
     whole = bench(output)
     assert [(cell["level"], cell["pattern"]) for cell in whole["cells"]] == [
@@ -58,7 +58,7 @@ def test_every_level_and_pattern_is_measured_once_and_a_second_start_does_nothin
     assert len([line for line in shown.getvalue().splitlines() if line.startswith("│")]) == 4
 
 
-def test_another_bench_s_file_is_not_continued(tmp_path):
+def test_bench_levels__refuses_the_file_of_another_bench(tmp_path):
     output = tmp_path / "levels.json"
     output.write_text(json.dumps({"model": "tiny", "prompts": 3, "seed": 0, "max_tokens": 4, "cells": []}))
     with pytest.raises(ValueError, match="holds another bench"):

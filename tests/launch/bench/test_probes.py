@@ -1,4 +1,4 @@
-"""The probe bench: rows in the agreed form, and on the real shape the agreed bars."""
+"""`heed bench probes`: the form of a row, and bounds on the cost at the real shape."""
 
 import copy
 
@@ -13,7 +13,7 @@ def small_shape():
     return config
 
 
-def test_a_row_compares_off_with_on_and_with_eager():
+def test_bench_probes__compares_off_with_on_and_with_eager():
     (row,) = probes.bench_probes([40], rounds=2, config=small_shape())
     assert row["sequence_length"] == 40
     for mode in ("on", "eager"):
@@ -22,7 +22,7 @@ def test_a_row_compares_off_with_on_and_with_eager():
         assert row[f"memory_ratio_{mode}_off"] >= 1.0
 
 
-def test_maps_that_do_not_fit_are_not_made(monkeypatch):
+def test_bench_probes__leaves_out_maps_that_do_not_fit(monkeypatch):
     monkeypatch.setattr(probes, "_free_memory", lambda device: 0)
     (row,) = probes.bench_probes([40], rounds=1, config=small_shape())
     assert row["time_ratio_eager_off"] is None and row["memory_ratio_eager_off"] is None
@@ -30,7 +30,7 @@ def test_maps_that_do_not_fit_are_not_made(monkeypatch):
 
 
 @pytest.mark.benchmark
-def test_listening_is_almost_free_on_the_real_shape():
+def test_bench_probes__is_almost_free_on_the_real_shape():
     (row,) = probes.bench_probes([2048], rounds=3)
     assert row["time_ratio_on_off"] <= 1.06
     assert row["memory_ratio_on_off"] <= 1.10

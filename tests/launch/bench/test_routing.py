@@ -1,25 +1,25 @@
-"""`heed bench routing`: every arm is a config, equally large, and a small bench keeps what it trained."""
+"""`heed bench routing`: arms of equal size, and a small bench that trains each once."""
 
 import pytest
 
-from launch.bench.routing import ARMS, Families, _agreement, _arm_config, bench_routing
+from launch.bench.routing import ARMS, agreement, arm_config, bench_routing
 from launch.bench.tasks import Budget
 
 SMALL = Budget(steps=2, num_problems=32, num_held_out=16, groups=4, num_generations=4, learning_rate=1e-3)
 
 
-def test_arms_have_as_many_parameters():
+def test_arms__have_equal_rank_in_all():
     ranks = {name: arm["lora"]["r"] * len(arm.get("routing", {}).get("adapters", "1")) for name, arm in ARMS.items()}
     assert set(ranks.values()) == {16}
     assert {name: arm["lora"]["alpha"] / arm["lora"]["r"] for name, arm in ARMS.items()} == dict.fromkeys(ARMS, 2.0)
 
 
-def test_centres_are_named_as_suits_them_best_and_learned_adapters_are_not():
-    assert _agreement([1, 0, 2, 3], [0, 1, 2, 3], named=False) == 1.0
-    assert _agreement([1, 0, 2, 3], [0, 1, 2, 3], named=True) == 0.5
+def test_agreement__permutes_adapters_without_names_only():
+    assert agreement([1, 0, 2, 3], [0, 1, 2, 3], named=False) == 1.0
+    assert agreement([1, 0, 2, 3], [0, 1, 2, 3], named=True) == 0.5
 
 
-def test_an_unknown_arm_and_too_few_seeds_are_refused(tmp_path):
+def test_bench_routing__refuses_an_unknown_arm_and_a_single_seed(tmp_path):
     with pytest.raises(ValueError, match="unknown arm 'two'; there is single, oracle, attention, kmeans"):
         bench_routing(["two"], 3, folder=tmp_path)
     with pytest.raises(ValueError, match="an interval needs at least 2"):
@@ -27,14 +27,14 @@ def test_an_unknown_arm_and_too_few_seeds_are_refused(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_small_bench_trains_each_arm_once(tmp_path):
+def test_bench_routing__trains_each_arm_once(untrained, tmp_path):
     result = bench_routing(["oracle", "attention"], 2, folder=tmp_path, budget=SMALL)
-    assert [(arm["rule"], arm["seed"]) for arm in result["arms"]] == [
+    assert [(arm["name"], arm["seed"]) for arm in result["arms"]] == [
         (name, seed) for seed in (0, 1) for name in ("single", "oracle", "attention")
     ]
     assert result["router_accuracy"]["oracle"] == [1.0, 1.0]
-    arm = _arm_config(Families(), "oracle", 0, SMALL, tmp_path).run.folder
+    arm = arm_config("oracle", 0, SMALL, tmp_path).run.folder
     assert arm is not None
-    kept = (arm / "arm.json").stat().st_mtime_ns
+    trained_at = (arm / "arm.json").stat().st_mtime_ns
     bench_routing(["oracle", "attention"], 2, folder=tmp_path, budget=SMALL)
-    assert (arm / "arm.json").stat().st_mtime_ns == kept
+    assert (arm / "arm.json").stat().st_mtime_ns == trained_at

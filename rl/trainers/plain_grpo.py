@@ -1,0 +1,37 @@
+"""Plain GRPO: TRL's own trainer with a config's settings, as the baseline that ours is measured against."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from transformers import PrinterCallback, TrainerCallback
+from trl.trainer.grpo_trainer import GRPOTrainer
+
+from data.problems import Problem
+from rl.config.root import Config
+from rl.datasets import as_dataset
+from rl.models.load import load_model, load_tokenizer, model_path
+from rl.models.lora import lora_config
+from rl.scoring.reward_functions import reward_functions
+from rl.trainers.trl_args import grpo_arguments
+
+
+def plain_grpo_trainer(
+    config: Config, folder: Path, problems: Sequence[Problem], callbacks: list[TrainerCallback]
+) -> GRPOTrainer:
+    """Return TRL's trainer with its own generation, in float32: no credit, no records, no ledger."""
+    model = load_model(config.model.name)
+    model.name_or_path = model_path(config.model.name)
+    rewards, weights = reward_functions(config.rewards)
+    arguments = grpo_arguments(config, folder=folder, bf16=False)
+    arguments.reward_weights = weights
+    trainer = GRPOTrainer(
+        model=model,
+        args=arguments,
+        processing_class=load_tokenizer(config.model.name),
+        train_dataset=as_dataset(problems),
+        reward_funcs=[*rewards],
+        peft_config=lora_config(config.lora),
+        callbacks=callbacks,
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
