@@ -12,8 +12,8 @@ from torch import Tensor
 
 from attention_probes.rhythm import top_share
 from launch.recipes import load_recipe
-from rl.credit.inputs import CreditInputs
-from rl.credit.rules import RuleParams, amplify, readings
+from rl.credit.inputs import CreditInputs, RuleParams
+from rl.credit.rules.parts import amplify, readings
 from rl.train import train
 
 

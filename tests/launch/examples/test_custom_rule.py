@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from launch.examples.custom_rule import main, uncertain_anchors
-from rl.credit.inputs import CreditInputs
-from rl.credit.rules import RuleParams
+from rl.credit.inputs import CreditInputs, RuleParams
 from rl.runs.jsonl import read_jsonl
 
 
