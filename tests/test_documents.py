@@ -46,6 +46,10 @@ def test_python_in_documents__runs(document: Path, tmp_path: Path, monkeypatch: 
         exec(compile(block, name_of(document), "exec"), namespace)
 
 
+def test_readme__is_short_enough_to_be_read():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) < 200
+
+
 @pytest.mark.parametrize("module", MODULES, ids=name_of)
 def test_modules__say_in_a_sentence_what_they_are(module: Path):
     docstring = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8")))
