@@ -28,8 +28,8 @@ def main(model_name: str = "smollm2-135m-instruct") -> list[tuple[str, float]]:
     marks = find_rhythm(readings.waad, readings.fai, readings.real).positions()
     print(f"layers {readings.layers}; {len(marks['anchors'])} anchors, {len(marks['preplan'])} preplan tokens")
     fai, positions = readings.fai[0].topk(10)
-    ids = batch["input_ids"][0, positions]
-    tokens = [(tokenizer.decode([token]), value) for token, value in zip(ids.tolist(), fai.tolist(), strict=True)]
+    texts = [str(tokenizer.decode([token])) for token in batch["input_ids"][0, positions].tolist()]
+    tokens = list(zip(texts, fai.tolist(), strict=True))
     for token, value in tokens:
         print(f"{value:.4f}  {token!r}")
     return tokens

@@ -1,6 +1,5 @@
 """Plain GRPO: TRL's own trainer with a config's settings, as the baseline that ours is measured against."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from transformers import PrinterCallback, TrainerCallback
@@ -16,7 +15,7 @@ from rl.trainers.trl_args import grpo_arguments
 
 
 def plain_grpo_trainer(
-    config: Config, folder: Path, problems: Sequence[Problem], callbacks: list[TrainerCallback]
+    config: Config, folder: Path, problems: tuple[Problem, ...], callbacks: list[TrainerCallback]
 ) -> GRPOTrainer:
     """Return TRL's trainer with its own generation, in float32: no credit, no records, no ledger."""
     model = load_model(config.model.name)
