@@ -42,9 +42,9 @@ def train_on_ray(config: Config) -> Path:
     ranks, rollouts = config.distributed, config.rollouts
     cpus = ranks.processes * ranks.cpus + rollouts.workers * rollouts.cpus
     connection = connect(rollouts, cpus=cpus)
-    signals = SignalHandler(config.run.grace, pass_on=partial(request_stop, folder))
+    signals = SignalHandler(config.run.grace, forward=partial(request_stop, folder))
     try:
-        signals.take()
+        signals.install()
         for restart in range(1, ranks.restarts + 2):
             if connection.started:
                 record_session(folder, connection.session)
@@ -57,7 +57,7 @@ def train_on_ray(config: Config) -> Path:
                 print(f"{error}\nStarting again: restart {restart} of {ranks.restarts}", flush=True)
                 config = restart_config(config, folder)
     finally:
-        signals.restore()
+        signals.uninstall()
         connection.close()
     if signals.preempted and not (folder / "summary.json").exists():
         raise SystemExit(0)  # the run was saved, and a machine that is taken away is no failure

@@ -1,1 +1,1 @@
-"""Export: adapters and bundles re-loaded in fresh processes and compared with what was trained."""
+"""Export: adapters and bundles are re-loaded in fresh processes and compared with what was trained."""

@@ -1,4 +1,7 @@
-"""A fresh process that loads a bundle, routes a prompt and writes its logits, to be compared elsewhere."""
+"""Fresh-bundle program: loads a bundle in its own process, routes a prompt and writes its logits.
+
+Usage: `python -m rl.export.fresh_bundle BUNDLE TASK TOKENS LOGITS`
+"""
 
 import sys
 from pathlib import Path

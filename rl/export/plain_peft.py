@@ -1,4 +1,7 @@
-"""A stranger's process: loads an adapter with transformers and PEFT alone, and writes its logits."""
+"""Plain PEFT program: loads an adapter with transformers and PEFT alone, and writes its logits.
+
+Usage: `python plain_peft.py BASE ADAPTER TOKENS LOGITS`
+"""
 
 import sys
 

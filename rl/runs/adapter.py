@@ -1,4 +1,4 @@
-"""The product: the trained adapter in PEFT's layout, with a card that says what it is and how well it does."""
+"""Trained adapter: saved in PEFT's layout, with a card of its data, settings and held-out result."""
 
 import json
 from pathlib import Path
@@ -18,39 +18,39 @@ WIDENED = (
 
 
 def save_adapter(model: PeftModel, folder: Path, config: Config, summary: dict[str, Any]) -> Path:
-    """Write `adapters/default/`, whole or not at all; an older one is replaced."""
-    final = folder / "adapters" / "default"
+    """Write `adapters/default/` as a whole and return it; an older one is replaced."""
+    adapter = folder / "adapters" / "default"
     model.peft_config["default"].base_model_name_or_path = config.model.name
-    with atomic_folder(final) as temporary:
+    with atomic_folder(adapter) as temporary:
         model.save_pretrained(str(temporary), save_embedding_layers=False)
         write_text(temporary / "README.md", model_card(config, summary))
-    return final
+    return adapter
 
 
 def model_card(config: Config, summary: dict[str, Any]) -> str:
-    """The adapter's README: base model, data, rewards, settings, held-out result."""
+    """Return the adapter's README: base model, data, held-out result, settings and metrics."""
     name = config.model.name
-    front = [f"base_model: {name}", "library_name: peft", "pipeline_tag: text-generation"]
-    front.append(f"tags: [heed, lora, {config.algorithm}]")
+    header = [f"base_model: {name}", "library_name: peft", "pipeline_tag: text-generation"]
+    header.append(f"tags: [heed, lora, {config.algorithm}]")
     source = config.data.path or (
         f"Heed's instruction prompts, seed {config.data.seed}; "
         "held-out problems share no base instruction with the training problems"
     )
     parts = [
-        "\n".join(["---", *front, "---", "", f"# LoRA adapter for {name}"]),
+        "\n".join(["---", *header, "---", "", f"# LoRA adapter for {name}"]),
         f"Trained by Heed with {config.algorithm.upper()}, credit rule `{config.credit.rule}`, "
         f"{config.trainer.max_steps} optimizer steps.",
         f"**Base model.** {name}. {WIDENED if is_builtin(name) else ''}".strip(),
         f"**Data.** {source}.",
         f"**Held-out result.** {held_out_sentence(summary)}",
         f"## Settings\n\n```yaml\n{resolved_yaml(config)}```",
-        f"## Figures\n\n```json\n{json.dumps(summary, indent=2)}\n```",
+        f"## Metrics\n\n```json\n{json.dumps(summary, indent=2)}\n```",
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def held_out_sentence(summary: dict[str, Any]) -> str:
-    """One sentence with the pass rates before and after, and the interval of the gain."""
+    """Return one sentence with the pass rates before and after training, and the interval of the gain."""
     if "gain" not in summary:
         return "Not evaluated (data.held_out=0)."
     before, after, gain = summary["before"]["pass_rate"], summary["after"]["pass_rate"], summary["gain"]

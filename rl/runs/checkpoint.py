@@ -1,4 +1,4 @@
-"""Checkpoints: consistent cuts of a run, marked complete last; a damaged one is noticed and passed over."""
+"""Checkpoints: marked complete after the last file is written, checked file by file before they are resumed from."""
 
 import errno
 import hashlib
@@ -14,18 +14,22 @@ from rl.common.atomic import write_json
 from rl.common.errors import RunFailure, UserError
 
 COMPLETE = "complete.json"
-LITTLE = 2**20
-"""Bytes; when not even they can be written, a failed save is blamed on the disk."""
-
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""A checkpoint's last file: the SHA-256 of every other."""
+ROOM_BYTES = 2**20
+"""When not even so much can be written, a failed save is blamed on the disk."""
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 log = logging.getLogger("heed.checkpoint")
 
 
+def checkpoint_step(checkpoint: Path) -> int:
+    """Return the optimizer step at which a `checkpoint-N` folder was written."""
+    return int(checkpoint.name.removeprefix("checkpoint-"))
+
+
 def newest_checkpoint(folder: Path) -> Path | None:
-    """The newest whole checkpoint of a run folder, or None; each damaged one on the way is logged."""
-    complete = sorted((path.parent for path in folder.glob(f"checkpoint-*/{COMPLETE}")), key=checkpoint_step)
-    for checkpoint in reversed(complete):
+    """Return a run folder's newest complete and undamaged checkpoint, or None; log the damaged ones passed over."""
+    for checkpoint in reversed(_complete_checkpoints(folder)):
         damage = find_damage(checkpoint)
         if damage is None:
             return checkpoint
@@ -33,17 +37,12 @@ def newest_checkpoint(folder: Path) -> Path | None:
     return None
 
 
-def checkpoint_step(checkpoint: Path) -> int:
-    """The optimizer step that a `checkpoint-N` folder was written at."""
-    return int(checkpoint.name.removeprefix("checkpoint-"))
-
-
 def resume_point(run: Path) -> Path:
-    """The checkpoint to resume `run` from. Raises UserError when there is none."""
+    """Return the checkpoint to resume `run` from. Raises UserError when there is none."""
     checkpoint = newest_checkpoint(run)
     if checkpoint is None:
-        found = sorted(path.name for path in run.glob("checkpoint-*")) if run.is_dir() else []
-        state = f"it holds only unfinished or damaged ones: {', '.join(found)}" if found else "it holds none"
+        names = sorted(path.name for path in run.glob("checkpoint-*")) if run.is_dir() else []
+        state = f"it holds only unfinished or damaged ones: {', '.join(names)}" if names else "it holds none"
         raise UserError(
             f"resume={run}: no complete checkpoint ({state}); start again without resume, in a folder of its own"
         )
@@ -51,12 +50,12 @@ def resume_point(run: Path) -> Path:
 
 
 def find_damage(checkpoint: Path) -> str | None:
-    """What is wrong with a checkpoint that was complete once; None when every file is as it was written."""
+    """Say which file of a complete checkpoint is missing or changed; None when all are as they were written."""
     try:
-        files = json.loads((checkpoint / COMPLETE).read_text())["files"]
+        digests = json.loads((checkpoint / COMPLETE).read_text())["files"]
     except (ValueError, KeyError):
         return f"{COMPLETE} is unreadable"
-    for name, digest in files.items():
+    for name, digest in digests.items():
         if not (checkpoint / name).is_file():
             return f"{name} is missing"
         if _digest(checkpoint / name) != digest:
@@ -64,13 +63,8 @@ def find_damage(checkpoint: Path) -> str | None:
     return None
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def mark_complete(checkpoint: Path) -> None:
-    """The last act of a save, when every rank has written: the digest of each file."""
+    """Write the digest of each file of a checkpoint, after every rank has written its files."""
     files = sorted(path for path in checkpoint.rglob("*") if path.is_file() and path.name != COMPLETE)
     digests = {str(path.relative_to(checkpoint)): _digest(path) for path in files}
     write_json(checkpoint / COMPLETE, {"files": digests})
@@ -79,28 +73,37 @@ def mark_complete(checkpoint: Path) -> None:
 def remove_old(run: Path, keep: int) -> None:
     """Delete all but the newest `keep` complete checkpoints, and the unfinished ones older than those.
 
-    Done here, after the newest is complete: transformers deletes before, and a kill in between would leave none.
+    To be called once the newest is complete. transformers deletes before that, and a kill in between leaves none.
     """
-    complete = sorted((path.parent for path in run.glob(f"checkpoint-*/{COMPLETE}")), key=checkpoint_step)
+    complete = _complete_checkpoints(run)
     if len(complete) < keep:
         return
     oldest = checkpoint_step(complete[-keep])
-    for folder in run.glob("checkpoint-*"):
-        if checkpoint_step(folder) < oldest:
-            (folder / COMPLETE).unlink(missing_ok=True)  # a kill half-way must not leave it looking whole
-            shutil.rmtree(folder)
+    for checkpoint in run.glob("checkpoint-*"):
+        if checkpoint_step(checkpoint) < oldest:
+            (checkpoint / COMPLETE).unlink(missing_ok=True)  # so that a kill half-way leaves it visibly unfinished
+            shutil.rmtree(checkpoint)
+
+
+def _complete_checkpoints(run: Path) -> list[Path]:
+    return sorted((path.parent for path in run.glob(f"checkpoint-*/{COMPLETE}")), key=checkpoint_step)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
 def saving(checkpoint: Path) -> Iterator[None]:
-    """A checkpoint that cannot be written is removed, so that its space is free, and a full disk is called so.
+    """Remove a checkpoint that could not be written in the block, so that it takes no space.
 
-    Raises RunFailure for a full disk; torch and safetensors have names of their own for it.
+    Raises RunFailure for a full disk, whatever torch or safetensors call that.
     """
     try:
         yield
     except Exception as error:
-        full = (isinstance(error, OSError) and error.errno in NO_ROOM) or not _has_room(checkpoint.parent)
+        full = (isinstance(error, OSError) and error.errno in DISK_FULL) or not _has_room(checkpoint.parent)
         shutil.rmtree(checkpoint, ignore_errors=True)
         if not full:
             raise
@@ -111,13 +114,13 @@ def saving(checkpoint: Path) -> Iterator[None]:
 
 
 def _has_room(folder: Path) -> bool:
-    """A quota does not show in the disk's free bytes, so a little is written to find out."""
+    """Find out by writing a little: a quota does not show in the disk's free bytes."""
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(bytes(LITTLE))
+            file.write(bytes(ROOM_BYTES))
             file.flush()
     except OSError as error:
-        if error.errno in NO_ROOM:
+        if error.errno in DISK_FULL:
             return False
         raise
     return True

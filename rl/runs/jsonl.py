@@ -1,6 +1,7 @@
-"""Journals: files of JSON lines that survive a kill, and forget what a resumed run will do again."""
+"""JSONL files: one JSON object a line for each optimizer step; a kill costs one line, and a resume rewinds them."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,26 +10,29 @@ from rl.common.errors import UserError
 
 
 class JsonlFile:
-    """Appends one JSON object a line; each has the optimizer `step` it belongs to."""
+    """Appends JSON objects, each with the optimizer `step` it belongs to, as lines of a file."""
 
     def __init__(self, path: Path):
         self.path = path
 
-    def append(self, *lines: dict[str, Any]) -> None:
+    def append(self, *records: dict[str, Any]) -> None:
         with self.path.open("a", encoding="utf-8") as file:
-            file.write("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+            file.write(_lines(records))
 
     def rewind(self, step: int) -> None:
-        """Keep the whole lines up to `step`; a line that a kill cut short goes too."""
+        """Remove the records of later steps, and a last line that a kill cut short."""
         if self.path.exists():
-            kept = [line for line in read_jsonl(self.path) if line["step"] <= step]
-            write_text(self.path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept))
+            write_text(self.path, _lines(record for record in read_jsonl(self.path) if record["step"] <= step))
+
+
+def _lines(records: Iterable[dict[str, Any]]) -> str:
+    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a journal, none if it was never written; only the last may be cut short.
+    """Read a file's complete lines; return none if it does not exist. A last line that was cut short is left out.
 
-    Raises UserError on any other bad line.
+    Raises UserError on any other line that is not JSON.
     """
     if not path.exists():
         return []

@@ -1,4 +1,4 @@
-"""Signals: the first Ctrl-C, SIGTERM or stop file lets the step end; a second signal stops at once."""
+"""Signals: the first Ctrl-C or SIGTERM, or a stop file, is remembered; a second signal stops the process at once."""
 
 import signal
 from collections.abc import Callable
@@ -10,19 +10,20 @@ from rl.common.atomic import write_text
 from rl.common.errors import RunFailure
 
 STOP = "stop"
-"""In the run folder; it holds a signal's number, or nothing if somebody touched it."""
+"""A file in the run folder that asks the run to stop. It holds a signal's number, or nothing (`touch RUN/stop`)."""
 
 
 class SignalHandler:
-    """Takes the process's signals until they are restored.
+    """Handles SIGINT and SIGTERM between `install` and `uninstall`.
 
-    A machine that is taken away (SIGTERM) waits no longer than `grace` seconds: a step that hangs is given up then.
+    SIGTERM means that the machine is taken away: a step that is not saved `grace` seconds later is given up.
     """
 
-    def __init__(self, grace: float, *, pass_on: Callable[[int], None] | None = None) -> None:
+    def __init__(self, grace: float, *, forward: Callable[[int], None] | None = None) -> None:
+        """`forward` is called with the number of the first signal."""
         self.grace = grace
         self.signal: int | None = None
-        self._pass_on = pass_on
+        self._forward = forward
         self._previous: dict[int, Any] = {}
 
     @property
@@ -33,17 +34,25 @@ class SignalHandler:
     def preempted(self) -> bool:
         return self.signal == signal.SIGTERM
 
-    def take(self) -> None:
+    def install(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
-            self._previous[number] = signal.signal(number, self._note)
+            self._previous[number] = signal.signal(number, self._handle)
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def uninstall(self) -> None:
+        """Put back the handlers that were there before."""
+        if signal.SIGALRM in self._previous:
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._previous.clear()
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.interrupted:
             raise KeyboardInterrupt
         self.signal = number
         print("\nFinishing this step, then saving. Press Ctrl-C again to stop at once, without saving.", flush=True)
-        if self._pass_on is not None:
-            self._pass_on(number)
+        if self._forward is not None:
+            self._forward(number)
         if self.preempted:
             self._previous[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._give_up)
             signal.setitimer(signal.ITIMER_REAL, self.grace)
@@ -51,24 +60,17 @@ class SignalHandler:
     def _give_up(self, number: int, frame: FrameType | None) -> None:
         raise RunFailure(f"the step was not done and saved within run.grace={self.grace:g} s of SIGTERM")
 
-    def restore(self) -> None:
-        """Give the signals back to whoever had them."""
-        if signal.SIGALRM in self._previous:
-            signal.setitimer(signal.ITIMER_REAL, 0.0)
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-        self._previous.clear()
-
 
 def request_stop(folder: Path, number: int) -> None:
+    """Ask the run in `folder` to stop as if signal `number` had reached it."""
     write_text(folder / STOP, f"{number}\n")
 
 
-def take_stop_request(folder: Path) -> int | None:
-    """The signal that the run was asked to stop by, once; None while nobody has."""
-    asked = folder / STOP
-    if not asked.exists():
+def consume_stop_request(folder: Path) -> int | None:
+    """Remove the stop file and return the signal that it stands for; None when there is no such file."""
+    path = folder / STOP
+    if not path.exists():
         return None
-    text = asked.read_text().strip()
-    asked.unlink()
+    text = path.read_text().strip()
+    path.unlink()
     return signal.SIGTERM if text == str(int(signal.SIGTERM)) else signal.SIGINT

@@ -1,7 +1,7 @@
 """Adapter trainer: what TRL's GRPO and DPO trainers both need to train LoRA adapters that can be resumed and routed."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ class AdapterTrainer(Trainer):
     credit: CreditAssigner
     route: Route | None = None
     """Decides which adapters answer a prompt; None with a single adapter."""
+    _metrics: Any
+    """TRL's: `train` or `eval` -> metric -> the values since it was last logged."""
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
@@ -63,6 +65,11 @@ class AdapterTrainer(Trainer):
         """Apply gates (B, adapters) until the current training step ends."""
         assert self.route is not None
         self._step_gates.enter_context(self.route.applied(gates))
+
+    def _log_metrics(self, metrics: Mapping[str, float]) -> None:
+        """Add values to the means that TRL logs at the end of the optimizer step."""
+        for name, value in metrics.items():
+            self._metrics["train" if self.policy.training else "eval"][name].append(value)
 
     def train(self, resume_from_checkpoint: str | None = None, **kwargs: Any) -> Any:
         checkpoint = None if resume_from_checkpoint is None else Path(resume_from_checkpoint)

@@ -1,4 +1,4 @@
-"""DPO with token credit: TRL's trainer, the log-probs of its fused forward pass weighed token by token."""
+"""DPO with token credit: TRL's trainer with the log-probs of its fused forward pass weighted token by token."""
 
 import functools
 from collections.abc import Sequence
@@ -22,15 +22,15 @@ from rl.trainers.base import AdapterTrainer
 
 @dataclass
 class PairCollator(DataCollatorForPreference):
-    """TRL's collator, and which pair each row is."""
+    """TRL's collator, with the index of each row's pair as one more column."""
 
     def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
         return {**super().torch_call(examples), PAIR: torch.tensor([example[PAIR] for example in examples])}
 
 
 @dataclass
-class _Pass:
-    """One call of the loss: the policy's forward pass decides the weights, the reference's reuses them."""
+class _LossCall:
+    """One call of the loss: the policy's forward pass decides the token weights, the reference's reuses them."""
 
     inputs: dict[str, Any]
     recorder: AttentionRecorder | None
@@ -38,22 +38,25 @@ class _Pass:
 
 
 class CreditDPOTrainer(AdapterTrainer, DPOTrainer):
-    """TRL's DPOTrainer whose log-probs, the policy's and the reference's alike, are weighed token by token.
+    """TRL's DPOTrainer with the log-probs of policy and reference weighted token by token, by the same weights.
 
-    The weights of an answer average 1, so that every loss keeps its scale. `logps/*` and `rewards/*` are of the
-    weighted log-probs.
+    The weights of an answer average 1, so that every loss keeps its scale. `logps/*` and `rewards/*` are computed from
+    the weighted log-probs.
     """
+
+    _live: _LossCall | None = None
+    """The call under way; None outside the loss."""
+    _micro_step = (0, 0)
+    """The optimizer step and the number of the micro-batch in it."""
 
     def __init__(self, *args: Any, credit: CreditAssigner, pairs: Sequence[PreferencePair], **kwargs: Any):
         super().__init__(*args, data_collator=self._collator(kwargs), **kwargs)
         self.credit = credit
         self.pairs = pairs
-        probe_readings = credit.needs_constraint_attention and any(pair.problem.constraints for pair in pairs)
-        known = probe_readings or credit.needs_evidence
-        self.evidence = PairEvidence(self.policy_tokenizer, pairs) if known else None
-        self._live: _Pass | None = None
-        self._visit = (0, 0)
-        self._weigh_log_probs()
+        constrained = any(pair.problem.constraints for pair in pairs)
+        needs_evidence = credit.needs_evidence or (credit.needs_constraint_attention and constrained)
+        self.evidence = PairEvidence(self.policy_tokenizer, pairs) if needs_evidence else None
+        self._wrap_forward()
 
     def _collator(self, kwargs: dict[str, Any]) -> PairCollator:
         args, tokenizer = kwargs["args"], kwargs["processing_class"]
@@ -64,8 +67,8 @@ class CreditDPOTrainer(AdapterTrainer, DPOTrainer):
             pad_to_multiple_of=args.pad_to_multiple_of,
         )
 
-    def _weigh_log_probs(self) -> None:
-        """Let the fused forward pass, TRL's own patch of the base model, answer with weighed log-probs."""
+    def _wrap_forward(self) -> None:
+        """Make the fused forward pass, which TRL patched into the base model, return weighted log-probs."""
         base: Any = self.policy.get_base_model()
         fused = base.forward
 
@@ -74,7 +77,7 @@ class CreditDPOTrainer(AdapterTrainer, DPOTrainer):
             outputs = fused(*args, **kwargs)
             if self._live is not None and getattr(outputs, "log_probs", None) is not None:
                 if self._live.weights is None:
-                    self._live.weights = self._weights(self._live, outputs.entropy)
+                    self._live.weights = self._token_weights(self._live, outputs.entropy)
                 outputs.log_probs = outputs.log_probs * self._live.weights
             return outputs
 
@@ -86,50 +89,52 @@ class CreditDPOTrainer(AdapterTrainer, DPOTrainer):
     def _compute_loss(self, model, inputs, return_outputs):
         columns = {} if self.evidence is None else self.evidence.columns(inputs)
         step, spans = self.state.global_step, pair_spans(inputs, columns)
-        term = self._gate(inputs)
+        balance_loss = self._gate(inputs)
         try:
             with self.credit.recording(model, step=step, spans=spans) as recorder:
-                self._live = _Pass(inputs={**inputs, **columns}, recorder=recorder)
+                self._live = _LossCall(inputs={**inputs, **columns}, recorder=recorder)
                 outcome = super()._compute_loss(model, _without_pair(inputs), return_outputs)
         finally:
             self._live = None
-        if term is None:
+        if balance_loss is None:
             return outcome
-        return (outcome[0] + term, outcome[1]) if return_outputs else outcome + term
+        return (outcome[0] + balance_loss, outcome[1]) if return_outputs else outcome + balance_loss
 
     def _gate(self, inputs: dict[str, Any]) -> Tensor | None:
-        """Route both answers of a pair by their prompt; a router that the loss trains is kept balanced by a term."""
+        """Apply to both answers of a pair the gates of their prompt.
+
+        Returns the load-balancing loss for a router that learns from the loss, else None.
+        """
         if self.route is None:
             return None
         problems = [self.pairs[index].problem for index in inputs[PAIR].tolist()]
         prompts = encode_problems(self.policy_tokenizer, problems)
         tasks = [problem.task for problem in problems]
         gates = self.route.gates_with_grad(*pad_right(prompts), tasks).to(self.accelerator.device)
-        for name, value in self.route.metrics(gates.detach(), tasks).items():
-            self._metrics["train" if self.policy.training else "eval"][name].append(value)
+        self._log_metrics(self.route.metrics(gates.detach(), tasks))
         self.gate(torch.cat([gates, gates]))
         settings = self.route.settings
         return None if settings.frozen else settings.balance * load_balancing_loss(gates)
 
-    def _weights(self, live: _Pass, entropy: Tensor) -> Tensor:
-        """(2B, S - 1) of mean 1, from what the policy's forward pass has just shown."""
+    def _token_weights(self, live: _LossCall, entropy: Tensor) -> Tensor:
+        """Return weights (2B, S - 1) of mean 1 an answer, from what the policy's forward pass has just shown."""
         step = self.state.global_step
-        self._visit = (step, self._visit[1] + 1 if self._visit[0] == step else 0)
+        micro_step = self._micro_step[1] + 1 if self._micro_step[0] == step else 0
+        self._micro_step = (step, micro_step)
         ids = live.inputs["input_ids"][:, 1:]
-        probe_readings = None if live.recorder is None else self.credit.reader.read(live.recorder, ids.shape[1])
-        inputs = pair_inputs(live.inputs, entropy, probe_readings)
-        given = self.credit.assign(inputs, self._mixture(live.inputs), ids, step=step, micro_step=self._visit[1])
-        for name, value in given.metrics.items():
-            self._metrics["train" if self.policy.training else "eval"][name].append(value)
-        return given.advantages
+        readings = None if live.recorder is None else self.credit.reader.read(live.recorder, ids.shape[1])
+        inputs = pair_inputs(live.inputs, entropy, readings)
+        assigned = self.credit.assign(inputs, self._mixture(live.inputs), ids, step=step, micro_step=micro_step)
+        self._log_metrics(assigned.metrics)
+        return assigned.advantages
 
     def _mixture(self, inputs: dict[str, Any]) -> Tensor:
-        """(2B, channels): how much each channel of weights counts; one channel where constraints have none."""
+        """Return (2B, channels): how much each channel of weights counts; one channel if constraints have none."""
         if self.evidence is not None and self.credit.needs_evidence:
             return self.evidence.mixture(inputs)
         return torch.ones_like(inputs["input_ids"][:, :1], dtype=torch.float32)
 
 
 def _without_pair(inputs: dict[str, Any]) -> dict[str, Any]:
-    # TRL hands every column it does not know to the model.
+    # TRL passes every column that it does not know on to the model.
     return {name: value for name, value in inputs.items() if name != PAIR}

@@ -244,11 +244,6 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
         state = GRPOState.load(checkpoint, self.accelerator.device, rank=self.accelerator.process_index)
         state.restore(self)
 
-    def _log_metrics(self, metrics: Mapping[str, float]) -> None:
-        """Add values to the means that TRL logs at the end of the optimizer step."""
-        for name, value in metrics.items():
-            self._metrics["train" if self.policy.training else "eval"][name].append(value)
-
 
 @contextmanager
 def naming_problems(rows: Sequence[Mapping[str, Any]], *, step: int) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""TRL's arguments: the one place where a config becomes a GRPOConfig or a DPOConfig."""
+"""TRL arguments: the one place where a config becomes TRL's GRPOConfig or DPOConfig."""
 
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,20 +18,20 @@ Arguments = TypeVar("Arguments", GRPOConfig, DPOConfig)
 
 
 def grpo_arguments(config: Config, *, folder: Path, bf16: bool) -> GRPOConfig:
-    """TRL's arguments for a run in `folder`; `bf16` says whether the model computes in bfloat16.
+    """Return TRL's arguments for a GRPO run in `folder`; `bf16` says whether the model computes in bfloat16.
 
-    Every field of `config.trainer` is stated under its own name, `loss_type`, `scale_rewards` and `beta` with them, so
-    that a default that changes upstream cannot change an experiment. Raises UserError when TRL refuses the settings.
+    Every field of `config.trainer` is stated under its own name, also `loss_type`, `scale_rewards` and `beta`, so that
+    a default that changes upstream cannot change an experiment. Raises UserError when TRL refuses the settings.
     """
-    return _built(GRPOConfig, {**config.trainer.model_dump(), **_common(config, folder=folder, bf16=bf16)})
+    return _construct(GRPOConfig, {**config.trainer.model_dump(), **_common(config, folder=folder, bf16=bf16)})
 
 
 def dpo_arguments(config: Config, *, folder: Path, bf16: bool) -> DPOConfig:
-    """The same for DPO: `config.dpo`, and what of `config.trainer` both have."""
+    """Return TRL's arguments for a DPO run: `config.dpo`, and the fields of `config.trainer` that DPO has too."""
     shared = {name: value for name, value in config.trainer.model_dump().items() if name not in GRPO_ONLY}
     settings = config.dpo.model_dump()
     lists = {name: settings[name] and list(settings[name]) for name in ("loss_type", "loss_weights")}
-    return _built(DPOConfig, {**shared, **settings, **lists, **_common(config, folder=folder, bf16=bf16)})
+    return _construct(DPOConfig, {**shared, **settings, **lists, **_common(config, folder=folder, bf16=bf16)})
 
 
 def _common(config: Config, *, folder: Path, bf16: bool) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def _ranks(distributed: DistributedConfig) -> dict[str, Any]:
     return backend if shared is None else {**backend, "deepspeed": shared}
 
 
-def _built(kind: type[Arguments], stated: dict[str, Any]) -> Arguments:
+def _construct(kind: type[Arguments], stated: dict[str, Any]) -> Arguments:
     try:
         return kind(**stated)
     except (TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Export: an adapter that loads elsewhere and speaks as trained is let through, any other is named and refused."""
+"""Verification of an export: an adapter that reproduces the trained model passes, any other is refused by name."""
 
 import shutil
 from pathlib import Path
@@ -8,7 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from rl.export.verify import check_files, check_vllm, export_run
+from rl.export.adapter_files import check_files, check_vllm
+from rl.export.verify import export_run
 from tests.rl.conftest import FinishedRun
 
 PLAIN = {"r": 16, "bias": "none", "use_dora": False, "modules_to_save": None, "target_modules": ["q_proj", "v_proj"]}

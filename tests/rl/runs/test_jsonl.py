@@ -1,4 +1,4 @@
-"""Journals: what was appended is read back, whatever the text, and a kill costs at most the line it cut."""
+"""JSONL files: what was appended is read back, whatever the text, and a kill costs at most the line it cut."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from rl.runs.jsonl import JsonlFile, read_jsonl
 
 
-def make_journal(folder: Path, *steps: int) -> JsonlFile:
+def make_file(folder: Path, *steps: int) -> JsonlFile:
     log_file = JsonlFile(folder / "metrics.jsonl")
     log_file.append(*({"step": step} for step in steps))
     return log_file
@@ -35,7 +35,7 @@ def test_a_line_separator_inside_a_completion_is_no_end_of_line(tmp_path):
 
 
 def test_a_truncated_last_line_is_dropped(tmp_path):
-    log_file = make_journal(tmp_path, 1, 2)
+    log_file = make_file(tmp_path, 1, 2)
     whole = log_file.path.read_bytes()
     for cut in range(1, len(b'{"step": 2}\n') + 1):
         log_file.path.write_bytes(whole[:-cut])
@@ -43,7 +43,7 @@ def test_a_truncated_last_line_is_dropped(tmp_path):
 
 
 def test_a_character_cut_in_half_is_dropped_with_its_line(tmp_path):
-    log_file = make_journal(tmp_path, 1)
+    log_file = make_file(tmp_path, 1)
     with log_file.path.open("ab") as file:
         file.write('{"step": 2, "text": "é'.encode()[:-1])
     assert read_jsonl(log_file.path) == [{"step": 1}]
@@ -52,7 +52,7 @@ def test_a_character_cut_in_half_is_dropped_with_its_line(tmp_path):
 
 
 def test_any_other_bad_line_is_an_error_with_file_and_line(tmp_path):
-    log_file = make_journal(tmp_path, 1)
+    log_file = make_file(tmp_path, 1)
     with log_file.path.open("a") as file:
         file.write('{"step": \n{"step": 3}\n')
     with pytest.raises(ValueError, match=r"metrics\.jsonl:2: not JSON"):
@@ -60,7 +60,7 @@ def test_any_other_bad_line_is_an_error_with_file_and_line(tmp_path):
 
 
 def test_rewinding_forgets_later_steps(tmp_path):
-    log_file = make_journal(tmp_path, 1, 2, 2, 3)
+    log_file = make_file(tmp_path, 1, 2, 2, 3)
     log_file.rewind(2)
     assert read_jsonl(log_file.path) == [{"step": 1}, {"step": 2}, {"step": 2}]
     log_file.append({"step": 3, "again": True})
@@ -69,7 +69,7 @@ def test_rewinding_forgets_later_steps(tmp_path):
 
 def test_rewinding_forgets_a_truncated_line(tmp_path):
     # else the next line would be glued to it
-    log_file = make_journal(tmp_path, 1)
+    log_file = make_file(tmp_path, 1)
     with log_file.path.open("a") as file:
         file.write('{"step": 1, "lo')
     log_file.rewind(1)
@@ -77,6 +77,6 @@ def test_rewinding_forgets_a_truncated_line(tmp_path):
     assert read_jsonl(log_file.path) == [{"step": 1}, {"step": 2}]
 
 
-def test_rewinding_a_journal_that_was_never_written_does_nothing(tmp_path):
+def test_rewind__of_a_file_that_was_never_written_does_nothing(tmp_path):
     JsonlFile(tmp_path / "none.jsonl").rewind(3)
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Interruption: the first signal asks for a save, the second stops, and afterwards signals mean what they did."""
+"""Stop callback: the first signal asks for a save, the second stops, and afterwards signals mean what they did."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ import pytest
 from transformers import TrainerControl
 
 from rl.common.errors import RunFailure
-from rl.runs.signals import STOP, request_stop, take_stop_request
+from rl.runs.signals import STOP, consume_stop_request, request_stop
 from rl.runs.stop_callback import StopCallback
 
 
@@ -17,7 +17,7 @@ def callback(tmp_path):
     callback = StopCallback(tmp_path)
     callback.on_train_begin(None, None, TrainerControl())
     yield callback
-    callback.restore()
+    callback.uninstall()
 
 
 def after_a_step(callback: StopCallback) -> tuple[bool, bool]:
@@ -48,7 +48,7 @@ def test_signals_are_given_back(tmp_path):
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     callback = StopCallback(tmp_path)
     callback.on_train_begin(None, None, TrainerControl())
-    assert signal.getsignal(signal.SIGINT) == callback._note
+    assert signal.getsignal(signal.SIGINT) == callback._handle
     callback.on_train_end(None, None, TrainerControl())
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
@@ -79,12 +79,12 @@ def test_a_stop_file_stops_as_a_signal_does_once(callback, number):
     request_stop(callback.folder, number)
     assert after_a_step(callback) == (True, True)
     assert callback.signal == number
-    assert take_stop_request(callback.folder) is None
+    assert consume_stop_request(callback.folder) is None
 
 
 def test_a_touched_stop_file_is_a_ctrl_c(tmp_path):
     (tmp_path / STOP).touch()
-    assert take_stop_request(tmp_path) == signal.SIGINT
+    assert consume_stop_request(tmp_path) == signal.SIGINT
 
 
 def test_outside_the_main_thread_there_are_no_signals_to_take(tmp_path):

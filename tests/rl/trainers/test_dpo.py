@@ -106,14 +106,14 @@ def test_constraint_credit_weighs_the_comma(pairs, tmp_path):
 def watch_weights(trainer) -> list[tuple[Tensor, Tensor, Tensor]]:
     """(ids, weights, mask) of each loss, filled while the trainer trains."""
     seen = []
-    weigh = trainer._weights
+    weigh = trainer._token_weights
 
     def watching(live, entropy):
         weights = weigh(live, entropy)
         seen.append((live.inputs["input_ids"][:, 1:], weights, live.inputs["completion_mask"][:, 1:].bool()))
         return weights
 
-    trainer._weights = watching
+    trainer._token_weights = watching
     return seen
 
 
@@ -124,7 +124,7 @@ def test_the_loss_is_that_of_weighted_log_ratios(pairs, tmp_path):
     policy = trainer.policy.eval()
     inputs = trainer.data_collator([trainer.train_dataset[row] for row in range(2)])
     weights = torch.rand(4, inputs["input_ids"].shape[1] - 1, generator=torch.Generator().manual_seed(0))
-    trainer._weights = lambda live, entropy: weights
+    trainer._token_weights = lambda live, entropy: weights
     loss = trainer._compute_loss(policy, inputs, return_outputs=False).item()
 
     ids, real = inputs["input_ids"], inputs["completion_mask"][:, 1:]

@@ -167,7 +167,7 @@ def test_separate_readings_are_those_of_the_loss_s_own_pass(tmp_path):
 
 def test_a_rule_of_one_s_own_is_copied_into_the_run_and_followed(tmp_path):
     trainer = watched(tiny_config(credit={"rule": HALF}, trainer={"max_steps": 1}), tmp_path)
-    [copy] = (tmp_path / "own").glob("*.py")
+    [copy] = (tmp_path / "custom").glob("*.py")
     assert copy.read_text() == Path(__file__).read_text()
     for live, tokens in trainer.given:
         for row, real in zip(tokens, live["completion_mask"].bool(), strict=True):

@@ -32,7 +32,7 @@ class GivenWeights:
 
     def assign(self, view: Any, advantages: Tensor, ids: Tensor, *, step: int, micro_step: int) -> AssignedCredit:
         given = self.given
-        return AssignedCredit(advantages=advantages * given, shares=given, rule_weights=given, figures={})
+        return AssignedCredit(advantages=advantages * given, shares=given, rule_weights=given, metrics={})
 
 
 def make_batch(generator: torch.Generator, policy: Tensor) -> dict[str, Tensor]:

@@ -1,0 +1,59 @@
+"""Adapter files: checks that an exported adapter is present, finite, trained and of a kind that vLLM serves."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from rl.common.errors import UserError
+
+VLLM_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+"""Values of vLLM's `max_lora_rank`; an adapter fits the smallest one at or above its rank."""
+
+
+def check_files(adapter: Path) -> None:
+    """Raise UserError unless the adapter's files are there, readable and finite."""
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        if not (adapter / name).is_file():
+            raise UserError(f"{adapter} has no {name}: the run has not finished; continue it with heed resume")
+    read_tensors(adapter / "adapter_model.safetensors")
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Read an `adapter_config.json`. Raises UserError when it is damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}); restore it, or resume the run to write it anew") from error
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read an adapter's tensors. Raises UserError when they are damaged, not finite, or as before any training."""
+    try:
+        tensors = load_file(path)
+    except SafetensorError as error:
+        raise UserError(f"{path} is damaged ({error}); restore it, or resume the run to write it anew") from error
+    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
+        raise UserError(f"{path} holds values that are not finite; the training diverged")
+    if not any(tensor.any() for name, tensor in tensors.items() if "lora_B" in name):
+        raise UserError(f"{path}: every lora_B is zero, so the adapter changes nothing; it was never trained")
+    return tensors
+
+
+def check_vllm(settings: dict[str, Any]) -> int:
+    """Return the `max_lora_rank` that vLLM needs for an adapter. Raises UserError for what vLLM does not serve."""
+    refused = {
+        "use_dora": bool(settings.get("use_dora")),
+        "bias": settings.get("bias", "none") != "none",
+        "modules_to_save": bool(settings.get("modules_to_save")),
+        "target_modules": bool({"lm_head", "embed_tokens"} & set(settings.get("target_modules") or ())),
+        "r": settings["r"] > VLLM_RANKS[-1],
+    }
+    if any(refused.values()):
+        names = ", ".join(f"{name}={settings[name]!r}" for name, is_refused in refused.items() if is_refused)
+        raise UserError(f"vLLM cannot serve this adapter: {names}; train a plain LoRA of rank <= {VLLM_RANKS[-1]}")
+    return next(rank for rank in VLLM_RANKS if rank >= settings["r"])
