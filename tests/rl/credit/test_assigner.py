@@ -1,4 +1,4 @@
-"""The assigner: from one forward pass of the loss to token weights under the configured rule."""
+"""Assigner: from one forward pass of the loss to token weights under the configured rule."""
 
 import math
 
@@ -49,14 +49,14 @@ def assign(assigner: CreditAssigner, inputs: CreditInputs, advantages: Tensor) -
         ("constraint", "auto", True),
     ],
 )
-def test_the_probe_listens_only_where_it_must(rule, listen, needs_probe):
+def test_needs_probe__only_where_rule_or_config_needs_it(rule, listen, needs_probe):
     assigner = make_assigner(rule=rule, probe=ProbeConfig(listen=listen, horizon=(1, 4)))
     assert assigner.needs_probe is needs_probe
     inputs = record(assigner)
     assert (inputs.fai is not None) == (inputs.waad is not None) == needs_probe
 
 
-def test_readings_are_those_of_the_completion():
+def test_reader__readings_are_those_of_the_completion():
     inputs = record(make_assigner(rule="global_anchor"))
     assert inputs.fai is not None and inputs.waad is not None
     assert inputs.fai.shape == inputs.waad.shape == (2, 7)
@@ -64,7 +64,7 @@ def test_readings_are_those_of_the_completion():
     assert bool((inputs.waad[~MASK] == 0.0).all())
 
 
-def test_weights_of_a_rule_keep_law_3():
+def test_weights__reach_the_floor_vanish_at_padding_and_average_1():
     assigner = make_assigner(rule="global_anchor", floor=0.25)
     shared = weights(assigner, record(assigner))
     assert bool((shared[MASK] >= 0.25).all())
@@ -74,7 +74,7 @@ def test_weights_of_a_rule_keep_law_3():
     assert [(row > 1.0).sum().item() for row in shared] == [3, 2]
 
 
-def test_the_control_repeats_itself_and_changes_with_every_micro_step():
+def test_weights__random_ones_depend_on_seed_step_and_micro_step_alone():
     inputs = CreditInputs(mask=torch.ones(4, 30, dtype=torch.bool), entropy=torch.zeros(4, 30))
     first = weights(make_assigner(rule="random"), inputs, step=3, micro_step=7)
     assert torch.equal(weights(make_assigner(rule="random"), inputs, step=3, micro_step=7), first)
@@ -86,14 +86,14 @@ def test_the_control_repeats_itself_and_changes_with_every_micro_step():
         assert not torch.equal(other, first)
 
 
-def test_the_control_leaves_the_random_state_alone():
+def test_weights__leave_the_global_random_state_alone():
     inputs = CreditInputs(mask=torch.ones(4, 30, dtype=torch.bool), entropy=torch.zeros(4, 30))
     state = torch.get_rng_state()
     weights(make_assigner(rule="random"), inputs)
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_only_positive_advantages_are_shaped_where_the_config_says_so():
+def test_assign__sign_positive_leaves_negative_advantages_alone():
     inputs = CreditInputs(mask=torch.ones(2, 10, dtype=torch.bool), entropy=torch.zeros(2, 10))
     given = assign(make_assigner(rule="random", sign="positive"), inputs, tensor([[1.0], [-1.0]]))
     # 4 of 10 tokens weigh 1.5, so the mean is 1.2 and the weights are 1.25 and 0.8333
@@ -101,7 +101,7 @@ def test_only_positive_advantages_are_shaped_where_the_config_says_so():
     assert given.advantages[1].tolist() == [-1.0] * 10
 
 
-def test_what_was_heard_is_logged():
+def test_assign__logs_mean_readings():
     assigner = make_assigner(rule="global_anchor")
     inputs = record(assigner)
     metrics = assign(assigner, inputs, torch.ones(2, 1)).metrics
@@ -112,20 +112,20 @@ def test_what_was_heard_is_logged():
     assert all(not math.isnan(value) for value in metrics.values())
 
 
-def test_without_listening_no_reading_is_logged():
+def test_assign__logs_no_readings_where_none_were_recorded():
     assigner = make_assigner(rule="uniform")
     metrics = assign(assigner, record(assigner), torch.ones(2, 1)).metrics
     assert not any(name.startswith("probe/") for name in metrics)
 
 
-def test_readings_are_taken_in_steps_that_every_divides():
+def test_needs_probe_at__steps_that_every_divides():
     assigner = make_assigner(rule="global_anchor", probe=ProbeConfig(horizon=(1, 4), every=3))
     # optimizer steps are counted from 0 here and from 1 in the metrics: steps 3, 6, ... of those
     assert [step for step in range(9) if assigner.needs_probe_at(step)] == [2, 5, 8]
 
 
 @pytest.mark.parametrize("rule", ["global_anchor", "coupled", "shuffled", "bottom"])
-def test_a_rule_that_needs_readings_and_has_none_weighs_all_tokens_alike(rule):
+def test_assign__a_rule_without_its_readings_weighs_all_tokens_alike(rule):
     assigner = make_assigner(rule=rule)
     inputs = CreditInputs(mask=MASK, entropy=torch.zeros(MASK.shape))
     given = assign(assigner, inputs, torch.ones(2, 1))
@@ -133,7 +133,7 @@ def test_a_rule_that_needs_readings_and_has_none_weighs_all_tokens_alike(rule):
     assert given.metrics["probe/used"] == 0.0
 
 
-def test_a_rule_that_is_not_trusted_weighs_all_tokens_alike():
+def test_assign__a_disabled_rule_weighs_all_tokens_alike():
     assigner = make_assigner(rule="random")
     assigner.rule_enabled = False
     given = assign(assigner, CreditInputs(mask=MASK, entropy=torch.zeros(MASK.shape)), torch.ones(2, 1))
@@ -141,7 +141,7 @@ def test_a_rule_that_is_not_trusted_weighs_all_tokens_alike():
     assert given.metrics["credit/rule_disabled"] == 1.0
 
 
-def test_a_rule_of_one_s_own_is_held_to_the_promises():
+def test_weights__of_a_custom_rule_are_normalized():
     def last_half(inputs: CreditInputs, params: RuleParams) -> Tensor:
         return (torch.arange(inputs.mask.shape[1]) >= 5).float().expand(inputs.mask.shape)
 
@@ -151,7 +151,7 @@ def test_a_rule_of_one_s_own_is_held_to_the_promises():
     assert weights(assigner, inputs).tolist() == [[0.0] * 5 + [2.0] * 5]
 
 
-def test_of_several_channels_the_shares_are_the_sizes_of_the_token_advantages():
+def test_assign__shares_of_several_channels_are_the_sizes_of_the_token_advantages():
     # channel 0 gives 2 to each of two tokens, channel 1 -1 on average, all of it to the first: 2 - 2 and 2 + 0
     tokens = tensor([[[True, False]]])
     inputs = CreditInputs(
@@ -164,7 +164,7 @@ def test_of_several_channels_the_shares_are_the_sizes_of_the_token_advantages():
     assert given.shares.tolist() == [[0.0, 2.0]]
 
 
-def test_attention_to_constraints_is_averaged_over_real_tokens_of_those_that_are_stated():
+def test_constraint_metrics__average_over_real_tokens_and_stated_constraints():
     # row 0 has two real tokens and pays 1 and 3 to its first rule, nothing to the place of a second; row 1 pays 5
     attention = tensor([[[1.0, 3.0, 9.0], [0.0, 0.0, 0.0]], [[5.0, 5.0, 5.0], [0.0, 0.0, 0.0]]])
     mask = tensor([[True, True, False], [True, True, True]])

@@ -1,4 +1,4 @@
-"""Evidence: verdicts become masks over the very tokens that were sampled."""
+"""Evidence: verdicts become masks over the tokens that were sampled."""
 
 from dataclasses import replace
 
@@ -39,21 +39,21 @@ def pieces(ids, mask) -> str:
     return TOKENIZER.decode([token for token, marked in zip(ids, mask, strict=False) if marked])
 
 
-def test_the_tokens_of_the_commas_are_the_evidence():
+def test_evidence_masks__mark_the_tokens_of_the_commas():
     one = completion("Rain, rain, and more rain.")
     masks = evidence_masks(TOKENIZER, [one], prompt_length=len(one.prompt_ids), completion_length=40)
     assert pieces(one.completion_ids, masks.tokens[0, 0]) == ",,"
     assert masks.failed.tolist() == [[True, True]]
 
 
-def test_a_rule_about_the_whole_text_marks_every_token_the_end_of_text_too():
+def test_evidence_masks__whole_text_evidence_marks_every_token_and_the_end_of_text():
     one = completion("Rain rain.")
     masks = evidence_masks(TOKENIZER, [one], prompt_length=len(one.prompt_ids), completion_length=40)
     assert masks.tokens[0, 1].sum() == len(one.completion_ids)
     assert not masks.tokens[0, 0].any(), "no comma, so nothing shows it"
 
 
-def test_the_passage_of_each_rule_is_found_in_the_left_padded_prompt():
+def test_evidence_masks__passages_are_found_in_the_left_padded_prompt():
     one = completion("Rain rain.")
     padding = 3
     masks = evidence_masks(
@@ -64,14 +64,14 @@ def test_the_passage_of_each_rule_is_found_in_the_left_padded_prompt():
     assert not masks.passages[0, 1].any(), "nobody knows where it is stated"
 
 
-def test_what_does_not_apply_is_neither_kept_nor_failed():
+def test_evidence_masks__not_applicable_is_neither_satisfied_nor_failed():
     one = completion("Rain rain.", verdicts=(NOT_APPLICABLE, Verdict(satisfied=True, margin=0.0, evidence=())))
     masks = evidence_masks(TOKENIZER, [one], prompt_length=len(one.prompt_ids), completion_length=40)
     assert masks.satisfied.isnan().tolist() == [[True, False]]
     assert masks.failed.tolist() == [[False, False]]
 
 
-def test_a_prompt_without_constraints_fills_up_with_what_does_not_apply():
+def test_evidence_masks__a_prompt_without_constraints_has_none_that_applies():
     free = Problem(problem_id="free", messages=PROBLEM.messages)
     one = completion("Rain.")
     other = replace(one, scored=ScoredCompletion(problem=free, text="Rain.", verdicts=()))
@@ -81,7 +81,7 @@ def test_a_prompt_without_constraints_fills_up_with_what_does_not_apply():
     assert alone.tokens.shape == (1, 1, 40)
 
 
-def test_a_text_that_its_tokens_do_not_spell_is_refused():
+def test_evidence_masks__refuse_a_text_that_its_tokens_do_not_spell():
     one = completion("Rain.")
     wrong = replace(one, scored=replace(one.scored, text="Snow."))
     with pytest.raises(ValueError, match=r"'Snow\.' is not what its tokens spell"):
@@ -92,11 +92,11 @@ def test_a_text_that_its_tokens_do_not_spell_is_refused():
     ("evidence", "expected"),
     [((), False), (((0, 5),), True), (((0, 4),), False), (((0, 2), (3, 5)), True), (((1, 5),), False)],
 )
-def test_evidence_covers_a_text_when_only_white_space_is_left(evidence, expected):
+def test_is_whole_text__when_only_white_space_is_left(evidence, expected):
     assert is_whole_text(evidence, "ab cd") is expected
 
 
-def test_masks_are_what_the_rule_is_shown():
+def test_evidence_masks__are_boolean():
     one = completion("Rain, rain.")
     masks = evidence_masks(TOKENIZER, [one], prompt_length=len(one.prompt_ids), completion_length=40)
     assert (masks.tokens.dtype, masks.passages.dtype, masks.failed.dtype) == (torch.bool,) * 3

@@ -1,4 +1,4 @@
-"""Faithfulness: a policy whose answer hangs on one token, asked about weights that know it and weights that do not."""
+"""Faithfulness check: on a policy whose answer depends on one token, with weights on that token and elsewhere."""
 
 from collections.abc import Sequence
 from random import Random
@@ -46,7 +46,7 @@ def find(heavy: int, **settings) -> FaithfulnessResult:
     return check(OneCause(), completions(heavy), FaithfulnessConfig(every=1, span=1, **settings), seed=0)
 
 
-def test_weights_on_the_cause_are_faithful():
+def test_check__weights_on_the_cause_are_faithful():
     finding = find(CAUSE)
     # replacing the cause costs 5 nats, replacing any other token nothing
     assert finding.faithful and finding.logprob is not None
@@ -54,31 +54,31 @@ def test_weights_on_the_cause_are_faithful():
     assert finding.num_completions == 12 and finding.verdict is None
 
 
-def test_weights_elsewhere_are_not():
+def test_check__weights_elsewhere_are_not_faithful():
     finding = find(20)
     assert not finding.faithful and finding.logprob is not None
     assert finding.logprob.mean == 0.0
 
 
-def test_random_weights_next_to_the_cause_are_worse_than_chance():
+def test_check__weights_next_to_the_cause_are_worse_than_chance():
     # token 6 is heavy; in its tenth (4 to 7) the other span is the cause every third time
     finding = find(6, draws=8)
     assert not finding.faithful and finding.logprob is not None
     assert -5.0 < finding.logprob.mean < 0.0
 
 
-def test_the_threshold_decides():
+def test_check__the_threshold_decides():
     assert find(CAUSE, threshold=4.9).faithful
     assert not find(CAUSE, threshold=5.0).faithful
 
 
-def test_verdicts_are_compared_where_the_config_resamples():
+def test_check__compares_verdicts_where_the_config_resamples():
     finding = find(CAUSE, resample=True, measure="verdict")
     assert finding.faithful and finding.verdict is not None
     assert finding.verdict.mean == 1.0
 
 
-def test_completions_without_room_are_left_out():
+def test_check__leaves_out_completions_without_room():
     short = WeightedCompletion(prompt_ids=(1,), completion_ids=(5, 6), weights=(1.0, 1.0))
     finding = check(OneCause(), [short], FaithfulnessConfig(every=1, span=2), seed=0)
     assert finding == FaithfulnessResult(logprob=None, verdict=None, num_completions=0, faithful=False)
@@ -86,13 +86,13 @@ def test_completions_without_room_are_left_out():
 
 
 @pytest.mark.parametrize(("length", "share", "expected"), [(40, 0.25, 30), (10, 0.25, 8), (3, 0.1, 2), (1, 0.5, 0)])
-def test_the_answer_is_the_end_and_never_nothing(length, share, expected):
+def test_answer_start__leaves_the_answer_at_least_one_token(length, share, expected):
     row = WeightedCompletion(prompt_ids=(), completion_ids=(0,) * length, weights=(1.0,) * length)
     assert answer_start(row, FaithfulnessConfig(answer_share=share)) == expected
 
 
 @pytest.mark.parametrize("length", [1, 2, 3])
-def test_spans_are_alike_but_for_their_weight(length):
+def test_draw_spans__are_alike_but_for_their_weight(length):
     weights = [1.0] * 100
     weights[43] = 9.0
     for seed in range(200):
@@ -103,16 +103,16 @@ def test_spans_are_alike_but_for_their_weight(length):
         assert max(heavy, other) + length <= 80
 
 
-def test_a_tenth_without_room_gives_way_to_the_nearest():
+def test_draw_spans__take_the_nearest_tenth_with_room():
     # ten tokens: each is a tenth of its own
     heavy, other = draw_spans([1.0] * 4 + [9.0] + [1.0] * 5, length=1, stop=8, rng=Random(0)) or (-1, -1)
     assert heavy == 4 and other in (3, 5)
 
 
-def test_where_there_is_no_second_span_there_is_no_trial():
+def test_draw_spans__none_without_room_for_a_second():
     assert draw_spans([1.0] * 10, length=5, stop=7, rng=Random(0)) is None
     assert draw_spans([1.0] * 10, length=5, stop=4, rng=Random(0)) is None
 
 
-def test_a_check_repeats_itself():
+def test_check__is_deterministic():
     assert find(6, draws=4) == find(6, draws=4)

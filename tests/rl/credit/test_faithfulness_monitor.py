@@ -51,7 +51,7 @@ def test_collect__no_more_than_the_setting_and_nothing_twice():
     assert monitor.evaluate(None, step=5).num_completions == 0
 
 
-def test_a_rule_that_fails_is_reported_to_be_uniform_until_the_next_check():
+def test_result_line__a_rule_that_fails_is_uniform_until_the_next_check():
     result = FaithfulnessResult(
         logprob=Interval(mean=0.1, low=-0.2, high=0.4), verdict=None, num_completions=7, faithful=False
     )
@@ -60,6 +60,6 @@ def test_a_rule_that_fails_is_reported_to_be_uniform_until_the_next_check():
     )
 
 
-def test_too_short_completions_are_reported_to_be_so():
+def test_result_line__names_completions_that_are_too_short():
     result = check(OneCause(), [], FaithfulnessConfig(every=20), seed=0)
     assert "no completion was long enough" in result_line("coupled", result, FaithfulnessConfig(every=20), step=20)

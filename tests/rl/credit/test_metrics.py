@@ -31,14 +31,14 @@ def concentration(weights, entropy, mask, q, *, ids=None, token_text=None) -> di
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])
-def test_equal_weights_are_not_concentrated(count):
+def test_gini_and_ratio__of_equal_weights(count):
     weights = torch.full((1, count), 0.3)
     assert gini(weights, all_real(count)).item() == pytest.approx(0.0, abs=1e-6)
     assert effective_token_ratio(weights, all_real(count)).item() == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("count", [2, 5, 40])
-def test_one_token_with_everything(count):
+def test_gini_and_ratio__of_one_token_with_all_weight(count):
     # Gini 1 - 1/n; one effective token of n
     weights = torch.nn.functional.one_hot(tensor([count // 2]), count).float()
     assert gini(weights, all_real(count)).item() == pytest.approx(1 - 1 / count)
@@ -46,14 +46,14 @@ def test_one_token_with_everything(count):
 
 
 @pytest.mark.parametrize("count", [2, 5, 40])
-def test_weights_one_to_n(count):
+def test_gini_and_ratio__of_weights_one_to_n(count):
     # sum i = n(n+1)/2 and sum i^2 = n(n+1)(2n+1)/6 give Gini (n-1)/3n and (sum i)^2 / (n sum i^2) = 3(n+1)/2(2n+1)
     weights = torch.arange(count, 0, -1, dtype=torch.float32)[None]
     assert gini(weights, all_real(count)).item() == pytest.approx((count - 1) / (3 * count))
     assert effective_token_ratio(weights, all_real(count)).item() == pytest.approx(3 * (count + 1) / (4 * count + 2))
 
 
-def test_padding_changes_neither():
+def test_gini_and_ratio__ignore_padding():
     weights = tensor([[1.0, 2.0, 3.0, 7.0, 7.0]])
     mask = tensor([[True, True, True, False, False]])
     short = weights[:, :3]
@@ -63,24 +63,24 @@ def test_padding_changes_neither():
     )
 
 
-def test_overlap_is_the_share_of_amplified_tokens_that_the_other_chooses_too():
+def test_overlap__is_the_share_of_amplified_tokens_that_the_other_chooses_too():
     # tokens 0 and 1 are amplified; the other's top half are 1 and 3: one of two
     weights, other = tensor([[1.5, 1.5, 1.0, 1.0]]), tensor([[0.0, 0.9, 0.1, 0.8]])
     assert overlap(weights, other, all_real(4), 0.5).item() == 0.5
 
 
-def test_overlap_of_unamplified_tokens_is_undefined():
+def test_overlap__is_nan_when_no_token_is_amplified():
     assert math.isnan(overlap(torch.ones(1, 4), torch.rand(1, 4), all_real(4), 0.5).item())
 
 
-def test_the_first_tokens_overlap_with_position():
+def test_concentration__the_first_tokens_overlap_with_position():
     weights, entropy = tensor([[1.5, 1.5, 1.0, 1.0]]), tensor([[0.0, 0.0, 1.0, 1.0]])
     metrics = concentration(weights, entropy, all_real(4), 0.5)
     assert metrics["credit/overlap_position"] == 1.0
     assert metrics["credit/overlap_entropy"] == 0.0
 
 
-def test_a_completion_that_is_masked_whole_does_not_count():
+def test_concentration__leaves_out_completions_without_real_tokens():
     # mask_truncated_completions masks such rows; the other row alone has Gini (2-1)/(3*2) = 1/6
     weights = tensor([[1.0, 2.0], [0.0, 0.0]])
     mask = tensor([[True, True], [False, False]])
@@ -89,23 +89,23 @@ def test_a_completion_that_is_masked_whole_does_not_count():
     assert metrics["credit/effective_token_ratio"] == pytest.approx(0.9)
 
 
-def test_nothing_but_masked_completions_has_no_metrics():
+def test_concentration__nothing_but_masked_completions_gives_no_number():
     metrics = concentration(torch.zeros(2, 3), torch.zeros(2, 3), torch.zeros(2, 3, dtype=torch.bool), 0.5)
     assert all(math.isnan(value) for value in metrics.values())
 
 
-def test_deciles_cut_the_real_tokens_into_tenths():
+def test_decile__cuts_the_real_tokens_into_tenths():
     mask = torch.arange(25)[None] < 20
     tenths = [decile(mask, number).nonzero()[:, 1].tolist() for number in range(10)]
     assert tenths == [[first, first + 1] for first in range(0, 20, 2)]
 
 
-def test_every_real_token_is_in_one_decile():
+def test_decile__every_real_token_is_in_one():
     mask = torch.rand(5, 37, generator=torch.Generator().manual_seed(0)) < 0.7
     assert torch.equal(sum(decile(mask, number).long() for number in range(10)), mask.long())
 
 
-def test_share_on_chosen_tokens_counts_their_weight():
+def test_share_on__counts_the_weight_of_the_chosen_tokens():
     # 3 of 1 + 3 + 4; the padding's weight of 9 does not count
     mask = tensor([[True, True, True, False]])
     share = share_on(tensor([[False, True, False, True]]), tensor([[1.0, 3.0, 4.0, 9.0]]), mask)
@@ -116,11 +116,11 @@ def test_share_on_chosen_tokens_counts_their_weight():
     ("text", "expected"),
     [(",", True), (" (", True), ("...", True), ("a,", False), (" ", False), ("", False), ("$", False)],
 )
-def test_punctuation_is_nothing_but_punctuation(text, expected):
+def test_is_punctuation__nothing_but_punctuation(text, expected):
     assert is_punctuation(text) is expected
 
 
-def test_weight_on_punctuation_and_on_the_ends_is_logged():
+def test_concentration__measures_weight_on_punctuation_and_on_the_ends():
     # tokens a , b . with weights 1 2 1 4: 6 of 8 on punctuation; the first decile is the first token, the last is none
     texts = dict(enumerate(["a", ",", "b", "."]))
     weights, ids = tensor([[1.0, 2.0, 1.0, 4.0]]), torch.arange(4)[None]
@@ -130,11 +130,11 @@ def test_weight_on_punctuation_and_on_the_ends_is_logged():
     assert metrics["credit/last_decile_share"] == 0.0
 
 
-def test_without_a_tokenizer_nothing_is_said_of_punctuation():
+def test_concentration__without_token_texts_there_is_no_punctuation_share():
     assert "credit/punctuation_share" not in concentration(torch.ones(1, 4), torch.zeros(1, 4), all_real(4), 0.5)
 
 
-def test_the_control_overlaps_wholly_with_what_random_would_choose():
+def test_concentration__the_rule_random_overlaps_fully_with_random():
     from rl.credit.inputs import RuleParams
     from rl.credit.rules.controls import random
 
@@ -143,6 +143,6 @@ def test_the_control_overlaps_wholly_with_what_random_would_choose():
     assert concentration(weights, inputs.entropy, inputs.mask, 0.4)["credit/overlap_random"] == 1.0
 
 
-def test_of_completions_that_are_all_masked_nothing_is_said():
+def test_concentration__is_empty_where_all_is_masked():
     nothing = torch.zeros(2, 3)
     assert concentration(nothing, nothing, nothing.bool(), 0.5, token_text=str) == {}

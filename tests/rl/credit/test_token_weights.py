@@ -30,7 +30,7 @@ def keep_one(weights: Tensor, mask: Tensor, *, floor: float, preserve_mass: bool
 
 
 @given(weights_and_mask(), FLOORS, st.booleans())
-def test_weights_reach_the_floor_and_vanish_at_padding(drawn, floor, preserve_mass):
+def test_normalize_weights__reach_the_floor_and_vanish_at_padding(drawn, floor, preserve_mass):
     weights, mask = drawn
     kept = keep_one(weights, mask, floor=floor, preserve_mass=preserve_mass)
     assert bool((kept[mask] >= np.float32(floor) - 1e-6).all())
@@ -38,7 +38,7 @@ def test_weights_reach_the_floor_and_vanish_at_padding(drawn, floor, preserve_ma
 
 
 @given(weights_and_mask(), FLOORS)
-def test_preserved_mass_is_a_masked_mean_of_one(drawn, floor):
+def test_normalize_weights__preserved_mass_is_a_masked_mean_of_one(drawn, floor):
     weights, mask = drawn
     kept = keep_one(weights, mask, floor=floor, preserve_mass=True)
     count = mask.sum(dim=1)
@@ -46,7 +46,7 @@ def test_preserved_mass_is_a_masked_mean_of_one(drawn, floor):
 
 
 @given(weights_and_mask(), FLOORS)
-def test_preserved_mass_keeps_the_order_of_the_tokens(drawn, floor):
+def test_normalize_weights__keep_the_order_of_the_tokens(drawn, floor):
     weights, mask = drawn
     kept = keep_one(weights, mask, floor=floor, preserve_mass=True)
     for raw, row, real in zip(weights, kept, mask, strict=True):
@@ -55,54 +55,54 @@ def test_preserved_mass_keeps_the_order_of_the_tokens(drawn, floor):
 
 
 @given(weights_and_mask(), FLOORS)
-def test_equal_weights_become_exactly_one(drawn, floor):
+def test_normalize_weights__equal_weights_become_exactly_one(drawn, floor):
     _, mask = drawn
     kept = keep_one(torch.ones(mask.shape), mask, floor=floor, preserve_mass=True)
     assert torch.equal(kept, mask.float())
 
 
-def test_the_floor_mixes_in_an_equal_share():
+def test_normalize_weights__the_floor_mixes_in_an_equal_share():
     # weights 1 and 3 have mean 2 -> shares 0.5 and 1.5; floor 0.2 -> 0.2 + 0.8 * 0.5 = 0.6 and 0.2 + 0.8 * 1.5 = 1.4
     kept = keep_one(tensor([[1.0, 3.0, 9.0]]), tensor([[True, True, False]]), floor=0.2, preserve_mass=True)
     assert kept.tolist() == [pytest.approx([0.6, 1.4, 0.0])]
 
 
-def test_without_preserved_mass_the_floor_only_clips():
+def test_normalize_weights__without_preserved_mass_the_floor_only_clips():
     kept = keep_one(tensor([[0.1, 3.0, 9.0]]), tensor([[True, True, False]]), floor=0.25, preserve_mass=False)
     assert kept.tolist() == [[0.25, 3.0, 0.0]]
 
 
-def test_a_row_without_weight_is_shared_equally():
+def test_normalize_weights__a_row_without_weight_is_shared_equally():
     kept = keep_one(torch.zeros(1, 3), tensor([[True, True, False]]), floor=0.0, preserve_mass=True)
     assert kept.tolist() == [[1.0, 1.0, 0.0]]
 
 
 @pytest.mark.parametrize("preserve_mass", [True, False])
-def test_weights_carry_no_gradient(preserve_mass):
+def test_normalize_weights__carry_no_gradient(preserve_mass):
     weights = torch.ones(2, 3, requires_grad=True) * 2.0
     kept = keep_one(weights, torch.ones(2, 3, dtype=torch.bool), floor=0.0, preserve_mass=preserve_mass)
     assert weights.requires_grad and not kept.requires_grad
 
 
 @pytest.mark.parametrize("wrong", [-0.1, float("nan"), float("inf")])
-def test_a_wrong_weight_is_refused(wrong):
+def test_normalize_weights__refuse_a_wrong_weight(wrong):
     with pytest.raises(ValueError, match="negative or non-finite weight"):
         normalize_weights(tensor([[1.0, wrong]]), tensor([[True, True]]), floor=0.0, preserve_mass=True)
 
 
-def test_a_wrong_weight_at_padding_does_not_matter():
+def test_normalize_weights__ignore_a_wrong_weight_at_padding():
     kept = keep_one(tensor([[1.0, float("nan")]]), tensor([[True, False]]), floor=0.0, preserve_mass=True)
     assert kept.tolist() == [[1.0, 0.0]]
 
 
-def test_both_signs_are_shaped():
+def test_token_advantages__shape_both_signs():
     spread_out = token_advantages(
         tensor([[2.0], [-2.0]]), tensor([[[0.5, 1.5]], [[0.5, 1.5]]]), torch.ones(2, 2).bool(), sign="both"
     )
     assert spread_out.tolist() == [[1.0, 3.0], [-1.0, -3.0]]
 
 
-def test_sign_positive_leaves_a_negative_advantage_unshaped():
+def test_token_advantages__sign_positive_leaves_a_negative_advantage_unshaped():
     mask = tensor([[True, True, False], [True, True, False]])
     weights = tensor([[[0.5, 1.5, 0.0]], [[0.5, 1.5, 0.0]]])
     spread_out = token_advantages(tensor([[2.0], [-2.0]]), weights, mask, sign="positive")
@@ -110,7 +110,7 @@ def test_sign_positive_leaves_a_negative_advantage_unshaped():
 
 
 @given(st.floats(-10.0, 10.0, width=32), st.sampled_from(["both", "positive"]))
-def test_weights_of_one_return_the_advantage_itself(advantage, sign):
+def test_token_advantages__of_weights_of_one_are_the_advantage_itself(advantage, sign):
     mask = torch.ones(1, 4, dtype=torch.bool)
     spread_out = token_advantages(tensor([[advantage]]), torch.ones(1, 1, 4), mask, sign=sign)
     assert spread_out.tolist() == [[tensor(advantage).item()] * 4]
@@ -118,7 +118,7 @@ def test_weights_of_one_return_the_advantage_itself(advantage, sign):
 
 @pytest.mark.parametrize("sign", ["both", "positive"])
 @pytest.mark.parametrize("floor", [0.0, 0.3])
-def test_credit_moves_advantage_and_never_makes_any(sign, floor):
+def test_token_advantages__move_advantage_and_never_make_any(sign, floor):
     # 10,000 random completions; every channel has mean weight 1 over the real tokens, so the token advantages sum to n
     # times the channels' sum
     generator = torch.Generator().manual_seed(0)
@@ -135,12 +135,12 @@ def test_credit_moves_advantage_and_never_makes_any(sign, floor):
 
 
 @pytest.mark.parametrize("shape", [(2,), (3, 3), (2, 4), (2, 1, 4), (2, 1, 1, 3)])
-def test_a_rule_that_gives_the_wrong_shape_is_refused(shape):
+def test_normalize_weights__refuse_a_wrong_shape(shape):
     with pytest.raises(ValueError, match=r"must be \(B, T\) or \(B, channels, T\) with \(B, T\) = \(2, 3\)"):
         normalize_weights(torch.ones(shape), torch.ones(2, 3, dtype=torch.bool), floor=0.0, preserve_mass=True)
 
 
-def test_channels_add_up_token_by_token():
+def test_token_advantages__channels_add_up_token_by_token():
     # channel 0: 2 x (1, 1); channel 1: -1 x (0, 2) -> 2 + 0 and 2 - 2
     spread_out = token_advantages(
         tensor([[2.0, -1.0]]), tensor([[[1.0, 1.0], [0.0, 2.0]]]), torch.ones(1, 2).bool(), sign="both"
@@ -148,7 +148,7 @@ def test_channels_add_up_token_by_token():
     assert spread_out.tolist() == [[2.0, 0.0]]
 
 
-def test_sign_positive_leaves_a_negative_channel_unshaped():
+def test_token_advantages__sign_positive_leaves_a_negative_channel_unshaped():
     spread_out = token_advantages(
         tensor([[2.0, -1.0]]), tensor([[[0.0, 2.0], [0.0, 2.0]]]), torch.ones(1, 2).bool(), sign="positive"
     )

@@ -27,7 +27,7 @@ def make_balancing(**balance: ScheduleConfig) -> Balancing:
     return Balancing(RewardsConfig(satisfaction_weight=0.0, functions=("a.py:first", "b.py:second"), balance=balance))
 
 
-def test_a_batch_is_weighed_by_what_earlier_batches_said():
+def test_weigh__by_the_means_of_earlier_batches():
     balancing = make_balancing(first=ScheduleConfig(schedule="targeted", weight=1.0, target=0.5, step=2.0))
     batch = tensor([[0.0, 1.0], [0.5, 1.0]])  # means 0.25 and 1
     weights, logged = balancing.weigh(batch, num_generations=2, progress=0.0)
@@ -37,14 +37,14 @@ def test_a_batch_is_weighed_by_what_earlier_batches_said():
     assert weights.tolist() == [1.5, 1.0]  # 1 + 2 x (0.5 - 0.25)
 
 
-def test_opposed_rewards_are_logged_as_a_negative_correlation():
+def test_weigh__logs_a_negative_correlation_of_opposed_rewards():
     batch = tensor([[0.0, 9.0], [1.0, 3.0], [0.0, 2.0], [1.0, 1.0], [math.nan, 5.0], [1.0, 5.0]])
     _, logged = make_balancing().weigh(batch, num_generations=2, progress=0.0)
     # advantages -1, 1, -1, 1, none, 0 against 1, -1, 1, -1, 0, 0
     assert logged["balance/first~second/correlation"] == pytest.approx(-1.0)
 
 
-def test_rising_and_decaying_weights_follow_the_progress():
+def test_weigh__rising_and_decaying_weights_follow_the_progress():
     balancing = make_balancing(
         first=ScheduleConfig(schedule="rising", weight=2.0), second=ScheduleConfig(schedule="decaying", speed=1.0)
     )
@@ -54,7 +54,7 @@ def test_rising_and_decaying_weights_follow_the_progress():
     assert weights.tolist() == pytest.approx([2 * (1 - math.exp(-2)), math.exp(-0.4)])
 
 
-def test_the_weights_come_back_with_the_checkpoint():
+def test_balancing__its_weights_come_back_with_the_checkpoint():
     schedule = ScheduleConfig(schedule="targeted", target=0.5, step=2.0)
     before, after = make_balancing(first=schedule), make_balancing(first=schedule)
     before.weigh(tensor([[0.0, 1.0], [0.5, 1.0]]), num_generations=2, progress=0.0)
@@ -63,7 +63,7 @@ def test_the_weights_come_back_with_the_checkpoint():
     assert after.state() == before.state() != make_balancing(first=schedule).state()
 
 
-def test_two_rewards_without_a_schedule_are_plain_trl(tmp_path: Path):
+def test_balancing__two_rewards_without_a_schedule_are_plain_trl(tmp_path: Path):
     config = tiny_config(rewards=TWO)
     plain = plain_trainer(config, tmp_path / "plain")
     plain.train()
@@ -73,7 +73,7 @@ def test_two_rewards_without_a_schedule_are_plain_trl(tmp_path: Path):
     assert any("balance/even_share~first_token/correlation" in line for line in ours.state.log_history)
 
 
-def test_a_balanced_training_resumes_without_a_changed_bit(tmp_path: Path):
+def test_balancing__resumes_bit_for_bit(tmp_path: Path):
     config = tiny_config(
         rewards={**TWO, "balance": BALANCE}, trainer={"steps_per_generation": 4, "save_steps": 1, "save_total_limit": 4}
     )

@@ -1,4 +1,4 @@
-"""Own verifiers in a run: known by their id while it lasts, judged once a text, and never able to take it down."""
+"""Custom verifiers: known by their id inside the block, cached, and never able to take a run down."""
 
 import logging
 from pathlib import Path
@@ -56,7 +56,7 @@ def known(rewards):
         yield
 
 
-def test_a_kind_is_known_while_the_run_lasts(rewards):
+def test_custom_verifiers__are_known_inside_the_block(rewards):
     with custom_verifiers(rewards):
         assert "own:shorter" in known_kinds()
         assert [verdict.margin for verdict in verdicts_for(PROBLEM, "Rain")] == [0, 2]
@@ -65,7 +65,7 @@ def test_a_kind_is_known_while_the_run_lasts(rewards):
         verdicts_for(PROBLEM, "Rain")
 
 
-def test_wrong_arguments_are_named_when_the_data_are_read(known, tmp_path):
+def test_custom_verifiers__wrong_arguments_are_named_when_the_data_are_read(known, tmp_path):
     constraints = [{"id": "own:shorter", "kwargs": {"then": 6}}]
     path = write_rows([{"prompt": "Write.", "constraints": constraints}], tmp_path / "prompts.jsonl")
     with pytest.raises(ValueError, match=r"prompts\.jsonl:1: arguments of 'own:shorter' do not fit: than: .*; then:"):
@@ -73,24 +73,24 @@ def test_wrong_arguments_are_named_when_the_data_are_read(known, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["hang", "grow"])
-def test_what_hangs_or_grows_costs_one_error_and_its_verdict(known, caplog, text):
+def test_custom_verifiers__one_that_hangs_or_grows_costs_one_error_and_its_verdict(known, caplog, text):
     with caplog.at_level(logging.ERROR, logger="heed.rewards"):
         judged = [verdicts_for(PROBLEM, one) for one in (text, text, "Rain")]
     assert [[verdict.satisfied for verdict in verdicts] for verdicts in judged] == [[True, None]] * 2 + [[True, True]]
-    assert len(caplog.records) == 1, "the second asking is answered from memory"
+    assert len(caplog.records) == 1, "the second call is answered from the cache"
 
 
-def test_a_bug_stops_the_run_with_its_name(known):
+def test_custom_verifiers__a_bug_stops_the_run_with_its_name(known):
     with pytest.raises(VerifierError, match="KeyError: 'no such colour'"):
         verify("own:shorter", "raise", prompt="", than=6)
 
 
-def test_evidence_beyond_the_text_is_a_bug(known):
+def test_custom_verifiers__evidence_beyond_the_text_is_a_bug(known):
     with pytest.raises(VerifierError, match="in a text of 6 characters"):
         verify("own:shorter", "beyond", prompt="", than=6)
 
 
-def test_a_text_is_judged_once(known, file):
+def test_custom_verifiers__a_repeated_text_costs_one_call(known, file):
     before = len(Path(f"{file}.calls").read_text()) if Path(f"{file}.calls").exists() else 0
     for _ in range(3):
         verdicts_for(PROBLEM, "once")
@@ -105,7 +105,7 @@ def test_a_text_is_judged_once(known, file):
         ("punctuation:no_comma", "{file}:shorter", "exist already"),
     ],
 )
-def test_what_cannot_be_loaded_is_one_sentence(file, kind, reference, argument_error):
+def test_custom_verifiers__one_that_cannot_be_loaded_is_one_sentence(file, kind, reference, argument_error):
     rewards = RewardsConfig(verifiers={kind: reference.format(file=file)})
     with pytest.raises(ValueError, match=argument_error), custom_verifiers(rewards):
         pass

@@ -1,4 +1,4 @@
-"""Scoring: what TRL's columns become, which rewards a config asks for, and a function of one's own."""
+"""Reward functions and the batch scorer: scores by hand, guards, and the user's own functions."""
 
 from collections import defaultdict
 from typing import Any, get_args
@@ -48,13 +48,13 @@ def constraints_reward(**rewards: Any):
 SEA_COLUMNS = [name for name in to_row(SEA) if name != "prompt"]
 
 
-def test_there_is_one_verdict_for_each_constraint_in_order():
+def test_verdicts_for__one_for_each_constraint_in_order():
     verdicts = verdicts_for(SEA, "wide, blue")
     assert [verdict.satisfied for verdict in verdicts] == [False, True]
     assert verdicts[0].evidence == ((4, 5),)
 
 
-def test_problems_come_back_out_of_the_columns():
+def test_column_rows__are_the_rows_behind_trl_s_columns():
     row = to_row(SEA)
     columns = {name: [row[name]] for name in SEA_COLUMNS}
     (rebuilt,) = column_rows([row["prompt"]], {**columns, "trainer_state": object()})
@@ -70,18 +70,18 @@ def test_problems_come_back_out_of_the_columns():
         ("graded", [0.625, 1.0]),  # one comma too many: (0.5 / (1 + 1) + 1) / 2
     ],
 )
-def test_verdicts_become_one_reward(how, expected):
+def test_constraint_reward__by_each_way_of_satisfaction(how, expected):
     scores, _ = score(constraints_reward(satisfaction=how), (SEA, "wide, blue"), (SEA, "blue"))
     assert scores == expected
 
 
-def test_a_problem_without_constraints_gives_no_signal():
+def test_constraint_reward__is_none_without_constraints():
     scores, logged = score(constraints_reward(), (FREE, "wide, blue"), (SEA, "blue"))
     assert scores == [None, 1.0]
     assert logged["constraint/punctuation:no_comma/pass_rate"] == [1.0]
 
 
-def test_the_pass_rate_of_every_kind_is_logged():
+def test_constraint_reward__logs_the_pass_rate_of_every_kind():
     _, logged = score(constraints_reward(), (SEA, "wide, blue"), (SEA, "a wide blue sea"), (SEA, "blue"))
     assert logged == {
         "constraint/length:word_range/pass_rate": [pytest.approx(2 / 3)],
@@ -90,7 +90,7 @@ def test_the_pass_rate_of_every_kind_is_logged():
     }
 
 
-def test_the_constraints_score_is_multiplied_by_the_worst_guard():
+def test_constraint_reward__is_multiplied_by_the_worst_guard():
     guarded = constraints_reward(guards=("on_topic", "distinct_words", "length_floor"), min_words=4)
     scores, logged = score(guarded, (SEA, "The sea"), (SEA, "sea sea sea sea"), (SEA, "Wide, blue"))
     # Both constraints hold, but two words of the four asked for: 1 x 0.5. One holds, and one distinct word of four is a
@@ -100,7 +100,7 @@ def test_the_constraints_score_is_multiplied_by_the_worst_guard():
     assert logged["guard/length_floor"] == [pytest.approx((0.5 + 1.0 + 0.5) / 3)]
 
 
-def test_a_completion_that_was_cut_off_keeps_a_part_of_its_score():
+def test_constraint_reward__a_completion_that_was_cut_off_keeps_a_part():
     reasons = ["stop", "length"]
     function = constraints_reward(unfinished=0.25)
     scores, logged = score(function, (SEA, "blue"), (SEA, "blue"), finish_reason=reasons)
@@ -112,7 +112,7 @@ def test_a_completion_that_was_cut_off_keeps_a_part_of_its_score():
     ]
 
 
-def test_every_guard_of_the_config_can_be_scored():
+def test_guards__every_one_of_the_config_has_a_value():
     every = get_args(Guard)
     assert set(every) == {*GUARDS, "fluent"}
     rewards = RewardsConfig(guards=every)
@@ -122,7 +122,7 @@ def test_every_guard_of_the_config_can_be_scored():
     assert all(logged[f"guard/{name}"] == [1.0] for name in every)
 
 
-def test_what_the_base_model_finds_unlikely_is_paid_less():
+def test_fluent__text_that_the_base_model_finds_unlikely_earns_less():
     rewards = RewardsConfig(guards=("fluent",), fluency=(-3.0, -7.0))
     reward = constraint_reward(BatchScorer(rewards, log_probs=lambda problems, texts: [-3.0, -6.0, -9.0]))
     scores, logged = score(reward, (SEA, "blue"), (SEA, "blue"), (SEA, "blue"))
@@ -130,7 +130,7 @@ def test_what_the_base_model_finds_unlikely_is_paid_less():
     assert logged["guard/fluent"] == [pytest.approx(1.25 / 3)]
 
 
-def test_each_category_may_be_a_reward_of_its_own():
+def test_reward_functions__one_for_each_category_where_separate():
     rewards = RewardsConfig(separate=True, guards=("length_floor",), min_words=4)
     functions, weights = reward_functions(rewards)
     assert [function.__name__ for function in functions] == ["content", "format", "language", "length"]
@@ -140,7 +140,7 @@ def test_each_category_may_be_a_reward_of_its_own():
     assert scores == {"content": [0.5, None], "format": [None, None], "language": [None, None], "length": [0.5, None]}
 
 
-def test_a_batch_is_judged_once_for_all_rewards():
+def test_batch_scorer__scores_a_batch_once_for_all_rewards():
     asked = []
     rewards = RewardsConfig(guards=("fluent",), separate=True)
     scorer = BatchScorer(rewards, log_probs=lambda problems, texts: asked.append(texts) or [-1.0])
@@ -157,7 +157,7 @@ def test_a_batch_is_judged_once_for_all_rewards():
     assert asked == [["blue"], ["grey"]]
 
 
-def test_a_function_of_ones_own_is_loaded_from_its_file(tmp_path):
+def test_reward_functions__load_the_user_s_from_its_file(tmp_path):
     (tmp_path / "mine.py").write_text("def shouting(completions, **columns):\n    return [1.0 for _ in completions]\n")
     functions, weights = reward_functions(
         RewardsConfig(satisfaction_weight=0.0, functions=(f"{tmp_path}/mine.py:shouting",))
@@ -168,5 +168,5 @@ def test_a_function_of_ones_own_is_loaded_from_its_file(tmp_path):
 
 
 @pytest.mark.parametrize("completion", ["blue", [{"role": "assistant", "content": "blue"}]])
-def test_a_completion_is_text_or_messages(completion):
+def test_completion_text__of_text_or_messages(completion):
     assert completion_text(completion) == "blue"

@@ -49,23 +49,23 @@ def make_params() -> RuleParams:
     return RecordingParams(q=0.5, gamma_amp=1.5, generator=torch.Generator(), base=base_without_params)
 
 
-def test_every_row_has_its_function_and_every_function_its_row():
+def test_table__every_row_has_its_function_and_every_function_its_row():
     assert set(rule_functions()) == set(CREDIT_RULES)
 
 
 @pytest.mark.parametrize("name", CREDIT_RULES)
-def test_a_function_reads_the_settings_of_its_row(name):
+def test_function__reads_the_settings_of_its_row(name):
     rule_functions()[name](INPUTS, make_params())
     assert RecordingParams.read == CREDIT_RULES[name].params
 
 
-def test_every_setting_of_a_row_is_one_of_the_config_and_of_the_params():
+def test_table__settings_are_those_of_config_and_params():
     assert RULE_PARAMS == SETTINGS
     assert set(CreditConfig.model_fields) >= RULE_PARAMS
 
 
 @pytest.mark.parametrize("name", CREDIT_RULES)
-def test_a_function_needs_what_its_row_says(name):
+def test_function__needs_what_its_row_says(name):
     function, row = rule_functions()[name], CREDIT_RULES[name]
     params = replace(make_params(), base=rule_functions()["global_anchor"])
     for need, without in (
@@ -79,24 +79,24 @@ def test_a_function_needs_what_its_row_says(name):
             function(without, params)
 
 
-def test_a_function_without_a_row_is_refused():
+def test_rule__refuses_a_function_without_a_row():
     def unlisted(inputs: CreditInputs, params: RuleParams) -> Tensor: ...
 
     with pytest.raises(ValueError, match="the rule unlisted has no row in CREDIT_RULES"):
         rule(unlisted)
 
 
-def test_bases_are_the_rules_that_attention_alone_decides():
+def test_bases__are_the_rules_of_the_rhythm():
     assert BASES == ("global_anchor", "local_chunk", "coupled")
 
 
-def test_a_control_reads_what_its_base_reads():
+def test_params_read__a_control_reads_what_its_base_reads():
     assert params_read("shuffled", "global_anchor") == {"base", "q", "gamma_amp"}
     assert params_read("all_heads", "coupled") == {"base", *CREDIT_RULES["coupled"].params}
 
 
 @pytest.mark.parametrize("name", CREDIT_RULES)
-def test_plan_calls_a_param_unused_exactly_where_the_rule_does_not_read_it(name):
+def test_unused_settings__are_exactly_those_that_the_rule_does_not_read(name):
     changed = {"alpha": 0.3, "reach": 2, "waad_quantile": 0.4, "delta_quantile": 0.4, "gamma_amp": 2.0}
     tree = {"credit": {"rule": name, "base": "coupled", **changed}, "probe": {"roles": "roles.json"}}
     unused = {sentence.partition("=")[0] for sentence in unused_settings(parse_config(tree))}
@@ -106,7 +106,7 @@ def test_plan_calls_a_param_unused_exactly_where_the_rule_does_not_read_it(name)
     assert ("probe.roles" in unused) == (not CREDIT_RULES[name].needs)
 
 
-def test_the_document_has_the_table():
+def test_document__has_the_table():
     lines = ["| `credit.rule` | does | needs | reads |", "|---|---|---|---|"]
     for name, row in CREDIT_RULES.items():
         needs = ", ".join(sorted(row.needs)) or "nothing"
@@ -140,7 +140,7 @@ print(assigner.weights(inputs, step=0, micro_step=0).tolist(), assigner.needs_pr
 
 
 @pytest.mark.slow
-def test_a_new_rule_takes_two_files(tmp_path):
+def test_new_rule__takes_two_files(tmp_path):
     source = Path(str(rl.__file__)).parent
     shutil.copytree(source, tmp_path / "rl", ignore=shutil.ignore_patterns("__pycache__"))
     table = tmp_path / "rl" / "config" / "credit_rules.py"
