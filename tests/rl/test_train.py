@@ -60,11 +60,14 @@ def test_the_best_and_the_worst_of_each_group_are_recorded(finished_run):
 
 
 def test_a_record_shows_weights_and_verdicts(finished_run):
-    for record in read_jsonl(finished_run.folder / "rollouts.jsonl"):
+    records = read_jsonl(finished_run.folder / "rollouts.jsonl")
+    assert any(verdict["evidence"] for record in records for verdict in record["verdicts"])
+    for record in records:
+        assert record["verdicts"]
         assert len(record["weights"]) == len(record["completion_ids"])
         assert sum(record["weights"]) / len(record["weights"]) == pytest.approx(1.0, abs=1e-4)
         for verdict in record["verdicts"]:
-            assert all(record["prompt"][start:end] for start, end in verdict["spans"])
+            assert verdict["spans"] and all(record["prompt"][start:end] for start, end in verdict["spans"])
             assert all(0 <= start < end <= len(record["completion"]) for start, end in verdict["evidence"])
 
 

@@ -91,7 +91,7 @@ def test_concentration__leaves_out_completions_without_real_tokens():
 
 def test_concentration__nothing_but_masked_completions_gives_no_number():
     metrics = concentration(torch.zeros(2, 3), torch.zeros(2, 3), torch.zeros(2, 3, dtype=torch.bool), 0.5)
-    assert all(math.isnan(value) for value in metrics.values())
+    assert metrics and all(math.isnan(value) for value in metrics.values())
 
 
 def test_decile__cuts_the_real_tokens_into_tenths():

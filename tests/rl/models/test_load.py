@@ -18,6 +18,7 @@ def empty_cache(tmp_path, monkeypatch) -> Path:
 
 def same_weights(one: torch.nn.Module, other: torch.nn.Module) -> bool:
     left, right = one.state_dict(), other.state_dict()
+    assert left
     return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
 
 

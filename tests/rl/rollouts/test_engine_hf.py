@@ -68,7 +68,9 @@ def teacher_forced(model: PreTrainedModel, sample: Sample, *, temperature: float
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
 def test_logprobs_are_those_of_the_tempered_whole_distribution(shape, temperature):
     model = make_model(shape)
-    for sample in make_engine(model, temperature=temperature).sample(REQUEST):
+    samples = make_engine(model, temperature=temperature).sample(REQUEST)
+    assert len(samples) == 4
+    for sample in samples:
         expected = teacher_forced(model, sample, temperature=temperature)
         assert sample.logprobs == pytest.approx(expected.tolist(), abs=1e-4)
 
@@ -104,6 +106,7 @@ def test_a_unit_gives_the_same_tokens_whatever_happened_before():
 def test_seed_position_and_version_each_change_the_tokens(change):
     engine = make_engine(make_model())
     other = engine.sample(replace(REQUEST, **change))
+    assert len(other) == 4
     pairs = zip(engine.sample(REQUEST), other, strict=True)
     assert all(sample.completion_ids != changed.completion_ids for sample, changed in pairs)
 

@@ -103,7 +103,7 @@ def test_a_fit_repeats_and_does_not_depend_on_the_adapters():
         torch.nn.init.zeros_(route.router.out.weight)  # pyright: ignore
         fit(route.router, route.policy, prompts, tasks, seed=0)
         states.append(route.router.state_dict())
-    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    assert states[0] and all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
 def test_padding_changes_no_feature():

@@ -93,6 +93,7 @@ def test_constraint_credit_weighs_the_comma(pairs, tmp_path):
     weights = watch_weights(trainer)
     trainer.train()
     tokenizer = trainer.policy_tokenizer
+    assert weights
     for ids, row, mask in weights:
         for chosen in (True, False):
             half = slice(0, len(ids) // 2) if chosen else slice(len(ids) // 2, None)
@@ -147,13 +148,14 @@ def test_credit_is_logged(pairs, tmp_path):
     trainer = credit_dpo_trainer(tiny_dpo_config(pairs, credit={"rule": "coupled"}), tmp_path)
     trainer.train()
     steps = [line for line in trainer.state.log_history if "loss" in line]
-    assert all(0.0 < line["credit/gini"] < 1.0 and line["probe/used"] == 1.0 for line in steps)
+    assert len(steps) == 3 and all(0.0 < line["credit/gini"] < 1.0 and line["probe/used"] == 1.0 for line in steps)
 
 
 def test_an_answer_that_was_cut_short_keeps_the_evidence_it_has(pairs, tmp_path):
     longest = max(len(row["prompt_ids"] + row["rejected_ids"]) for row in untrained_rows(pairs, tmp_path))
     config = tiny_dpo_config(pairs, credit={"rule": "constraint"}, dpo={"max_length": longest - 4})
-    assert all(trained(config, tmp_path / "cut").grad_norms)
+    grad_norms = trained(config, tmp_path / "cut").grad_norms
+    assert len(grad_norms) == 3 and all(grad_norms)
 
 
 def untrained_rows(pairs: Path, folder: Path):

@@ -85,6 +85,7 @@ def test_concentration_and_readings_are_logged_each_step(tmp_path):
     trainer = credit_trainer(tiny_config(credit={"rule": "global_anchor"}), tmp_path)
     trainer.train()
     steps = [line for line in trainer.state.log_history if "loss" in line]
+    assert len(steps) == 4
     for line in steps:
         assert 0.0 < line["credit/gini"] < 1.0
         assert 0.0 < line["credit/effective_token_ratio"] < 1.0
@@ -97,4 +98,4 @@ def test_concentration_and_readings_are_logged_each_step(tmp_path):
 def test_the_buffered_batch_is_never_touched(tmp_path):
     trainer = credit_trainer(tiny_config(credit={"rule": "random"}, trainer={"num_iterations": 2}), tmp_path)
     trainer.train()
-    assert all(batch["advantages"].dim() == 1 for batch in trainer._buffered_inputs)
+    assert trainer._buffered_inputs and all(batch["advantages"].dim() == 1 for batch in trainer._buffered_inputs)

@@ -65,6 +65,7 @@ def test_channels_sum_to_trl_s_own_advantage(rule, tmp_path):
         # every channel's weights average 1
         count = live["completion_mask"].sum(dim=1)
         assert torch.allclose(tokens.sum(dim=1), channels.sum(dim=1) * count, atol=1e-4)
+    assert trainer.seen
     for batch in trainer.seen:
         assert torch.allclose(batch["channel_advantages"].sum(dim=1), batch["advantages"], atol=1e-5)
     assert any(bool(batch["channel_advantages"][:, 1:].any()) for batch in trainer.seen), (
@@ -113,6 +114,7 @@ def test_what_was_read_of_a_completion_is_recorded(tmp_path):
     trainer = watched(config, tmp_path)
     assert not any("channel_advantages" in batch for batch in trainer.seen), "uniform credit splits no advantage"
     recorded = read_jsonl(tmp_path / "rollouts.jsonl")
+    assert recorded
     for line in recorded:
         for name in ("weights", "mask", "entropy", "ratio", "fai", "waad"):
             assert len(line[name]) == len(line["completion_ids"]), name
@@ -161,6 +163,7 @@ def test_separate_readings_are_those_of_the_loss_s_own_pass(tmp_path):
         trainer = watched(config, tmp_path / source)
         given[source] = {tuple(live["row"].tolist()): tokens for live, tokens in trainer.given}
     assert given["loss"].keys() == given["separate"].keys()
+    assert given["loss"]
     for rows, tokens in given["loss"].items():
         assert torch.allclose(given["separate"][rows], tokens, atol=1e-4)
 
@@ -169,6 +172,7 @@ def test_a_rule_of_one_s_own_is_copied_into_the_run_and_followed(tmp_path):
     trainer = watched(tiny_config(credit={"rule": HALF}, trainer={"max_steps": 1}), tmp_path)
     [copy] = (tmp_path / "custom").glob("*.py")
     assert copy.read_text() == Path(__file__).read_text()
+    assert trainer.given
     for live, tokens in trainer.given:
         for row, real in zip(tokens, live["completion_mask"].bool(), strict=True):
             half = int(real.sum()) // 2
@@ -178,7 +182,7 @@ def test_a_rule_of_one_s_own_is_copied_into_the_run_and_followed(tmp_path):
 def test_a_rule_that_passes_its_check_trains_as_if_there_were_none(tmp_path):
     credit = {"rule": "random", "faithfulness": {"every": 1, "span": 1, "threshold": -1e9}}
     watched_over, steps = outcome_of(tiny_config(credit=credit), tmp_path / "watched")
-    assert all(line["credit/faithful"] == 1.0 for line in steps)
+    assert steps and all(line["credit/faithful"] == 1.0 for line in steps)
     assert watched_over == outcome_of(tiny_config(credit={"rule": "random"}), tmp_path / "alone")[0]
 
 

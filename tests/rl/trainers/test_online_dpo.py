@@ -40,6 +40,7 @@ def adapter_of(run: Path) -> dict[str, torch.Tensor]:
 
 
 def equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    assert first
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 

@@ -74,6 +74,7 @@ def test_two_workers_change_no_bit(tmp_path):
     expected, _ = train(tmp_path / "0", workers=0)
     trained, trainer = train(tmp_path / "2", workers=2)
     assert trained == expected
+    assert len(steps(trainer)) == 4
     for line in steps(trainer):
         assert line["sync/probe_gap"] == 0.0
         assert line["sync/staleness_max"] == 0.0
@@ -89,7 +90,7 @@ def test_ahead_of_time_nothing_is_lost_and_nothing_too_stale(tmp_path):
     assert trainer.rollouts.ledger is not None
     # 4 steps of 8 completions, and nothing was sampled ahead of the last one
     assert trainer.rollouts.ledger.totals() == LedgerTotals(dispatched=32, trained=32, dropped=0)
-    assert all(trained.grad_norms)
+    assert len(trained.grad_norms) == 4 and all(trained.grad_norms)
 
 
 def test_what_was_sampled_ahead_survives_a_resume(tmp_path):

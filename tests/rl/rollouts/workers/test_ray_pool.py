@@ -77,7 +77,8 @@ def test_a_unit_that_fails_once_is_sampled_by_another_try(failure, start_dispatc
     publish(dispatcher, 0)
     requests = [make_request(position) for position in (0, 2, 4)]
     dispatcher.submit(requests)
-    assert all(isinstance(outcome, SampledRequest) for outcome in dispatcher.collect(requests))
+    outcomes = dispatcher.collect(requests)
+    assert len(outcomes) == 3 and all(isinstance(outcome, SampledRequest) for outcome in outcomes)
     figures = dispatcher.pop_counters()
     assert figures.reissued == 1
     assert figures.restarted == (1 if failure == "die" else 0)
