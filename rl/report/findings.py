@@ -11,6 +11,13 @@ from rl.runs.resume import resume_command
 
 Level = Literal["good", "note", "warn"]
 
+TEXT_MEASURES = {
+    "distinct_share": ("share of distinct words of the answers", "distinct_words"),
+    "on_topic": ("topic score of the answers", "on_topic"),
+    "not_echo": ("share of answers that are no echo of the prompt", "not_echo"),
+}
+"""Measure in `summary.json` -> what it is, and the guard that pays for it."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
@@ -75,17 +82,12 @@ def _answers(run: RecordedRun) -> Iterator[Finding]:
             text=f"Answers shrank from {before['mean_words']:.1f} to {after['mean_words']:.1f} words: "
             "constraints may be satisfied by saying less. Raise rewards.min_words, or add guards.",
         )
-    falls = {
-        "distinct_share": "share of distinct words",
-        "on_topic": "topic score",
-        "not_echo": "share of answers that are no echo of the prompt",
-    }
-    for name, label in falls.items():
+    for name, (label, guard) in TEXT_MEASURES.items():
         if after[name] < before[name] - 0.1:
             yield Finding(
                 level="warn",
-                text=f"The {label} of the answers fell from {before[name]:.2f} to {after[name]:.2f}: "
-                "the text may be collapsing. Add the guard of that name to rewards.guards.",
+                text=f"The {label} fell from {before[name]:.2f} to {after[name]:.2f}: the text may be collapsing. "
+                f"Add {guard} to rewards.guards.",
             )
 
 

@@ -1,4 +1,4 @@
-"""Metrics: everything that is logged reaches `metrics.jsonl` and every tracker asked for, by one path.
+"""Metrics: everything that is logged reaches `metrics.jsonl` and every tracker of the config, by one path.
 
 That path is the `on_log` event of transformers' callbacks: `MetricsCallback` writes the file, `WandbCallback` and the
 trackers of transformers send the same values on. `log_metrics` is for what is measured outside the trainer.

@@ -1,4 +1,4 @@
-"""Observers: the callbacks that watch a run, and what they are told at its start and its end."""
+"""Observers: the callbacks that log a run, show it and warn about it, from its start to its end."""
 
 from collections.abc import Sequence
 from functools import partial

@@ -41,7 +41,7 @@ def make_record(**changes: Any) -> dict[str, Any]:
 
 
 def make_answer(**changes: Any) -> dict[str, Any]:
-    """One held-out answer as `before.json` keeps it."""
+    """One held-out answer as in `before.json`."""
     return {
         "problem_id": "sea",
         "prompt": "Describe the sea.",
@@ -56,7 +56,7 @@ def make_answer(**changes: Any) -> dict[str, Any]:
 
 
 def make_summary(**gain: float) -> dict[str, Any]:
-    """A summary whose answers kept their length."""
+    """A summary whose answers are as long after training as before."""
     guards = {"distinct_share": 0.9, "on_topic": 0.9, "not_echo": 0.9}
     side = {"pass_rate": 0.5, "all_satisfied": 0.5, "mean_words": 20.0, **guards}
     kinds = {"punctuation:no_comma": {"satisfied": 1, "of": 2}}

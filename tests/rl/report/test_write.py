@@ -82,8 +82,8 @@ def test_page__a_thousand_steps_of_long_completions_stay_small(tmp_path):
     verdict = {**make_record()["verdicts"][0], "attention": [1.2345] * tokens}
     record = make_record(completion="x" * tokens, completion_ids=[48_000] * tokens, **read, verdicts=[verdict])
     rollouts = [{**record, "step": step, "problem_id": f"p{group}"} for step in range(1, 1001) for group in range(4)]
-    figures = {f"figure/{number}": 0.123456789 * number for number in range(80)}
-    metrics = [{"step": step, **figures, "reward": step % 7 / 7} for step in range(1, 1001)]
+    values = {f"metric/{number}": 0.123456789 * number for number in range(80)}
+    metrics = [{"step": step, **values, "reward": step % 7 / 7} for step in range(1, 1001)]
     run = read_run(make_folder(tmp_path / "run", metrics=metrics, rollouts=rollouts))
     page = render([Arm(runs=(run,))], [letter_spans])
     assert len(page.encode()) < 20e6
