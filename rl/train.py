@@ -8,7 +8,7 @@ from rich.console import Console
 from rl.build import trainer_context
 from rl.common.distributed import check_ranks, init_distributed, is_main_process
 from rl.config.root import Config
-from rl.datasets import load_training
+from rl.datasets import Pairs, Problems, load_training
 from rl.evaluation.base_model import evaluate_base
 from rl.runs.custom_code import check_custom_code
 from rl.runs.folder import open_run
@@ -20,8 +20,8 @@ from rl.trainers.finalize import finalize_run
 from rl.trainers.online_dpo import train_in_rounds
 
 
-def train(config: Config) -> Path:
-    """Train as the config says and return the run folder.
+def train(config: Config, *, locked: bool = False) -> Path:
+    """Train as the config says and return the run folder; `locked` says that this process's parent has locked it.
 
     Raises UserError, before any training, for what is wrong with the config, the data or the run folder; RunFailure
     for what ends a run that has begun; SystemExit(0) when SIGTERM ended it and it is saved.
@@ -30,14 +30,22 @@ def train(config: Config) -> Path:
     init_distributed(config.distributed)
     check_custom_code(config)
     with custom_verifiers(config.rewards):
-        return train_in_rounds(config, train_once) if config.pairs.rounds else train_once(config)
+        if config.pairs.rounds:
+            return train_in_rounds(config, train_once, locked=locked)
+        return train_once(config, locked=locked)
 
 
-def train_once(config: Config) -> Path:
-    """Train one adapter, or one bundle of adapters, from start or checkpoint to the end or to an interruption."""
-    console = Console(quiet=not is_main_process())
+def train_once(config: Config, *, locked: bool = False) -> Path:
+    """Train one adapter, or one bundle of adapters, and return the run folder."""
     problems = load_training(config)
-    folder, checkpoint = open_run(config)
+    with open_run(config, locked=locked) as (folder, checkpoint):
+        _train_in(folder, checkpoint, config, problems)
+    return folder
+
+
+def _train_in(folder: Path, checkpoint: Path | None, config: Config, problems: Problems | Pairs) -> None:
+    """Train from the start or a checkpoint to the end or an interruption."""
+    console = Console(quiet=not is_main_process())
     stop, observers = StopCallback(folder, config.run.grace), Observers(config, folder, console)
     callbacks = [*observers.callbacks, stop]
     observers.announce(f"Loading the model: {config.model.name}")
@@ -54,4 +62,3 @@ def train_once(config: Config) -> Path:
             finalize_run(config, trainer, problems, folder, before, observers)
     if stop.preempted:
         raise SystemExit(0)  # a machine that is taken away is no failure of the run
-    return folder

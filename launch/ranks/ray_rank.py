@@ -38,7 +38,7 @@ def _train(config: Config) -> None:
     from rl.train import train
 
     try:
-        train(config)
+        train(config, locked=True)  # by the process that started the ranks
     except SystemExit as ended:
         if ended.code:
             raise UserError(f"a rank ended with exit code {ended.code}") from ended

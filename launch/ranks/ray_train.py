@@ -11,9 +11,10 @@ from typing import Any
 from launch.ranks.ray_rank import RankLost, cause_of, train_rank
 from launch.ranks.resume import restart_config
 from rl.config.root import Config
-from rl.rollouts.workers.ray_pool import connect
+from rl.rollouts.workers.ray_pool import Connection, connect
 from rl.rollouts.workers.ray_session import end_recorded_session, record_session
-from rl.runs.folder import next_folder
+from rl.runs.folder import claim_folder
+from rl.runs.lock import run_lock
 from rl.runs.signals import STOP, SignalHandler, request_stop
 
 POLL_SECONDS = 0.2
@@ -37,8 +38,9 @@ def train_on_ray(config: Config) -> Path:
     config = _with_folder(config)
     folder = config.resume or config.run.folder
     assert folder is not None
-    end_recorded_session(folder)
-    (folder / STOP).unlink(missing_ok=True)
+    with run_lock(folder):
+        end_recorded_session(folder)
+        (folder / STOP).unlink(missing_ok=True)
     ranks, rollouts = config.distributed, config.rollouts
     cpus = ranks.processes * ranks.cpus + rollouts.workers * rollouts.cpus
     connection = connect(rollouts, cpus=cpus)
@@ -46,10 +48,8 @@ def train_on_ray(config: Config) -> Path:
     try:
         signals.install()
         for restart in range(1, ranks.restarts + 2):
-            if connection.started:
-                record_session(folder, connection.session)
             try:
-                _run_ranks(config, folder)
+                _run_ranks(config, folder, connection)
                 break
             except RankLost as error:
                 if restart > ranks.restarts or signals.interrupted:
@@ -65,14 +65,23 @@ def train_on_ray(config: Config) -> Path:
 
 
 def _with_folder(config: Config) -> Config:
-    """Return the config with an absolute run folder, which every rank can find."""
+    """Return the config with an absolute run folder, which every rank can find and which exists."""
     if config.resume is not None:
         return config.model_copy(update={"resume": config.resume.absolute()})
-    folder = (config.run.folder or next_folder(config.run.name)).absolute()
+    folder = claim_folder(config.run).absolute()
     return config.model_copy(update={"run": config.run.model_copy(update={"folder": folder})})
 
 
-def _run_ranks(config: Config, folder: Path) -> None:
+def _run_ranks(config: Config, folder: Path, connection: Connection) -> None:
+    """Start all ranks and wait for them, in the locked folder. Raises what `_wait_for_ranks` does."""
+    folder.mkdir(parents=True, exist_ok=True)  # before a restart it may have been moved aside
+    with run_lock(folder):
+        if connection.started:
+            record_session(folder, connection.session)
+        _wait_for_ranks(config, folder)
+
+
+def _wait_for_ranks(config: Config, folder: Path) -> None:
     """Start all ranks and wait for them. Raises the ranks' error that explains most, or RankLost."""
     from ray.train import TrainingFailedError
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from launch.recipes import load_recipe
 from rl.common.errors import UserError
 from rl.config.root import Config
+from rl.runs.lock import LOCK, run_lock
 
 
 def load_or_resume(recipe: str, overrides: Sequence[str]) -> Config:
@@ -39,7 +40,9 @@ def _prepare_resume(config: Config, folder: Path) -> bool:
     if newest_checkpoint(folder) is not None or (started and config.pairs.rounds):
         return True
     if started:
-        folder.rename(_free_name(folder))
+        with run_lock(folder):
+            moved = folder.rename(_free_name(folder))
+        (moved / LOCK).unlink(missing_ok=True)
     return False
 
 

@@ -5,6 +5,9 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,12 @@ from rl.common.distributed import run_on_main
 from rl.common.errors import UserError
 from rl.config.load import resolved_yaml
 from rl.config.root import Config
+from rl.config.run import RunConfig
 from rl.rollouts.workers.ray_session import end_recorded_session
 from rl.runs.checkpoint import checkpoint_step, resume_point
 from rl.runs.custom_code import save_custom_code
 from rl.runs.jsonl import JsonlFile
+from rl.runs.lock import run_lock
 from rl.runs.resume import resume_command
 
 STEP_FILES = ("metrics.jsonl", "rollouts.jsonl")
@@ -24,29 +29,44 @@ STEP_FILES = ("metrics.jsonl", "rollouts.jsonl")
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers", "numpy")
 
 
-def open_run(config: Config) -> tuple[Path, Path | None]:
-    """Return the run folder and the checkpoint to continue from, None for a fresh run. All ranks must call it.
+@contextmanager
+def open_run(config: Config, *, locked: bool = False) -> Iterator[tuple[Path, Path | None]]:
+    """Hold the run folder; yield it and the checkpoint to continue from, None for a fresh run. All ranks must call it.
 
-    Raises UserError when a fresh run's folder is already used or cannot be written, or when `resume` names a folder
-    without a complete checkpoint.
+    `locked` says that the process which started this one holds the folder. Raises UserError when another process
+    does, when a fresh run's folder is already used or cannot be written, or when `resume` names a folder without a
+    complete checkpoint.
     """
-    return run_on_main(lambda: (create_run(config), None) if config.resume is None else _reopen(config, config.resume))
+    with ExitStack() as held:
+        yield run_on_main(lambda: _prepare(config, held.enter_context(hold_folder(config, locked=locked))))
 
 
-def create_run(config: Config) -> Path:
-    """Create the folder of a fresh run and write its settings, versions and custom code into it.
+@contextmanager
+def hold_folder(config: Config, *, locked: bool = False) -> Iterator[Path]:
+    """Yield the run folder, locked unless it is already; a fresh run's is created, with settings, versions and code.
 
-    Raises UserError when the folder is used already or cannot be written.
+    Raises UserError when another process holds it, when it is used already or cannot be written.
     """
-    folder = config.run.folder or next_folder(config.run.name)
-    make_folder(folder)
+    folder = config.resume or claim_folder(config.run)
+    with nullcontext() if locked else run_lock(folder):
+        if config.resume is None:
+            _write_start(config, folder)
+        yield folder
+
+
+def _write_start(config: Config, folder: Path) -> None:
+    if (folder / "config.yaml").exists():
+        raise UserError(
+            f"run.folder={folder} already holds a run: choose another, or continue it with {resume_command(folder)}"
+        )
     write_text(folder / "config.yaml", resolved_yaml(config))
     write_json(folder / "environment.json", environment(config.trainer.seed))
     save_custom_code(config, folder)
-    return folder
 
 
-def _reopen(config: Config, folder: Path) -> tuple[Path, Path]:
+def _prepare(config: Config, folder: Path) -> tuple[Path, Path | None]:
+    if config.resume is None:
+        return folder, None
     end_recorded_session(folder)
     checkpoint = resume_point(folder)
     for name in STEP_FILES:
@@ -55,26 +75,28 @@ def _reopen(config: Config, folder: Path) -> tuple[Path, Path]:
     return folder, checkpoint
 
 
-def next_folder(name: str) -> Path:
-    """Return the first `runs/<name>-<number>` that does not exist yet."""
-    folders = (Path("runs") / f"{name}-{number}" for number in range(1, sys.maxsize))
-    return next(folder for folder in folders if not folder.exists())
-
-
-def make_folder(folder: Path) -> None:
-    """Create the folder. Raises UserError when it holds a run already or cannot be written."""
-    if (folder / "config.yaml").exists():
-        raise UserError(
-            f"run.folder={folder} already holds a run: choose another, or continue it with {resume_command(folder)}"
-        )
+def claim_folder(run: RunConfig) -> Path:
+    """Create and return `run.folder`, or the next of its name. Raises UserError when it cannot be written."""
+    folder = run.folder or Path("runs")
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        folder = run.folder or next_folder(folder, run.name)
         write_text(folder / ".writable", "")
         (folder / ".writable").unlink()
     except OSError as error:
         raise UserError(
             f"run.folder={folder} cannot be written: {error.strerror}; choose another run.folder"
         ) from error
+    return folder
+
+
+def next_folder(parent: Path, name: str) -> Path:
+    """Create and return the first `<name>-<number>` that no other start has created, not even at the same moment."""
+    for number in count(1):
+        with suppress(FileExistsError):
+            (folder := parent / f"{name}-{number}").mkdir()
+            return folder
+    raise AssertionError("count is endless")
 
 
 def environment(seed: int) -> dict[str, Any]:

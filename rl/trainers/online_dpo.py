@@ -18,7 +18,7 @@ from rl.common.atomic import atomic_folder, write_json
 from rl.common.errors import UserError
 from rl.config.load import parse_config
 from rl.config.root import Config
-from rl.datasets import load_problems
+from rl.datasets import Problems, load_problems
 from rl.evaluation.answers import sample_answers
 from rl.evaluation.console import show_gain
 from rl.evaluation.evaluate import load_evaluation, paired_gain
@@ -27,21 +27,27 @@ from rl.rollouts.engine_hf import local_engine
 from rl.rollouts.generation import generation_config
 from rl.runs.checkpoint import newest_checkpoint
 from rl.runs.custom_code import save_custom_code
-from rl.runs.folder import create_run
+from rl.runs.folder import hold_folder
 from rl.runs.resume import resume_command
 
 TrainRound = Callable[[Config], Path]
 
 
-def train_in_rounds(config: Config, train_round: TrainRound) -> Path:
+def train_in_rounds(config: Config, train_round: TrainRound, *, locked: bool = False) -> Path:
     """Sample, pair and train `pairs.rounds` times, each time from the adapter before; return the run folder.
 
     `RUN/round-N/` is a run of its own, on `RUN/round-N.pairs.jsonl`; the reference stays the base model. A resumed run
     keeps the rounds that are done. Raises UserError when a round's answers make no pair.
     """
-    problems, console = load_problems(config.data), Console()
-    folder = config.resume or create_run(config)
-    save_custom_code(config, folder)  # of a resumed run, it may have changed and been accepted
+    problems = load_problems(config.data)
+    with hold_folder(config, locked=locked) as folder:
+        save_custom_code(config, folder)  # of a resumed run, it may have changed and been accepted
+        _train_rounds(folder, config, problems, train_round)
+    return folder
+
+
+def _train_rounds(folder: Path, config: Config, problems: Problems, train_round: TrainRound) -> None:
+    console = Console()
     held_out = folder / "held_out.jsonl"
     if problems.held_out and not held_out.exists():
         write_rows([to_row(problem) for problem in problems.held_out], held_out)
@@ -57,10 +63,9 @@ def train_in_rounds(config: Config, train_round: TrainRound) -> Path:
             train_round(round_config(config, pairs, held_out if held_out.exists() else None, adapter, round_folder))
         if not (round_folder / "summary.json").exists():  # interrupted, and saved
             console.print(f"The rounds go on with: {resume_command(folder)}", soft_wrap=True)
-            return folder
+            return
         adapter = round_folder / "adapters" / "default"
     finalize_rounds(folder, config.pairs.rounds, console)
-    return folder
 
 
 def round_problems(problems: Sequence[Problem], number: int, rounds: int) -> Sequence[Problem]:

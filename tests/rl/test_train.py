@@ -137,8 +137,8 @@ def test_a_resumed_run_forgets_what_came_after_its_checkpoint(finished_run, tmp_
     run = tmp_path / "run"
     shutil.copytree(finished_run.folder, run)
     (run / "checkpoint-4" / "complete.json").unlink()
-    folder, checkpoint = open_run(load_resumed(run))
-    assert (folder, checkpoint) == (run, run / "checkpoint-2")
+    with open_run(load_resumed(run)) as opened:
+        assert opened == (run, run / "checkpoint-2")
     for log_file in ("metrics.jsonl", "rollouts.jsonl"):
         assert max(line["step"] for line in read_jsonl(run / log_file)) == 2
 

@@ -7,6 +7,7 @@ from launch.recipes import load_recipe
 from rl.common.atomic import write_text
 from rl.config.load import resolved_yaml
 from rl.runs.checkpoint import mark_complete
+from rl.runs.lock import run_lock
 
 
 def start(folder):
@@ -59,3 +60,11 @@ def test_load_or_resume__a_run_without_a_checkpoint_is_moved_aside(tmp_path):
 def test_load_or_resume__needs_a_run_folder(tmp_path):
     with pytest.raises(ValueError, match="--or-resume needs run"):
         load_or_resume("tiny", [])
+
+
+def test_a_run_that_still_goes_on_is_not_moved_aside(tmp_path):
+    folder = tmp_path / "run"
+    start(folder)
+    with run_lock(folder), pytest.raises(ValueError, match="run is in use by process "):
+        load_or_resume("tiny", [f"run.folder={folder}"])
+    assert (folder / "config.yaml").exists()
