@@ -39,7 +39,7 @@ def train(
     from launch.ranks.resume import load_or_resume
     from launch.recipes import load_recipe
 
-    load = load_or_resume if or_resume else load_recipe
+    load = load_or_resume if or_resume and not dry_run else load_recipe  # a dry run moves no folder aside
     _run(load(recipe, _with_code_flag(overrides, accept_changed_code)), dry_run, as_json)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from launch.recipes import load_recipe
+from launch.recipes import load_recipe, load_resumed
 from rl.common.errors import UserError
 from rl.config.root import Config
 from rl.runs.lock import LOCK, run_lock
@@ -19,7 +19,7 @@ def load_or_resume(recipe: str, overrides: Sequence[str]) -> Config:
     if folder is None:
         raise UserError("--or-resume needs run.folder: without it every start takes a new folder")
     if _prepare_resume(config, folder):
-        return load_recipe(str(folder / "config.yaml"), [f"resume={folder}"])
+        return load_resumed(folder, ["run.accept_changed_code=true"] if config.run.accept_changed_code else [])
     return config
 
 

@@ -33,6 +33,11 @@ def test_dry_run__as_json_is_the_config(heed, capsys):
     assert Config.model_validate_json(capsys.readouterr().out).lora.r == 4
 
 
+def test_dry_run__leaves_an_unfinished_run_where_it_is(heed, run, capsys):
+    assert heed("train", "tiny", f"run.folder={run}", "--or-resume", "--dry-run") == 0
+    assert (run / "config.yaml").exists()
+
+
 def test_train__gets_the_resolved_config_and_json_has_stdout_alone(heed, tmp_path, capsys, train_with):
     def body(config: Config) -> Path:
         print(f"step of {config.trainer.max_steps}")

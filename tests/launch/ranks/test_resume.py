@@ -25,7 +25,10 @@ def test_load_or_resume__resumes_from_a_complete_checkpoint(tmp_path):
     start(folder)
     write_text(folder / "checkpoint-2" / "optimizer.pt", "state")
     mark_complete(folder / "checkpoint-2")
-    assert load_or_resume("tiny", [f"run.folder={folder}"]).resume == folder
+    resumed = load_or_resume("tiny", [f"run.folder={folder}"])
+    assert (resumed.resume, resumed.run.accept_changed_code) == (folder, False)
+    accepting = load_or_resume("tiny", [f"run.folder={folder}", "run.accept_changed_code=true"])
+    assert (accepting.resume, accepting.run.accept_changed_code) == (folder, True)
 
 
 def test_restart_config__settings_changed_by_a_resume_stay_changed(tmp_path):
