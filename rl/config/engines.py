@@ -16,7 +16,7 @@ class EngineSpec:
     """What an engine supports and needs.
 
     Example:
-        EngineSpec(module="rl.rollouts.engine_hf", in_process=True, routing=True, settings=("threads",))
+        EngineSpec(module="rl.rollouts.engine_hf", in_process=True, routing=True)
     """
 
     module: str
@@ -24,11 +24,9 @@ class EngineSpec:
     in_process: bool = False
     """Whether it can sample from the live model in the trainer's own process (`rollouts.workers=0`)."""
     routing: bool = False
-    """Whether each row can be sampled with its own mixture of several adapters."""
+    """Whether each row can have its own mixture of several adapters, by the `Route` in the attribute `route`."""
     logprobs: bool = True
     """Whether samples have the log-probs of their tokens; an engine without them fills in NaN."""
-    settings: tuple[str, ...] = ()
-    """Settings under `rollouts` that an engine may ignore, and this one reads."""
     package: str | None = None
     """Import name of a package that is not among Heed's own dependencies."""
     install: str = ""
@@ -36,7 +34,7 @@ class EngineSpec:
 
 
 ENGINES: dict[str, EngineSpec] = {
-    "transformers": EngineSpec(module="rl.rollouts.engine_hf", in_process=True, routing=True, settings=("threads",)),
+    "transformers": EngineSpec(module="rl.rollouts.engine_hf", in_process=True, routing=True),
     "vllm": EngineSpec(
         module="rl.rollouts.engine_vllm", package="vllm", install="`pip install heed[vllm]` on a machine with a GPU"
     ),

@@ -23,7 +23,7 @@ from rl.rollouts.types import RolloutRequest, Sample
 # 0.22 to 0.31, where they are the same.
 
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
-"""Upper bounds of the rank that vLLM can be started with."""
+"""Values of vLLM's `max_lora_rank`; an adapter fits under the smallest one at or above its rank."""
 ADAPTER = "adapter_model.safetensors"
 
 

@@ -1,4 +1,4 @@
-"""The data order: every epoch's, also out of turn, and the same that TRL's own sampler gives."""
+"""The data order: any epoch's, also out of turn, is the same that TRL's sampler gives."""
 
 import hypothesis.strategies as st
 from hypothesis import given
@@ -11,7 +11,7 @@ def make_sampler(problems: int = 7, *, groups: int = 2, repeats: int = 3) -> Rep
     return RepeatSampler(range(problems), mini_repeat_count=4, batch_size=groups, repeat_count=repeats, seed=5)
 
 
-def test_epochs_in_turn_are_those_of_trl():
+def test_epoch_order__is_trl_s_in_every_epoch():
     plain, ours = make_sampler(), EpochOrder(make_sampler)
     assert len(ours) == len(plain)
     for epoch in range(3):
@@ -19,7 +19,7 @@ def test_epochs_in_turn_are_those_of_trl():
         assert list(ours) == list(plain)
 
 
-def test_an_epoch_is_the_same_whichever_came_before():
+def test_epoch_order__does_not_depend_on_the_epoch_before():
     ours = EpochOrder(make_sampler)
     ours.set_epoch(2)
     third = list(ours)
@@ -30,7 +30,7 @@ def test_an_epoch_is_the_same_whichever_came_before():
 
 
 @given(st.integers(1, 3), st.integers(1, 3), st.integers(1, 3))
-def test_a_rank_s_rows_are_those_that_trl_will_ask_for(ranks, groups, repeats):
+def test_data_order__has_the_rows_that_trl_asks_each_rank_for(ranks, groups, repeats):
     """TRL deals its sampler's rows to the ranks, a rank's batch at a time, and samples each batch's first copy."""
     problems = groups * ranks * 3 + 1
     dataset = [{"prompt": f"problem {index}"} for index in range(problems)]
@@ -49,7 +49,7 @@ def test_a_rank_s_rows_are_those_that_trl_will_ask_for(ranks, groups, repeats):
         ]
 
 
-def test_ranks_and_batches_share_no_position():
+def test_positions__differ_between_ranks_and_batches():
     orders = [
         DataOrder(make_sampler, [], groups=2, num_generations=4, repeats=1, rank=rank, ranks=3) for rank in range(3)
     ]

@@ -46,7 +46,7 @@ def make_engine(model: PreTrainedModel, *, temperature: float = 1.0, length: int
 
 
 @contextmanager
-def ends(model: PreTrainedModel, tokens: int | list[int]) -> Iterator[None]:
+def end_tokens(model: PreTrainedModel, tokens: int | list[int]) -> Iterator[None]:
     """The model's end-of-text tokens, for a while."""
     before = model.generation_config.eos_token_id
     model.generation_config.eos_token_id = tokens
@@ -66,7 +66,7 @@ def teacher_forced(model: PreTrainedModel, sample: Sample, *, temperature: float
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
-def test_logprobs_are_those_of_the_tempered_whole_distribution(shape, temperature):
+def test_logprobs__are_of_the_tempered_unfiltered_distribution(shape, temperature):
     model = make_model(shape)
     samples = make_engine(model, temperature=temperature).sample(REQUEST)
     assert len(samples) == 4
@@ -76,7 +76,7 @@ def test_logprobs_are_those_of_the_tempered_whole_distribution(shape, temperatur
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_greedy_samples_equal_plain_generate(shape):
+def test_temperature_zero__equals_plain_generate(shape):
     model = make_model(shape)
     samples = make_engine(model, temperature=0.0).sample(REQUEST)
     for prompt, sample in zip(PROMPTS, samples[::2], strict=True):
@@ -84,14 +84,14 @@ def test_greedy_samples_equal_plain_generate(shape):
         assert list(sample.completion_ids) == plain[0, len(prompt) :].tolist()
 
 
-def test_a_group_has_as_many_samples_as_asked_and_they_differ():
+def test_samples__come_num_generations_a_group_and_differ():
     samples = make_engine(make_model()).sample(REQUEST)
     assert [sample.prompt_ids for sample in samples] == [prompt for prompt in PROMPTS for _ in range(2)]
     assert len({sample.completion_ids for sample in samples}) == 6
     assert {sample.version for sample in samples} == {1}
 
 
-def test_a_unit_gives_the_same_tokens_whatever_happened_before():
+def test_sample__gives_a_request_the_same_tokens_whatever_came_before():
     model = make_model()
     engine = make_engine(model)
     torch.manual_seed(1)
@@ -103,7 +103,7 @@ def test_a_unit_gives_the_same_tokens_whatever_happened_before():
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"position": 5}, {"version": 2}])
-def test_seed_position_and_version_each_change_the_tokens(change):
+def test_sample__depends_on_seed_position_and_version(change):
     engine = make_engine(make_model())
     other = engine.sample(replace(REQUEST, **change))
     assert len(other) == 4
@@ -111,7 +111,7 @@ def test_seed_position_and_version_each_change_the_tokens(change):
     assert all(sample.completion_ids != changed.completion_ids for sample, changed in pairs)
 
 
-def test_sampling_leaves_the_random_state_and_the_training_mode_alone():
+def test_sample__leaves_the_random_state_and_training_mode_alone():
     model = make_model().train()
     state = torch.get_rng_state()
     make_engine(model).sample(REQUEST)
@@ -119,7 +119,7 @@ def test_sampling_leaves_the_random_state_and_the_training_mode_alone():
     assert model.training
 
 
-def test_dropout_is_off_while_sampling():
+def test_sample__has_dropout_off():
     adapter = LoraConfig(r=4, lora_dropout=0.5, target_modules="all-linear", init_lora_weights=False)
     torch.manual_seed(0)
     policy = get_peft_model(make_model(), adapter).train()
@@ -130,7 +130,7 @@ def test_dropout_is_off_while_sampling():
     assert engine.sample(REQUEST) == first
 
 
-def test_the_adapter_is_part_of_the_policy():
+def test_sample__uses_the_live_adapter():
     model = make_model()
     without = make_engine(model).sample(REQUEST)
     torch.manual_seed(0)
@@ -140,29 +140,29 @@ def test_the_adapter_is_part_of_the_policy():
         assert make_engine(model).sample(REQUEST) == without
 
 
-def test_a_completion_ends_with_its_end_of_text_token():
+def test_completions__end_with_their_end_of_text_token():
     model = make_model()
     full = make_engine(model).sample(REQUEST)
     end = full[0].completion_ids[3]
-    with ends(model, [2, end]):
+    with end_tokens(model, [2, end]):
         stopped = make_engine(model).sample(REQUEST)
     for long, short in zip(full, stopped, strict=True):
-        places = [position for position, token in enumerate(long.completion_ids) if token == end]
-        length = places[0] + 1 if places else 12
+        ends = [position for position, token in enumerate(long.completion_ids) if token == end]
+        length = ends[0] + 1 if ends else 12
         assert short.completion_ids == long.completion_ids[:length]
         assert short.logprobs == pytest.approx(long.logprobs[:length], abs=1e-5)
-        assert short.finish_reason == ("stop" if places else "length")
+        assert short.finish_reason == ("stop" if ends else "length")
 
 
-def test_a_unit_may_end_before_the_longest_completion():
+def test_completions__may_all_end_early():
     model = make_model()
-    with ends(model, list(range(512))):
+    with end_tokens(model, list(range(512))):
         samples = make_engine(model).sample(REQUEST)
     assert all(len(sample.completion_ids) == len(sample.logprobs) == 1 for sample in samples)
     assert {sample.finish_reason for sample in samples} == {"stop"}
 
 
-def test_what_the_model_s_makers_set_for_generate_does_not_change_the_distribution():
+def test_sample__ignores_the_model_s_own_generation_config():
     # Qwen2.5-Instruct ships a repetition penalty: its samples would not be the policy's, nor their log-probs
     model = make_model()
     expected = make_engine(model).sample(REQUEST)
@@ -173,7 +173,7 @@ def test_what_the_model_s_makers_set_for_generate_does_not_change_the_distributi
     assert model.generation_config.repetition_penalty == 1.5
 
 
-def test_torch_threads_are_set_for_the_sampling_only():
+def test_threads__are_set_while_sampling_only():
     before, model, seen = torch.get_num_threads(), make_model(), set()
     model.register_forward_hook(lambda *_: seen.add(torch.get_num_threads()))
     generation = GenerationConfig(temperature=1.0, max_completion_length=1, threads=before + 1)

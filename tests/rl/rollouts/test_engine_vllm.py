@@ -75,14 +75,14 @@ def make_policy() -> PeftModel:
     return get_peft_model(load_model("tiny"), config)
 
 
-def test_vllm_is_started_for_the_adapter_and_for_the_learner_s_log_probs():
+def test_vllm__is_started_with_lora_and_processed_logprobs():
     options = make_engine().llm.options
     assert options["enable_lora"] is True
     assert options["max_lora_rank"] == 8  # the least bound above 4
     assert options["logprobs_mode"] == "processed_logprobs"
 
 
-def test_a_sample_has_the_sampled_tokens_own_log_probs():
+def test_samples__have_the_sampled_tokens_logprobs():
     samples = make_engine().sample(REQUEST)
     assert [sample.prompt_ids for sample in samples] == [(17, 30), (17, 30), (88, 9), (88, 9)]
     assert samples[0].completion_ids == (30, EOS)
@@ -90,11 +90,11 @@ def test_a_sample_has_the_sampled_tokens_own_log_probs():
     assert (samples[0].finish_reason, samples[0].version) == ("stop", 3)
 
 
-def test_a_completion_that_was_cut_says_so():
+def test_samples__cut_at_the_limit_have_finish_reason_length():
     assert make_engine(max_completion_length=1).sample(REQUEST)[0].finish_reason == "length"
 
 
-def test_rows_sample_the_whole_distribution_each_with_its_own_seed():
+def test_rows__sample_the_unfiltered_distribution_with_distinct_seeds():
     engine = make_engine()
     engine.sample(REQUEST)
     parameters = [call.parameters for call in engine.llm.calls]
@@ -102,10 +102,11 @@ def test_rows_sample_the_whole_distribution_each_with_its_own_seed():
     assert not {"top_p", "top_k", "min_p", "repetition_penalty"} & vars(parameters[0]).keys()
     assert len({one.seed for one in parameters}) == 4
     assert [one.seed for one in parameters] == [row_seed(REQUEST, 4 + row // 2, row % 2) for row in range(4)]
+    assert len(parameters) == 4
     assert all(0 <= one.seed < 2**32 for one in parameters)
 
 
-def test_the_adapter_is_written_as_peft_would_and_loads_with_peft():
+def test_load_adapter__writes_a_folder_that_peft_loads():
     policy, engine = make_policy(), make_engine()
     state = adapter_state(policy.get_base_model())
     engine.load_adapter(serialize_adapter(state))
@@ -118,7 +119,7 @@ def test_the_adapter_is_written_as_peft_would_and_loads_with_peft():
     assert len(load_file(folder / "adapter_model.safetensors")) == len(state) == 8
 
 
-def test_every_version_has_a_name_of_its_own_and_the_old_one_goes():
+def test_load_adapter__uses_a_new_name_and_removes_the_old_folder():
     policy, engine = make_policy(), make_engine()
     payload = serialize_adapter(adapter_state(policy.get_base_model()))
     for _ in range(2):
@@ -131,23 +132,23 @@ def test_every_version_has_a_name_of_its_own_and_the_old_one_goes():
     assert Path(second.lora_path).exists()
 
 
-def test_a_worker_attests_what_it_gave_to_vllm():
+def test_worker__has_the_fingerprint_of_what_vllm_was_given():
     state = adapter_state(make_policy().get_base_model())
     worker = Worker(make_engine(), name="worker-0", probe_ids=(5, 10, 20))
     learner = weight_fingerprint(state, [-1.0, -2.0], owner="learner", version=3)  # as the fake scores tokens 10 and 20
     check_fingerprint(learner, worker.load_adapter(3, serialize_adapter(state)), previous=None, tolerance=1e-9)
 
 
-def test_without_vllm_one_sentence_says_what_to_do():
+def test_import_vllm__says_what_to_install_when_it_is_missing():
     with pytest.raises(RunFailure, match=r"rollouts.engine=vllm needs vllm.*pip install heed\[vllm\].*=transformers"):
         import_vllm()
 
 
 @pytest.mark.parametrize(("rank", "bound"), [(1, 1), (2, 8), (16, 16), (257, 320), (512, 512)])
-def test_a_rank_is_served_under_the_next_bound(rank, bound):
+def test_served_rank__is_the_next_bound(rank, bound):
     assert served_rank(rank) == bound
 
 
-def test_a_rank_above_the_largest_bound_is_refused():
+def test_served_rank__above_the_largest_bound_is_refused():
     with pytest.raises(RunFailure, match=r"lora.r=513 is more than vLLM serves; set lora.r to at most 512"):
         served_rank(513)

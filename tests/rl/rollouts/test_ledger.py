@@ -31,7 +31,7 @@ def train_whole(ledger: Ledger, position: int, groups: int = 1) -> None:
     ledger.trained(samples)
 
 
-def test_what_is_neither_trained_nor_dropped_is_pending(ledger):
+def test_totals__count_what_is_neither_trained_nor_dropped_as_pending(ledger):
     train_whole(ledger, 0, groups=2)
     ledger.dispatch(make_request(2), ["c"])
     ledger.dispatch(make_request(3), ["d"])
@@ -43,7 +43,7 @@ def test_what_is_neither_trained_nor_dropped_is_pending(ledger):
     assert ledger.verify({2: 4}) == ledger.totals()
 
 
-def test_a_group_may_be_trained_in_parts(ledger):
+def test_verify__allows_a_group_to_be_trained_in_parts(ledger):
     ledger.dispatch(make_request(0), ["a"])
     ledger.sampled(make_request(0), "worker-0")
     ledger.rewarded({0: 4})
@@ -60,28 +60,28 @@ def test_a_group_may_be_trained_in_parts(ledger):
         ({1: 4, 9: 4}, r"of group 9 \(problem unknown\) 0 samples should be in flight, but 4 are"),
     ],
 )
-def test_what_the_run_holds_must_be_what_the_ledger_awaits(ledger, in_flight, expected):
+def test_verify__compares_pending_with_what_is_in_flight(ledger, in_flight, expected):
     train_whole(ledger, 0)
     ledger.dispatch(make_request(1), ["b"])
     with pytest.raises(RunFailure, match=expected):
         ledger.verify(in_flight)
 
 
-def test_no_sample_is_trained_twice(ledger):
+def test_verify__refuses_a_sample_trained_twice(ledger):
     train_whole(ledger, 0)
     ledger.trained({0: 1})
     with pytest.raises(RunFailure, match=r"do not add up: position 0, problem problem-0, .*trained 5"):
         ledger.verify({})
 
 
-def test_nothing_is_trained_that_was_never_sampled(ledger):
+def test_verify__refuses_training_without_sampling(ledger):
     ledger.dispatch(make_request(0), ["a"])
     ledger.trained({0: 4})
     with pytest.raises(RunFailure, match="do not add up"):
         ledger.verify({})
 
 
-def test_a_group_that_was_never_handed_out_is_a_gap(ledger):
+def test_verify_no_gaps__names_a_group_never_dispatched(ledger):
     train_whole(ledger, 0)
     train_whole(ledger, 2)
     ledger.verify({})
@@ -89,19 +89,19 @@ def test_a_group_that_was_never_handed_out_is_a_gap(ledger):
         ledger.verify_no_gaps(range(3))
 
 
-def test_a_reissue_is_noted_and_counts_nothing(ledger):
+def test_reissued__changes_no_total(ledger):
     ledger.dispatch(make_request(0), ["a"])
     ledger.reissued(make_request(0), "worker-1: died")
     assert ledger.totals() == LedgerTotals(dispatched=4, trained=0, dropped=0)
 
 
-def test_a_unit_is_described_by_its_step_and_its_problems(ledger):
+def test_describe__names_step_and_problems(ledger):
     ledger.step = 3
     ledger.dispatch(make_request(4, groups=2), ["a", "b"])
     assert ledger.describe(make_request(4, groups=2)) == "groups 4 to 5 (policy version 0), step 3, problem a, b"
 
 
-def test_a_rewind_takes_back_what_came_later_and_counts_what_was_trained(ledger):
+def test_rewind__undoes_later_events_and_counts_trained_samples(ledger):
     ledger.step = 1
     train_whole(ledger, 0)
     ledger.dispatch(make_request(1), ["b"])  # ahead, for step 2
@@ -119,14 +119,14 @@ def test_a_rewind_takes_back_what_came_later_and_counts_what_was_trained(ledger)
     assert ledger.rewind(1) == 0
 
 
-def test_a_group_that_was_out_at_the_checkpoint_is_handed_out_again_without_being_counted_twice(ledger):
+def test_dispatch__after_a_resume_counts_a_pending_group_once(ledger):
     ledger.dispatch(make_request(0), ["a"])
     ledger.rewind(1)
     ledger.dispatch(make_request(0), ["a"])
     assert ledger.totals() == LedgerTotals(dispatched=4, trained=0, dropped=0)
 
 
-def test_a_second_process_reads_what_the_first_wrote(ledger):
+def test_ledger__is_read_by_a_second_process(ledger):
     train_whole(ledger, 0)
     assert Ledger(ledger.path, num_generations=4).totals() == ledger.totals()
 
@@ -143,7 +143,7 @@ with ledger._transaction():
 """
 
 
-def test_a_kill_loses_nothing_but_the_transaction_under_way(ledger):
+def test_ledger__loses_only_the_transaction_under_way_to_a_kill(ledger):
     ledger.dispatch(make_request(0), ["a"])
     ledger.sampled(make_request(0), "worker-0")
     ledger.rewarded({0: 4})

@@ -22,21 +22,21 @@ def near(expected: list[list[float]]):
     return pytest.approx(torch.tensor(expected), abs=1e-6)
 
 
-def test_each_token_s_ratio_is_capped():
+def test_importance_ratios__token_truncate_caps_each_token():
     assert ratios("token_truncate") == near([[2.0, 0.5], [3.0, 1.0]])
 
 
-def test_a_whole_completion_s_ratio_is_dropped_above_the_cap():
+def test_importance_ratios__sequence_mask_drops_completions_above_the_cap():
     # 2 x 0.5 = 1; 5 is above 3
     assert ratios("sequence_mask") == near([[1.0, 1.0], [0.0, 0.0]])
     assert ratios("sequence_mask", cap=6.0) == near([[1.0, 1.0], [5.0, 5.0]])
 
 
-def test_without_correction_every_weight_is_one():
+def test_importance_ratios__none_is_one():
     assert ratios("none").tolist() == [[1.0, 1.0], [1.0, 1.0]]
 
 
-def test_no_gradient_flows_through_a_ratio():
+def test_importance_ratios__carry_no_gradient():
     learner = LEARNER.clone().requires_grad_()
     assert not importance_ratios(learner, SAMPLER, MASK, mode="token_truncate", cap=3.0).requires_grad
 
@@ -51,14 +51,14 @@ def make_batch(staleness: list[int]) -> dict[str, Tensor]:
     }
 
 
-def test_only_stale_rows_are_weighed():
+def test_apply__weighs_stale_rows_only():
     correction = OffPolicyCorrection(mode="token_truncate", cap=3.0)
     changes, _ = correction.apply(make_batch([0, 1]), LEARNER, loss_type="dapo")
     assert changes.keys() == {"advantages"}
     assert changes["advantages"] == near([[1.0, -1.0], [6.0, 2.0]])
 
 
-def test_at_staleness_0_nothing_changes_and_the_gap_is_still_measured():
+def test_apply__at_staleness_0_measures_and_changes_nothing():
     changes, metrics = OffPolicyCorrection(mode="token_truncate", cap=3.0).apply(
         make_batch([0, 0]), LEARNER, loss_type="dapo"
     )
@@ -67,7 +67,7 @@ def test_at_staleness_0_nothing_changes_and_the_gap_is_still_measured():
     assert metrics["sync/ratio_max"] == metrics["sync/ratio_min"] == 1.0
 
 
-def test_vespo_takes_the_ratio_into_its_own_weights():
+def test_apply__gives_vespo_the_ratio_itself():
     changes, _ = OffPolicyCorrection(mode="token_truncate", cap=3.0).apply(
         make_batch([1, 1]), LEARNER, loss_type="vespo"
     )
@@ -75,7 +75,7 @@ def test_vespo_takes_the_ratio_into_its_own_weights():
     assert changes["importance_sampling_ratio"] == near([[2.0, 0.5], [3.0, 1.0]])
 
 
-def test_a_row_s_ratio_is_that_of_its_first_visit_until_the_next_batch():
+def test_apply__reuses_a_row_s_first_ratio_until_the_next_batch():
     correction = OffPolicyCorrection(mode="token_truncate", cap=3.0)
     first, _ = correction.apply(make_batch([1, 1]), LEARNER, loss_type="dapo")
     later, _ = correction.apply(make_batch([1, 1]), SAMPLER, loss_type="dapo")
@@ -89,7 +89,7 @@ def test_a_row_s_ratio_is_that_of_its_first_visit_until_the_next_batch():
     assert torch.equal(fresh["advantages"], make_batch([1, 1])["advantages"])
 
 
-def test_padding_is_not_measured():
+def test_correction_metrics__leave_out_padding():
     metrics = correction_metrics(LEARNER, SAMPLER, MASK, ratios("token_truncate"))
     # |log 2|, |log 0.5| and |log 5|
     assert metrics["sync/logp_gap_mean"] == pytest.approx((2 * log(2.0) + log(5.0)) / 3)

@@ -43,31 +43,29 @@ def make_trainer(*, steps_per_generation: int, accumulation: int, iterations: in
         (2, 1, 4, 1, [6, 7]),  # four batches a step: no more than one step each
     ],
 )
-def test_no_batch_is_sampled_that_would_be_too_stale(
-    max_staleness, steps_per_generation, accumulation, iterations, expected
-):
+def test_batches_after__are_never_too_stale(max_staleness, steps_per_generation, accumulation, iterations, expected):
     trainer = make_trainer(steps_per_generation=steps_per_generation, accumulation=accumulation, iterations=iterations)
     assert list(Prefetch(max_staleness).batches_after(5, trainer)) == expected
 
 
-def test_nothing_is_sampled_that_will_never_be_trained():
+def test_batches_after__end_with_the_last_step():
     # 6 steps of one micro-batch each are the batches 0 to 5
     trainer = make_trainer(steps_per_generation=1, accumulation=1, max_steps=6)
     assert list(Prefetch(3).batches_after(4, trainer)) == [5]
     assert list(Prefetch(3).batches_after(5, trainer)) == []
 
 
-def test_staleness_counts_optimizer_steps():
+def test_staleness__counts_optimizer_steps():
     requests = [make_request(0, version=3), make_request(1, version=4)]
     assert Prefetch(2).staleness(requests, 5) == {"sync/staleness_mean": 1.5, "sync/staleness_max": 2.0}
 
 
-def test_staler_than_allowed_stops_the_run():
+def test_staleness__above_the_allowed_stops_the_run():
     with pytest.raises(RunFailure, match=r"group 0 \(policy version 2\) is 3 steps stale, rollouts.max_staleness=2"):
         Prefetch(2).staleness([make_request(1, version=4), make_request(0, version=2)], 5)
 
 
-def test_what_was_sampled_ahead_survives_a_checkpoint_and_the_rest_is_sampled_again():
+def test_state__keeps_what_was_sampled_ahead_and_the_rest_is_sampled_again():
     before = Prefetch(2)
     requests = [make_request(4, version=1), make_request(5, version=1), make_request(6, version=1)]
     before.add(2, requests)

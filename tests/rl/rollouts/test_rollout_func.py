@@ -71,7 +71,7 @@ def repeated(prompts: list[str]) -> list[str]:
     return [prompt for prompt in prompts for _ in range(2)]
 
 
-def test_completions_come_back_in_the_order_of_the_prompts():
+def test_rollouts__return_completions_in_the_order_of_the_prompts():
     engine = Recorder()
     out = make_rollouts(engine, groups_per_unit=2)(repeated(PROMPTS), make_trainer(global_step=7))
     tokenizer = load_tokenizer("tiny")
@@ -91,26 +91,24 @@ def test_completions_come_back_in_the_order_of_the_prompts():
         (9, 4, 2, 3),  # inside a buffer, as after a resume, the batch is still the same
     ],
 )
-def test_the_first_position_counts_groups_of_earlier_batches(
-    micro_step, steps_per_generation, num_iterations, expected
-):
+def test_first_position__counts_groups_of_earlier_batches(micro_step, steps_per_generation, num_iterations, expected):
     trainer = make_trainer(
         micro_step=micro_step, steps_per_generation=steps_per_generation, num_iterations=num_iterations
     )
     assert first_position(trainer, 3, generation_batch(trainer)) == expected
 
 
-def test_no_two_ranks_or_batches_share_a_position():
+def test_first_position__differs_between_ranks_and_batches():
     firsts = [first_position(make_trainer(rank=rank, ranks=2), 3, batch) for batch in range(3) for rank in range(2)]
     assert firsts == [0, 3, 6, 9, 12, 15]
 
 
-def test_a_unit_s_tokens_do_not_depend_on_the_units_around_it():
+def test_requests__tokens_do_not_depend_on_other_requests():
     generation = GenerationConfig(temperature=1.0, max_completion_length=6)
     engine = TransformersEngine(load_model("tiny"), load_tokenizer("tiny"), generation)
     rollouts = make_rollouts(engine, groups_per_unit=1)
     together = rollouts(repeated(PROMPTS), make_trainer(micro_step=0))["completion_ids"]
-    # the third group alone, at the same place in the data order
+    # the third group alone, at the same position in the data order
     alone = rollouts(repeated(PROMPTS[2:]), make_trainer(micro_step=2))["completion_ids"]
     assert alone == together[4:]
     elsewhere = rollouts(repeated(PROMPTS[2:]), make_trainer(micro_step=1))["completion_ids"]
@@ -142,7 +140,7 @@ def poisoned_rollouts(positions: set[int], *, max_dropped: float) -> Rollouts:
     )
 
 
-def test_a_dropped_group_is_stood_in_for_by_rows_that_teach_nothing():
+def test_dropped_requests__are_replaced_by_rows_that_train_nothing():
     rollouts = poisoned_rollouts({1}, max_dropped=0.5)
     out = rollouts(repeated(PROMPTS), make_trainer())
     eos = load_tokenizer("tiny").eos_token_id
@@ -152,11 +150,11 @@ def test_a_dropped_group_is_stood_in_for_by_rows_that_teach_nothing():
     assert rollouts.positions == [0, 0, -1, -1, 2, 2]
 
 
-def test_without_a_dropped_group_trl_gets_no_mask():
+def test_env_mask__is_absent_without_a_dropped_group():
     assert "env_mask" not in poisoned_rollouts(set(), max_dropped=0.0)(repeated(PROMPTS), make_trainer())
 
 
-def test_more_dropped_groups_than_allowed_stop_the_run():
+def test_max_dropped__stops_the_run_above_it():
     # 10 batches of 3 groups are planned: a tenth of them is three
     rollouts = poisoned_rollouts({0, 1, 2, 3}, max_dropped=0.1)
     rollouts(repeated(PROMPTS), make_trainer(max_steps=10))

@@ -1,4 +1,4 @@
-"""A routed run from its data to its bundle: loaded by plain PEFT, by Heed elsewhere, asked, merged, and damaged."""
+"""A routed run's bundle: loaded by plain PEFT and by Heed, routed with, merged, continued and damaged."""
 
 import json
 import shutil
@@ -32,28 +32,28 @@ NAMES = ("left", "right")
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of two adapters, routed by what it learned of two tasks."""
-    place = tmp_path_factory.mktemp("routed")
-    data = place / "problems.jsonl"
+    folder = tmp_path_factory.mktemp("routed")
+    data = folder / "problems.jsonl"
     rows = [{**to_row(one), "task": NAMES[n % 2]} for n, one in enumerate(load_problems(tiny_config().data).train)]
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return train(config_of(place, data))
+    return train(config_of(folder, data))
 
 
-def config_of(place: Path, data: Path) -> Config:
+def config_of(folder: Path, data: Path) -> Config:
     return tiny_config(
         data={"path": str(data), "held_out": 2},
         routing={"adapters": list(NAMES), "ranks": {"right": 2}, "router": "attention", "fit_steps": 10, "top": None},
-        run={"folder": str(place / "run")},
+        run={"folder": str(folder / "run")},
     )
 
 
-def test_every_adapter_and_the_routed_model_say_what_was_trained(run: Path) -> None:
-    figures = export_run(run)
-    assert set(figures["gaps"]) == {*NAMES, MIX, "routed"}
-    assert figures["max_logit_gap"] <= 1e-5
+def test_export__verifies_every_adapter_and_the_routed_model(run: Path) -> None:
+    report = export_run(run)
+    assert set(report["gaps"]) == {*NAMES, MIX, "routed"}
+    assert report["max_logit_gap"] <= 1e-5
 
 
-def test_the_mix_is_the_mean_of_the_gates(run: Path) -> None:
+def test_mix__equals_the_mean_gates(run: Path) -> None:
     bundle, model = bundle_of(run), load_model("tiny")
     mean = read_description(bundle)["mean_gates"]
     mixed = PeftModel.from_pretrained(load_model("tiny"), str(bundle / "adapters" / MIX))
@@ -62,7 +62,7 @@ def test_the_mix_is_the_mean_of_the_gates(run: Path) -> None:
         torch.testing.assert_close(mixed(input_ids=IDS).logits, route.policy(input_ids=IDS).logits, atol=1e-5, rtol=0)
 
 
-def test_the_description_says_what_the_bundle_holds(run: Path) -> None:
+def test_description__lists_the_bundle_s_content(run: Path) -> None:
     description = read_description(bundle_of(run))
     assert description["base_model"] == "tiny"
     assert {name: one["rank"] for name, one in description["adapters"].items()} == {"left": 4, "right": 2, MIX: 6}
@@ -70,37 +70,37 @@ def test_the_description_says_what_the_bundle_holds(run: Path) -> None:
     assert sum(description["mean_gates"].values()) == pytest.approx(1, abs=1e-5)
 
 
-def test_a_prompt_is_told_its_adapters(run: Path) -> None:
+def test_route_command__returns_each_adapter_s_gate(run: Path) -> None:
     gates = route_command(run, "Write a poem about rain.")
     assert set(gates) == set(NAMES)
     assert sum(gates.values()) == pytest.approx(1, abs=1e-5)
     assert list(gates.values()) == sorted(gates.values(), reverse=True)
 
 
-def test_one_adapter_is_taken_out_with_its_lineage(run: Path, tmp_path: Path) -> None:
-    place = extract_adapter(run, "left", tmp_path / "left")
-    PeftModel.from_pretrained(load_model("tiny"), str(place))
-    assert json.loads((place / "lineage.json").read_text())["adapter"] == "left"
+def test_extract_adapter__copies_one_with_its_lineage(run: Path, tmp_path: Path) -> None:
+    adapter = extract_adapter(run, "left", tmp_path / "left")
+    PeftModel.from_pretrained(load_model("tiny"), str(adapter))
+    assert json.loads((adapter / "lineage.json").read_text())["adapter"] == "left"
     with pytest.raises(ValueError, match="no adapter 'up'; it has left, mix, right"):
         extract_adapter(run, "up", tmp_path / "up")
 
 
-def test_a_merged_model_needs_no_peft(run: Path, tmp_path: Path) -> None:
-    place = merge_adapter(run, "left", tmp_path / "merged")
-    merged = AutoModelForCausalLM.from_pretrained(str(place))
+def test_merge_adapter__writes_a_model_without_peft(run: Path, tmp_path: Path) -> None:
+    folder = merge_adapter(run, "left", tmp_path / "merged")
+    merged = AutoModelForCausalLM.from_pretrained(str(folder))
     base = AutoModelForCausalLM.from_pretrained(model_path("tiny"))
     adapted = PeftModel.from_pretrained(base, str(bundle_of(run) / "adapters" / "left"))
     torch.testing.assert_close(merged(input_ids=IDS).logits, adapted(input_ids=IDS).logits, atol=1e-4, rtol=0)
 
 
-def test_a_bundle_is_gone_on_from_and_gets_another_adapter(run: Path, tmp_path: Path) -> None:
+def test_start_from_bundle__continues_and_adds_an_adapter(run: Path, tmp_path: Path) -> None:
     saved = load_run_config(run)
     routing = saved.routing.model_copy(update={"adapters": (*NAMES, "up"), "start": run})
     config = saved.model_copy(update={"routing": routing, "run": saved.run.model_copy(update={"folder": tmp_path})})
     policy = get_peft_model(load_model("tiny"), lora_config(config.lora))
     assert isinstance(policy, PeftModel)
-    asked = load_training(config).train
-    route = build_route(config, policy, load_tokenizer("tiny"), asked)
+    training = load_training(config).train
+    route = build_route(config, policy, load_tokenizer("tiny"), training)
     before = load_routed(run, load_model("tiny"))
     with route.applied(torch.tensor([[1.0, 0, 0]])), before.applied(torch.tensor([[1.0, 0]])):
         assert torch.equal(route.policy.eval()(input_ids=IDS).logits, before.policy(input_ids=IDS).logits)
@@ -110,18 +110,18 @@ def test_a_bundle_is_gone_on_from_and_gets_another_adapter(run: Path, tmp_path: 
     assert set(read_description(child)["adapters"]) == {*NAMES, "up", MIX}
 
 
-def test_another_base_or_rank_is_named(run: Path) -> None:
+def test_start_from_bundle__refuses_another_base_or_rank(run: Path) -> None:
     saved = load_run_config(run)
-    for change, said in (({"ranks": {"right": 3}}, "its adapter right has another rank"), ({}, "is for tiny")):
+    for change, message in (({"ranks": {"right": 3}}, "its adapter right has another rank"), ({}, "is for tiny")):
         routing = saved.routing.model_copy(update={**change, "start": run})
         policy = get_peft_model(load_model("tiny"), lora_config(saved.lora))
         assert isinstance(policy, PeftModel)
         route = add_adapters(policy, saved.lora, routing)
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match=message):
             start_from_bundle(route, run, "tiny" if change else "other")
 
 
-def test_what_is_no_bundle_or_was_changed_is_refused(run: Path, tmp_path: Path) -> None:
+def test_load_routed__refuses_what_is_no_bundle_or_has_changed(run: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"is no bundle: it holds no routing\.json"):
         bundle_of(tmp_path)
     copy = tmp_path / "bundle"

@@ -34,7 +34,7 @@ def gradients(model: PeftModel, adapter_name: str) -> list[Tensor]:
     return [p.grad.clone() for p in wanted if p.grad is not None]
 
 
-def test_one_adapter_with_gate_one_is_plain_lora_bit_for_bit(policy: PeftModel) -> None:
+def test_gated__one_adapter_at_gate_one_is_plain_lora_bit_for_bit(policy: PeftModel) -> None:
     plain = logits(policy)
     plain.square().mean().backward()
     plain_gradients = gradients(policy, "default")
@@ -48,7 +48,7 @@ def test_one_adapter_with_gate_one_is_plain_lora_bit_for_bit(policy: PeftModel) 
         assert torch.equal(ours, theirs)
 
 
-def test_a_fixed_mixture_is_pefts_own_weighted_adapter(policy: PeftModel) -> None:
+def test_gated__fixed_mixture_is_peft_s_weighted_adapter(policy: PeftModel) -> None:
     weights = [0.5, 0.3, 0.2]
     with gated(policy, NAMES, torch.tensor([weights] * 3)):
         routed = logits(policy)
@@ -57,7 +57,7 @@ def test_a_fixed_mixture_is_pefts_own_weighted_adapter(policy: PeftModel) -> Non
     torch.testing.assert_close(routed, logits(policy), atol=1e-5, rtol=0)
 
 
-def test_each_row_of_hard_gates_is_its_adapter_alone(policy: PeftModel) -> None:
+def test_gated__hard_gates_select_one_adapter_a_row(policy: PeftModel) -> None:
     with gated(policy, NAMES, torch.eye(3)):
         routed = logits(policy)
     for row, name in enumerate(NAMES):
@@ -65,7 +65,7 @@ def test_each_row_of_hard_gates_is_its_adapter_alone(policy: PeftModel) -> None:
         torch.testing.assert_close(routed[row], logits(policy)[row], atol=1e-5, rtol=0)
 
 
-def test_gates_of_zero_and_a_reference_pass_are_the_base(policy: PeftModel) -> None:
+def test_gated__zero_gates_and_a_reference_pass_are_the_base(policy: PeftModel) -> None:
     with policy.disable_adapter():
         base = logits(policy)
     with gated(policy, NAMES, torch.eye(3)), policy.disable_adapter():
@@ -74,7 +74,7 @@ def test_gates_of_zero_and_a_reference_pass_are_the_base(policy: PeftModel) -> N
         torch.testing.assert_close(logits(policy), base, atol=1e-6, rtol=0)
 
 
-def test_gradients_reach_the_gates_and_every_adapter_they_open(policy: PeftModel) -> None:
+def test_gated__passes_gradients_to_gates_and_open_adapters(policy: PeftModel) -> None:
     for parameter in policy.parameters():
         parameter.requires_grad_(True)
     gates = torch.tensor([[1.0, 0.0, 0.0]] * 3, requires_grad=True)
@@ -88,15 +88,15 @@ def test_gradients_reach_the_gates_and_every_adapter_they_open(policy: PeftModel
     assert all(g.abs().max() == 0 for g in gradients(policy, "upper"))
 
 
-def test_generation_keeps_each_samples_gates(policy: PeftModel) -> None:
-    ask = {"max_new_tokens": 5, "do_sample": False, "attention_mask": torch.ones_like(IDS)}
+def test_gated__generation_uses_each_row_s_gates(policy: PeftModel) -> None:
+    options = {"max_new_tokens": 5, "do_sample": False, "attention_mask": torch.ones_like(IDS)}
     with gated(policy, NAMES, torch.eye(3)):
-        routed = policy.generate(input_ids=IDS, **ask)
+        routed = policy.generate(input_ids=IDS, **options)
     policy.set_adapter("lower")
-    assert torch.equal(routed[2], policy.generate(input_ids=IDS, **ask)[2])
+    assert torch.equal(routed[2], policy.generate(input_ids=IDS, **options)[2])
 
 
-def test_nothing_is_left_behind_even_after_an_error(policy: PeftModel) -> None:
+def test_gated__leaves_nothing_behind_after_an_error(policy: PeftModel) -> None:
     before, needing = logits(policy), {n: p.requires_grad for n, p in policy.named_parameters()}
     with pytest.raises(ZeroDivisionError), gated(policy, NAMES, torch.eye(3)):
         raise ZeroDivisionError
@@ -105,24 +105,24 @@ def test_nothing_is_left_behind_even_after_an_error(policy: PeftModel) -> None:
     assert {n: p.requires_grad for n, p in policy.named_parameters()} == needing
 
 
-def test_checkpointing_changes_no_gradient_unless_reentrant(policy: PeftModel) -> None:
+def test_gated__checkpointing_changes_no_gradient_unless_reentrant(policy: PeftModel) -> None:
     policy.train().enable_input_require_grads()
-    found = []
+    gradients_of_gates = []
     for checkpointing in (False, True):
         if checkpointing:
             policy.gradient_checkpointing_enable({"use_reentrant": False})
         gates = torch.full((3, 3), 0.4, requires_grad=True)
         with gated(policy, NAMES, gates):
             logits(policy).square().mean().backward()
-        found.append(gates.grad)
-    assert torch.equal(*found)
+        gradients_of_gates.append(gates.grad)
+    assert torch.equal(*gradients_of_gates)
     policy.gradient_checkpointing_enable({"use_reentrant": True})
     with pytest.raises(ValueError, match="reentrant"), gated(policy, NAMES, torch.eye(3)):
         pass
 
 
 @pytest.mark.parametrize(
-    ("names", "shape", "said"),
+    ("names", "shape", "message"),
     [
         (["absent"], (3, 1), "no adapter 'absent' in the model; it has default, lower, upper"),
         (["default", "default"], (3, 2), "each once"),
@@ -130,17 +130,19 @@ def test_checkpointing_changes_no_gradient_unless_reentrant(policy: PeftModel) -
         (NAMES, (3, 2), r"need \(samples, 3\)"),
     ],
 )
-def test_what_does_not_fit_is_refused(policy: PeftModel, names: list[str], shape: tuple[int, int], said: str) -> None:
-    with pytest.raises(ValueError, match=said), gated(policy, names, torch.ones(shape)):
+def test_gated__refuses_names_and_shapes_that_do_not_fit(
+    policy: PeftModel, names: list[str], shape: tuple[int, int], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message), gated(policy, names, torch.ones(shape)):
         pass
 
 
-def test_a_batch_of_another_size_is_refused(policy: PeftModel) -> None:
+def test_gated__refuses_a_batch_of_another_size(policy: PeftModel) -> None:
     with gated(policy, ["default"], torch.ones(1, 1)), pytest.raises(ValueError, match="gates of 1 samples"):
         logits(policy)
 
 
-def test_merged_adapters_and_dora_are_refused(policy: PeftModel) -> None:
+def test_gated__refuses_merged_adapters_and_dora(policy: PeftModel) -> None:
     policy.merge_adapter()
     with pytest.raises(ValueError, match="merged"), gated(policy, NAMES, torch.eye(3)):
         pass
@@ -150,7 +152,7 @@ def test_merged_adapters_and_dora_are_refused(policy: PeftModel) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # of PEFT, about merging such adapters
-def test_what_gates_cannot_mix_is_refused(policy: PeftModel) -> None:
+def test_gated__refuses_layers_it_cannot_mix(policy: PeftModel) -> None:
     policy.add_adapter("wet", LoraConfig(r=2, target_modules="all-linear", lora_dropout=0.5))
     with pytest.raises(ValueError, match=r"dropouts \[0.0, 0.5\]"), gated(policy, ["default", "wet"], torch.ones(3, 2)):
         pass

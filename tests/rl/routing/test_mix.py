@@ -19,15 +19,15 @@ def adapter(rank: int, use_rslora: bool) -> LoraConfig:
 
 @pytest.mark.parametrize("use_rslora", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_the_mix_is_the_weighted_sum(dtype: torch.dtype, use_rslora: bool) -> None:
+def test_weighted_adapter__is_the_weighted_sum(dtype: torch.dtype, use_rslora: bool) -> None:
     policy = get_peft_model(load_model("tiny", dtype=dtype), adapter(4, use_rslora), adapter_name="left")
     assert isinstance(policy, PeftModel)
     policy.add_adapter("right", adapter(2, use_rslora))
     layers = [layer for layer in policy.modules() if isinstance(layer, LoraLayer)]
     expected = [sum(share * layer.get_delta_weight(name) for name, share in SHARES.items()) for layer in layers]
     with weighted_adapter(policy, SHARES):
-        found = [layer.get_delta_weight(MIX) for layer in layers]
+        mixed = [layer.get_delta_weight(MIX) for layer in layers]
         assert {layer.lora_A[MIX].weight.dtype for layer in layers} == {torch.float32}
-    for ours, theirs in zip(found, expected, strict=True):
+    for ours, theirs in zip(mixed, expected, strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-6)
     assert set(policy.peft_config) == set(SHARES)

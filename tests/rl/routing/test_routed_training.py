@@ -1,4 +1,4 @@
-"""Routed training: neutral is plain LoRA, the loss meets the gates that sampled, workers agree, a resume is exact."""
+"""Routed training: neutral is plain LoRA, loss and sampling use the same gates, workers agree, a resume is exact."""
 
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def trained(trainer: CreditGRPOTrainer) -> CreditGRPOTrainer:
 
 
 @pytest.mark.parametrize("iterations", [1, 2])
-def test_one_adapter_with_gate_one_trains_as_plain_lora_does(tmp_path: Path, iterations: int) -> None:
+def test_training__with_one_adapter_at_gate_one_is_plain_lora(tmp_path: Path, iterations: int) -> None:
     settings = {"trainer": {"num_iterations": iterations}}
     plain = trained(credit_trainer(tiny_config(**settings), tmp_path / "plain"))
     neutral = {"adapters": ["default"], "router": "fixed", "weights": {"default": 1.0}, "top": None}
@@ -52,18 +52,18 @@ def test_one_adapter_with_gate_one_trains_as_plain_lora_does(tmp_path: Path, ite
     assert outcome(gated) == outcome(plain)
 
 
-def test_each_adapter_learns_from_its_own_task_alone(tmp_path: Path) -> None:
+def test_training__changes_only_the_task_s_adapter(tmp_path: Path) -> None:
     only_left = tuple(problem for problem in problems() if problem.task == "left")
     trainer = build_trainer(routed_config(), tmp_path, only_left, callbacks=[])
     assert isinstance(trainer, CreditGRPOTrainer)
     trained(trainer)
     moved = {name: weight for name, weight in trainer.policy.named_parameters() if "lora_B" in name}
     assert any(weight.any() for name, weight in moved.items() if ".left." in name)
-    assert not any(weight.any() for name, weight in moved.items() if ".right." in name)
+    assert {bool(weight.any()) for name, weight in moved.items() if ".right." in name} == {False}
     assert "default" not in trainer.policy.peft_config
 
 
-def test_both_learn_also_with_a_reference_pass_between(tmp_path: Path) -> None:
+def test_training__changes_both_adapters_also_with_a_reference_pass(tmp_path: Path) -> None:
     trainer = trained(routed(tmp_path, routed_config(trainer={"beta": 0.04})))
     for name in ADAPTERS:
         weights = [weight for key, weight in trainer.policy.named_parameters() if f"lora_B.{name}." in key]
@@ -73,7 +73,7 @@ def test_both_learn_also_with_a_reference_pass_between(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("router", ["task", "attention", "kmeans", "probe"])
-def test_the_loss_meets_the_policy_that_sampled(tmp_path: Path, router: str) -> None:
+def test_training__computes_the_loss_with_the_gates_that_sampled(tmp_path: Path, router: str) -> None:
     trainer = routed(tmp_path, routed_config(routing={"router": router, "fit_steps": 20}))
     trained(trainer)
     logged = [line for line in trainer.state.log_history if "loss" in line]
@@ -86,7 +86,7 @@ def test_the_loss_meets_the_policy_that_sampled(tmp_path: Path, router: str) -> 
         assert all(line["routing/agreement"] == 1 for line in logged)
 
 
-def test_a_router_trained_by_the_policy_moves(tmp_path: Path) -> None:
+def test_training__moves_a_router_that_the_policy_trains(tmp_path: Path) -> None:
     routing = {"router": "attention", "learn": "policy", "top": None, "heads": 2}
     trainer = routed(tmp_path, routed_config(routing=routing))
     assert trainer.route is not None
@@ -96,7 +96,7 @@ def test_a_router_trained_by_the_policy_moves(tmp_path: Path) -> None:
     assert any(not torch.equal(before[name], after[name]) for name in before)
 
 
-def test_a_worker_computes_the_learners_gates(tmp_path: Path) -> None:
+def test_workers__compute_the_learner_s_gates(tmp_path: Path) -> None:
     routing = {"router": "attention", "fit_steps": 20}
     alone = trained(routed(tmp_path / "alone", routed_config(routing=routing)))
     config = routed_config(routing=routing, rollouts={"workers": 1, "threads": 1})
@@ -105,19 +105,19 @@ def test_a_worker_computes_the_learners_gates(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("router", ["task", "attention"])
-def test_a_resumed_run_is_the_undisturbed_one(tmp_path: Path, router: str) -> None:
+def test_resume__is_exact(tmp_path: Path, router: str) -> None:
     routing = {"router": router, "fit_steps": 5}
     if router == "attention":
         routing |= {"learn": "policy", "top": None}
     config = routed_config(routing=routing, trainer={"save_steps": 2})
-    whole = trained(routed(tmp_path, config))
+    undisturbed = trained(routed(tmp_path, config))
     assert (tmp_path / "checkpoint-2" / ROUTER_FILE).is_file()
-    again = routed(tmp_path, config)
-    again.train(resume_from_checkpoint=str(tmp_path / "checkpoint-2"))
-    again.rollouts.close()
-    assert outcome(again).adapter == outcome(whole).adapter
+    resumed = routed(tmp_path, config)
+    resumed.train(resume_from_checkpoint=str(tmp_path / "checkpoint-2"))
+    resumed.rollouts.close()
+    assert outcome(resumed).adapter == outcome(undisturbed).adapter
 
 
-def test_an_unknown_task_is_named(tmp_path: Path) -> None:
+def test_unknown_task__is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no adapter is meant for task 'instruction'"):
         build_trainer(routed_config(), tmp_path, load_problems(tiny_config().data).train, callbacks=[])

@@ -1,4 +1,4 @@
-"""Routers: scores become gates, tasks become labels, and what can be learned of prompts is learned."""
+"""Routers: logits become gates, tasks become labels, and fitting finds what prompts have in common."""
 
 import pytest
 import torch
@@ -25,18 +25,18 @@ def route_of(**settings) -> Route:
 
 
 def families(each: int = 24) -> tuple[list[list[int]], list[str]]:
-    """Prompts of three kinds: each draws most of its tokens from words of its own."""
+    """Prompts of three kinds: each draws most of its tokens from its own words."""
     generator = torch.Generator().manual_seed(0)
     prompts, tasks = [], []
     for index in range(3 * each):
-        own = 40 + 20 * (index % 3) + torch.randint(6, (6,), generator=generator)
+        specific = 40 + 20 * (index % 3) + torch.randint(6, (6,), generator=generator)
         shared = 10 + torch.randint(20, (3,), generator=generator)
-        prompts.append([1, *own.tolist(), *shared.tolist()])
+        prompts.append([1, *specific.tolist(), *shared.tolist()])
         tasks.append(NAMES[index % 3])
     return prompts, tasks
 
 
-def test_the_best_scores_share_the_gates():
+def test_gates_from_logits__keeps_the_largest():
     scores = torch.tensor([[0.0, 2.0, 1.0], [1.0, 1.0, 1.0]])
     assert gates_from_logits(scores, 1).tolist() == [[0, 1, 0], [1, 0, 0]]
     e = torch.e
@@ -44,18 +44,18 @@ def test_the_best_scores_share_the_gates():
     torch.testing.assert_close(gates_from_logits(scores, None), scores.softmax(dim=-1))
 
 
-def test_the_balance_is_one_when_all_are_used_alike_and_the_number_of_adapters_when_one_is():
+def test_load_balancing_loss__is_one_at_equal_use_and_n_at_single_use():
     assert load_balancing_loss(torch.eye(3)).item() == pytest.approx(1)
     assert load_balancing_loss(torch.tensor([[1.0, 0, 0]] * 3)).item() == pytest.approx(3)
 
 
-def test_centres_take_no_more_than_their_share():
+def test_assign_with_capacity__gives_centres_no_more_than_their_share():
     likeness = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.7, 0.6], [0.1, 0.0]])
     assert assign_with_capacity(likeness, 2).tolist() == [0, 0, 1, 1]
     assert assign_with_capacity(likeness, 1).tolist() == [0, -1, 1, -1]
 
 
-def test_tasks_choose_their_adapters():
+def test_task_router__opens_the_task_s_adapter():
     route = route_of(router="task", tasks={"shout": "up"})
     assert route.gates([[1, 2], [3]], ["shout", "left"]).tolist() == [[0, 0, 1], [1, 0, 0]]
     with pytest.raises(ValueError, match="no adapter is meant for task 'whisper'"):
@@ -64,7 +64,7 @@ def test_tasks_choose_their_adapters():
         route.gates([[1]])
 
 
-def test_fixed_gates_are_the_same_for_all():
+def test_fixed_router__gives_all_prompts_the_same_gates():
     route = route_of(router="fixed", weights={"left": 0.25, "up": 0.75}, top=None)
     assert route.gates([[1, 2], [3]]).tolist() == [[0.25, 0, 0.75]] * 2
 
@@ -72,25 +72,27 @@ def test_fixed_gates_are_the_same_for_all():
 @pytest.mark.parametrize(
     "settings", [{"router": "attention"}, {"router": "attention", "layer": 1}, {"router": "probe"}]
 )
-def test_labels_are_learned_and_new_prompts_find_their_adapter(settings):
+def test_fit__learns_labels_that_hold_for_new_prompts(settings):
     route, (prompts, tasks) = route_of(fit_steps=60, **settings), families()
     fit(route.router, route.policy, prompts[:48], tasks[:48], seed=0)
     metrics = route.metrics(route.gates(prompts[48:]), tasks[48:])
     assert metrics["routing/agreement"] > 0.9
     assert metrics["routing/entropy"] == 0  # top 1
-    assert not any(parameter.requires_grad for parameter in route.router.parameters())
+    assert {parameter.requires_grad for parameter in route.router.parameters()} == {False}
 
 
-def test_centres_find_the_families_without_labels():
+def test_fit__finds_kmeans_clusters_without_labels():
     route, (prompts, tasks) = route_of(router="kmeans", fit_steps=40), families()
     fit(route.router, route.policy, prompts[:48], ["unknown"] * 48, seed=0)
     owners = route.gates(prompts[48:]).argmax(dim=1).tolist()
-    found = [{owner for owner, task in zip(owners, tasks[48:], strict=True) if task == name} for name in NAMES]
-    assert all(len(owner) == 1 for owner in found)
-    assert len(set.union(*found)) == 3
+    owners_by_family = [
+        {owner for owner, task in zip(owners, tasks[48:], strict=True) if task == name} for name in NAMES
+    ]
+    assert all(len(owner) == 1 for owner in owners_by_family)
+    assert len(set.union(*owners_by_family)) == 3
 
 
-def test_a_fit_repeats_and_does_not_depend_on_the_adapters():
+def test_fit__repeats_and_does_not_depend_on_the_adapters():
     prompts, tasks = families(8)
     states = []
     for trained in (False, True):
@@ -106,7 +108,7 @@ def test_a_fit_repeats_and_does_not_depend_on_the_adapters():
     assert states[0] and all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
-def test_padding_changes_no_feature():
+def test_features__do_not_depend_on_padding():
     route = route_of(router="probe")
     short, long = [1, 40, 41, 42], [1, *range(50, 60)]
     ids, mask = pad_right([short, long])

@@ -135,31 +135,31 @@ DIED = WorkerFailure(cause="ActorDiedError: killed", fatal=True)
 RAISED = WorkerFailure(cause="ValueError: odd prompt", fatal=False)
 
 
-def test_answers_come_in_the_order_of_the_units():
+def test_collect__returns_outcomes_in_the_order_of_the_requests():
     requests = [make_request(position) for position in (4, 0, 9)]
     outcomes = run(FakePool(), requests)
     assert [outcome.samples for outcome in outcomes] == [samples_of(request) for request in requests]
 
 
-def test_a_dead_worker_s_unit_goes_out_again_and_the_worker_is_replaced(caplog):
+def test_dead_worker__is_replaced_and_its_request_reissued(caplog):
     pool, observer = FakePool(script={0: [DIED]}), RecordingObserver()
     with caplog.at_level(logging.WARNING):
         (outcome,) = run(pool, [make_request(0)], workers=1, observer=observer)
     assert isinstance(outcome, SampledRequest)
     assert pool.spawned == ["worker-0.0"] * 2
     assert observer.causes == [(0, "worker-0.0: ActorDiedError: killed")]
-    told = "worker-0.0, group 0 (policy version 0), problem p0: ActorDiedError: killed; it is sampled again"
-    assert told in caplog.text
+    message = "worker-0.0, group 0 (policy version 0), problem p0: ActorDiedError: killed; it is sampled again"
+    assert message in caplog.text
 
 
-def test_a_worker_that_only_raised_is_kept():
+def test_raising_worker__is_kept():
     pool = FakePool(script={0: [RAISED]})
     (outcome,) = run(pool, [make_request(0)], workers=1)
     assert isinstance(outcome, SampledRequest)
     assert pool.spawned == ["worker-0.0"]
 
 
-def test_a_hung_worker_is_ended_at_its_time_limit():
+def test_hung_worker__is_ended_at_its_time_limit():
     pool, observer = FakePool(script={0: ["hang"]}), RecordingObserver()
     (outcome,) = run(pool, [make_request(0)], workers=1, observer=observer, time_limit=30.0)
     assert isinstance(outcome, SampledRequest)
@@ -169,7 +169,7 @@ def test_a_hung_worker_is_ended_at_its_time_limit():
 
 
 @pytest.mark.parametrize("failure", [DIED, RAISED, "hang"])
-def test_a_poisoned_unit_is_dropped_after_its_tries_and_the_others_go_on(failure):
+def test_failing_request__is_dropped_after_its_tries_and_the_others_go_on(failure):
     pool = FakePool(script={1: [failure] * 3})
     outcomes = run(pool, [make_request(position) for position in range(3)], tries=3)
     assert [type(outcome) for outcome in outcomes] == [SampledRequest, DroppedRequest, SampledRequest]
@@ -177,21 +177,21 @@ def test_a_poisoned_unit_is_dropped_after_its_tries_and_the_others_go_on(failure
     assert sum(position == 1 for position, _ in pool.sampled_by) == 3
 
 
-def test_a_worker_that_cannot_start_is_given_up_and_the_others_do_its_work():
-    # the first worker's place fails three starts; whoever is in the second one samples everything
+def test_failed_start__removes_the_worker_and_the_others_do_its_work():
+    # the first slot fails three starts; the worker in the second one answers every request
     pool = FakePool(starts=[WorkerFailure(cause="MemoryError: no room", fatal=True), None, *[DIED] * 2])
     outcomes = run(pool, [make_request(position) for position in range(4)], tries=3)
     assert len(outcomes) == 4 and all(isinstance(outcome, SampledRequest) for outcome in outcomes)
     assert {worker for _, worker in pool.sampled_by} == {"worker-0.1"}
 
 
-def test_when_no_worker_is_left_the_first_cause_is_told():
+def test_failed_starts__stop_the_run_with_the_cause_when_no_worker_is_left():
     pool = FakePool(starts=[WorkerFailure(cause="OutOfMemoryError: no room", fatal=True)] * 4)
     with pytest.raises(RunFailure, match=r"no rollout worker is left: worker-0\.\d.*OutOfMemoryError: no room"):
         run(pool, [make_request(0)], tries=2)
 
 
-def test_a_worker_that_never_starts_is_given_up_at_the_start_limit():
+def test_hung_start__is_ended_at_the_start_limit():
     pool = FakePool(starts=["hang"] * 4)
     with pytest.raises(RunFailure, match=r"not finished within rollouts.start_limit=5 s"):
         run(pool, [make_request(0)], tries=2, start_limit=5.0)
@@ -210,14 +210,14 @@ def test_a_worker_that_never_starts_is_given_up_at_the_start_limit():
         ({"logprobs": (-1.0, float("nan"))}, r"log-probs differ by nan"),
     ],
 )
-def test_a_worker_with_another_policy_stops_the_run(change, expected):
+def test_reply__from_another_policy_stops_the_run(change, expected):
     pool = FakePool(script={5: [change]})
     requests = [make_request(4, version=1), make_request(5, version=2)]
     with pytest.raises(RunFailure, match=expected):
         run(pool, requests, workers=1)
 
 
-def test_a_gap_within_the_tolerance_is_reported():
+def test_pop_counters__report_a_gap_within_the_tolerance():
     pool = FakePool(script={0: [{"logprobs": (-1.0, -2.00005)}]})
     dispatcher = Dispatcher(pool, RolloutsConfig(workers=1), tolerance=1e-4)
     dispatcher.publish(b"", fingerprint_of(0))
@@ -236,7 +236,7 @@ class SlowPool(FakePool):
         return job.returns
 
 
-def test_what_handing_over_took_is_told_once():
+def test_pop_counters__report_the_handover_once():
     pool = SlowPool()
     dispatcher = Dispatcher(pool, RolloutsConfig(workers=1), tolerance=1e-4, clock=lambda: pool.now)
     dispatcher.publish(b"", fingerprint_of(0))

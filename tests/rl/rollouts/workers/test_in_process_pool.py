@@ -70,7 +70,7 @@ def steps(trainer: CreditGRPOTrainer) -> list[dict[str, float]]:
     return [line for line in trainer.state.log_history if "loss" in line]
 
 
-def test_two_workers_change_no_bit(tmp_path):
+def test_training__with_two_workers_changes_no_bit(tmp_path):
     expected, _ = train(tmp_path / "0", workers=0)
     trained, trainer = train(tmp_path / "2", workers=2)
     assert trained == expected
@@ -81,7 +81,7 @@ def test_two_workers_change_no_bit(tmp_path):
         assert line["sync/logp_gap_max"] < 1e-4
 
 
-def test_ahead_of_time_nothing_is_lost_and_nothing_too_stale(tmp_path):
+def test_sampling_ahead__loses_nothing_and_is_never_too_stale(tmp_path):
     trained, trainer = train(tmp_path, workers=1, max_staleness=1)
     # the first batch is fresh; every later one was sampled one step before, with weights that have moved since
     assert [line["sync/staleness_max"] for line in steps(trainer)] == [0.0, 1.0, 1.0, 1.0]
@@ -93,7 +93,7 @@ def test_ahead_of_time_nothing_is_lost_and_nothing_too_stale(tmp_path):
     assert len(trained.grad_norms) == 4 and all(trained.grad_norms)
 
 
-def test_what_was_sampled_ahead_survives_a_resume(tmp_path):
+def test_sampling_ahead__survives_a_resume(tmp_path):
     changes = {"trainer": {"save_steps": 1, "max_steps": 3}, "rollouts": {"workers": 1, "max_staleness": 1}}
     first = credit_trainer(tiny_config(**changes), tmp_path)
     first.train()

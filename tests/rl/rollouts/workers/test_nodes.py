@@ -26,13 +26,13 @@ DEADLINE = 240.0
 def first_mark(marks: Path) -> str:
     """Wait for the name of the node that the first request hangs on."""
     give_up = time.monotonic() + DEADLINE
-    while not (found := sorted(marks.glob("[0-9]*"))):
+    while not (files := sorted(marks.glob("[0-9]*"))):
         assert time.monotonic() < give_up, "no request was ever sampled"
         time.sleep(0.05)
-    return found[0].read_text()
+    return files[0].read_text()
 
 
-def test_a_lost_node_s_units_are_sampled_on_another(tmp_path):
+def test_lost_node__has_its_requests_sampled_on_another(tmp_path):
     with emulated_cluster(DEADLINE) as cluster:
         # both workers fit on either node: what the lost one sampled, the other can
         nodes = {

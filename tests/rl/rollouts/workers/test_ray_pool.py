@@ -56,11 +56,11 @@ def start_dispatcher(connection, tmp_path) -> Iterator[Any]:
         dispatcher.close()
 
 
-def test_ray_listens_on_the_loopback_only(connection):
+def test_connect__makes_ray_listen_on_the_loopback_only(connection):
     assert connection.address.startswith("127.0.0.1:")
 
 
-def test_every_unit_is_sampled_with_the_version_it_asks_for(start_dispatcher):
+def test_requests__are_sampled_with_the_version_they_ask_for(start_dispatcher):
     dispatcher = start_dispatcher()
     requests = [make_request(position, version=version) for version in (1, 2) for position in (0, 2, 4)]
     for version in (1, 2):
@@ -72,7 +72,7 @@ def test_every_unit_is_sampled_with_the_version_it_asks_for(start_dispatcher):
 
 
 @pytest.mark.parametrize("failure", ["die", "raise"])
-def test_a_unit_that_fails_once_is_sampled_by_another_try(failure, start_dispatcher, tmp_path):
+def test_failing_once__a_request_is_sampled_by_another_try(failure, start_dispatcher, tmp_path):
     dispatcher = start_dispatcher(ToyFactory(marks=tmp_path, failure=failure, positions=(2,)))
     publish(dispatcher, 0)
     requests = [make_request(position) for position in (0, 2, 4)]
@@ -84,7 +84,7 @@ def test_a_unit_that_fails_once_is_sampled_by_another_try(failure, start_dispatc
     assert figures.restarted == (1 if failure == "die" else 0)
 
 
-def test_a_hung_worker_is_replaced_at_its_time_limit(start_dispatcher, tmp_path):
+def test_hung_worker__is_replaced_at_its_time_limit(start_dispatcher, tmp_path):
     dispatcher = start_dispatcher(ToyFactory(marks=tmp_path, failure="hang", positions=(0,)), workers=1, time_limit=3.0)
     publish(dispatcher, 0)
     dispatcher.submit([make_request(0)])
@@ -93,7 +93,7 @@ def test_a_hung_worker_is_replaced_at_its_time_limit(start_dispatcher, tmp_path)
     assert dispatcher.pop_counters().restarted == 1
 
 
-def test_a_poisoned_unit_is_dropped_with_its_cause(start_dispatcher, tmp_path):
+def test_failing_request__is_dropped_with_its_cause(start_dispatcher, tmp_path):
     dispatcher = start_dispatcher(ToyFactory(marks=tmp_path, failure="raise", positions=(2,), times=99), tries=2)
     publish(dispatcher, 0)
     requests = [make_request(0), make_request(2)]
@@ -112,7 +112,7 @@ class DamagingPool(RayWorkerPool):
         return super().put(payload[:-1] + bytes([payload[-1] ^ 0x40]))
 
 
-def test_an_adapter_that_is_damaged_in_flight_stops_the_run(start_dispatcher):
+def test_damaged_adapter__stops_the_run(start_dispatcher):
     dispatcher = start_dispatcher(pool=DamagingPool)
     publish(dispatcher, 7)
     dispatcher.submit([make_request(0, version=7)])
@@ -120,7 +120,7 @@ def test_an_adapter_that_is_damaged_in_flight_stops_the_run(start_dispatcher):
         dispatcher.collect([make_request(0, version=7)])
 
 
-def test_no_cluster_at_the_address_is_told(monkeypatch):
+def test_connect__names_an_address_without_a_cluster(monkeypatch):
     import ray
 
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
@@ -134,7 +134,7 @@ def refuse(**_: Any) -> None:
     raise ConnectionError("nobody home")
 
 
-def test_a_worker_that_cannot_start_has_its_cause_told(start_dispatcher, tmp_path):
+def test_failed_start__is_reported_with_its_cause(start_dispatcher, tmp_path):
     # the recipe itself fails in the worker: there is no such folder to look into
     dispatcher = start_dispatcher(BrokenFactory(marks=tmp_path), workers=1, tries=1)
     publish(dispatcher, 0)

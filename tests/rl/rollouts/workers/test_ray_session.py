@@ -1,4 +1,4 @@
-"""Ray's session: processes that belong to it are found by its name, ended, and no others."""
+"""Ray's session: processes that belong to it are pids by its name, ended, and no others."""
 
 import subprocess
 import sys
@@ -45,31 +45,31 @@ def logging_there(tmp_path: Path) -> Iterator[subprocess.Popen]:
     process.stdout.close()
 
 
-def test_a_session_s_processes_are_found_by_name_and_by_log(named, logging_there):
-    found = {process.pid for process in session_processes(SESSION)}
-    assert found == {named.pid, logging_there.pid}
+def test_session_processes__are_pids_by_name_and_by_log(named, logging_there):
+    pids = {process.pid for process in session_processes(SESSION)}
+    assert pids == {named.pid, logging_there.pid}
 
 
-def test_ending_a_session_ends_its_processes_and_no_others(named, logging_there):
+def test_end_session__ends_its_processes_and_no_others(named, logging_there):
     assert end_session("session_of_somebody_else") == 0
     assert named.poll() is None
     assert end_session(SESSION) == 2
     assert list(session_processes(SESSION)) == []
 
 
-def test_a_recorded_session_is_ended_once(named, tmp_path, caplog):
+def test_recorded_session__is_ended_once(named, tmp_path, caplog):
     record_session(tmp_path, SESSION)
     assert end_recorded_session(tmp_path) == 1
     assert "ended 1 Ray processes that the killed run had left behind" in caplog.text
     assert end_recorded_session(tmp_path) == 0
 
 
-def test_a_name_that_could_match_anything_is_refused():
+def test_session_processes__refuse_a_name_that_could_match_anything():
     with pytest.raises(ValueError, match="'' is not the name of a Ray session"):
         list(session_processes(""))
 
 
-def test_a_start_that_fails_leaves_no_process_behind():
+def test_ending_children_on_error__leaves_no_process_behind():
     with pytest.raises(ZeroDivisionError), ending_children_on_error():
         child = subprocess.Popen([sys.executable, "-c", SAYS_READY], stdout=subprocess.DEVNULL)
         _ = 1 / 0
@@ -77,7 +77,7 @@ def test_a_start_that_fails_leaves_no_process_behind():
     assert not psutil.pid_exists(child.pid)
 
 
-def test_a_process_of_the_session_leaves_it_alone(named, tmp_path):
+def test_end_recorded_session__spares_the_session_it_runs_in(named, tmp_path):
     log = tmp_path / SESSION / "logs" / "rank.log"
     log.parent.mkdir(parents=True)
     record_session(tmp_path, SESSION)

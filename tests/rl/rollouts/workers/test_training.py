@@ -39,7 +39,7 @@ def in_process(tmp_path_factory) -> Outcome:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_workers_change_no_bit(workers, in_process, tmp_path):
+def test_training__with_workers_changes_no_bit(workers, in_process, tmp_path):
     trained, trainer = train(config_with(workers), tmp_path)
     assert trained == in_process
     steps = [line for line in trainer.state.log_history if "loss" in line]
@@ -51,7 +51,7 @@ def test_workers_change_no_bit(workers, in_process, tmp_path):
         assert line["sync/logp_gap_max"] < 1e-4
 
 
-def test_ahead_of_time_nothing_is_lost_and_nothing_too_stale(tmp_path):
+def test_sampling_ahead__loses_nothing_and_is_never_too_stale(tmp_path):
     trained, trainer = train(config_with(1, max_staleness=1), tmp_path)
     steps = [line for line in trainer.state.log_history if "loss" in line]
     # the first batch is fresh; every later one was sampled one step before
@@ -64,7 +64,7 @@ def test_ahead_of_time_nothing_is_lost_and_nothing_too_stale(tmp_path):
     assert len(trained.grad_norms) == 4 and all(trained.grad_norms)
 
 
-def test_the_adapter_s_bytes_are_few(tmp_path):
+def test_sync_bytes__are_those_of_the_adapter_alone(tmp_path):
     config = tiny_config(rollouts={**ROLLOUTS, "workers": 1}, trainer={"max_steps": 1})
     _, trainer = train(config, tmp_path)
     (line,) = (line for line in trainer.state.log_history if "loss" in line)

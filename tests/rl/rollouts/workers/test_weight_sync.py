@@ -37,7 +37,7 @@ def published(engine: TransformersEngine, version: int):
     )
 
 
-def test_a_worker_has_what_the_learner_published():
+def test_load_adapter__delivers_what_the_learner_published():
     learner, worker = make_engine(seed=1), make_worker(seed=2)
     payload, fingerprint = published(learner, 3)
     delivered = worker.load_adapter(3, payload)
@@ -47,14 +47,14 @@ def test_a_worker_has_what_the_learner_published():
     check_fingerprint(fingerprint, delivered, previous=None, tolerance=1e-9)
 
 
-def test_a_worker_samples_what_the_learner_would():
+def test_worker__samples_what_the_learner_would():
     learner, worker = make_engine(seed=1), make_worker(seed=2)
     request = RolloutRequest(position=0, prompts=((17, 30, 200), (88, 9)), num_generations=2, version=3, seed=0)
     worker.load_adapter(3, published(learner, 3)[0])
     assert worker.sample(request).samples == learner.sample(request)
 
 
-def test_a_worker_refuses_to_sample_for_another_version():
+def test_worker__refuses_to_sample_for_another_version():
     worker = make_worker()
     worker.load_adapter(3, published(make_engine(), 3)[0])
     request = RolloutRequest(position=0, prompts=((17,),), num_generations=2, version=4, seed=0)
@@ -63,7 +63,7 @@ def test_a_worker_refuses_to_sample_for_another_version():
 
 
 @pytest.mark.parametrize("position", [0, 20, -1])
-def test_a_byte_that_changes_on_the_way_stops_the_run(position):
+def test_damaged_payload__stops_the_run(position):
     learner, worker = make_engine(seed=1), make_worker(seed=2)
     payload, fingerprint = published(learner, 3)
     damaged = bytearray(payload)
@@ -72,7 +72,7 @@ def test_a_byte_that_changes_on_the_way_stops_the_run(position):
         check_fingerprint(fingerprint, worker.load_adapter(3, bytes(damaged)), previous=None, tolerance=1e-4)
 
 
-def test_an_adapter_that_never_arrived_is_noticed():
+def test_check_fingerprint__notices_an_adapter_that_never_arrived():
     # what happened in other people's systems for months: everything looks right, only nothing was delivered
     learner, worker = make_engine(seed=1), make_worker(seed=1)
     first_payload, before = published(learner, 1)
@@ -85,13 +85,13 @@ def test_an_adapter_that_never_arrived_is_noticed():
         check_fingerprint(after, worker.load_adapter(2, first_payload), previous=before, tolerance=1e-4)
 
 
-def test_an_adapter_of_another_shape_names_a_tensor_that_did_not_fit():
+def test_check_fingerprint__names_a_tensor_of_another_shape():
     payload, fingerprint = published(make_engine(r=4), 0)
     with pytest.raises(RunFailure, match=r"policy version 0: .*lora_A.* \(with 7 more\) did not reach the worker"):
         check_fingerprint(fingerprint, make_worker(r=2).load_adapter(0, payload), previous=None, tolerance=1e-4)
 
 
-def test_another_base_model_shows_in_the_log_probs():
+def test_check_fingerprint__notices_another_base_model_by_the_logprobs():
     learner, worker = make_engine(seed=1), make_worker(seed=2)
     with torch.no_grad():
         worker.engine.model.model.norm.weight.mul_(1.01)
@@ -100,19 +100,19 @@ def test_another_base_model_shows_in_the_log_probs():
         check_fingerprint(fingerprint, worker.load_adapter(0, payload), previous=None, tolerance=1e-4)
 
 
-def test_the_router_travels_with_the_adapters():
+def test_adapter_state__includes_the_router():
     model = nn.Module()
     model.base = nn.Linear(2, 2)
     model.get_submodule("base").heed_router = nn.Linear(2, 1, bias=False)
     assert list(adapter_state(model)) == ["base.heed_router.weight"]
 
 
-def test_all_zero_tensors_are_named():
+def test_weight_fingerprint__names_all_zero_tensors():
     state = {"a.lora_A": torch.ones(2), "a.lora_B": torch.zeros(2)}
     assert weight_fingerprint(state, (), owner="learner", version=0).zeros == ("a.lora_B",)
 
 
-def test_the_digest_covers_names_types_shapes_and_values():
+def test_digest__covers_names_types_shapes_and_values():
     tensors = [
         {"a": torch.zeros(4)},
         {"b": torch.zeros(4)},
@@ -124,7 +124,7 @@ def test_the_digest_covers_names_types_shapes_and_values():
     assert len(digests) == len(tensors)
 
 
-def test_the_probe_s_log_probs_are_those_of_a_plain_forward_pass():
+def test_token_logprobs__equal_a_plain_forward_pass():
     engine = make_engine()
     ids = torch.tensor([PROBE_IDS])
     with torch.no_grad():
