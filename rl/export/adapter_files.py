@@ -10,9 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from rl.common.errors import UserError
-
-VLLM_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
-"""Values of vLLM's `max_lora_rank`; an adapter fits the smallest one at or above its rank."""
+from rl.rollouts.engine_vllm import LORA_RANKS, served_rank
 
 
 def check_files(adapter: Path) -> None:
@@ -51,9 +49,9 @@ def check_vllm(settings: dict[str, Any]) -> int:
         "bias": settings.get("bias", "none") != "none",
         "modules_to_save": bool(settings.get("modules_to_save")),
         "target_modules": bool({"lm_head", "embed_tokens"} & set(settings.get("target_modules") or ())),
-        "r": settings["r"] > VLLM_RANKS[-1],
+        "r": settings["r"] > LORA_RANKS[-1],
     }
     if any(refused.values()):
         names = ", ".join(f"{name}={settings[name]!r}" for name, is_refused in refused.items() if is_refused)
-        raise UserError(f"vLLM cannot serve this adapter: {names}; train a plain LoRA of rank <= {VLLM_RANKS[-1]}")
-    return next(rank for rank in VLLM_RANKS if rank >= settings["r"])
+        raise UserError(f"vLLM cannot serve this adapter: {names}; train a plain LoRA of rank <= {LORA_RANKS[-1]}")
+    return served_rank(settings["r"])

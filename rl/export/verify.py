@@ -18,7 +18,6 @@ from rl.config.root import Config
 from rl.export.adapter_files import check_files, check_vllm, read_settings, read_tensors
 from rl.models.load import load_model, load_tokenizer, model_path
 from rl.models.lora import lora_config
-from rl.rollouts.engine_vllm import LORA_RANKS, served_rank
 from rl.routing.bundle import bundle_of, check_digests, read_description
 from rl.routing.files import load_adapters
 from rl.routing.mix import MIX
