@@ -10,13 +10,11 @@ import pytest
 import wandb
 
 import rl
-from rl.rollouts.workers import sampler
-from rl.rollouts.workers.ray_pool import Connection
 from rl.runs.jsonl import read_jsonl
 from rl.train import train
 from tests.rl.dpo_fixtures import credit_dpo_trainer, tiny_dpo_config, write_pairs
 from tests.rl.grpo_fixtures import EVEN_SHARE, tiny_config
-from tests.rl.rollouts.workers.test_in_process_pool import InProcessPool
+from tests.rl.rollouts.in_process_pool import use_in_process_pool
 from tests.rl.routing.test_routed_training import routed, routed_config, trained
 
 DOCUMENT = Path(rl.__file__).parent / "METRICS.md"
@@ -77,8 +75,7 @@ def tracked_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrackedRun
     )
     wandb_run = FakeWandbRun()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sampler, "connect", lambda settings, cpus: Connection(session="", address="", ours=False))
-        patch.setattr(sampler, "RayWorkerPool", InProcessPool)
+        use_in_process_pool(patch)
         patch.setattr(wandb, "init", lambda **_: wandb_run)
         folder = train(config)
     yield TrackedRun(lines=read_jsonl(folder / "metrics.jsonl"), sent=wandb_run.history)

@@ -4,57 +4,15 @@ from typing import Any
 
 import pytest
 
-from rl.config.rollouts import RolloutsConfig
 from rl.rollouts.ledger import LedgerTotals
-from rl.rollouts.types import RolloutRequest
-from rl.rollouts.workers import sampler
-from rl.rollouts.workers.factory import WorkerFactory
-from rl.rollouts.workers.ray_pool import Connection
-from rl.rollouts.workers.worker import Reply, Worker
 from rl.trainers.grpo import CreditGRPOTrainer
 from tests.rl.grpo_fixtures import Outcome, credit_trainer, outcome, tiny_config
-
-
-class InProcessPool:
-    """Workers that are called in the dispatcher's own thread."""
-
-    def __init__(self, factory: WorkerFactory, settings: RolloutsConfig, connection: Connection):
-        self.factory = factory
-
-    def spawn(self, name: str) -> Worker:
-        return self.factory(name)
-
-    def start(self, worker: Worker) -> tuple:
-        return (worker, None, None)
-
-    def sample(self, worker: Worker, request: RolloutRequest, payload: bytes) -> tuple:
-        return (worker, request, payload)
-
-    def put(self, payload: bytes) -> bytes:
-        return payload
-
-    def wait(self, jobs: list[tuple], timeout: float) -> list[tuple]:
-        return jobs[:1]
-
-    def result(self, job: tuple) -> Reply | None:
-        worker, request, payload = job
-        if request is None:
-            return None
-        if worker.version != request.version:
-            worker.load_adapter(request.version, payload)
-        return worker.sample(request)
-
-    def end(self, worker: Worker) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
+from tests.rl.rollouts.in_process_pool import use_in_process_pool
 
 
 @pytest.fixture(autouse=True)
 def no_ray(monkeypatch):
-    monkeypatch.setattr(sampler, "connect", lambda settings, cpus: Connection(session="", address="", owned=False))
-    monkeypatch.setattr(sampler, "RayWorkerPool", InProcessPool)
+    use_in_process_pool(monkeypatch)
 
 
 def train(folder, **rollouts: Any) -> tuple[Outcome, CreditGRPOTrainer]:
