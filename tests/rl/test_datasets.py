@@ -1,4 +1,4 @@
-"""Datasets: which problems train and which judge, and that TRL's rows are those problems."""
+"""Datasets: which problems are trained on and which are held out; TRL's rows are those problems."""
 
 import json
 
@@ -20,14 +20,14 @@ def ids(problems) -> list[str]:
     return [problem.problem_id for problem in problems]
 
 
-def test_problems_are_drawn_as_many_as_asked():
+def test_load_problems__draws_as_many_as_configured():
     problems = load_problems(DataConfig(num_problems=5, held_out=3))
     assert (len(problems.train), len(problems.held_out)) == (5, 3)
     assert load_problems(DataConfig(num_problems=5, held_out=3)) == problems
     assert load_problems(DataConfig(num_problems=5, held_out=3, seed=1)).train != problems.train
 
 
-def test_drawn_problems_share_no_base_instruction():
+def test_load_problems__training_and_held_out_share_no_base_instruction():
     problems = load_problems(DataConfig(num_problems=300, held_out=100))
     train, held_out = ({problem.extras["request"] for problem in part} for part in (problems.train, problems.held_out))
     assert len(train) >= 200
@@ -35,35 +35,35 @@ def test_drawn_problems_share_no_base_instruction():
     assert not train & held_out
 
 
-def test_the_last_rows_of_a_file_are_held_out(tmp_path):
+def test_load_problems__holds_out_the_last_rows_of_a_file(tmp_path):
     path = write_rows(tmp_path / "rows.jsonl", "sea", "sky", "hill")
     problems = load_problems(DataConfig(path=path, held_out=1))
     assert (ids(problems.train), ids(problems.held_out)) == (["sea", "sky"], ["hill"])
 
 
-def test_nothing_may_be_held_out(tmp_path):
+def test_load_problems__may_hold_out_nothing(tmp_path):
     problems = load_problems(DataConfig(path=write_rows(tmp_path / "rows.jsonl", "sea", "sky"), held_out=0))
     assert (ids(problems.train), ids(problems.held_out)) == (["sea", "sky"], [])
 
 
-def test_held_out_problems_may_have_a_file_of_their_own(tmp_path):
+def test_load_problems__held_out_problems_may_have_their_own_file(tmp_path):
     path, held_out = write_rows(tmp_path / "rows.jsonl", "sea"), write_rows(tmp_path / "held_out.jsonl", "sky", "hill")
     problems = load_problems(DataConfig(path=path, held_out_path=held_out))
     assert (ids(problems.train), ids(problems.held_out)) == (["sea"], ["sky", "hill"])
 
 
-def test_holding_everything_out_is_an_error(tmp_path):
+def test_load_problems__refuses_to_hold_everything_out(tmp_path):
     path = write_rows(tmp_path / "rows.jsonl", "sea", "sky")
     with pytest.raises(ValueError, match=r"data\.held_out=2 leaves nothing to train on: .* has 2 problems"):
         load_problems(DataConfig(path=path, held_out=2))
 
 
-def test_an_empty_file_is_an_error(tmp_path):
+def test_load_problems__refuses_an_empty_file(tmp_path):
     with pytest.raises(ValueError, match=r"rows\.jsonl holds no problems"):
         load_problems(DataConfig(path=write_rows(tmp_path / "rows.jsonl")))
 
 
-def test_the_dataset_s_rows_are_the_problems():
+def test_as_dataset__rows_are_the_problems():
     # Arrow turns tuples into lists and fills missing keys in: nothing of a problem may be lost on the way
     problems = load_problems(DataConfig(num_problems=40, held_out=0)).train
     assert tuple(from_row(row) for row in as_dataset(problems)) == problems
@@ -80,25 +80,25 @@ def write_pairs(path, *names: str) -> str:
     return str(path)
 
 
-def test_no_prompt_is_both_trained_on_and_held_out(tmp_path):
+def test_load_pairs__no_prompt_is_trained_on_and_held_out(tmp_path):
     pairs = load_pairs(DataConfig(path=write_pairs(tmp_path / "pairs.jsonl", "sea", "sky", "rain"), held_out=1))
     assert [pair.chosen.text for pair in pairs.train] == ["The sea.", "The sea!", "The sky.", "The sky!"]
     assert [problem.messages[-1]["content"] for problem in pairs.held_out] == ["Describe the rain."]
 
 
-def test_pairs_that_are_all_held_out_leave_nothing(tmp_path):
+def test_load_pairs__refuses_to_hold_everything_out(tmp_path):
     path = write_pairs(tmp_path / "pairs.jsonl", "sea", "sky")
     with pytest.raises(ValueError, match=r"data\.held_out=2 leaves nothing to train on"):
         load_pairs(DataConfig(path=path, held_out=2))
 
 
-def test_a_row_that_is_no_pair_is_named(tmp_path):
+def test_load_pairs__names_a_row_that_is_no_pair(tmp_path):
     (tmp_path / "pairs.jsonl").write_text('{"prompt": "Describe the sea.", "chosen": "It is blue."}\n')
     with pytest.raises(ValueError, match=r"pairs\.jsonl:1: expected column 'rejected'"):
         load_pairs(DataConfig(path=str(tmp_path / "pairs.jsonl"), held_out=0))
 
 
-def test_trl_s_rows_are_the_pairs_by_number(tmp_path):
+def test_as_preferences__rows_are_the_pairs_by_index(tmp_path):
     pairs = load_pairs(DataConfig(path=write_pairs(tmp_path / "pairs.jsonl", "sea"), held_out=0)).train
     dataset = as_preferences(pairs)
     assert dataset["pair"] == [0, 1]

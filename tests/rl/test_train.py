@@ -33,14 +33,14 @@ def adapter_bytes(run: Path) -> bytes:
     return (run / "adapters" / "default" / "adapter_model.safetensors").read_bytes()
 
 
-def test_the_run_folder_says_where_it_came_from(finished_run):
+def test_run_folder__has_settings_and_environment(finished_run):
     assert load_run_config(finished_run.folder) == recipe_config(finished_run.folder)
     environment = read_json(finished_run.folder / "environment.json")
     assert environment["seed"] == 0
     assert {"torch", "trl", "transformers", "peft"} <= environment["packages"].keys()
 
 
-def test_every_step_is_in_the_metrics(finished_run):
+def test_metrics__have_every_step(finished_run):
     steps = [line for line in read_jsonl(finished_run.folder / "metrics.jsonl") if "loss" in line]
     assert [line["step"] for line in steps] == [1, 2, 3, 4]
     for line in steps:
@@ -48,7 +48,7 @@ def test_every_step_is_in_the_metrics(finished_run):
         assert any(name.startswith("constraint/") and name.endswith("/pass_rate") for name in line)
 
 
-def test_the_best_and_the_worst_of_each_group_are_recorded(finished_run):
+def test_rollouts__have_best_and_worst_of_each_group(finished_run):
     records = read_jsonl(finished_run.folder / "rollouts.jsonl")
     # 8 completions a step are 2 groups of 4
     assert [record["step"] for record in records] == [step for step in (1, 2, 3, 4) for _ in range(4)]
@@ -59,7 +59,7 @@ def test_the_best_and_the_worst_of_each_group_are_recorded(finished_run):
         assert best["advantage"] > worst["advantage"]
 
 
-def test_a_record_shows_weights_and_verdicts(finished_run):
+def test_rollouts__have_weights_and_verdicts(finished_run):
     records = read_jsonl(finished_run.folder / "rollouts.jsonl")
     assert any(verdict["evidence"] for record in records for verdict in record["verdicts"])
     for record in records:
@@ -71,7 +71,7 @@ def test_a_record_shows_weights_and_verdicts(finished_run):
             assert all(0 <= start < end <= len(record["completion"]) for start, end in verdict["evidence"])
 
 
-def test_the_summary_is_what_was_measured(finished_run):
+def test_summary__is_what_was_measured(finished_run):
     summary = read_json(finished_run.folder / "summary.json")
     assert summary["steps"] == 4
     assert summary["gain"]["num_problems"] == 8
@@ -80,7 +80,7 @@ def test_the_summary_is_what_was_measured(finished_run):
     assert len(read_json(finished_run.folder / "after.json")["answers"]) == 8
 
 
-def test_the_adapter_names_its_base_model_and_has_a_card(finished_run):
+def test_adapter__names_its_base_model_and_has_a_card(finished_run):
     adapter = finished_run.folder / "adapters" / "default"
     assert read_json(adapter / "adapter_config.json")["base_model_name_or_path"] == "tiny"
     card = (adapter / "README.md").read_text(encoding="utf-8")
@@ -88,22 +88,22 @@ def test_the_adapter_names_its_base_model_and_has_a_card(finished_run):
     assert "credit rule `global_anchor`" in card
 
 
-def test_the_only_cards_are_those_of_the_adapters(finished_run):
+def test_cards__are_those_of_the_adapters_only(finished_run):
     cards = sorted(finished_run.folder.rglob("README.md"))
     assert cards == [finished_run.folder / "adapters" / "default" / "README.md"]
 
 
-def test_the_end_of_a_run_is_shown(finished_run):
+def test_console__shows_the_result(finished_run):
     for shown in ("Held-out constraints satisfied", "95 % interval", "base model", "Credit of one completion"):
         assert shown in finished_run.printed
     assert "Verify it with: heed export" in finished_run.printed
 
 
-def test_no_unfinished_file_is_left(finished_run):
+def test_run_folder__has_no_unfinished_file(finished_run):
     assert not [path for path in finished_run.folder.rglob("*") if path.name.endswith(".tmp")]
 
 
-def test_resuming_a_finished_run_changes_nothing(finished_run, tmp_path):
+def test_resume__of_a_finished_run_changes_nothing(finished_run, tmp_path):
     # as after a kill between the last checkpoint and the adapter
     run = tmp_path / "run"
     shutil.copytree(finished_run.folder, run)
@@ -115,7 +115,7 @@ def test_resuming_a_finished_run_changes_nothing(finished_run, tmp_path):
     assert read_jsonl(run / "rollouts.jsonl") == read_jsonl(finished_run.folder / "rollouts.jsonl")
 
 
-def test_ctrl_c_saves_the_step_and_says_how_to_continue(finished_run, tmp_path, monkeypatch, capsys):
+def test_ctrl_c__saves_the_step_and_prints_the_command_that_continues(finished_run, tmp_path, monkeypatch, capsys):
     run = tmp_path / "run"
     monkeypatch.setenv(CTRL_C_IN_STEP, "3")
     train(recipe_config(run))
@@ -133,7 +133,7 @@ def test_ctrl_c_saves_the_step_and_says_how_to_continue(finished_run, tmp_path, 
         assert resumed == [line for line in without_clock(finished_run.folder / log_file) if "train_loss" not in line]
 
 
-def test_a_resumed_run_forgets_what_came_after_its_checkpoint(finished_run, tmp_path):
+def test_resume__removes_what_came_after_the_checkpoint(finished_run, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(finished_run.folder, run)
     (run / "checkpoint-4" / "complete.json").unlink()
@@ -143,7 +143,7 @@ def test_a_resumed_run_forgets_what_came_after_its_checkpoint(finished_run, tmp_
         assert max(line["step"] for line in read_jsonl(run / log_file)) == 2
 
 
-def test_changed_reward_function__stops_a_resume_until_it_is_accepted(finished_run, tmp_path, caplog):
+def test_resume__with_a_changed_reward_function_must_be_accepted(finished_run, tmp_path, caplog):
     run = tmp_path / "run"
     shutil.copytree(finished_run.folder, run)
     [copy] = (run / "custom").iterdir()

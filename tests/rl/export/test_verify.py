@@ -28,55 +28,55 @@ def change_tensors(adapter: Path, change: Any) -> None:
     save_file(tensors, path)
 
 
-def test_the_trained_adapter_passes(finished_run):
+def test_export_run__passes_the_trained_adapter(finished_run):
     result = export_run(finished_run.folder)
     assert result["adapter"] == str(finished_run.folder / "adapters" / "default")
     assert result["max_logit_gap"] <= 1e-5
     assert result["vllm_max_lora_rank"] == 16
 
 
-def test_an_adapter_that_says_something_else_is_refused(adapter):
+def test_export_run__refuses_an_adapter_with_other_logits(adapter):
     change_tensors(adapter, lambda name, tensor: tensor * 1.5 if "lora_B" in name else tensor)
     with pytest.raises(ValueError, match=r"does not reproduce the trained model: logits differ by .*allowed 1e-05"):
         export_run(adapter.parent.parent)
 
 
 @pytest.mark.parametrize("name", ["adapter_config.json", "adapter_model.safetensors"])
-def test_a_missing_file_is_named(name, adapter):
+def test_export_run__names_a_missing_file(name, adapter):
     (adapter / name).unlink()
     with pytest.raises(ValueError, match=f"has no {name}: the run has not finished"):
         export_run(adapter.parent.parent)
 
 
-def test_a_run_without_an_adapter_is_refused(adapter):
+def test_export_run__refuses_a_run_without_an_adapter(adapter):
     shutil.rmtree(adapter)
     with pytest.raises(ValueError, match=r"has no adapter_config\.json: the run has not finished; continue it"):
         export_run(adapter.parent.parent)
 
 
 @pytest.mark.parametrize("size", [0, 7, 1000])
-def test_a_truncated_file_is_refused(size, adapter):
+def test_check_files__refuse_a_truncated_file(size, adapter):
     path = adapter / "adapter_model.safetensors"
     path.write_bytes(path.read_bytes()[:size])
     with pytest.raises(ValueError, match=r"adapter_model\.safetensors is damaged"):
         check_files(adapter)
 
 
-def test_a_damaged_config_is_refused(adapter):
+def test_export_run__refuses_a_damaged_config(adapter):
     path = adapter / "adapter_config.json"
     path.write_bytes(path.read_bytes()[:20])
     with pytest.raises(ValueError, match=r"adapter_config\.json is damaged"):
         export_run(adapter.parent.parent)
 
 
-def test_an_adapter_that_changes_nothing_is_refused(adapter):
+def test_check_files__refuse_an_adapter_that_changes_nothing(adapter):
     change_tensors(adapter, lambda name, tensor: torch.zeros_like(tensor) if "lora_B" in name else tensor)
     with pytest.raises(ValueError, match="every lora_B is zero, so the adapter changes nothing"):
         check_files(adapter)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_an_adapter_that_is_not_finite_is_refused(value, adapter):
+def test_check_files__refuse_values_that_are_not_finite(value, adapter):
     def spoil(name: str, tensor: torch.Tensor) -> torch.Tensor:
         tensor.view(-1)[0] = value
         return tensor
@@ -86,13 +86,13 @@ def test_an_adapter_that_is_not_finite_is_refused(value, adapter):
         check_files(adapter)
 
 
-def test_a_folder_that_is_no_run_is_refused(tmp_path):
+def test_export_run__refuses_a_folder_that_is_no_run(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"is not a run folder: it has no config\.yaml"):
         export_run(tmp_path)
 
 
 @pytest.mark.parametrize(("rank", "bound"), [(1, 1), (2, 8), (8, 8), (9, 16), (33, 64), (300, 320), (512, 512)])
-def test_vllm_needs_the_next_rank_it_knows(rank, bound):
+def test_check_vllm__gives_the_next_rank_that_vllm_knows(rank, bound):
     assert check_vllm({**PLAIN, "r": rank}) == bound
 
 
@@ -107,7 +107,7 @@ def test_vllm_needs_the_next_rank_it_knows(rank, bound):
         ("target_modules", ["embed_tokens"]),
     ],
 )
-def test_what_vllm_does_not_serve_is_named(name, value):
+def test_check_vllm__names_what_vllm_does_not_serve(name, value):
     with pytest.raises(ValueError, match="vLLM cannot serve this adapter") as refusal:
         check_vllm({**PLAIN, name: value})
     assert f"{name}={value!r}" in str(refusal.value)

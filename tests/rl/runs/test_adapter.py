@@ -1,4 +1,4 @@
-"""The product: an adapter that replaces the last one as a whole, and a card that claims what was measured."""
+"""Trained adapter: it replaces an older one as a whole, and its card claims what was measured."""
 
 import json
 
@@ -20,30 +20,30 @@ def make_policy() -> PeftModel:
     return get_peft_model(load_model("tiny"), LoraConfig(r=2, target_modules="all-linear", init_lora_weights=False))
 
 
-def test_the_result_is_one_sentence():
+def test_held_out_sentence__has_pass_rates_and_interval():
     assert held_out_sentence(SUMMARY) == (
         "0.250 -> 0.500 of the constraints satisfied on 64 held-out problems; "
         "gain +0.250, 95 % interval [+0.125, +0.375] (paired bootstrap)."
     )
 
 
-def test_an_unmeasured_adapter_claims_nothing():
+def test_held_out_sentence__claims_nothing_without_evaluation():
     assert held_out_sentence({}) == "Not evaluated (data.held_out=0)."
 
 
-def test_the_card_says_that_the_built_in_weights_are_widened():
+def test_model_card__says_that_the_built_in_weights_are_widened():
     assert "4-bit values" in model_card(Config(), SUMMARY)
     assert "4-bit" not in model_card(Config(model=ModelConfig(name="tiny")), SUMMARY)
 
 
-def test_the_card_names_data_of_ones_own_and_claims_nothing_about_them():
+def test_model_card__names_custom_data_and_claims_nothing_about_them():
     card = model_card(Config(data=DataConfig(path="rows.jsonl")), SUMMARY)
     assert "**Data.** rows.jsonl." in card
     assert "share no base instruction" not in card
     assert "share no base instruction" in model_card(Config(), SUMMARY)
 
 
-def test_the_adapter_is_saved_in_peft_s_layout(tmp_path):
+def test_save_adapter__writes_pefts_layout(tmp_path):
     policy = make_policy()
     adapter = save_adapter(policy, tmp_path, Config(model=ModelConfig(name="tiny")), SUMMARY)
     assert adapter == tmp_path / "adapters" / "default"
@@ -53,7 +53,7 @@ def test_the_adapter_is_saved_in_peft_s_layout(tmp_path):
     assert torch.equal(reloaded(input_ids=ids).logits, policy.eval()(input_ids=ids).logits)
 
 
-def test_an_older_adapter_is_replaced_as_a_whole(tmp_path):
+def test_save_adapter__replaces_an_older_one_as_a_whole(tmp_path):
     adapter = save_adapter(make_policy(), tmp_path, Config(), SUMMARY)
     (adapter / "left_over.txt").write_text("")
     first = (adapter / "adapter_model.safetensors").read_bytes()
@@ -63,7 +63,7 @@ def test_an_older_adapter_is_replaced_as_a_whole(tmp_path):
     assert [path.name for path in adapter.parent.iterdir()] == ["default"]
 
 
-def test_what_an_earlier_kill_left_is_not_taken_along(tmp_path, monkeypatch):
+def test_save_adapter__leaves_out_files_of_an_earlier_kill(tmp_path, monkeypatch):
     monkeypatch.setattr("os.getpid", lambda: 1234)
     unfinished = tmp_path / "adapters" / ".default.1234.tmp"
     unfinished.mkdir(parents=True)
@@ -73,5 +73,5 @@ def test_what_an_earlier_kill_left_is_not_taken_along(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("rule", ["uniform", "random"])
-def test_the_card_names_the_credit_rule(rule):
+def test_model_card__names_the_credit_rule(rule):
     assert f"credit rule `{rule}`" in model_card(Config.model_validate({"credit": {"rule": rule}}), {})

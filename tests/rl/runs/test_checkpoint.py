@@ -20,7 +20,7 @@ def make_checkpoint(run: Path, step: int, *, complete: bool = True) -> Path:
     return folder
 
 
-def test_the_newest_checkpoint_is_the_one_of_the_highest_step(tmp_path):
+def test_newest_checkpoint__has_the_highest_step(tmp_path):
     # as text, checkpoint-9 would come after checkpoint-10
     for step in (2, 9, 10):
         make_checkpoint(tmp_path, step)
@@ -28,31 +28,31 @@ def test_the_newest_checkpoint_is_the_one_of_the_highest_step(tmp_path):
     assert checkpoint_step(tmp_path / "checkpoint-10") == 10
 
 
-def test_a_half_written_checkpoint_is_ignored(tmp_path):
+def test_newest_checkpoint__ignores_an_unfinished_one(tmp_path):
     whole = make_checkpoint(tmp_path, 2)
     make_checkpoint(tmp_path, 4, complete=False)
     assert newest_checkpoint(tmp_path) == resume_point(tmp_path) == whole
 
 
-def test_an_empty_run_has_no_checkpoint(tmp_path):
+def test_resume_point__of_an_empty_run_is_an_error(tmp_path):
     assert newest_checkpoint(tmp_path) is None
     with pytest.raises(ValueError, match=r"no complete checkpoint.*holds none.*start again without resume"):
         resume_point(tmp_path)
 
 
-def test_unfinished_checkpoints_are_named(tmp_path):
+def test_resume_point__names_unfinished_checkpoints(tmp_path):
     make_checkpoint(tmp_path, 4, complete=False)
     with pytest.raises(ValueError, match=r"holds only unfinished or damaged ones: checkpoint-4"):
         resume_point(tmp_path)
 
 
-def test_a_folder_that_is_not_there_is_an_error(tmp_path):
+def test_resume_point__of_a_missing_folder_is_an_error(tmp_path):
     with pytest.raises(ValueError, match=r"resume=.*nowhere: no complete checkpoint"):
         resume_point(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("harm", ["change", "remove", "mark"])
-def test_a_damaged_checkpoint_is_passed_over_loudly(harm, tmp_path, caplog):
+def test_resume_point__passes_over_a_damaged_checkpoint_with_a_warning(harm, tmp_path, caplog):
     older, newer = make_checkpoint(tmp_path, 2), make_checkpoint(tmp_path, 4)
     match harm:
         case "change":
@@ -66,13 +66,13 @@ def test_a_damaged_checkpoint_is_passed_over_loudly(harm, tmp_path, caplog):
     assert "falling back to the one before it" in caplog.text
 
 
-def test_a_run_of_damaged_checkpoints_cannot_be_resumed(tmp_path):
+def test_resume_point__names_damaged_checkpoints(tmp_path):
     (make_checkpoint(tmp_path, 2) / "adapter_model.safetensors").unlink()
     with pytest.raises(ValueError, match=r"holds only unfinished or damaged ones: checkpoint-2"):
         resume_point(tmp_path)
 
 
-def test_old_checkpoints_go_when_newer_ones_are_whole(tmp_path):
+def test_remove_old__keeps_the_newest_complete_ones(tmp_path):
     for step in (2, 9, 10):
         make_checkpoint(tmp_path, step)
     make_checkpoint(tmp_path, 4, complete=False)
@@ -81,23 +81,23 @@ def test_old_checkpoints_go_when_newer_ones_are_whole(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-12", "checkpoint-9"]
 
 
-def test_an_unfinished_checkpoint_costs_no_whole_one(tmp_path):
+def test_remove_old__an_unfinished_checkpoint_costs_no_complete_one(tmp_path):
     make_checkpoint(tmp_path, 2)
     make_checkpoint(tmp_path, 4, complete=False)
     remove_old(tmp_path, 1)
     assert newest_checkpoint(tmp_path) == tmp_path / "checkpoint-2"
 
 
-def test_a_full_disk_is_called_so_and_leaves_no_half_checkpoint(tmp_path):
+def test_saving__names_a_full_disk_and_leaves_no_partial_checkpoint(tmp_path):
     # what a write really raises when there is no room: this device never has any
     folder = make_checkpoint(tmp_path, 2, complete=False)
-    told = r"the disk is full: checkpoint-2 could not be written.*save_total_limit"
-    with pytest.raises(RunFailure, match=told), saving(folder), open("/dev/full", "wb", buffering=0) as full:
+    message = r"the disk is full: checkpoint-2 could not be written.*save_total_limit"
+    with pytest.raises(RunFailure, match=message), saving(folder), open("/dev/full", "wb", buffering=0) as full:
         full.write(b"x")
     assert not folder.exists()
 
 
-def test_a_quota_is_called_a_full_disk_too(tmp_path):
+def test_saving__a_quota_is_a_full_disk_too(tmp_path):
     # safetensors raises an error of its own; files of more than 4 kB cannot be written while the limit holds
     folder, limits = make_checkpoint(tmp_path, 2, complete=False), resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
@@ -109,7 +109,7 @@ def test_a_quota_is_called_a_full_disk_too(tmp_path):
     assert not folder.exists()
 
 
-def test_another_failure_keeps_its_name(tmp_path):
+def test_saving__another_error_is_raised_as_it_is(tmp_path):
     folder = make_checkpoint(tmp_path, 2, complete=False)
     with pytest.raises(ZeroDivisionError), saving(folder):
         _ = 1 / 0

@@ -83,7 +83,7 @@ def test_accepted_code__is_copied_beside_the_old_copy(reward, caplog):
     check_custom_code(config_of(reward, run))
 
 
-def test_missing_file__is_is_an_error_where_it_is_loaded(reward):
+def test_missing_file__is_an_error_where_it_is_loaded(reward):
     run = started_run(reward)
     reward.unlink()
     check_custom_code(config_of(reward, run))
@@ -98,7 +98,7 @@ def test_missing_file__is_is_an_error_where_it_is_loaded(reward):
         ("a\n", "a\r\n", "only in its line ends"),
     ],
 )
-def test_first_difference(before, after, expected, tmp_path):
+def test_first_difference__names_the_line(before, after, expected, tmp_path):
     for name, text in (("before", before), ("after", after)):
         (tmp_path / name).write_bytes(text.encode())
     assert first_difference(tmp_path / "before", tmp_path / "after") == expected

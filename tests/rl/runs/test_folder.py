@@ -1,4 +1,4 @@
-"""The run folder: a fresh one, a used one, one that cannot be written, one without a checkpoint."""
+"""Run folder: fresh ones, used ones, and those that cannot be written or resumed."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from rl.runs.lock import LOCK
 from tests.rl.grpo_fixtures import tiny_config
 
 
-def test_a_fresh_run_starts_without_a_checkpoint(tmp_path):
+def test_open_run__a_fresh_run_has_no_checkpoint(tmp_path):
     config = tiny_config(run={"folder": str(tmp_path / "run")}, trainer={"seed": 3})
     with open_run(config) as opened:
         assert opened == (tmp_path / "run", None)
@@ -23,7 +23,7 @@ def test_a_fresh_run_starts_without_a_checkpoint(tmp_path):
     assert json.loads((tmp_path / "run" / "environment.json").read_text())["seed"] == 3
 
 
-def test_a_run_without_a_folder_takes_the_next_free_number(tmp_path, monkeypatch):
+def test_open_run__without_a_folder_takes_the_next_number(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = tiny_config(run={"name": "trial"})
     with open_run(config) as (first, _), open_run(config) as (second, _):
@@ -36,7 +36,7 @@ def test_next_folder__starts_at_the_same_moment_get_different_folders(tmp_path):
     assert {folder.name for folder in folders} == {f"run-{number}" for number in range(1, 41)}
 
 
-def test_a_used_folder_is_not_written_again(tmp_path):
+def test_open_run__refuses_a_used_folder(tmp_path):
     config = tiny_config(run={"folder": str(tmp_path / "run")})
     with open_run(config):
         pass
@@ -45,18 +45,18 @@ def test_a_used_folder_is_not_written_again(tmp_path):
         pass
 
 
-def test_a_folder_that_cannot_be_written_is_said_so(tmp_path):
+def test_make_folder__refuses_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match=r"run\.folder=.*cannot be written: Not a directory; choose another"):
         claim_folder(RunConfig(folder=tmp_path / "file" / "run"))
 
 
-def test_the_check_of_a_folder_leaves_nothing(tmp_path):
+def test_make_folder__leaves_nothing_in_it(tmp_path):
     claim_folder(RunConfig(folder=tmp_path / "run"))
     assert list((tmp_path / "run").iterdir()) == []
 
 
-def test_a_run_without_a_checkpoint_cannot_be_resumed(tmp_path):
+def test_open_run__refuses_to_resume_without_a_checkpoint(tmp_path):
     fresh = tiny_config(run={"folder": str(tmp_path / "run")})
     with open_run(fresh):
         pass

@@ -17,7 +17,7 @@ def make_file(folder: Path, *steps: int) -> JsonlFile:
 
 @given(st.text(st.characters(exclude_categories=("Cs",))))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_text_is_read_back(tmp_path, text):
+def test_read_jsonl__gives_back_any_text(tmp_path, text):
     # line separators such as U+2028, which JSON leaves as they are, among it
     path = tmp_path / "texts.jsonl"
     path.unlink(missing_ok=True)
@@ -26,7 +26,7 @@ def test_any_text_is_read_back(tmp_path, text):
     assert read_jsonl(path) == lines
 
 
-def test_a_line_separator_inside_a_completion_is_no_end_of_line(tmp_path):
+def test_read_jsonl__a_line_separator_in_a_text_ends_no_line(tmp_path):
     lines = [{"step": 1, "text": "a\u2028b\x85c\x1cd\r\n"}]
     log_file = JsonlFile(tmp_path / "texts.jsonl")
     log_file.append(*lines)
@@ -34,7 +34,7 @@ def test_a_line_separator_inside_a_completion_is_no_end_of_line(tmp_path):
     assert read_jsonl(log_file.path) == lines
 
 
-def test_a_truncated_last_line_is_dropped(tmp_path):
+def test_read_jsonl__leaves_out_a_truncated_last_line(tmp_path):
     log_file = make_file(tmp_path, 1, 2)
     whole = log_file.path.read_bytes()
     for cut in range(1, len(b'{"step": 2}\n') + 1):
@@ -42,7 +42,7 @@ def test_a_truncated_last_line_is_dropped(tmp_path):
         assert read_jsonl(log_file.path) == [{"step": 1}]
 
 
-def test_a_character_cut_in_half_is_dropped_with_its_line(tmp_path):
+def test_read_jsonl__leaves_out_a_character_cut_in_half(tmp_path):
     log_file = make_file(tmp_path, 1)
     with log_file.path.open("ab") as file:
         file.write('{"step": 2, "text": "é'.encode()[:-1])
@@ -51,7 +51,7 @@ def test_a_character_cut_in_half_is_dropped_with_its_line(tmp_path):
     assert log_file.path.read_text() == '{"step": 1}\n'
 
 
-def test_any_other_bad_line_is_an_error_with_file_and_line(tmp_path):
+def test_read_jsonl__names_file_and_line_of_any_other_bad_line(tmp_path):
     log_file = make_file(tmp_path, 1)
     with log_file.path.open("a") as file:
         file.write('{"step": \n{"step": 3}\n')
@@ -59,7 +59,7 @@ def test_any_other_bad_line_is_an_error_with_file_and_line(tmp_path):
         read_jsonl(log_file.path)
 
 
-def test_rewinding_forgets_later_steps(tmp_path):
+def test_rewind__removes_later_steps(tmp_path):
     log_file = make_file(tmp_path, 1, 2, 2, 3)
     log_file.rewind(2)
     assert read_jsonl(log_file.path) == [{"step": 1}, {"step": 2}, {"step": 2}]
@@ -67,7 +67,7 @@ def test_rewinding_forgets_later_steps(tmp_path):
     assert read_jsonl(log_file.path)[-1] == {"step": 3, "again": True}
 
 
-def test_rewinding_forgets_a_truncated_line(tmp_path):
+def test_rewind__removes_a_truncated_line(tmp_path):
     # else the next line would be glued to it
     log_file = make_file(tmp_path, 1)
     with log_file.path.open("a") as file:

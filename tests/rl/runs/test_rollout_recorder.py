@@ -52,11 +52,11 @@ def record(recorder: RolloutRecorder, *rows: int, attention: torch.Tensor | None
         ([math.nan] * 2, None),
     ],
 )
-def test_best_and_worst(rewards, expected):
+def test_best_and_worst__are_none_for_equal_rewards(rewards, expected):
     assert best_and_worst(rewards) == expected
 
 
-def test_a_group_leaves_its_best_and_its_worst(recorder):
+def test_recorder__writes_best_and_worst_of_a_group(recorder):
     begin(recorder, 0.25, 0.75, step=5)
     record(recorder, 0, 1)
     best, worst = lines(recorder)
@@ -69,7 +69,7 @@ def test_a_group_leaves_its_best_and_its_worst(recorder):
     assert worst["prompt"] == "Describe the sea. Use no commas."
 
 
-def test_a_verdict_keeps_its_evidence(recorder):
+def test_recorder__writes_the_evidence_of_verdicts(recorder):
     begin(recorder, 0.0, 1.0)
     record(recorder, 0, 1)
     # the comma of "wide, blue" is the evidence
@@ -78,14 +78,14 @@ def test_a_verdict_keeps_its_evidence(recorder):
     ]
 
 
-def test_every_reading_is_kept_short(recorder):
+def test_recorder__rounds_readings(recorder):
     begin(recorder, 0.0, 1.0)
     record(recorder, 0, 1)
     best = lines(recorder)[0]
     assert (best["mask"], best["fai"]) == ([1.0, 1.0], [0.001667, 0.005])
 
 
-def test_attention_stands_with_its_constraint(recorder):
+def test_recorder__writes_attention_beside_its_constraint(recorder):
     begin(recorder, 0.0, 1.0)
     # two rows, two places for constraints (another prompt has two), three tokens with the padding
     attention = torch.tensor([[[1.0, 2.0, 9.0], [5.0, 5.0, 5.0]], [[3.0, 4.0, 9.0], [5.0, 5.0, 5.0]]])
@@ -93,19 +93,19 @@ def test_attention_stands_with_its_constraint(recorder):
     assert [line["verdicts"][0]["attention"] for line in lines(recorder)] == [[3.0, 4.0], [1.0, 2.0]]
 
 
-def test_a_constraint_that_nothing_states_has_no_attention(recorder):
+def test_recorder__a_constraint_that_no_token_states_has_no_attention(recorder):
     begin(recorder, 0.0, 1.0)
     record(recorder, 0, 1, attention=torch.zeros(2, 1, 3))
     assert "attention" not in lines(recorder)[0]["verdicts"][0]
 
 
-def test_a_group_of_equals_leaves_one(recorder):
+def test_recorder__writes_one_row_of_an_equal_group(recorder):
     begin(recorder, 0.5, 0.5)
     record(recorder, 0, 1)
     assert [line["which"] for line in lines(recorder)] == ["equal"]
 
 
-def test_rows_may_come_in_any_order_and_more_than_once(recorder):
+def test_recorder__takes_rows_in_any_order_at_their_first_visit(recorder):
     begin(recorder, 0.0, 1.0, 1.0, 0.0)
     record(recorder, 3, 0)
     assert lines(recorder) == [], "two of four rows are still to come"
@@ -120,7 +120,7 @@ def test_rows_may_come_in_any_order_and_more_than_once(recorder):
     ]
 
 
-def test_weights_of_an_unknown_batch_are_passed_over(recorder):
+def test_recorder__ignores_a_batch_begun_before_a_resume(recorder):
     # a resumed generation buffer: its batch began in the process that was killed
     record(recorder, 0, 1)
     assert lines(recorder) == []

@@ -1,4 +1,4 @@
-"""Laws 6 and 7 under kills: whatever dies, and when, the run ends as an undisturbed one and every sample is known."""
+"""Kills: whatever dies, and when, a run ends as an undisturbed one and every sample is accounted for (laws 6 and 7)."""
 
 import random
 import signal
@@ -84,14 +84,14 @@ def survive(run: Path, kills: Sequence[tuple[str, int]], undisturbed: Path) -> N
     assert leftovers == []
 
 
-def test_a_run_killed_at_four_phases_ends_as_an_undisturbed_one(undisturbed, tmp_path):
+def test_run__killed_at_four_phases_ends_as_an_undisturbed_one(undisturbed, tmp_path):
     survive(tmp_path / "run", KILLS, undisturbed)
 
 
 @pytest.mark.slow
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("round_", range(5))
-def test_a_run_killed_at_random_points_ends_as_an_undisturbed_one(round_, undisturbed, tmp_path):
+def test_run__killed_at_random_points_ends_as_an_undisturbed_one(round_, undisturbed, tmp_path):
     seed = random.SystemRandom().randrange(2**32)  # a training in this process seeds the other
     print(f"seed {seed}")
     draw = random.Random(seed)
@@ -148,7 +148,7 @@ class _With:
         return getattr(self._sampler, name)
 
 
-def test_six_dead_workers_change_no_bit(ray_is_here, tmp_path):
+def test_dead_workers__six_change_no_bit(ray_is_here, tmp_path):
     expected, _ = trained(small_config(0), tmp_path / "undisturbed")
     kills = dict.fromkeys(range(STEPS), 0)
     disturbed, trainer = trained(small_config(1), tmp_path / "disturbed", kills)
@@ -159,7 +159,7 @@ def test_six_dead_workers_change_no_bit(ray_is_here, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_dead_worker_changes_no_bit_under_routing(ray_is_here, tmp_path):
+def test_dead_workers__one_changes_no_bit_under_routing(ray_is_here, tmp_path):
     routing = RoutingConfig(adapters=("left", "right"), router="attention", learn="policy", top=None)
     expected, _ = trained(small_config(0).model_copy(update={"routing": routing}), tmp_path / "undisturbed")
     disturbed, trainer = trained(small_config(1).model_copy(update={"routing": routing}), tmp_path / "killed", {2: 0})
@@ -170,7 +170,7 @@ def test_a_dead_worker_changes_no_bit_under_routing(ray_is_here, tmp_path):
 @pytest.mark.slow
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("round_", range(4))
-def test_workers_that_die_at_random_change_no_bit(round_, ray_is_here, tmp_path):
+def test_dead_workers__at_random_change_no_bit(round_, ray_is_here, tmp_path):
     seed = random.SystemRandom().randrange(2**32)  # a training in this process seeds the other
     print(f"seed {seed}")
     draw = random.Random(seed)
@@ -183,7 +183,7 @@ def test_workers_that_die_at_random_change_no_bit(round_, ray_is_here, tmp_path)
 # -------------------------------------------------------------------------------------------------------- preemption
 
 
-def test_sigterm_saves_within_its_deadline_and_the_run_goes_on(undisturbed, tmp_path):
+def test_sigterm__saves_within_its_deadline_and_the_run_resumes(undisturbed, tmp_path):
     run = tmp_path / "run"
     command = [sys.executable, "-c", "from launch.cli.main import main; main()", "train", "tiny", *CHANGES]
     process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Law 1 for DPO, and weights that reach policy and reference alike."""
+"""DPO: uniform credit is TRL's own training (law 1), and weights apply to policy and reference alike."""
 
 import io
 from contextlib import redirect_stdout
@@ -39,15 +39,15 @@ def loss_settings(loss_type: str) -> dict[str, Any]:
     return {"loss_type": [loss_type], "label_smoothing": 0.1 if loss_type in SMOOTHED else 0.0}
 
 
-def test_uniform_credit_is_plain_dpo(pairs, tmp_path):
+def test_uniform_credit__is_plain_dpo(pairs, tmp_path):
     config = tiny_dpo_config(pairs)
     plain = trained_plainly(config, tmp_path / "plain")
     assert len(plain.losses) == 3 and all(plain.grad_norms), "there was something to learn"
-    assert trained(config, tmp_path / "deaf") == plain
-    assert trained(tiny_dpo_config(pairs, probe={"listen": "always"}), tmp_path / "listening") == plain
+    assert trained(config, tmp_path / "off") == plain
+    assert trained(tiny_dpo_config(pairs, probe={"listen": "always"}), tmp_path / "recording") == plain
 
 
-def test_whoever_always_listens_hears_the_constraints(pairs, tmp_path):
+def test_listen_always__reads_attention_to_the_constraints(pairs, tmp_path):
     trainer = credit_dpo_trainer(tiny_dpo_config(pairs, probe={"listen": "always"}), tmp_path)
     trainer.train()
     steps = [line for line in trainer.state.log_history if "loss" in line]
@@ -56,7 +56,7 @@ def test_whoever_always_listens_hears_the_constraints(pairs, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("loss_type", get_args(DpoLoss))
-def test_uniform_credit_is_plain_under_every_loss(loss_type, pairs, tmp_path):
+def test_uniform_credit__is_plain_dpo_under_every_loss(loss_type, pairs, tmp_path):
     config = tiny_dpo_config(pairs, dpo=loss_settings(loss_type), probe={"listen": "always"})
     assert trained(config, tmp_path / "credit") == trained_plainly(config, tmp_path / "plain")
 
@@ -73,14 +73,14 @@ def test_uniform_credit_is_plain_under_every_loss(loss_type, pairs, tmp_path):
         {"credit": {"preserve_mass": False}},
     ],
 )
-def test_uniform_credit_is_plain_under_other_settings(changes, pairs, tmp_path):
+def test_uniform_credit__is_plain_dpo_under_other_settings(changes, pairs, tmp_path):
     config = tiny_dpo_config(pairs, **changes)
     assert trained(config, tmp_path / "credit") == trained_plainly(config, tmp_path / "plain")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("loss_type", sorted(set(get_args(DpoLoss)) - {"sft"}))
-def test_every_loss_takes_constraint_credit(loss_type, pairs, tmp_path):
+def test_constraint_credit__works_with_every_loss(loss_type, pairs, tmp_path):
     config = tiny_dpo_config(pairs, dpo=loss_settings(loss_type), credit={"rule": "constraint"})
     shared = trained(config, tmp_path / "credit")
     uniform = trained(tiny_dpo_config(pairs, dpo=loss_settings(loss_type)), tmp_path / "uniform")
@@ -88,7 +88,7 @@ def test_every_loss_takes_constraint_credit(loss_type, pairs, tmp_path):
     assert 0.0 < shared.grad_norms[0] != uniform.grad_norms[0]
 
 
-def test_constraint_credit_weighs_the_comma(pairs, tmp_path):
+def test_constraint_credit__weights_the_comma(pairs, tmp_path):
     trainer = credit_dpo_trainer(tiny_dpo_config(pairs, credit={"rule": "constraint"}), tmp_path)
     weights = watch_weights(trainer)
     trainer.train()
@@ -118,7 +118,7 @@ def watch_weights(trainer) -> list[tuple[Tensor, Tensor, Tensor]]:
     return seen
 
 
-def test_the_loss_is_that_of_weighted_log_ratios(pairs, tmp_path):
+def test_loss__is_that_of_weighted_log_ratios(pairs, tmp_path):
     # -log sigmoid(beta (sum_t w_t r_t of the chosen - the same of the rejected)), r = log policy - log reference
     trainer = credit_dpo_trainer(tiny_dpo_config(pairs, dpo={"beta": 0.5}), tmp_path)
     trainer.train()
@@ -144,14 +144,14 @@ def log_probs(policy, inputs) -> Tensor:
     return torch.log_softmax(logits[:, :-1], dim=-1).gather(2, ids[:, 1:, None]).squeeze(2)
 
 
-def test_credit_is_logged(pairs, tmp_path):
+def test_metrics__credit_is_logged_each_step(pairs, tmp_path):
     trainer = credit_dpo_trainer(tiny_dpo_config(pairs, credit={"rule": "coupled"}), tmp_path)
     trainer.train()
     steps = [line for line in trainer.state.log_history if "loss" in line]
     assert len(steps) == 3 and all(0.0 < line["credit/gini"] < 1.0 and line["probe/used"] == 1.0 for line in steps)
 
 
-def test_an_answer_that_was_cut_short_keeps_the_evidence_it_has(pairs, tmp_path):
+def test_truncated_answer__keeps_the_evidence_it_has(pairs, tmp_path):
     longest = max(len(row["prompt_ids"] + row["rejected_ids"]) for row in untrained_rows(pairs, tmp_path))
     config = tiny_dpo_config(pairs, credit={"rule": "constraint"}, dpo={"max_length": longest - 4})
     grad_norms = trained(config, tmp_path / "cut").grad_norms
@@ -162,7 +162,7 @@ def untrained_rows(pairs: Path, folder: Path):
     return credit_dpo_trainer(tiny_dpo_config(pairs), folder / "rows").train_dataset
 
 
-def test_a_run_is_resumed_to_the_same_bytes(pairs, tmp_path):
+def test_resume__gives_the_same_bits(pairs, tmp_path):
     config = tiny_dpo_config(pairs, credit={"rule": "random"}, trainer={"save_steps": 2})
     whole = credit_dpo_trainer(config, tmp_path / "whole")
     whole.train()
@@ -171,14 +171,14 @@ def test_a_run_is_resumed_to_the_same_bytes(pairs, tmp_path):
     assert outcome(again) == outcome(whole)
 
 
-def test_one_adapter_with_gate_one_is_plain_lora(pairs, tmp_path):
+def test_one_adapter_with_gate_one__is_plain_lora(pairs, tmp_path):
     neutral = {"adapters": ["default"], "router": "fixed", "weights": {"default": 1.0}, "top": None}
     routed = tiny_dpo_config(pairs, credit={"rule": "uniform"}, routing=neutral)
     plain = tiny_dpo_config(pairs, credit={"rule": "uniform"})
     assert trained(routed, tmp_path / "routed") == trained(plain, tmp_path / "plain")
 
 
-def test_a_routed_run_is_resumed_to_the_same_bytes(pairs, tmp_path):
+def test_resume__of_a_routed_run_gives_the_same_bits(pairs, tmp_path):
     routing = {"adapters": ["left", "right"], "router": "attention", "learn": "policy", "top": None}
     config = tiny_dpo_config(pairs, credit={"rule": "random"}, routing=routing, trainer={"save_steps": 2})
     whole = credit_dpo_trainer(config, tmp_path / "whole")
@@ -191,7 +191,7 @@ def test_a_routed_run_is_resumed_to_the_same_bytes(pairs, tmp_path):
     assert any(".right." in name for name in moved)
 
 
-def test_pairs_in_an_adapter_out(pairs, tmp_path):
+def test_train__makes_an_adapter_of_pairs(pairs, tmp_path):
     config = tiny_dpo_config(pairs, credit={"rule": "constraint"}, run={"folder": str(tmp_path / "run")})
     with redirect_stdout(io.StringIO()) as printed:
         folder = train(config)
@@ -200,7 +200,7 @@ def test_pairs_in_an_adapter_out(pairs, tmp_path):
     assert (folder / "summary.json").is_file()
 
 
-def test_a_comma_tells_the_pair_apart():
+def test_comma_pair__differs_in_one_comma():
     pair = comma_pair("rain")
     assert pair.differs_on == ("punctuation:no_comma",)
     assert pair.rejected.verdicts[0].evidence == ((15, 16),)

@@ -1,4 +1,4 @@
-"""Law 1: with uniform credit the wrapped trainer is TRL's own, bit for bit; and a rule that shares credit is not."""
+"""GRPO: uniform credit is TRL's own training, bit for bit (law 1); a rule that shares credit is not."""
 
 from pathlib import Path
 
@@ -22,40 +22,40 @@ def train_plainly(config: Config, folder: Path) -> Outcome:
 
 @pytest.mark.parametrize("num_iterations", [1, 2])
 @pytest.mark.parametrize("loss_type", ["dapo", "grpo", "dr_grpo"])
-def test_uniform_credit_is_plain_grpo(loss_type, num_iterations, tmp_path):
+def test_uniform_credit__is_plain_grpo(loss_type, num_iterations, tmp_path):
     changes = {"loss_type": loss_type, "num_iterations": num_iterations}
     plain = train_plainly(tiny_config(trainer=changes), tmp_path / "plain")
     assert len(plain.losses) == 4 and all(plain.grad_norms), "there was something to learn"
-    assert train(tiny_config(trainer=changes), tmp_path / "deaf") == plain
-    assert train(tiny_config(trainer=changes, probe={"listen": "always"}), tmp_path / "listening") == plain
+    assert train(tiny_config(trainer=changes), tmp_path / "off") == plain
+    assert train(tiny_config(trainer=changes, probe={"listen": "always"}), tmp_path / "recording") == plain
 
 
-def test_uniform_credit_takes_nothing_from_dropout_s_random_numbers(tmp_path):
+def test_uniform_credit__draws_none_of_dropouts_random_numbers(tmp_path):
     config = tiny_config(lora={"dropout": 0.2}, probe={"listen": "always"})
     assert train(config, tmp_path / "credit") == train_plainly(config, tmp_path / "plain")
 
 
-def test_uniform_credit_is_plain_grpo_when_a_buffer_spans_optimizer_steps(tmp_path):
+def test_uniform_credit__is_plain_grpo_when_a_buffer_spans_optimizer_steps(tmp_path):
     config = tiny_config(trainer={"steps_per_generation": 4}, probe={"listen": "always"})
     assert train(config, tmp_path / "credit") == train_plainly(config, tmp_path / "plain")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("loss_type", ["bnpo", "cispo", "sapo", "vespo"])
-def test_uniform_credit_is_plain_under_the_rarer_losses(loss_type, tmp_path):
+def test_uniform_credit__is_plain_grpo_under_the_rarer_losses(loss_type, tmp_path):
     config = tiny_config(trainer={"loss_type": loss_type, "num_iterations": 2}, probe={"listen": "always"})
     assert train(config, tmp_path / "credit") == train_plainly(config, tmp_path / "plain")
 
 
 @pytest.mark.slow
-def test_uniform_credit_is_plain_grpo_under_gradient_checkpointing(tmp_path):
+def test_uniform_credit__is_plain_grpo_under_gradient_checkpointing(tmp_path):
     # the backward pass runs each layer a second time, which the probe must not hear
     config = tiny_config(trainer={"gradient_checkpointing": True}, probe={"listen": "always"})
     assert train(config, tmp_path / "credit") == train_plainly(config, tmp_path / "plain")
 
 
 @pytest.mark.slow
-def test_truncated_completions_may_be_masked_whole(tmp_path):
+def test_truncated_completions__may_be_masked_entirely(tmp_path):
     # then whole rows, and most micro-batches, have no real token left
     changes = {"mask_truncated_completions": True, "max_completion_length": 4}
     config = tiny_config(trainer=changes, credit={"rule": "global_anchor"})
@@ -65,7 +65,7 @@ def test_truncated_completions_may_be_masked_whole(tmp_path):
 
 
 @pytest.mark.parametrize("rule", ["random", "global_anchor"])
-def test_shared_credit_changes_the_gradient_but_not_the_size_of_the_first_loss(rule, tmp_path):
+def test_shared_credit__changes_the_gradient_but_not_the_first_loss(rule, tmp_path):
     # On policy every ratio is 1, so the first loss is the sum of advantage x weight over the tokens: preserving the
     # mass of each completion preserves it, although other tokens carry it.
     uniform = train(tiny_config(), tmp_path / "uniform")
@@ -76,12 +76,12 @@ def test_shared_credit_changes_the_gradient_but_not_the_size_of_the_first_loss(r
     assert shared.adapter != uniform.adapter
 
 
-def test_a_training_repeats_itself(tmp_path):
+def test_training__twice_gives_the_same_bits(tmp_path):
     config = tiny_config(credit={"rule": "global_anchor"})
     assert train(config, tmp_path / "once") == train(config, tmp_path / "again")
 
 
-def test_concentration_and_readings_are_logged_each_step(tmp_path):
+def test_metrics__concentration_and_readings_are_logged_each_step(tmp_path):
     trainer = credit_trainer(tiny_config(credit={"rule": "global_anchor"}), tmp_path)
     trainer.train()
     steps = [line for line in trainer.state.log_history if "loss" in line]
@@ -95,7 +95,7 @@ def test_concentration_and_readings_are_logged_each_step(tmp_path):
         assert line["probe/waad_mean"] > 0.0
 
 
-def test_the_buffered_batch_is_never_touched(tmp_path):
+def test_buffered_batch__is_never_changed(tmp_path):
     trainer = credit_trainer(tiny_config(credit={"rule": "random"}, trainer={"num_iterations": 2}), tmp_path)
     trainer.train()
     assert trainer._buffered_inputs and all(batch["advantages"].dim() == 1 for batch in trainer._buffered_inputs)

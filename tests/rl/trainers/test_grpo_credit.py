@@ -1,4 +1,4 @@
-"""Token credit inside TRL's GRPO: channels by constraint, readings taken seldom or apart, a rule of one's own."""
+"""Token credit in GRPO: channels by constraint, readings taken seldom or separately, custom rules."""
 
 from pathlib import Path
 from typing import Any
@@ -33,42 +33,42 @@ def constrained_config(**sections: dict[str, Any]) -> Config:
     return tiny_config(**{name: {**given.get(name, {}), **sections.get(name, {})} for name in {*given, *sections}})
 
 
-class Watching(CreditGRPOTrainer):
-    """Keeps what the loss was given."""
+class RememberingTrainer(CreditGRPOTrainer):
+    """Remembers the batches of the loss and the token advantages assigned to them."""
 
     def _compute_loss(self, model, inputs):
         loss = super()._compute_loss(model, inputs)
-        self.seen = [*getattr(self, "seen", []), inputs]
+        self.batches = [*getattr(self, "batches", []), inputs]
         return loss
 
     def _token_advantages(self, live, *read):
         given = super()._token_advantages(live, *read)
-        self.given = [*getattr(self, "given", []), (live, given)]
+        self.assigned = [*getattr(self, "assigned", []), (live, given)]
         return given
 
 
-def watched(config: Config, folder) -> Watching:
+def trained(config: Config, folder) -> RememberingTrainer:
     trainer = credit_trainer(config, folder)
-    trainer.__class__ = Watching
+    trainer.__class__ = RememberingTrainer
     trainer.train()
-    assert isinstance(trainer, Watching)
+    assert isinstance(trainer, RememberingTrainer)
     return trainer
 
 
 @pytest.mark.parametrize("rule", ["constraint", "combined"])
-def test_channels_sum_to_trl_s_own_advantage(rule, tmp_path):
-    trainer = watched(constrained_config(credit={"rule": rule}), tmp_path)
-    assert trainer.given, "there was something to share"
-    for live, tokens in trainer.given:
+def test_channels__sum_to_trls_advantage(rule, tmp_path):
+    trainer = trained(constrained_config(credit={"rule": rule}), tmp_path)
+    assert trainer.assigned, "there was something to share"
+    for live, tokens in trainer.assigned:
         channels = live["channel_advantages"]
         assert channels.shape[1] == 1 + live["constraint_satisfied"].shape[1]
         # every channel's weights average 1
         count = live["completion_mask"].sum(dim=1)
         assert torch.allclose(tokens.sum(dim=1), channels.sum(dim=1) * count, atol=1e-4)
-    assert trainer.seen
-    for batch in trainer.seen:
+    assert trainer.batches
+    for batch in trainer.batches:
         assert torch.allclose(batch["channel_advantages"].sum(dim=1), batch["advantages"], atol=1e-5)
-    assert any(bool(batch["channel_advantages"][:, 1:].any()) for batch in trainer.seen), (
+    assert any(bool(batch["channel_advantages"][:, 1:].any()) for batch in trainer.batches), (
         "a constraint made a difference"
     )
 
@@ -104,15 +104,15 @@ def test_verifiers__run_once_for_each_completion_and_constraint(sections, tmp_pa
     assert read_jsonl(tmp_path / "rollouts.jsonl")
 
 
-def test_without_channels_a_batch_carries_none(tmp_path):
-    trainer = watched(constrained_config(credit={"rule": "global_anchor"}, trainer={"max_steps": 1}), tmp_path)
-    assert not any(name.startswith(("channel", "evidence", "constraint")) for name in trainer.seen[0])
+def test_channels__are_in_no_batch_without_a_rule_that_needs_them(tmp_path):
+    trainer = trained(constrained_config(credit={"rule": "global_anchor"}, trainer={"max_steps": 1}), tmp_path)
+    assert not any(name.startswith(("channel", "evidence", "constraint")) for name in trainer.batches[0])
 
 
-def test_what_was_read_of_a_completion_is_recorded(tmp_path):
+def test_recorded_rollouts__have_every_reading(tmp_path):
     config = constrained_config(probe={"listen": "always", "horizon": [1, 8]}, trainer={"max_steps": 1})
-    trainer = watched(config, tmp_path)
-    assert not any("channel_advantages" in batch for batch in trainer.seen), "uniform credit splits no advantage"
+    trainer = trained(config, tmp_path)
+    assert not any("channel_advantages" in batch for batch in trainer.batches), "uniform credit splits no advantage"
     recorded = read_jsonl(tmp_path / "rollouts.jsonl")
     assert recorded
     for line in recorded:
@@ -128,7 +128,7 @@ def test_what_was_read_of_a_completion_is_recorded(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rule", sorted(name for name, rule in CREDIT_RULES.items() if "all_heads" not in rule.needs))
-def test_every_rule_trains(rule, tmp_path):
+def test_rules__each_trains(rule, tmp_path):
     config = constrained_config(credit={"rule": rule})
     trainer = credit_trainer(config, tmp_path)
     trainer.train()
@@ -138,7 +138,7 @@ def test_every_rule_trains(rule, tmp_path):
     assert all(("probe/used" in line) == ("probe/fai_mean" in line) == needs_probe for line in steps)
 
 
-def test_readings_every_second_step(tmp_path):
+def test_readings__may_be_taken_every_second_step(tmp_path):
     # step 1 has none, so it is uniform's; step 2 has some
     every_second = outcome_of(tiny_config(credit={"rule": "coupled"}, probe={"every": 2}), tmp_path / "second")
     uniform = outcome_of(tiny_config(), tmp_path / "uniform")
@@ -153,40 +153,40 @@ def outcome_of(config: Config, folder) -> tuple[Any, list[dict[str, float]]]:
     return outcome(trainer), [line for line in trainer.state.log_history if "loss" in line]
 
 
-def test_separate_readings_are_those_of_the_loss_s_own_pass(tmp_path):
+def test_separate_readings__are_those_of_the_loss_pass(tmp_path):
     # one optimizer step, so both see the weights that sampled; a pass over other rows beside them differs in rounding
     given = {}
     for source in ("loss", "separate"):
         config = constrained_config(
             credit={"rule": "combined"}, probe={"source": source, "horizon": [1, 8]}, trainer={"max_steps": 1}
         )
-        trainer = watched(config, tmp_path / source)
-        given[source] = {tuple(live["row"].tolist()): tokens for live, tokens in trainer.given}
+        trainer = trained(config, tmp_path / source)
+        given[source] = {tuple(live["row"].tolist()): tokens for live, tokens in trainer.assigned}
     assert given["loss"].keys() == given["separate"].keys()
     assert given["loss"]
     for rows, tokens in given["loss"].items():
         assert torch.allclose(given["separate"][rows], tokens, atol=1e-4)
 
 
-def test_a_rule_of_one_s_own_is_copied_into_the_run_and_followed(tmp_path):
-    trainer = watched(tiny_config(credit={"rule": HALF}, trainer={"max_steps": 1}), tmp_path)
+def test_custom_rule__is_copied_into_the_run_and_followed(tmp_path):
+    trainer = trained(tiny_config(credit={"rule": HALF}, trainer={"max_steps": 1}), tmp_path)
     [copy] = (tmp_path / "custom").glob("*.py")
     assert copy.read_text() == Path(__file__).read_text()
-    assert trainer.given
-    for live, tokens in trainer.given:
+    assert trainer.assigned
+    for live, tokens in trainer.assigned:
         for row, real in zip(tokens, live["completion_mask"].bool(), strict=True):
             half = int(real.sum()) // 2
             assert not row[half:].any()
 
 
-def test_a_rule_that_passes_its_check_trains_as_if_there_were_none(tmp_path):
+def test_faithfulness_check__changes_nothing_for_a_rule_that_passes(tmp_path):
     credit = {"rule": "random", "faithfulness": {"every": 1, "span": 1, "threshold": -1e9}}
-    watched_over, steps = outcome_of(tiny_config(credit=credit), tmp_path / "watched")
+    checked, steps = outcome_of(tiny_config(credit=credit), tmp_path / "checked")
     assert steps and all(line["credit/faithful"] == 1.0 for line in steps)
-    assert watched_over == outcome_of(tiny_config(credit={"rule": "random"}), tmp_path / "alone")[0]
+    assert checked == outcome_of(tiny_config(credit={"rule": "random"}), tmp_path / "alone")[0]
 
 
-def test_a_rule_that_fails_its_check_is_uniform_until_the_next(tmp_path, capsys):
+def test_faithfulness_check__makes_a_rule_that_fails_uniform(tmp_path, capsys):
     # nothing can reach the threshold: step 1 is the rule's own, the check fails, and from step 2 on all tokens weigh 1
     credit = {"rule": "random", "faithfulness": {"every": 1, "span": 1, "threshold": 1e9}}
     fallen, steps = outcome_of(tiny_config(credit=credit), tmp_path / "fallen")

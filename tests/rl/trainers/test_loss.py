@@ -1,4 +1,4 @@
-"""The loss that TRL makes of token advantages, against its formulas written out token by token."""
+"""Loss: what TRL computes from token advantages equals its formulas written out token by token."""
 
 import math
 from contextlib import nullcontext
@@ -63,7 +63,7 @@ def policy_logprobs(model: Any, prompt_ids: Tensor, completion_ids: Tensor, *, t
 
 
 @pytest.mark.parametrize("loss_type", ["dapo", "grpo", "bnpo", "dr_grpo"])
-def test_token_advantages_enter_the_loss_as_written(loss_type, tmp_path):
+def test_token_advantages__enter_the_loss_as_written(loss_type, tmp_path):
     config = tiny_config(
         trainer={"loss_type": loss_type, "epsilon": 0.1, "epsilon_high": 0.3, "beta": 0.04, "temperature": 0.9}
     )
@@ -99,7 +99,7 @@ def test_token_advantages_enter_the_loss_as_written(loss_type, tmp_path):
     assert batch["advantages"].shape == (4,), "the buffered batch is as it was"
 
 
-def test_the_reference_clips_by_hand():
+def test_reference_loss__clips_as_worked_out_by_hand():
     # ratio e^0.5 = 1.6487 is clipped to 1.3 for a positive advantage, and kept for a negative one, the worse of the two
     clipping = {"low": 0.1, "high": 0.3, "beta": 0.0}
     assert token_loss(-1.0, -1.5, 0.0, 2.0, **clipping) == pytest.approx(-2.6)

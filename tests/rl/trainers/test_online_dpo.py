@@ -1,4 +1,4 @@
-"""Online DPO: what one round leaves, the next one samples from; nothing is asked twice."""
+"""Online DPO: each round samples from the adapter of the round before, on problems of its own."""
 
 import json
 import shutil
@@ -49,7 +49,7 @@ def run(tmp_path_factory) -> Path:
     return train(rounds_config(tmp_path_factory.mktemp("rounds") / "run"))
 
 
-def test_each_round_goes_on_from_the_one_before(run):
+def test_rounds__each_starts_from_the_adapter_before(run):
     first, second = run / "round-1", run / "round-2"
     assert load_run_config(first).lora.start is None
     assert load_run_config(second).lora.start == first / "adapters" / "default"
@@ -57,7 +57,7 @@ def test_each_round_goes_on_from_the_one_before(run):
     assert equal(adapter_of(run), adapter_of(second))
 
 
-def test_every_round_asks_other_problems_and_is_judged_by_the_same(run):
+def test_rounds__have_other_problems_and_the_same_held_out_ones(run):
     asked = [
         {user_text(pair.problem) for pair in load_pairs(load_run_config(run / f"round-{number}").data).train}
         for number in (1, 2)
@@ -69,7 +69,7 @@ def test_every_round_asks_other_problems_and_is_judged_by_the_same(run):
     assert summary["gain"]["num_problems"] == 3
 
 
-def test_a_run_goes_on_with_the_round_that_is_missing(run, tmp_path):
+def test_resume__continues_with_the_missing_round(run, tmp_path):
     resumed = tmp_path / "run"
     shutil.copytree(run, resumed)
     shutil.rmtree(resumed / "round-2")
@@ -80,7 +80,7 @@ def test_a_run_goes_on_with_the_round_that_is_missing(run, tmp_path):
     assert equal(adapter_of(resumed), adapter_of(run))
 
 
-def test_problems_are_shared_out_whole():
+def test_round_problems__share_all_problems_out():
     problems = load_problems(DataConfig(num_problems=7)).train
     shares = [round_problems(problems, number, 3) for number in (1, 2, 3)]
     assert [len(share) for share in shares] == [2, 2, 3]
@@ -89,19 +89,19 @@ def test_problems_are_shared_out_whole():
         round_problems(problems[:2], 1, 3)
 
 
-def test_a_gap_that_no_answer_reaches_is_said(tmp_path):
+def test_write_pairs__refuses_answers_without_a_gap(tmp_path):
     # one answer to a problem has no other to differ from
     with pytest.raises(ValueError, match=r"round 1: no two of pairs.samples=1 "):
         train(rounds_config(tmp_path / "run", pairs={"samples": 1}, data={"num_problems": 2}))
 
 
-def test_dpo_needs_pairs_or_rounds(tmp_path):
+def test_config__dpo_needs_pairs_or_rounds(tmp_path):
     with pytest.raises(ValueError, match=r"pairs\.rounds to make them"):
         rounds_config(tmp_path, pairs={"rounds": 0})
 
 
 @pytest.mark.parametrize(("changes", "message"), [({"r": 8}, r"lora.r=4, got 8"), ({"alpha": 4}, r"lora.alpha=8")])
-def test_an_adapter_of_another_shape_is_refused(changes, message, run, tmp_path):
+def test_start_adapter__of_another_shape_is_refused(changes, message, run, tmp_path):
     start = {"start": str(run / "adapters" / "default")}
     with pytest.raises(ValueError, match=message):
         train(rounds_config(tmp_path / "run", lora=start | changes, data={"num_problems": 2, "held_out": 0}))

@@ -1,4 +1,4 @@
-"""Law 7: a training resumed from any step ends with the weights of an undisturbed one, bit for bit."""
+"""Resume: from any step, a training ends with the weights of an undisturbed one, bit for bit (law 7)."""
 
 import shutil
 from pathlib import Path
@@ -45,7 +45,7 @@ def resume(folder: Path, copy: Path, step: int) -> CreditGRPOTrainer:
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 4, 5, 6])
-def test_a_resume_from_any_step_changes_no_bit_and_loses_no_sample(step, undisturbed, tmp_path):
+def test_resume__from_any_step_changes_no_bit_and_loses_no_sample(step, undisturbed, tmp_path):
     expected, folder = undisturbed
     trainer = resume(folder, tmp_path / "run", step)
     assert trainer.state.global_step == 6
@@ -56,7 +56,7 @@ def test_a_resume_from_any_step_changes_no_bit_and_loses_no_sample(step, undistu
     assert trainer.rollouts.ledger.totals() == LedgerTotals(dispatched=32, trained=32, dropped=0)
 
 
-def test_a_resume_without_the_run_s_ledger_is_refused(undisturbed, tmp_path):
+def test_resume__without_the_ledger_is_refused(undisturbed, tmp_path):
     _, folder = undisturbed
     shutil.copytree(folder, tmp_path / "run", ignore=shutil.ignore_patterns("ledger.sqlite*"))
     trainer = credit_trainer(BUFFERED, tmp_path / "run")
@@ -64,13 +64,13 @@ def test_a_resume_without_the_run_s_ledger_is_refused(undisturbed, tmp_path):
         trainer.train(resume_from_checkpoint=str(tmp_path / "run" / "checkpoint-3"))
 
 
-def test_a_resume_says_how_many_samples_it_takes_back(undisturbed, tmp_path, caplog):
+def test_resume__says_how_many_samples_it_takes_back(undisturbed, tmp_path, caplog):
     # at checkpoint 1 two of the first buffer's four micro-batches are trained; 24 of all 32 samples come later
     resume(undisturbed[1], tmp_path / "run", 1)
     assert "checkpoint-1: 24 samples that were trained after it are taken back" in caplog.text
 
 
-def test_a_run_over_several_epochs_resumes_into_the_right_one(tmp_path):
+def test_resume__continues_in_the_right_epoch(tmp_path):
     # 8 problems at 2 a step are 4 steps an epoch: TRL alone would start the second epoch in the first one's order
     config = tiny_config(trainer={"max_steps": 7, "save_steps": 1, "save_total_limit": 7})
     whole = credit_trainer(config, tmp_path / "whole")
@@ -82,13 +82,13 @@ def test_a_run_over_several_epochs_resumes_into_the_right_one(tmp_path):
         assert outcome(resumed) == outcome(whole)
 
 
-def test_every_checkpoint_of_a_training_is_complete(undisturbed):
+def test_checkpoints__are_all_complete(undisturbed):
     _, folder = undisturbed
     assert newest_checkpoint(folder) == folder / "checkpoint-6"
     assert len(list(folder.glob("checkpoint-*/complete.json"))) == 6
 
 
-def test_a_resume_without_the_buffer_would_differ(undisturbed, tmp_path):
+def test_resume__without_the_buffer_would_differ(undisturbed, tmp_path):
     # what TRL does by itself: it samples the buffer anew, from a policy that has moved on
     expected, folder = undisturbed
     trainer = credit_trainer(BUFFERED, tmp_path)

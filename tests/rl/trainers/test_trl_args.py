@@ -1,4 +1,4 @@
-"""TRL's arguments: every setting of ours arrives, none can be stated twice, and the names are TRL's own."""
+"""TRL arguments: every setting arrives, none can be stated twice, and the names are TRL's own."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -25,12 +25,12 @@ class Stated(GRPOConfig):
         self.stated = stated
 
 
-def test_names_read_from_the_source_are_the_fields_of_the_classes():
+def test_trl_fields__are_the_fields_of_the_classes():
     assert trl_fields("grpo") == {field.name for field in fields(GRPOConfig)}
     assert trl_fields("dpo") == {field.name for field in fields(DPOConfig)}
 
 
-def test_dpo_settings_arrive(tmp_path: Path):
+def test_dpo_arguments__have_the_settings(tmp_path: Path):
     config = Config(
         algorithm="dpo",
         data=DataConfig(path="pairs.jsonl"),
@@ -44,7 +44,7 @@ def test_dpo_settings_arrive(tmp_path: Path):
     assert (arguments.max_length, arguments.adam_beta2, arguments.output_dir) == (77, 0.95, str(tmp_path))
 
 
-def test_trainer_settings_arrive(tmp_path: Path):
+def test_grpo_arguments__have_the_settings(tmp_path: Path):
     trainer = TrainerConfig(
         learning_rate=3e-4, beta=0.04, loss_type="dr_grpo", scale_rewards="none", num_generations=4, max_steps=7,
         max_completion_length=9, temperature=0.7, save_steps=3, lr_scheduler_type="cosine", seed=5, epsilon_high=0.28,
@@ -55,7 +55,7 @@ def test_trainer_settings_arrive(tmp_path: Path):
     assert arrived == trainer.model_dump() | {"steps_per_generation": 1}
 
 
-def test_a_run_saves_into_its_folder_and_keeps_quiet(tmp_path: Path):
+def test_grpo_arguments__save_into_the_run_folder_and_print_nothing(tmp_path: Path):
     arguments = grpo_arguments(Config(), folder=tmp_path, bf16=False)
     assert arguments.output_dir == str(tmp_path)
     assert (arguments.save_strategy, arguments.report_to, arguments.disable_tqdm) == ("steps", [], True)
@@ -63,7 +63,7 @@ def test_a_run_saves_into_its_folder_and_keeps_quiet(tmp_path: Path):
     assert arguments.remove_unused_columns is False
 
 
-def test_trackers_and_trl_settings_pass_through(tmp_path: Path):
+def test_grpo_arguments__pass_trackers_and_the_trl_block_through(tmp_path: Path):
     config = Config(
         tracking=TrackingConfig(report_to=("tensorboard",)), trl={"delta": 1.5, "top_entropy_quantile": 0.2}
     )
@@ -71,14 +71,14 @@ def test_trackers_and_trl_settings_pass_through(tmp_path: Path):
     assert (arguments.report_to, arguments.delta, arguments.top_entropy_quantile) == (["tensorboard"], 1.5, 0.2)
 
 
-def test_nothing_stated_here_can_also_be_stated_under_trl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_grpo_arguments__state_nothing_that_trl_block_may_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(rl.trainers.trl_args, "GRPOConfig", Stated)
     arguments = grpo_arguments(Config(), folder=tmp_path, bf16=False)
     assert isinstance(arguments, Stated)
     assert set(arguments.stated) <= set(TrainerConfig.model_fields) | set(DECIDED)
 
 
-def test_values_that_trl_refuses_are_the_users_to_mend(tmp_path: Path):
+def test_grpo_arguments__values_that_trl_refuses_are_user_errors(tmp_path: Path):
     config = Config(trl={"log_completions_hub_repo": "someone/somewhere"})
     with pytest.raises(ValueError, match=r"^TRL refuses these settings: .*log_completions is False"):
         grpo_arguments(config, folder=tmp_path, bf16=False)
