@@ -89,11 +89,6 @@ def test_concentration__leaves_out_completions_without_real_tokens():
     assert metrics["credit/effective_token_ratio"] == pytest.approx(0.9)
 
 
-def test_concentration__nothing_but_masked_completions_gives_no_number():
-    metrics = concentration(torch.zeros(2, 3), torch.zeros(2, 3), torch.zeros(2, 3, dtype=torch.bool), 0.5)
-    assert metrics and all(math.isnan(value) for value in metrics.values())
-
-
 def test_decile__cuts_the_real_tokens_into_tenths():
     mask = torch.arange(25)[None] < 20
     tenths = [decile(mask, number).nonzero()[:, 1].tolist() for number in range(10)]

@@ -69,7 +69,7 @@ def teacher_forced(model: PreTrainedModel, sample: Sample, *, temperature: float
 def test_logprobs__are_of_the_tempered_unfiltered_distribution(shape, temperature):
     model = make_model(shape)
     samples = make_engine(model, temperature=temperature).sample(REQUEST)
-    assert len(samples) == 4
+    assert len(samples) == 6
     for sample in samples:
         expected = teacher_forced(model, sample, temperature=temperature)
         assert sample.logprobs == pytest.approx(expected.tolist(), abs=1e-4)
@@ -106,7 +106,7 @@ def test_sample__gives_a_request_the_same_tokens_whatever_came_before():
 def test_sample__depends_on_seed_position_and_version(change):
     engine = make_engine(make_model())
     other = engine.sample(replace(REQUEST, **change))
-    assert len(other) == 4
+    assert len(other) == 6
     pairs = zip(engine.sample(REQUEST), other, strict=True)
     assert all(sample.completion_ids != changed.completion_ids for sample, changed in pairs)
 
