@@ -29,7 +29,7 @@ def test_bench_probes__leaves_out_maps_that_do_not_fit(monkeypatch):
     assert row["time_ratio_on_off"] > 0.0
 
 
-@pytest.mark.benchmark
+@pytest.mark.exhaustive
 def test_bench_probes__is_almost_free_on_the_real_shape():
     (row,) = probes.bench_probes([2048], rounds=3)
     assert row["time_ratio_on_off"] <= 1.06
