@@ -134,7 +134,8 @@ def _fresh_logits(program: list[str], ids: Tensor, *, subject: str) -> Tensor:
         command = [sys.executable, *program, str(tokens), str(logits)]
         process = subprocess.run(command, cwd=scratch, capture_output=True, text=True)
         if process.returncode != 0:
-            raise UserError(f"{subject} could not be loaded:\n{process.stderr.strip().splitlines()[-1]}")
+            last_line = (process.stderr.strip().splitlines() or [f"it ended with code {process.returncode}"])[-1]
+            raise UserError(f"{subject} could not be loaded:\n{last_line}")
         return load_file(logits)["logits"]
 
 
