@@ -20,7 +20,7 @@ from rl.config.root import Config
 from rl.credit.assigner import CreditAssigner
 from rl.credit.counterfactual import LivePolicy, verdict_score
 from rl.credit.faithfulness_monitor import FaithfulnessMonitor
-from rl.datasets import as_dataset, as_preferences
+from rl.datasets import as_dataset, as_preferences, problems_of
 from rl.models.load import load_model, load_tokenizer, model_path, resolve_dtype
 from rl.models.logprobs import base_logprobs
 from rl.models.lora import lora_config, start_from
@@ -134,7 +134,7 @@ def build_route(
 ) -> Route:
     """Add the config's adapters to the policy and fit a router to the training prompts."""
     route = add_adapters(policy, config.lora, config.routing)
-    problems = [item.problem if isinstance(item, PreferencePair) else item for item in training]
+    problems = problems_of(training)
     tasks = [problem.task for problem in problems]
     if route.router.needs_tasks:
         task_labels(config.routing, tasks)  # raises now rather than at the first prompt without a label

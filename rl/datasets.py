@@ -1,5 +1,6 @@
 """Datasets: the problems or preference pairs that a run trains on, and its held-out problems."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,11 @@ class Pairs:
 
     train: tuple[PreferencePair, ...]
     held_out: tuple[Problem, ...]
+
+
+def problems_of(training: Sequence[Problem] | Sequence[PreferencePair]) -> list[Problem]:
+    """Return the problems that a trainer trains on, those of the pairs where it trains on pairs."""
+    return [item.problem if isinstance(item, PreferencePair) else item for item in training]
 
 
 def load_training(config: Config) -> Problems | Pairs:

@@ -71,7 +71,3 @@ def print_error(error: Exception) -> None:
         return  # the first rank meets the same error, and prints it
     lines = f"rank {rank}: {error}".splitlines() if rank != "0" else str(error).splitlines()
     print("heed:", *lines, sep=" " if len(lines) == 1 else "\n  ", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    main()

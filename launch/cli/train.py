@@ -53,7 +53,7 @@ def resume(
     as_json: AsJson = False,
 ) -> None:
     """Continue a run that was stopped or crashed, from its newest checkpoint."""
-    from launch.recipes import load_resumed
+    from rl.config.load import load_resumed
 
     _run(load_resumed(run, _with_code_flag(overrides, accept_changed_code)), dry_run, as_json)
 

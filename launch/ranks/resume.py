@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from launch.recipes import load_recipe, load_resumed
+from launch.recipes import load_recipe
 from rl.common.errors import UserError
+from rl.config.load import load_resumed
 from rl.config.root import Config
 from rl.runs.lock import LOCK, run_lock
 

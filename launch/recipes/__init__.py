@@ -1,6 +1,5 @@
-"""Recipes: the settings that come with Heed, found by name; and the settings of a run that is resumed."""
+"""Recipes: the settings that come with Heed, found by name."""
 
-import json
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -17,17 +16,6 @@ def load_recipe(recipe: str, overrides: Sequence[str] = ()) -> Config:
     Raises FileNotFoundError for a missing recipe or run, and what `load_config` raises.
     """
     return load_config(recipe_path(recipe), overrides)
-
-
-def load_resumed(run: Path, overrides: Sequence[str] = ()) -> Config:
-    """Return the config that continues the run in the folder `run`, with `key.key=value` overrides.
-
-    Raises FileNotFoundError when the folder holds no run, and UserError for a setting that a resume may not change.
-    """
-    settings = run / "config.yaml"
-    if not settings.is_file():
-        raise FileNotFoundError(f"{run} is not a run folder: it has no config.yaml")
-    return load_config(settings, [*overrides, f"resume={json.dumps(str(run))}"])
 
 
 def recipe_path(recipe: str) -> Path:

@@ -54,10 +54,20 @@ def load_config(recipe: Path, overrides: Sequence[str] = ()) -> Config:
     """
     tree = _merged(_read_yaml(recipe), _override_tree(overrides))
     run = tree.get("resume")
-    if not isinstance(run, str):
-        return parse_config(tree)
+    return _resumed(run, tree) if isinstance(run, str) else parse_config(tree)
+
+
+def load_resumed(run: Path, overrides: Sequence[str] = ()) -> Config:
+    """Return the config that continues the run in the folder `run`, with `key.key=value` overrides.
+
+    Raises FileNotFoundError when the folder holds no run, and UserError for a setting that a resume may not change.
+    """
+    return _resumed(str(run), _override_tree(overrides) | {"resume": str(run)})
+
+
+def _resumed(run: str, changes: Tree) -> Config:
     saved = load_run_config(Path(run))
-    resumed = parse_config(_merged(saved.model_dump(mode="json"), tree))
+    resumed = parse_config(_merged(saved.model_dump(mode="json"), changes))
     _refuse_changes(saved, resumed, run=run)
     return resumed
 

@@ -27,8 +27,8 @@ def run_lock(folder: Path) -> Iterator[None]:
         os.ftruncate(file, 0)
         os.write(file, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
         yield
-        (folder / LOCK).unlink(missing_ok=True)
     finally:
+        (folder / LOCK).unlink(missing_ok=True)
         os.close(file)  # ends the lock, as the end of the process does
 
 

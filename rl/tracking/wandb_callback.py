@@ -55,6 +55,7 @@ class WandbCallback(TrainerCallback):
         """Returns where a completion's tokens are in its text; without it the table shows no credit."""
         self._shown_until = 0
         self._run: Any = None
+        self._data_folder = ""
         console = Console(stderr=True)
         self._thread = BackgroundThread("wandb", warn or (lambda message: console.print(f"[yellow]{message}[/yellow]")))
 
@@ -82,8 +83,9 @@ class WandbCallback(TrainerCallback):
     def _start(self, identity: str) -> None:
         import wandb  # here, because it takes seconds that the training need not wait for
 
-        # By default artifacts wait in the home folder, and a run that is moved could not be synced.
-        os.environ.setdefault("WANDB_DATA_DIR", str(self.folder / "wandb"))
+        if "WANDB_DATA_DIR" not in os.environ:
+            # By default artifacts wait in the home folder, and a run that is moved could not be synced.
+            os.environ["WANDB_DATA_DIR"] = self._data_folder = str(self.folder / "wandb")
         settings = wandb.Settings(console="off", init_timeout=TIMEOUT_SECONDS, silent=True)
         self._run = wandb.init(
             project=self.config.tracking.project,
@@ -151,6 +153,8 @@ class WandbCallback(TrainerCallback):
     def _finish(self) -> None:
         if self._run is not None:
             self._run.finish()
+        if os.environ.get("WANDB_DATA_DIR") == self._data_folder:
+            del os.environ["WANDB_DATA_DIR"]  # a later run in this process has its own folder
 
 
 def rollout_table(records: Sequence[dict[str, Any]], spans: Spans | None) -> Any:

@@ -5,11 +5,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from data.preferences import PreferencePair
 from rl.common.atomic import write_json
 from rl.common.distributed import gathered_parameters, is_main_process
 from rl.config.root import Config
-from rl.datasets import Pairs, Problems
+from rl.datasets import Pairs, Problems, problems_of
 from rl.evaluation.command import evaluate_policy
 from rl.evaluation.console import show_answers, show_credit, show_gain
 from rl.evaluation.evaluate import Evaluation, Gain
@@ -60,7 +59,7 @@ def save_product(
     route = trainer.route
     if route is None:
         return save_adapter(trainer.policy, folder, config, summary)
-    problems = [item.problem if isinstance(item, PreferencePair) else item for item in training]
+    problems = problems_of(training)
     gates = route.gates(encode_problems(trainer.policy_tokenizer, problems), [problem.task for problem in problems])
     return save_bundle(route, folder, config, card=model_card(config, summary), gates=gates, trained_on=problems)
 

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from launch.recipes import load_resumed
 from rl.common.errors import UserError
-from rl.config.load import load_run_config
+from rl.config.load import load_resumed, load_run_config
 from rl.runs.folder import open_run
 from rl.runs.jsonl import read_jsonl
 from rl.train import train

@@ -73,7 +73,7 @@ class TrainedPolicy:
     ) -> list[float]:
         ids = torch.tensor([[*row.prompt_ids, *completion] for row, completion in rows])
         logprobs = torch.log_softmax(self.model(input_ids=ids).logits[:, :-1], dim=-1)
-        logprobs = logprobs.collect(2, ids[:, 1:, None]).squeeze(2)
+        logprobs = logprobs.gather(2, ids[:, 1:, None]).squeeze(2)
         starts = torch.tensor(
             [len(row.prompt_ids) + start for row, start in zip([r for r, _ in rows], answer, strict=True)]
         )

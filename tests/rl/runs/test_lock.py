@@ -35,3 +35,9 @@ def test_run_lock__names_its_holder_and_dies_with_it(tmp_path):
     with run_lock(tmp_path):
         assert (tmp_path / LOCK).read_text().startswith(f"process {os.getpid()} on ")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_run_lock__leaves_no_file_after_an_error(tmp_path):
+    with pytest.raises(KeyError), run_lock(tmp_path):
+        raise KeyError
+    assert list(tmp_path.iterdir()) == []
