@@ -1,8 +1,7 @@
 """Keyword verifiers: words and letters that must, may or must not occur."""
 
-import re
-
 from rewards.count_verdicts import Relation, count_verdict, forbidden_verdict, range_verdict, required_verdict
+from rewards.phrases import find_phrase
 from rewards.text import character_spans, sentence_spans
 from rewards.verdict import Span, Verdict
 from rewards.verifier_args import Character, Count, Phrase, Phrases
@@ -10,18 +9,18 @@ from rewards.verifier_args import Character, Count, Phrase, Phrases
 
 def occurrences(text: str, phrase: str) -> list[Span]:
     """Return the spans of the phrase, letter case ignored, inside longer words too, without overlap."""
-    return [match.span() for match in re.finditer(re.escape(phrase), text, re.IGNORECASE)]
+    return find_phrase(text, phrase)
 
 
 def whole_words(text: str, phrase: str) -> list[Span]:
     """Return the spans of the phrase as whole words, letter case ignored."""
-    return [match.span() for match in re.finditer(rf"\b{re.escape(phrase)}\b", text, re.IGNORECASE)]
+    return find_phrase(text, phrase, whole=True)
 
 
 def first_occurrence(text: str, phrase: str, start: int = 0, end: int | None = None) -> Span | None:
     """Return the span of the phrase's first occurrence in text[start:end], letter case ignored."""
-    match = re.compile(re.escape(phrase), re.IGNORECASE).search(text, start, len(text) if end is None else end)
-    return match.span() if match else None
+    spans = find_phrase(text[start:end], phrase)
+    return (start + spans[0][0], start + spans[0][1]) if spans else None
 
 
 def existence(completion: str, *, keywords: Phrases) -> Verdict:

@@ -18,6 +18,19 @@ CASES = [
     ("keywords:frequency", {"keyword": "cat", "frequency": 1, "relation": "at most"}, "A dog.", 1, []),
     ("keywords:forbidden_words", {"forbidden_words": ["sea", "sky"]}, "The season.", 0, []),  # inside a word: allowed
     ("keywords:forbidden_words", {"forbidden_words": ["sea", "sky"]}, "Sky, sea, sea.", -3, ["sea", "sea", "Sky"]),
+    ("keywords:forbidden_words", {"forbidden_words": ["C++"]}, "C, C++ and C++.", -2, ["C++", "C++"]),
+    ("keywords:forbidden_words", {"forbidden_words": ["C++"]}, "ABC++ and C+", 0, []),
+    ("keywords:forbidden_words", {"forbidden_words": [".NET"]}, "Use .net now", -1, [".net"]),
+    ("keywords:forbidden_words", {"forbidden_words": [".NET"]}, "A .network", 0, []),
+    ("keywords:forbidden_words", {"forbidden_words": ["a-a"]}, "xa-a-a", -1, ["a-a"]),  # the first one is inside a word
+    ("keywords:forbidden_words", {"forbidden_words": ["\u732b"]}, "\u6211\u7231\u732b\u3002", -1, ["\u732b"]),
+    ("keywords:forbidden_words", {"forbidden_words": ["\u732b"]}, "\u6211\u7231\u72d7\u3002", 0, []),
+    ("keywords:forbidden_words", {"forbidden_words": ["sea"]}, "\u6211\u7231sea\u3002", -1, ["sea"]),  # Han beside Latin
+    ("keywords:forbidden_words", {"forbidden_words": ["\u0e41\u0e21\u0e27"]}, "\u0e01\u0e41\u0e21\u0e27", -1, ["\u0e41\u0e21\u0e27"]),
+    ("keywords:forbidden_words", {"forbidden_words": ["caf\xe9"]}, "A cafe\u0301!", -1, ["cafe\u0301"]),
+    ("keywords:forbidden_words", {"forbidden_words": ["cafe\u0301"]}, "A caf\xe9!", -1, ["caf\xe9"]),
+    ("keywords:forbidden_words", {"forbidden_words": ["cafe"]}, "A cafe\u0301!", 0, []),  # another word
+    ("keywords:existence", {"keywords": ["caf\xe9", "tea"]}, "Cafe\u0301s, tea", 0, ["Cafe\u0301", "tea"]),
     (
         "keywords:letter_frequency",
         {"letter": "e", "let_frequency": 2, "let_relation": "at least"},
