@@ -1,8 +1,8 @@
 """Phrase search: where a phrase occurs in a text, letter case and Unicode composition ignored.
 
-Composed and decomposed letters are equal (NFC); spans are those of the text as given. A whole word needs a boundary only where
-a letter, mark, digit or underscore at the phrase's edge could go on: `C++` also occurs in `C+++`, and `.NET` in `ASP.NET`, but
-`C++` does not occur in `ABC++`. Scripts written without spaces have no boundaries; Korean, which has spaces, does.
+Composed and decomposed letters are equal (NFC); spans are those of the text as given. A whole word needs a boundary
+only where a letter, mark, digit or underscore at the phrase's edge could go on: `C++` also occurs in `C+++`, and `.NET`
+in `ASP.NET`, but `C++` does not occur in `ABC++`. Scripts without spaces have no boundaries; Korean has them.
 """
 
 import re

@@ -25,8 +25,20 @@ CASES = [
     ("keywords:forbidden_words", {"forbidden_words": ["a-a"]}, "xa-a-a", -1, ["a-a"]),  # the first one is inside a word
     ("keywords:forbidden_words", {"forbidden_words": ["\u732b"]}, "\u6211\u7231\u732b\u3002", -1, ["\u732b"]),
     ("keywords:forbidden_words", {"forbidden_words": ["\u732b"]}, "\u6211\u7231\u72d7\u3002", 0, []),
-    ("keywords:forbidden_words", {"forbidden_words": ["sea"]}, "\u6211\u7231sea\u3002", -1, ["sea"]),  # Han beside Latin
-    ("keywords:forbidden_words", {"forbidden_words": ["\u0e41\u0e21\u0e27"]}, "\u0e01\u0e41\u0e21\u0e27", -1, ["\u0e41\u0e21\u0e27"]),
+    (
+        "keywords:forbidden_words",
+        {"forbidden_words": ["sea"]},
+        "\u6211\u7231sea\u3002",
+        -1,
+        ["sea"],
+    ),  # Han beside Latin
+    (
+        "keywords:forbidden_words",
+        {"forbidden_words": ["\u0e41\u0e21\u0e27"]},
+        "\u0e01\u0e41\u0e21\u0e27",
+        -1,
+        ["\u0e41\u0e21\u0e27"],
+    ),
     ("keywords:forbidden_words", {"forbidden_words": ["caf\xe9"]}, "A cafe\u0301!", -1, ["cafe\u0301"]),
     ("keywords:forbidden_words", {"forbidden_words": ["cafe\u0301"]}, "A caf\xe9!", -1, ["caf\xe9"]),
     ("keywords:forbidden_words", {"forbidden_words": ["cafe"]}, "A cafe\u0301!", 0, []),  # another word
