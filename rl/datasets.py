@@ -1,10 +1,12 @@
 """Datasets: the problems or preference pairs that a run trains on, and its held-out problems."""
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from datasets import Dataset
+from pyarrow import ArrowException, DataType
 
 from data.expansion import instruction_problem
 from data.instructions import Split
@@ -16,6 +18,17 @@ from rl.common.errors import UserError
 from rl.config.data import DataConfig
 from rl.config.root import Config
 from rl.credit.pairs import PAIR
+
+REWARD_ARGUMENTS = (
+    "completions",
+    "completion_ids",
+    "prompts",
+    "trainer_state",
+    "log_extra",
+    "log_metric",
+    "environments",
+)
+"""What TRL passes to reward functions beside the columns: a column of such a name would be lost, or break the call."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +57,14 @@ def load_training(config: Config) -> Problems | Pairs:
     if config.algorithm == "grpo" or config.pairs.rounds:
         return load_problems(config.data)
     return load_pairs(config.data)
+
+
+def check_columns(training: Problems | Pairs) -> None:
+    """Raise UserError when the rows to train on make no dataset: before a run folder is made or a model loaded."""
+    if isinstance(training, Problems):
+        as_dataset(training.train)
+    else:
+        as_preferences(training.train)
 
 
 def load_pairs(data: DataConfig) -> Pairs:
@@ -77,7 +98,7 @@ def as_preferences(pairs: tuple[PreferencePair, ...]) -> Dataset:
     """Return the pairs as the dataset that TRL's DPO reads, with the index of each."""
     columns = ("prompt", "chosen", "rejected")
     rows = [{name: pair_row(pair)[name] for name in columns} | {PAIR: index} for index, pair in enumerate(pairs)]
-    return Dataset.from_list(rows)
+    return dataset_from_rows(rows)
 
 
 def load_problems(data: DataConfig) -> Problems:
@@ -107,4 +128,44 @@ def _draw(data: DataConfig, split: Split, count: int) -> tuple[Problem, ...]:
 
 def as_dataset(problems: tuple[Problem, ...]) -> Dataset:
     """Return the problems as the dataset that TRL reads: the prompt and, for the rewards, every other column."""
-    return Dataset.from_list([to_row(problem) for problem in problems])
+    return dataset_from_rows([to_row(problem) for problem in problems])
+
+
+def dataset_from_rows(rows: Sequence[Mapping[str, Any]]) -> Dataset:
+    """Return the rows with every column that any of them has, in order of first appearance; a missing value is None.
+
+    Raises UserError for a column whose name TRL needs, and for the first row whose value does not fit its column.
+    """
+    columns = {name: [row.get(name) for row in rows] for name in dict.fromkeys(name for row in rows for name in row)}
+    for name in columns:
+        if name in REWARD_ARGUMENTS:
+            raise UserError(
+                f"column {name!r} of the data has the name of an argument that TRL passes to reward functions; "
+                f"give it another name, none of {', '.join(REWARD_ARGUMENTS)}"
+            )
+    try:
+        return Dataset.from_dict(columns)
+    except (ArrowException, OverflowError, ValueError) as error:
+        for name, values in columns.items():
+            if _column_type(values) is None:
+                raise UserError(_misfit(rows, name, values)) from error
+        raise
+
+
+def _misfit(rows: Sequence[Mapping[str, Any]], name: str, values: list[Any]) -> str:
+    """Say which row is the first whose value does not fit the rows before it, and both types."""
+    index = bisect_left(range(len(values)), True, key=lambda last: _column_type(values[: last + 1]) is None)
+    problem = f" (problem {rows[index]['problem_id']!r})" if "problem_id" in rows[index] else ""
+    row = f"training row {index + 1}{problem}: column {name!r}"
+    given = _column_type([values[index]])
+    if given is None:
+        return f"{row} holds a value that mixes types or does not fit any: {values[index]!a:.200}; give it one type"
+    return f"{row} holds {given}, the rows before it {_column_type(values[:index])}; give every row the same type"
+
+
+def _column_type(values: list[Any]) -> DataType | None:
+    """Return the type of a column of these values, or None when no type fits them all."""
+    try:
+        return Dataset.from_dict({"values": values}).data.schema.field("values").type
+    except (ArrowException, OverflowError, ValueError):
+        return None

@@ -1,12 +1,24 @@
 """Datasets: which problems are trained on and which are held out; TRL's rows are those problems."""
 
+import inspect
 import json
+import re
 
 import pytest
+from trl.trainer.grpo_trainer import GRPOTrainer
 
 from data.problems import from_row
+from launch.cli.main import main
+from rl.common.errors import UserError
 from rl.config.data import DataConfig
-from rl.datasets import as_dataset, as_preferences, load_pairs, load_problems
+from rl.datasets import (
+    REWARD_ARGUMENTS,
+    as_dataset,
+    as_preferences,
+    dataset_from_rows,
+    load_pairs,
+    load_problems,
+)
 
 
 def write_rows(path, *names: str) -> str:
@@ -67,6 +79,64 @@ def test_as_dataset__rows_are_the_problems():
     # Arrow turns tuples into lists and fills missing keys in: nothing of a problem may be lost on the way
     problems = load_problems(DataConfig(num_problems=40, held_out=0)).train
     assert tuple(from_row(row) for row in as_dataset(problems)) == problems
+
+
+def load_rows(tmp_path, *rows: dict):
+    """Write rows to a file and read them as problems to train on."""
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps({"prompt": "Describe the sea."} | row) + "\n" for row in rows))
+    return load_problems(DataConfig(path=str(path), held_out=0)).train
+
+
+def test_as_dataset__keeps_a_column_that_the_first_row_lacks(tmp_path):
+    dataset = as_dataset(load_rows(tmp_path, {}, {"level": 2}, {"hint": "blue", "level": 3}))
+    assert dataset.column_names == ["problem_id", "prompt", "constraints", "reference", "task", "level", "hint"]
+    assert (dataset["level"][:], dataset["hint"][:]) == ([None, 2, 3], [None, None, "blue"])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "types"),
+    [
+        (2, "high", "holds string, the rows before it int64"),
+        ("high", 2, "holds int64, the rows before it string"),
+        (True, 1, "holds int64, the rows before it bool"),
+        ([1], 2, "holds int64, the rows before it list<item: int64>"),
+        ({"a": 1}, {"a": "x"}, "holds struct<a: string>, the rows before it struct<a: int64>"),
+        (1, [1, "x"], r"holds a value that mixes types or does not fit any: \[1, 'x'\]"),
+        (1, 2**70, "holds a value that mixes types or does not fit any: 1180591620717411303424"),
+    ],
+)
+def test_as_dataset__names_row_column_and_types_of_a_mixed_column(tmp_path, first, second, types):
+    rows = load_rows(tmp_path, {}, {"level": first}, {}, {"problem_id": "hill", "level": second}, {"level": first})
+    with pytest.raises(UserError, match=rf"^training row 4 \(problem 'hill'\): column 'level' {types}"):
+        as_dataset(rows)
+
+
+@pytest.mark.parametrize("name", REWARD_ARGUMENTS)
+def test_as_dataset__refuses_a_column_named_like_a_reward_argument(tmp_path, name):
+    with pytest.raises(UserError, match=f"^column '{name}' of the data has the name of an argument that TRL passes"):
+        as_dataset(load_rows(tmp_path, {}, {name: "x"}))
+
+
+def test_reward_arguments__are_those_that_trl_passes():
+    source = inspect.getsource(GRPOTrainer._calculate_rewards)
+    assert "prompts=prompts, completions=completions, completion_ids=completion_ids_list, **reward_kwargs" in source
+    passed = set(re.findall(r'(?<!row_)reward_kwargs\["(\w+)"\] = ', source))
+    assert {"prompts", "completions", "completion_ids"} | passed == set(REWARD_ARGUMENTS)
+
+
+def test_dataset_from_rows__names_a_row_without_an_id_by_its_number():
+    with pytest.raises(UserError, match=r"^training row 2: column 'chosen' holds string, the rows before it list"):
+        dataset_from_rows([{"chosen": [{"role": "assistant", "content": "Blue."}]}, {"chosen": "Blue."}])
+
+
+def test_train__refuses_mixed_columns_before_a_run_folder_is_made(tmp_path, capsys):
+    load_rows(tmp_path, {"level": 2}, {"level": "high"})
+    data, run = tmp_path / "rows.jsonl", tmp_path / "run"
+    with pytest.raises(SystemExit, match=r"^2$"):
+        main(["train", "tiny", f"data.path={data}", "data.held_out=0", f"run.folder={run}"])
+    assert "training row 2 (problem 'rows.jsonl:2'): column 'level' holds string" in capsys.readouterr().err
+    assert not run.exists()
 
 
 def write_pairs(path, *names: str) -> str:
