@@ -27,10 +27,17 @@ def write_json(path: Path, value: Any) -> None:
 
 @contextmanager
 def atomic_folder(final: Path) -> Iterator[Path]:
-    """Yield a temporary path to write a folder to; after the block it replaces `final`."""
+    """Yield a temporary path to write a folder to; after the block it replaces `final`, whatever that holds.
+
+    This is for folders of Heed's own; for one that the user names there is `export_folder`.
+    """
     temporary = final.with_name(f".{final.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
-    yield temporary
+    try:
+        yield temporary
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
     if final.exists():
         shutil.rmtree(final)
     temporary.rename(final)

@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 from data.problems import Problem
 from rl.common.atomic import atomic_folder, write_json, write_text
 from rl.common.errors import UserError
+from rl.common.export_folder import export_folder
 from rl.config.load import resolved_yaml
 from rl.config.model import AdapterConfig
 from rl.config.root import Config
@@ -186,12 +187,12 @@ def check_digests(folder: Path, description: dict[str, Any]) -> None:
 
 
 def extract_adapter(bundle: Path, name: str, output: Path) -> Path:
-    """Copy one adapter out of a bundle, with its lineage."""
+    """Copy one adapter out of a bundle, with its lineage. Raises UserError when `output` holds anything else."""
     folder = bundle_of(bundle)
     description = read_description(folder)
     check_name(description, name)
     check_digests(folder, description)
-    with atomic_folder(output) as temporary:
+    with export_folder(output, folder) as temporary:
         shutil.copytree(folder / "adapters" / name, temporary, dirs_exist_ok=True)
         write_json(temporary / "lineage.json", adapter_lineage(description, name))
     return output

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from transformers import AutoModelForCausalLM
 from data.problems import to_row
 from launch.serve.route import route_command
 from rl.build import build_route
+from rl.common.errors import UserError
 from rl.config.load import load_run_config
 from rl.config.root import Config
 from rl.datasets import load_problems, load_training
@@ -91,6 +93,19 @@ def test_merge_adapter__writes_a_model_without_peft(run: Path, tmp_path: Path) -
     base = AutoModelForCausalLM.from_pretrained(model_path("tiny"))
     adapted = PeftModel.from_pretrained(base, str(bundle_of(run) / "adapters" / "left"))
     torch.testing.assert_close(merged(input_ids=IDS).logits, adapted(input_ids=IDS).logits, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("write", [extract_adapter, merge_adapter])
+def test_extract_and_merge__keep_what_is_the_users(
+    run: Path, tmp_path: Path, write: Callable[[Path, str, Path], Path]
+) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    for output, held in ((tmp_path, "notes.txt"), (run, "bundle, which is to be exported")):
+        with pytest.raises(UserError, match=held):
+            write(run, "left", output)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert (run / "summary.json").is_file()
+    assert write(run, "left", write(run, "left", tmp_path / "part")) == tmp_path / "part"  # its own it replaces
 
 
 def test_start_from_bundle__continues_and_adds_an_adapter(run: Path, tmp_path: Path) -> None:
