@@ -11,6 +11,7 @@ import transformers
 from huggingface_hub import HfApi, try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.trainer_utils import align_special_tokens
 
 from rl.common.cache import build_once
 from rl.common.errors import UserError
@@ -18,7 +19,15 @@ from rl.models.builtin import BUILTIN, fetch, is_builtin
 from rl.models.tiny import tiny_model, tiny_tokenizer
 from rl.models.tiny_shape import TINY
 
-__all__ = ["cpu_has_bf16", "is_builtin", "load_model", "load_tokenizer", "model_path", "resolve_dtype"]
+__all__ = [
+    "cpu_has_bf16",
+    "end_token_ids",
+    "is_builtin",
+    "load_model",
+    "load_tokenizer",
+    "model_path",
+    "resolve_dtype",
+]
 
 
 def model_path(name: str) -> str:
@@ -47,8 +56,10 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
 def load_model(
     name: str, *, dtype: torch.dtype = torch.float32, attn_implementation: str | None = None
 ) -> PreTrainedModel:
-    """Load a causal language model, in eval mode, on the CPU.
+    """Load a causal language model, in eval mode, on the CPU; its tokenizer's end token ends its answers too.
 
+    transformers' trainer aligns the special tokens when training begins; done here, answers end at the same tokens
+    before, during and after training, and in every worker.
     Its `name_or_path` is `name`, which PEFT writes into every adapter as the base model; a cache path would be useless.
     """
     if name == TINY:
@@ -58,8 +69,17 @@ def load_model(
             model.set_attn_implementation(attn_implementation)
     else:
         model = _load(AutoModelForCausalLM, name, dtype=dtype, attn_implementation=attn_implementation)
+    align_special_tokens(model, load_tokenizer(name))
     model.name_or_path = model.config._name_or_path = name
     return model
+
+
+def end_token_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    """Return the tokens that end an answer: those of the model's generation settings, or else the tokenizer's."""
+    assert model.generation_config is not None
+    ends: Any = model.generation_config.eos_token_id
+    ends = tokenizer.eos_token_id if ends is None else ends
+    return set(ends) if isinstance(ends, list) else {ends}
 
 
 def resolve_dtype(setting: Literal["auto", "float32", "bfloat16"]) -> torch.dtype:

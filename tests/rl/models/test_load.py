@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.trainer_utils import align_special_tokens
 
-from rl.models.load import cpu_has_bf16, load_model, load_tokenizer, model_path, resolve_dtype
+from rl.models.load import cpu_has_bf16, end_token_ids, load_model, load_tokenizer, model_path, resolve_dtype
 
 
 @pytest.fixture
@@ -53,6 +54,18 @@ def test_load_model__from_a_folder(empty_cache, tmp_path):
     load_tokenizer("tiny").save_pretrained(tmp_path / "mine")
     assert model_path(str(tmp_path / "mine")) == str(tmp_path / "mine")
     assert same_weights(load_model(str(tmp_path / "mine")), load_model("tiny"))
+
+
+def test_load_model__answers_end_at_the_model_s_and_at_the_tokenizer_s_end_tokens(tmp_path):
+    # 7 is the only end token of the model's own settings, 2 is the tokenizer's
+    model, tokenizer = load_model("tiny"), load_tokenizer("tiny")
+    model.config.eos_token_id = model.generation_config.eos_token_id = 7
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    loaded = load_model(str(tmp_path))
+    assert end_token_ids(loaded, tokenizer) == {2, 7}
+    align_special_tokens(loaded, tokenizer)  # as transformers' trainer does when training begins
+    assert end_token_ids(loaded, tokenizer) == {2, 7}
 
 
 def test_load_tokenizer__without_a_pad_token_pads_with_its_end_token(tmp_path):
