@@ -9,7 +9,7 @@ from data.problems import Problem
 from rl.common.errors import UserError
 from rl.config.load import load_run_config
 from rl.datasets import load_problems
-from rl.models.tokenization import encode_prompt
+from rl.models.tokenization import answer_text, encode_prompt
 from rl.rollouts.local import Engine
 from rl.rollouts.types import RolloutRequest
 from rl.runs.jsonl import read_jsonl
@@ -57,5 +57,5 @@ def sample_answers(
     for position, problem in enumerate(problems):
         prompt = encode_prompt(tokenizer, [dict(message) for message in problem.messages])
         request = RolloutRequest(position=position, prompts=(prompt,), num_generations=samples, version=0, seed=seed)
-        ids = [list(sample.completion_ids) for sample in engine.sample(request)]
-        yield problem, tokenizer.batch_decode(ids, skip_special_tokens=True)
+        sampled = engine.sample(request)
+        yield problem, [answer_text(tokenizer, prompt, sample.completion_ids) for sample in sampled]

@@ -14,7 +14,7 @@ from data.verdicts import verdicts_for
 from rewards.guards import distinct_words, not_echo, on_topic
 from rl.common.errors import UserError
 from rl.common.intervals import bootstrap_interval
-from rl.models.tokenization import encode_problems
+from rl.models.tokenization import answer_text, encode_problems
 from rl.rollouts.local import Engine
 from rl.rollouts.types import RolloutRequest
 
@@ -119,9 +119,8 @@ def evaluate(
             seed=seed,
             tasks=tuple(constrained[index].task for index in batch),
         )
-        texts = tokenizer.batch_decode(
-            [list(sample.completion_ids) for sample in engine.sample(rollout_request)], skip_special_tokens=True
-        )
+        sampled = engine.sample(rollout_request)
+        texts = [answer_text(tokenizer, sample.prompt_ids, sample.completion_ids) for sample in sampled]
         answered = [constrained[index] for index in batch for _ in range(samples)]
         answers += [evaluate_answer(problem, text) for problem, text in zip(answered, texts, strict=True)]
     return Evaluation(answers=tuple(answers))

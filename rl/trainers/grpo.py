@@ -17,6 +17,7 @@ from rl.credit.assigner import CreditAssigner
 from rl.credit.columns import advantage_channels, batch_inputs, batch_spans, channel_column, evidence_columns
 from rl.credit.faithfulness_monitor import FaithfulnessMonitor
 from rl.credit.reader import from_columns
+from rl.models.tokenization import answer_text
 from rl.rollouts.data_order import DataOrder, EpochOrder
 from rl.rollouts.rollout_func import Rollouts
 from rl.routing.route import Route, load_balancing_loss
@@ -93,6 +94,16 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
 
     def _get_train_sampler(self, dataset: Any = None) -> EpochOrder:
         return EpochOrder(partial(super()._get_train_sampler, dataset))
+
+    def _generate(self, prompts: list):
+        """Give rewards the text of each answer that evaluation judges, too."""
+        generated: Any = super()._generate(prompts)
+        prompt_ids, completion_ids, mask, completions, *others = generated
+        completions = [
+            [{**message, "content": answer_text(self.policy_tokenizer, *ids)}]
+            for [message], *ids in zip(completions, prompt_ids, completion_ids, strict=True)
+        ]
+        return prompt_ids, completion_ids, mask, completions, *others
 
     def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list):
         with naming_problems(inputs, step=self.state.global_step + 1):

@@ -19,6 +19,7 @@ from rl.evaluation.evaluate import (
 )
 from rl.models.load import load_tokenizer
 from rl.rollouts.types import RolloutRequest, Sample
+from tests.rl.thinking import thinking_tokenizer
 
 TOKENIZER = load_tokenizer("tiny")
 NO_COMMA = ConstraintSpec(id="punctuation:no_comma", kwargs={}, text="Use no commas.")
@@ -102,6 +103,13 @@ def test_evaluate__answers_every_problem_samples_times():
         (2, 1, 2, 7),
     ]
     assert len(engine.requests[1].prompts[0]) > len(engine.requests[0].prompts[0])
+
+
+def test_evaluate__judges_the_content_of_an_answer_without_its_thoughts():
+    # the thoughts have a comma and three words, the answer has neither
+    engine, problems = Parrot("<think>blue, or green?</think>\nblue"), [make_problem("sea", NO_COMMA)]
+    evaluation = evaluate(engine, thinking_tokenizer(), problems, samples=1, batch_size=1, seed=0)
+    assert [(answer.completion, answer.pass_rate) for answer in evaluation.answers] == [("blue", 1.0)]
 
 
 def test_evaluate__two_policies_get_the_same_requests():

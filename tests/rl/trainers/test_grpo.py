@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from rl.config.root import Config
+from rl.models.tokenization import answer_text, encode_prompt
 from tests.rl.grpo_fixtures import Outcome, credit_trainer, outcome, plain_trainer, tiny_config
+from tests.rl.thinking import thinking_tokenizer
 
 
 def train(config: Config, folder: Path) -> Outcome:
@@ -62,6 +64,27 @@ def test_truncated_completions__may_be_masked_entirely(tmp_path):
     uniform = tiny_config(trainer=changes, probe={"listen": "always"})
     assert train(uniform, tmp_path / "credit") == train_plainly(uniform, tmp_path / "plain")
     assert len(train(config, tmp_path / "shared").losses) == 4
+
+
+def test_generate__gives_rewards_the_text_that_evaluation_judges(tmp_path):
+    # TRL takes an answer with a malformed tool call whole
+    trainer, tokenizer = credit_trainer(tiny_config(), tmp_path), thinking_tokenizer()
+    trainer.processing_class = trainer._tokenizer = tokenizer
+    chat = [{"role": "user", "content": "Describe the sea."}]
+    prompt = encode_prompt(tokenizer, chat)
+    answers = [
+        list(tokenizer(text)["input_ids"])
+        for text in ("<think>Green?</think>\nBlue.<|im_end|>", "<tool_call>{}</tool_call>Blue.<|im_end|>")
+    ]
+    sampled = {
+        "prompt_ids": [list(prompt)] * 2,
+        "completion_ids": answers,
+        "logprobs": [[0.0] * len(a) for a in answers],
+    }
+    trainer.rollout_func = lambda prompts, trainer: sampled
+    completions = trainer._generate([chat] * 2)[3]
+    assert [message["content"] for [message] in completions] == ["Blue.", "Blue."]
+    assert [answer_text(tokenizer, prompt, ids) for ids in answers] == ["Blue.", "Blue."]
 
 
 @pytest.mark.parametrize("rule", ["random", "global_anchor"])
