@@ -55,6 +55,8 @@ class Problem:
     task: str = "instruction"
     extras: Mapping[str, Any] = field(default_factory=dict)
     """Every further column of the row; reward functions receive them as TRL passes columns."""
+    is_text: bool = field(default=False, compare=False)
+    """Whether the row's prompt is text rather than messages; a reward function then receives text, as in TRL."""
 
 
 def user_text(problem: Problem) -> str:
@@ -104,6 +106,7 @@ def from_row(row: Mapping[str, Any], *, default_id: str = "row-1") -> Problem:
         reference=_optional_text(row, "reference"),
         task=_optional_text(row, "task") or "instruction",
         extras={name: value for name, value in row.items() if name not in COLUMNS},
+        is_text=isinstance(row["prompt"], str),
     )
 
 

@@ -115,6 +115,7 @@ def _grpo_trainer(config: Config, folder: Path, problems: Any, *, bf16: bool, **
         faithfulness_monitor=build_faithfulness_monitor(config, tokenizer, problems),
         recorder=recorder if arguments.process_index == 0 else None,
         balancing=balancing,
+        text_rewards=all(problem.is_text for problem in problems),
         callbacks=[*callbacks, balancing] if balancing else callbacks,
         **shared,
     )

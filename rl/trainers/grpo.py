@@ -23,7 +23,7 @@ from rl.rollouts.rollout_func import Rollouts
 from rl.routing.route import Route, load_balancing_loss
 from rl.runs.rollout_recorder import RolloutRecorder
 from rl.scoring.balancing import Balancing
-from rl.scoring.scorer import BatchScorer
+from rl.scoring.scorer import BatchScorer, completion_text
 from rl.trainers.accounting import RolloutAccounting
 from rl.trainers.base import AdapterTrainer
 from rl.trainers.extra_passes import routed_logps, separate_readings
@@ -55,6 +55,7 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
         recorder: RolloutRecorder | None = None,
         balancing: Balancing | None = None,
         faithfulness_monitor: FaithfulnessMonitor | None = None,
+        text_rewards: bool = False,
         **kwargs: Any,
     ):
         super().__init__(*args, rollout_func=rollouts, **kwargs)
@@ -69,6 +70,7 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
         self.recorder = recorder
         self.balancing = balancing
         self.faithfulness_monitor = faithfulness_monitor
+        self.text_rewards = text_rewards
 
     def route_by(self, route: Route) -> None:
         super().route_by(route)
@@ -106,6 +108,8 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
         return prompt_ids, completion_ids, mask, completions, *others
 
     def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list):
+        if self.text_rewards:
+            prompts, completions = (list(map(completion_text, messages)) for messages in (prompts, completions))
         with naming_problems(inputs, step=self.state.global_step + 1):
             rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
         self.accounting.record_rewards()

@@ -1,6 +1,8 @@
 """GRPO: uniform credit is TRL's own training, bit for bit (law 1); a rule that shares credit is not."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,6 +87,30 @@ def test_generate__gives_rewards_the_text_that_evaluation_judges(tmp_path):
     completions = trainer._generate([chat] * 2)[3]
     assert [message["content"] for [message] in completions] == ["Blue.", "Blue."]
     assert [answer_text(tokenizer, prompt, ids) for ids in answers] == ["Blue.", "Blue."]
+
+
+def prompt_and_answer_lengths(prompts: list, completions: list, **columns: Any) -> list[float]:
+    return [100.0 * len(prompt) + len(completion) for prompt, completion in zip(prompts, completions, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("prompts", "expected"),
+    [
+        # as text: 17 and 14 characters of prompt, 5 and 2 of answer
+        (["Describe the sea.", "Describe rain."], [[1705.0], [1402.0]]),
+        # as lists: one message each
+        ([[{"role": "user", "content": "Describe the sea."}], "Describe rain."], [[101.0], [101.0]]),
+    ],
+)
+def test_rewards__get_text_where_every_prompt_is_text(prompts, expected, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps({"prompt": prompt}) + "\n" for prompt in prompts))
+    functions = [f"{__file__}:prompt_and_answer_lengths"]
+    trainer = credit_trainer(tiny_config(data={"path": str(path)}, rewards={"functions": functions}), tmp_path)
+    rows = list(trainer.train_dataset)
+    completions = [[{"role": "assistant", "content": text}] for text in ("Blue.", "No")]
+    rewards = trainer._calculate_rewards(rows, [row["prompt"] for row in rows], completions, [[5], [6]])
+    assert rewards[:, -1:].tolist() == expected
 
 
 @pytest.mark.parametrize("rule", ["random", "global_anchor"])
