@@ -126,7 +126,7 @@ def _messages(prompt: Any) -> tuple[Message, ...]:
         prompt = [{"role": "user", "content": prompt}]
     if not isinstance(prompt, Sequence) or not prompt:
         raise InputError(f"expected 'prompt' to be text or a non-empty list of chat messages; got {prompt!r}")
-    messages = tuple(_message(item) for item in prompt)
+    messages = tuple(chat_message(item, "prompt") for item in prompt)
     if messages[-1]["role"] != "user":
         raise InputError(f"expected the last message of 'prompt' to be the user's; got role {messages[-1]['role']!r}")
     if not messages[-1]["content"].strip():
@@ -134,13 +134,22 @@ def _messages(prompt: Any) -> tuple[Message, ...]:
     return messages
 
 
-def _message(item: Any) -> Message:
+def chat_message(item: Any, column: str) -> Message:
+    """Read one message. Raises InputError for one without text, and for one with more, which would be lost."""
     if (
         not isinstance(item, Mapping)
         or not isinstance(item.get("role"), str)
         or not isinstance(item.get("content"), str)
     ):
-        raise InputError(f"expected a chat message with text 'role' and 'content'; got {item!r}")
+        raise InputError(
+            f"expected column {column!r} to have chat messages with text 'role' and 'content'; got {item!r}"
+        )
+    # Arrow fills in the keys that only other messages have, with None.
+    if more := sorted(name for name, value in item.items() if value and name not in ("role", "content")):
+        raise InputError(
+            f"expected the messages of column {column!r} to have a role and a content alone; got {more} too, which "
+            "would be lost: remove them, or write them into the content"
+        )
     return {"role": item["role"], "content": item["content"]}
 
 
