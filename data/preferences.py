@@ -120,21 +120,21 @@ def pair_row(pair: PreferencePair) -> dict[str, Any]:
     return {**row, "pair_kind": pair.kind, "differs_on": list(pair.differs_on)}
 
 
-def pair_from_row(row: Mapping[str, Any]) -> PreferencePair:
+def pair_from_row(row: Mapping[str, Any], *, default_id: str = "row-1") -> PreferencePair:
     """Read a row that `pair_row` wrote, or any row in TRL's preference columns that has `constraints`.
 
     The verdicts are computed again: what a file claims is not evidence.
     """
-    problem = from_row({name: value for name, value in row.items() if name not in PAIR_COLUMNS})
+    problem = _problem(row, default_id)
     answers = [score_answer(problem, _answer_text(row, name, problem)) for name in ("chosen", "rejected")]
     if answers[0] is None or answers[1] is None:
         raise InputError("expected a preference row with at least one constraint that applies to both answers")
     return _pair(problem, answers[0], answers[1], row.get("pair_kind") or "best_worst")
 
 
-def plain_pair_from_row(row: Mapping[str, Any]) -> PreferencePair:
+def plain_pair_from_row(row: Mapping[str, Any], *, default_id: str = "row-1") -> PreferencePair:
     """Read a row in TRL's preference columns whose prompt states no constraint; the file's order decides."""
-    problem = from_row({name: value for name, value in row.items() if name not in PAIR_COLUMNS})
+    problem = _problem(row, default_id)
     chosen, rejected = (
         ScoredAnswer(text=_answer_text(row, name, problem), verdicts=(), score=score)
         for name, score in (("chosen", 1.0), ("rejected", 0.0))
@@ -145,6 +145,10 @@ def plain_pair_from_row(row: Mapping[str, Any]) -> PreferencePair:
 PAIR_COLUMNS = frozenset(
     f"{name}{suffix}" for name in ("chosen", "rejected") for suffix in ("", "_score", "_verdicts")
 ) | {"pair_kind", "differs_on"}
+
+
+def _problem(row: Mapping[str, Any], default_id: str) -> Problem:
+    return from_row({name: value for name, value in row.items() if name not in PAIR_COLUMNS}, default_id=default_id)
 
 
 def _answer_text(row: Mapping[str, Any], name: str, problem: Problem) -> str:

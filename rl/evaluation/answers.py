@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from data.problems import Problem
+from data.problems import Problem, user_text
 from rl.common.errors import UserError
 from rl.config.load import load_run_config
 from rl.datasets import load_problems
@@ -26,13 +26,14 @@ def recorded_samples(run: Path) -> list[Samples]:
     records = read_jsonl(run / "rollouts.jsonl")
     if not records:
         raise UserError(f"{run} has no rollouts.jsonl with answers; expected the folder of a run that has trained")
-    known = {problem.problem_id: problem for problem in load_problems(load_run_config(run).data).train}
-    answers: dict[str, list[str]] = {}
+    problems = load_problems(load_run_config(run).data).train
+    known = {(problem.problem_id, user_text(problem)): problem for problem in problems}
+    answers: dict[tuple[str, str], list[str]] = {}
     for record in records:
-        answers.setdefault(record["problem_id"], []).append(record["completion"])
-    if unknown := sorted(answers.keys() - known.keys()):
+        answers.setdefault((record["problem_id"], record["prompt"]), []).append(record["completion"])
+    if unknown := sorted(name for name, _ in answers.keys() - known.keys()):
         raise UserError(f"{run / 'rollouts.jsonl'} has problems that the run's data does not hold: {unknown[:3]}")
-    return [(known[problem_id], texts) for problem_id, texts in answers.items()]
+    return [(known[problem], texts) for problem, texts in answers.items()]
 
 
 def samples_from_columns(problems: Sequence[Problem]) -> list[Samples]:

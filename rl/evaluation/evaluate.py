@@ -2,8 +2,9 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -99,9 +100,10 @@ def evaluate(
 ) -> Evaluation:
     """Answer every problem `samples` times and verify the answers.
 
-    Problems without a constraint are left out: there is nothing to pass. Raises ValueError if none is left.
+    Problems without a constraint are left out: there is nothing to pass. Every other one counts, those that share an
+    id, too: later ones get a number behind it. Raises ValueError if none is left.
     """
-    constrained = [problem for problem in problems if problem.constraints]
+    constrained = number_equal_ids(problem for problem in problems if problem.constraints)
     if not constrained:
         raise UserError("evaluation needs problems with constraints; none of the held-out problems has any")
     prompts = encode_problems(tokenizer, constrained)
@@ -124,6 +126,17 @@ def evaluate(
         answered = [constrained[index] for index in batch for _ in range(samples)]
         answers += [evaluate_answer(problem, text) for problem, text in zip(answered, texts, strict=True)]
     return Evaluation(answers=tuple(answers))
+
+
+def number_equal_ids(problems: Iterable[Problem]) -> list[Problem]:
+    """Return the problems with ids of their own: `sea`, `sea (2)`, `sea (3)` where several are called `sea`."""
+    numbered: dict[str, Problem] = {}
+    for problem in problems:
+        name = problem.problem_id
+        names = chain([name], (f"{name} ({number})" for number in count(2)))
+        free = next(name for name in names if name not in numbered)
+        numbered[free] = replace(problem, problem_id=free)
+    return list(numbered.values())
 
 
 def evaluate_answer(problem: Problem, completion: str) -> EvaluatedAnswer:

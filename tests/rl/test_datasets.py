@@ -70,6 +70,17 @@ def test_load_problems__refuses_to_hold_everything_out(tmp_path):
         load_problems(DataConfig(path=path, held_out=2))
 
 
+def test_load_problems__duplicates_of_held_out_prompts_are_not_trained_on(tmp_path):
+    # the last two rows are held out, and "hill" stands among the others, too
+    path = write_rows(tmp_path / "rows.jsonl", "hill", "sea", "sky", "sea", "hill", "rain")
+    problems = load_problems(DataConfig(path=path, held_out=2))
+    assert (ids(problems.train), ids(problems.held_out)) == (["sea", "sky", "sea"], ["hill", "rain"])
+    other = write_rows(tmp_path / "held_out.jsonl", "sea", "hill")
+    assert ids(load_problems(DataConfig(path=path, held_out_path=other)).train) == ["sky", "rain"]
+    with pytest.raises(UserError, match=r"^data\.held_out_path=.* leaves nothing to train on: .* has 6 problems"):
+        load_problems(DataConfig(path=path, held_out_path=path))
+
+
 def test_load_problems__refuses_an_empty_file(tmp_path):
     with pytest.raises(ValueError, match=r"rows\.jsonl holds no problems"):
         load_problems(DataConfig(path=write_rows(tmp_path / "rows.jsonl")))
@@ -154,6 +165,7 @@ def test_load_pairs__no_prompt_is_trained_on_and_held_out(tmp_path):
     pairs = load_pairs(DataConfig(path=write_pairs(tmp_path / "pairs.jsonl", "sea", "sky", "rain"), held_out=1))
     assert [pair.chosen.text for pair in pairs.train] == ["The sea.", "The sea!", "The sky.", "The sky!"]
     assert [problem.messages[-1]["content"] for problem in pairs.held_out] == ["Describe the rain."]
+    assert ids(pairs.held_out) == ["pairs.jsonl:6"]
 
 
 def test_load_pairs__refuses_to_hold_everything_out(tmp_path):

@@ -112,6 +112,18 @@ def test_evaluate__judges_the_content_of_an_answer_without_its_thoughts():
     assert [(answer.completion, answer.pass_rate) for answer in evaluation.answers] == [("blue", 1.0)]
 
 
+def test_evaluate__problems_that_share_an_id_count_one_by_one():
+    # "wide, blue" passes WORDS and fails NO_COMMA: (0 + 1 + 1) / 3; three problems called "sea" were one of rate 2 / 3
+    rows = [make_problem("sea", NO_COMMA), make_problem("sea", WORDS), make_problem("sea (2)", WORDS)]
+    before, after = (
+        evaluate(Parrot(text), TOKENIZER, rows, samples=2, batch_size=8, seed=0)
+        for text in ("a, b, c, d", "wide, blue")
+    )
+    assert after.problem_rates() == {"sea": 0.0, "sea (2)": 1.0, "sea (2) (2)": 1.0}
+    gain = paired_gain(before, after)
+    assert (gain.mean, gain.num_problems) == (pytest.approx(2 / 3), 3)
+
+
 def test_evaluate__two_policies_get_the_same_requests():
     problems = [make_problem("sea", NO_COMMA), make_problem("sky", WORDS)]
     first, second = Parrot("wide"), Parrot("wide and blue, and deep")
