@@ -13,6 +13,8 @@ from rl.config.distributed import DistributedConfig
 TIMEOUT_SECONDS = 30.0
 """Time for the other ranks to end by themselves once one has failed."""
 POLL_SECONDS = 0.2
+FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+"""Signals that a terminal or a scheduler may send to a whole process group."""
 
 
 def must_start_ranks(distributed: DistributedConfig) -> bool:
@@ -23,13 +25,17 @@ def must_start_ranks(distributed: DistributedConfig) -> bool:
 def start_ranks(command: Sequence[str], processes: int, *, timeout: float = TIMEOUT_SECONDS) -> int:
     """Run the command once per rank, connected over the loopback interface; return the first failure's exit code, or 0.
 
-    Signals are passed on. When a rank fails, the others, which would wait for ever, are ended after `timeout` seconds.
+    Signals are passed on; the ranks are in groups of their own, so that one sent to this process's group reaches each
+    of them once. When a rank fails, the others, which would wait for ever, are ended after `timeout` seconds.
     """
     port = _free_port()
-    ranks = [subprocess.Popen(command, env=_environment(rank, processes, port)) for rank in range(processes)]
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    for number in before:
-        signal.signal(number, lambda received, _: _forward(ranks, received))
+    ranks = [
+        subprocess.Popen(command, env=_environment(rank, processes, port), process_group=0) for rank in range(processes)
+    ]
+    before = {
+        number: signal.signal(number, lambda received, _: [rank.send_signal(received) for rank in ranks])
+        for number in FORWARDED
+    }
     try:
         return _wait(ranks, timeout)
     finally:
@@ -56,13 +62,6 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def _forward(ranks: Sequence[subprocess.Popen], number: int) -> None:
-    # The terminal sends Ctrl-C to the whole foreground group.
-    if number != signal.SIGINT or not sys.stdin.isatty():
-        for rank in ranks:
-            rank.send_signal(number)
 
 
 def _wait(ranks: Sequence[subprocess.Popen], timeout: float) -> int:

@@ -1,4 +1,4 @@
-"""Signals: the first Ctrl-C or SIGTERM, or a stop file, is remembered; a second signal stops the process at once."""
+"""Signals: the first Ctrl-C or SIGTERM, or a stop file, is remembered; Ctrl-C after it stops the process at once."""
 
 import signal
 from collections.abc import Callable
@@ -48,7 +48,9 @@ class SignalHandler:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.interrupted:
-            raise KeyboardInterrupt
+            if number == signal.SIGINT:
+                raise KeyboardInterrupt
+            return  # a scheduler and the process that started the ranks may each send SIGTERM
         self.signal = number
         print("\nFinishing this step, then saving. Press Ctrl-C again to stop at once, without saving.", flush=True)
         if self._forward is not None:

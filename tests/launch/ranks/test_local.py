@@ -1,8 +1,12 @@
 """Local ranks: real processes that train together, and how they end when one fails."""
 
+import os
 import signal
 import sqlite3
+import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +17,7 @@ from launch.recipes import load_recipe
 from rl.config.distributed import DistributedConfig
 from rl.config.load import resolved_yaml
 from rl.train import train
-from tests.launch.multi_rank import COMMON, STEPS, assert_equal_trainings, heed, run_together
+from tests.launch.multi_rank import COMMON, DEADLINE, STEPS, assert_equal_trainings, heed, run_together
 from tests.rl.dpo_fixtures import tiny_dpo_config, write_pairs
 from tests.rl.grpo_fixtures import CTRL_C_IN_STEP
 
@@ -36,6 +40,46 @@ def test_start_ranks__a_rank_that_dies_ends_the_others_and_is_named(capfd):
     )
     assert start_ranks(script(text), 3, timeout=0.5) == -signal.SIGKILL
     assert "rank 1 was killed by signal 9; ending rank 0, 2" in capfd.readouterr().err
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + DEADLINE
+    while not happened():
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+
+
+RANK = """
+import os, signal
+from pathlib import Path
+here = Path({folder!r})
+received = []
+def write():
+    (here / f"{{os.environ['RANK']}}-{{len(received)}}").touch()
+def terminate(number, frame):
+    received.append(number)
+    write()
+def leave(number, frame):
+    (here / os.environ["RANK"]).write_text(str(len(received)))
+    os._exit(0)
+signal.signal(signal.SIGTERM, terminate)
+signal.signal(signal.SIGHUP, leave)
+write()
+while True:
+    signal.pause()
+"""
+
+
+def test_start_ranks__each_rank_receives_a_signal_to_the_group_once(tmp_path):
+    rank = script(RANK.format(folder=str(tmp_path)))
+    start = f"import sys; from launch.ranks.local import start_ranks; sys.exit(start_ranks({rank!r}, 2))"
+    with subprocess.Popen(script(start), start_new_session=True) as parent:
+        wait_for(lambda: all((tmp_path / f"{rank}-0").exists() for rank in range(2)))
+        os.killpg(parent.pid, signal.SIGTERM)
+        wait_for(lambda: all((tmp_path / f"{rank}-1").exists() for rank in range(2)))
+        parent.send_signal(signal.SIGHUP)  # passed on after whatever came before it
+        assert parent.wait(DEADLINE) == 0
+    assert [(tmp_path / str(rank)).read_text() for rank in range(2)] == ["1", "1"]
 
 
 def test_shutdown_main_last__the_other_ranks_shut_down_before_it(tmp_path):
