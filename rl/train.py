@@ -24,7 +24,7 @@ def train(config: Config, *, locked: bool = False) -> Path:
     """Train as the config says and return the run folder; `locked` says that this process's parent has locked it.
 
     Raises UserError, before any training, for what is wrong with the config, the data or the run folder; RunFailure
-    for what ends a run that has begun; SystemExit(0) when SIGTERM ended it and it is saved.
+    for what ends a run that has begun. A run that was stopped and is saved has no summary.json.
     """
     check_ranks(config.distributed, os.environ)
     init_distributed(config.distributed)
@@ -55,11 +55,11 @@ def _train_in(folder: Path, checkpoint: Path | None, config: Config, problems: P
         policy, tokenizer = trainer.policy, trainer.policy_tokenizer
         before = evaluate_base(config, policy, tokenizer, problems.held_out, folder, announce=observers.announce)
         observers.follow_held_out(trainer, problems.held_out, before)
+        if is_main_process():
+            (folder / "summary.json").unlink(missing_ok=True)  # of a finished run that trains on
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         if stop.interrupted:
             observers.finish()
             console.print(f"Saved. Continue with: {resume_command(folder)}", soft_wrap=True)
         else:
             finalize_run(config, trainer, problems, folder, before, observers)
-    if stop.preempted:
-        raise SystemExit(0)  # a machine that is taken away is no failure of the run

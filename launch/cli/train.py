@@ -16,9 +16,6 @@ from rl.common.errors import UserError
 if TYPE_CHECKING:  # `heed --help` need not wait for pydantic
     from rl.config.root import Config
 
-INTERRUPTED = 130
-"""Exit code of a run that was stopped, as a shell reports Ctrl-C."""
-
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved settings and stop.")]
 AcceptChangedCode = Annotated[
     bool, typer.Option("--accept-changed-code", help="Go on although code of your own differs from the run's copy.")
@@ -127,6 +124,7 @@ def _run(config: "Config", dry_run: bool, as_json: bool) -> None:
         return
     prepare_environment(config)
     from launch.ranks.local import must_start_ranks, start_ranks
+    from rl.runs.signals import UNFINISHED, unfinished_on_sigterm
 
     if not must_start_ranks(config.distributed):
         from rl.train import train as train_run
@@ -136,12 +134,12 @@ def _run(config: "Config", dry_run: bool, as_json: bool) -> None:
         command = [sys.executable, "-m", "launch.cli", *sys.argv[1:]]
         raise typer.Exit(start_ranks(command, config.distributed.processes))
 
-    with stdout_for_json(as_json):
+    with stdout_for_json(as_json), unfinished_on_sigterm():
         result = _result(train_run(config))
     if as_json and os.environ.get("RANK", "0") == "0":  # of several ranks, the first speaks
         print_json(result)
     if result["summary"] is None:
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(UNFINISHED)
 
 
 def _result(folder: Path) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """Signals: the first Ctrl-C or SIGTERM, or a stop file, is remembered; Ctrl-C after it stops the process at once."""
 
+import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -11,6 +13,23 @@ from rl.common.errors import RunFailure
 
 STOP = "stop"
 """A file in the run folder that asks the run to stop. It holds a signal's number, or nothing (`touch RUN/stop`)."""
+
+UNFINISHED = os.EX_TEMPFAIL  # 75
+"""Exit code of a run that is saved and not finished: starting it again continues it."""
+
+
+@contextmanager
+def unfinished_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the block with the exit code UNFINISHED: before and after the steps there is nothing to save."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(UNFINISHED)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class SignalHandler:

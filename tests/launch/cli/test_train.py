@@ -1,6 +1,8 @@
 """`heed train` and `heed resume`: which settings reach the training, and what is printed of its result."""
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from launch.recipes import load_recipe
 from rl.config.load import resolved_yaml
 from rl.config.root import Config
+from rl.runs.signals import UNFINISHED
 
 
 @pytest.fixture
@@ -51,10 +54,21 @@ def test_train__gets_the_resolved_config_and_json_has_stdout_alone(heed, tmp_pat
     assert shown.err == "step of 3\n"
 
 
-def test_train__a_stopped_run_exits_like_ctrl_c(heed, tmp_path, capsys, train_with):
+def test_train__a_run_that_is_saved_and_not_finished_has_an_exit_code_of_its_own(heed, tmp_path, capsys, train_with):
     train_with(lambda config: tmp_path)
-    assert heed("train", "tiny", "--json") == 130
+    assert heed("train", "tiny", "--json") == UNFINISHED
     assert json.loads(capsys.readouterr().out) == {"run": str(tmp_path), "summary": None}
+
+
+def test_train__sigterm_outside_the_steps_leaves_a_run_to_be_started_again(heed, tmp_path, train_with):
+    def body(config: Config) -> Path:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("the model would have been loaded")
+
+    train_with(body)
+    before = signal.getsignal(signal.SIGTERM)
+    assert heed("train", "tiny") == 75
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_train__of_several_ranks_the_first_prints_the_result(heed, tmp_path, capsys, train_with, monkeypatch):
@@ -73,7 +87,7 @@ def test_resume__continues_with_the_settings_of_the_run(heed, run, train_with):
         return run
 
     train_with(body)
-    assert heed("resume", str(run), "trainer.max_steps=9") == 130
+    assert heed("resume", str(run), "trainer.max_steps=9") == UNFINISHED
     (config,) = received
     assert (config.resume, config.lora.r, config.trainer.max_steps) == (run, 4, 9)
 
