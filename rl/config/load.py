@@ -65,6 +65,18 @@ def load_resumed(run: Path, overrides: Sequence[str] = ()) -> Config:
     return _resumed(str(run), _override_tree(overrides) | {"resume": str(run)})
 
 
+def resumed_as(config: Config, run: Path) -> Config:
+    """Return the config that continues the run in the folder `run` with the settings of `config`.
+
+    Raises UserError naming each setting, but the folder, that a resume may not change.
+    """
+    saved = load_run_config(run)
+    asked = config.run.model_copy(update={"folder": saved.run.folder})
+    resumed = config.model_copy(update={"resume": run, "run": asked})
+    _refuse_changes(saved, resumed, run=str(run))
+    return resumed
+
+
 def _resumed(run: str, changes: Tree) -> Config:
     saved = load_run_config(Path(run))
     resumed = parse_config(_merged(saved.model_dump(mode="json"), changes))

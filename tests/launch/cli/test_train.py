@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from launch.recipes import load_recipe
+from rl.common.atomic import write_text
 from rl.config.load import resolved_yaml
 from rl.config.root import Config
+from rl.runs.checkpoint import mark_complete
 from rl.runs.signals import UNFINISHED
 
 
@@ -36,9 +38,30 @@ def test_dry_run__as_json_is_the_config(heed, capsys):
     assert Config.model_validate_json(capsys.readouterr().out).lora.r == 4
 
 
-def test_dry_run__leaves_an_unfinished_run_where_it_is(heed, run, capsys):
-    assert heed("train", "tiny", f"run.folder={run}", "--or-resume", "--dry-run") == 0
+def test_or_resume__only_the_first_rank_of_a_real_start_moves_an_unfinished_run_aside(
+    heed, run, train_with, monkeypatch
+):
+    train_with(lambda config: run)
+    command = ("train", "tiny", f"run.folder={run}", "--or-resume")
+    assert heed(*command, "--dry-run") == 0
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    heed(*command)
     assert (run / "config.yaml").exists()
+    monkeypatch.setenv("RANK", "0")
+    heed(*command)
+    assert not run.exists() and run.with_name("run.unfinished-1").exists()
+
+
+def test_dry_run__with_or_resume_prints_the_resumed_settings_or_refuses(heed, run, capsys):
+    write_text(run / "checkpoint-2" / "optimizer.pt", "state")
+    mark_complete(run / "checkpoint-2")
+    command = ("train", "tiny", f"run.folder={run}", "--or-resume", "--dry-run", "--json")
+    assert heed(*command, "lora.r=4", "trainer.max_steps=9") == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["resume"], printed["trainer"]["max_steps"]) == (str(run), 9)
+    assert heed(*command, "lora.r=8") == 2
+    assert "lora.r: the run has 4, not 8" in capsys.readouterr().err
 
 
 def test_train__gets_the_resolved_config_and_json_has_stdout_alone(heed, tmp_path, capsys, train_with):
