@@ -7,6 +7,7 @@ from rich.console import Console
 
 from rl.build import trainer_context
 from rl.common.distributed import check_ranks, init_distributed, is_main_process
+from rl.config.paths import with_absolute_paths
 from rl.config.root import Config
 from rl.datasets import Pairs, Problems, check_columns, load_training
 from rl.evaluation.base_model import evaluate_base
@@ -28,6 +29,7 @@ def train(config: Config, *, locked: bool = False) -> Path:
     """
     check_ranks(config.distributed, os.environ)
     init_distributed(config.distributed)
+    config = with_absolute_paths(config)  # a resume may be typed in another folder
     check_custom_code(config)
     with custom_verifiers(config.rewards):
         if config.pairs.rounds:

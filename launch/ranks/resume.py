@@ -42,14 +42,9 @@ def _can_resume(config: Config, folder: Path) -> bool:
 
 def move_aside(folder: Path) -> None:
     """Move a run that cannot be resumed to `<folder>.unfinished-<number>`. Raises UserError while it still goes on."""
+    from rl.runs.folder import next_folder
+
     if (folder / "config.yaml").exists():
         with run_lock(folder):
-            moved = folder.rename(_free_name(folder))
+            moved = folder.rename(next_folder(folder.parent, f"{folder.name}.unfinished"))
         (moved / LOCK).unlink(missing_ok=True)
-
-
-def _free_name(folder: Path) -> Path:
-    number = 1
-    while (free := folder.with_name(f"{folder.name}.unfinished-{number}")).exists():
-        number += 1
-    return free

@@ -14,9 +14,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 
 from rl.common.cache import build_once
 from rl.common.errors import UserError
+from rl.common.model_names import TINY
 from rl.models.builtin import BUILTIN, fetch, is_builtin
 from rl.models.tiny import tiny_model, tiny_tokenizer
-from rl.models.tiny_shape import TINY
 
 __all__ = ["cpu_has_bf16", "is_builtin", "load_model", "load_tokenizer", "model_path", "resolve_dtype"]
 
