@@ -87,7 +87,7 @@ def build_trainer(
     trainer = build(config, folder, training, bf16=dtype == torch.bfloat16, **shared)
     if config.routing.adapters:
         trainer.route_by(build_route(config, trainer.policy, tokenizer, training))
-    if config.lora.start is not None:
+    if config.lora.start is not None and config.resume is None:  # a checkpoint has the weights
         start_from(trainer.policy, config.lora.start, config.lora)
     trainer.remove_callback(PrinterCallback)  # ProgressCallback shows what it would print
     return trainer
@@ -133,12 +133,15 @@ def build_route(
     tokenizer: PreTrainedTokenizerBase,
     training: Sequence[Problem] | Sequence[PreferencePair],
 ) -> Route:
-    """Add the config's adapters to the policy and fit a router to the training prompts."""
+    """Add the config's adapters to the policy and, for a fresh run, fit a router to the training prompts."""
     route = add_adapters(policy, config.lora, config.routing)
     problems = problems_of(training)
     tasks = [problem.task for problem in problems]
     if route.router.needs_tasks:
         task_labels(config.routing, tasks)  # raises now rather than at the first prompt without a label
+    if config.resume is not None:  # a checkpoint has the adapters and the router
+        route.router.requires_grad_(not config.routing.frozen)
+        return route
     if config.routing.start is not None and start_from_bundle(route, config.routing.start, config.model.name):
         return route
     fit(route.router, policy, encode_problems(tokenizer, problems), tasks, seed=config.trainer.seed)

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from rl.build import trainer_context
 from rl.common.distributed import check_ranks, init_distributed, is_main_process
+from rl.config.paths import with_absolute_paths
 from rl.config.root import Config
 from rl.datasets import Pairs, Problems, check_columns, load_training
 from rl.evaluation.base_model import evaluate_base
@@ -24,10 +25,11 @@ def train(config: Config, *, locked: bool = False) -> Path:
     """Train as the config says and return the run folder; `locked` says that this process's parent has locked it.
 
     Raises UserError, before any training, for what is wrong with the config, the data or the run folder; RunFailure
-    for what ends a run that has begun; SystemExit(0) when SIGTERM ended it and it is saved.
+    for what ends a run that has begun. A run that was stopped and is saved has no summary.json.
     """
     check_ranks(config.distributed, os.environ)
     init_distributed(config.distributed)
+    config = with_absolute_paths(config)  # a resume may be typed in another folder
     check_custom_code(config)
     with custom_verifiers(config.rewards):
         if config.pairs.rounds:
@@ -55,11 +57,11 @@ def _train_in(folder: Path, checkpoint: Path | None, config: Config, problems: P
         policy, tokenizer = trainer.policy, trainer.policy_tokenizer
         before = evaluate_base(config, policy, tokenizer, problems.held_out, folder, announce=observers.announce)
         observers.follow_held_out(trainer, problems.held_out, before)
+        if is_main_process():
+            (folder / "summary.json").unlink(missing_ok=True)  # of a finished run that trains on
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         if stop.interrupted:
             observers.finish()
             console.print(f"Saved. Continue with: {resume_command(folder)}", soft_wrap=True)
         else:
             finalize_run(config, trainer, problems, folder, before, observers)
-    if stop.preempted:
-        raise SystemExit(0)  # a machine that is taken away is no failure of the run

@@ -16,9 +16,6 @@ from rl.common.errors import UserError
 if TYPE_CHECKING:  # `heed --help` need not wait for pydantic
     from rl.config.root import Config
 
-INTERRUPTED = 130
-"""Exit code of a run that was stopped, as a shell reports Ctrl-C."""
-
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved settings and stop.")]
 AcceptChangedCode = Annotated[
     bool, typer.Option("--accept-changed-code", help="Go on although code of your own differs from the run's copy.")
@@ -36,11 +33,14 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train an adapter by a recipe, with any setting changed by its dotted name."""
-    from launch.ranks.resume import load_or_resume
+    from launch.ranks.resume import load_or_resume, move_aside
     from launch.recipes import load_recipe
 
-    load = load_or_resume if or_resume and not dry_run else load_recipe  # a dry run moves no folder aside
-    _run(load(recipe, _with_code_flag(overrides, accept_changed_code)), dry_run, as_json)
+    config = (load_or_resume if or_resume else load_recipe)(recipe, _with_code_flag(overrides, accept_changed_code))
+    folder = config.run.folder if or_resume and config.resume is None else None
+    if folder is not None and not dry_run and _is_first_rank():
+        move_aside(folder)
+    _run(config, dry_run, as_json)
 
 
 def resume(
@@ -127,6 +127,7 @@ def _run(config: "Config", dry_run: bool, as_json: bool) -> None:
         return
     prepare_environment(config)
     from launch.ranks.local import must_start_ranks, start_ranks
+    from rl.runs.signals import UNFINISHED, unfinished_on_sigterm
 
     if not must_start_ranks(config.distributed):
         from rl.train import train as train_run
@@ -136,12 +137,16 @@ def _run(config: "Config", dry_run: bool, as_json: bool) -> None:
         command = [sys.executable, "-m", "launch.cli", *sys.argv[1:]]
         raise typer.Exit(start_ranks(command, config.distributed.processes))
 
-    with stdout_for_json(as_json):
+    with stdout_for_json(as_json), unfinished_on_sigterm():
         result = _result(train_run(config))
-    if as_json and os.environ.get("RANK", "0") == "0":  # of several ranks, the first speaks
+    if as_json and _is_first_rank():
         print_json(result)
     if result["summary"] is None:
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(UNFINISHED)
+
+
+def _is_first_rank() -> bool:
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _result(folder: Path) -> dict[str, Any]:

@@ -40,8 +40,7 @@ def _train(config: Config) -> None:
     try:
         train(config, locked=True)  # by the process that started the ranks
     except SystemExit as ended:
-        if ended.code:
-            raise UserError(f"a rank ended with exit code {ended.code}") from ended
+        raise UserError(f"a rank ended with exit code {ended.code}") from ended
     except USER_ERRORS as error:
         raise UserError(str(error)) from error
 

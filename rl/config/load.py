@@ -12,6 +12,7 @@ from yaml import YAMLError
 
 from rl.common.errors import UserError
 from rl.config.errors import error_messages
+from rl.config.paths import with_absolute_paths, with_moved_run
 from rl.config.root import Config
 
 RESUMABLE = frozenset(
@@ -65,8 +66,20 @@ def load_resumed(run: Path, overrides: Sequence[str] = ()) -> Config:
     return _resumed(str(run), _override_tree(overrides) | {"resume": str(run)})
 
 
+def resumed_as(config: Config, run: Path) -> Config:
+    """Return the config that continues the run in the folder `run` with the settings of `config`.
+
+    Raises UserError naming each setting, but the folder, that a resume may not change.
+    """
+    saved = with_moved_run(load_run_config(run), run)
+    asked = config.run.model_copy(update={"folder": saved.run.folder})
+    resumed = config.model_copy(update={"resume": run, "run": asked})
+    _refuse_changes(saved, resumed, run=str(run))
+    return resumed
+
+
 def _resumed(run: str, changes: Tree) -> Config:
-    saved = load_run_config(Path(run))
+    saved = with_moved_run(load_run_config(Path(run)), Path(run))
     resumed = parse_config(_merged(saved.model_dump(mode="json"), changes))
     _refuse_changes(saved, resumed, run=run)
     return resumed
@@ -137,7 +150,7 @@ def _on_one_line(error: Exception) -> str:
 
 
 def _refuse_changes(saved: Config, resumed: Config, *, run: str) -> None:
-    before, after = dict(flat(saved)), dict(flat(resumed))
+    before, after = (dict(flat(with_absolute_paths(config))) for config in (saved, resumed))
     changed = [key for key in before if before[key] != after[key] and key not in RESUMABLE]
     if changed:
         lines = [f"{key}: the run has {before[key]!r}, not {after[key]!r}" for key in changed]

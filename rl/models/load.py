@@ -15,9 +15,9 @@ from transformers.trainer_utils import align_special_tokens
 
 from rl.common.cache import build_once
 from rl.common.errors import UserError
+from rl.common.model_names import TINY
 from rl.models.builtin import BUILTIN, fetch, is_builtin
 from rl.models.tiny import tiny_model, tiny_tokenizer
-from rl.models.tiny_shape import TINY
 
 __all__ = [
     "cpu_has_bf16",

@@ -66,6 +66,7 @@ def bundle_description(
     bundle: Path, config: Config, mean: dict[str, float], trained_on: Sequence[Problem]
 ) -> dict[str, Any]:
     """Return the content of `routing.json`; digests are SHA-256."""
+    start = config.routing.start
     data = "\n".join(sorted(f"{problem.problem_id} {json.dumps(problem.messages)}" for problem in trained_on))
     return {
         "schema": SCHEMA,
@@ -76,7 +77,7 @@ def bundle_description(
         "mean_gates": mean,
         "data_digest": hashlib.sha256(data.encode()).hexdigest(),
         "config_digest": hashlib.sha256(resolved_yaml(config).encode()).hexdigest(),
-        "parents": [] if config.routing.start is None else [parent_description(config.routing.start)],
+        "parents": [parent_description(start)] if start is not None and start.exists() else [],  # or removed since
     }
 
 

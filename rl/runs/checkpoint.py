@@ -44,7 +44,8 @@ def resume_point(run: Path) -> Path:
         names = sorted(path.name for path in run.glob("checkpoint-*")) if run.is_dir() else []
         state = f"it holds only unfinished or damaged ones: {', '.join(names)}" if names else "it holds none"
         raise UserError(
-            f"resume={run}: no complete checkpoint ({state}); start again without resume, in a folder of its own"
+            f"resume={run}: no complete checkpoint ({state}); start again without resume, "
+            "in another folder or with --or-resume, which moves this one aside"
         )
     return checkpoint
 

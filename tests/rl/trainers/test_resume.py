@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from trl import GRPOTrainer
 
-from rl.common.errors import RunFailure
+from rl.common.errors import RunFailure, UserError
 from rl.rollouts.ledger import LedgerTotals
 from rl.runs.checkpoint import newest_checkpoint
 from rl.trainers.grpo import CreditGRPOTrainer
@@ -54,6 +54,18 @@ def test_resume__from_any_step_changes_no_bit_and_loses_no_sample(step, undistur
     # that is new in a buffer, so 16 of the first buffer and 16 of the second are trained, and none is left
     assert trainer.rollouts.ledger is not None
     assert trainer.rollouts.ledger.totals() == LedgerTotals(dispatched=32, trained=32, dropped=0)
+
+
+def test_resume__needs_no_adapter_that_the_run_started_from(undisturbed, tmp_path):
+    expected, folder = undisturbed
+    run, gone = tmp_path / "run", tmp_path / "gone"
+    shutil.copytree(folder, run)
+    lora = BUFFERED.lora.model_copy(update={"start": gone})
+    with pytest.raises(UserError, match=rf"lora\.start={gone} has no adapter_config"):
+        credit_trainer(BUFFERED.model_copy(update={"lora": lora}), run)
+    trainer = credit_trainer(BUFFERED.model_copy(update={"lora": lora, "resume": run}), run)
+    trainer.train(resume_from_checkpoint=str(run / "checkpoint-5"))
+    assert outcome(trainer) == expected
 
 
 def test_resume__without_the_ledger_is_refused(undisturbed, tmp_path):
