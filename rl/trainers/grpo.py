@@ -18,7 +18,7 @@ from rl.credit.columns import advantage_channels, batch_inputs, batch_spans, cha
 from rl.credit.faithfulness_monitor import FaithfulnessMonitor
 from rl.credit.reader import from_columns
 from rl.rollouts.data_order import DataOrder, EpochOrder
-from rl.rollouts.rollout_func import Rollouts
+from rl.rollouts.rollout_func import PLACEHOLDER_POSITION, Rollouts
 from rl.routing.route import Route, load_balancing_loss
 from rl.runs.rollout_recorder import RolloutRecorder
 from rl.scoring.balancing import Balancing
@@ -90,6 +90,11 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
             rank=self.accelerator.process_index,
             ranks=self.accelerator.num_processes,
         )
+
+    def _problem_ids(self, batch: Mapping[str, Any]) -> list[str]:
+        assert self.rollouts.order is not None
+        positions = set(batch["position"].tolist()) - {PLACEHOLDER_POSITION}
+        return [str(self.rollouts.order.row(position).get("problem_id", "unknown")) for position in positions]
 
     def _get_train_sampler(self, dataset: Any = None) -> EpochOrder:
         return EpochOrder(partial(super()._get_train_sampler, dataset))

@@ -22,6 +22,7 @@ from rl.datasets import Problems, load_problems
 from rl.evaluation.answers import sample_answers
 from rl.evaluation.console import show_gain
 from rl.evaluation.evaluate import load_evaluation, paired_gain
+from rl.models.finite import load_finite
 from rl.models.load import load_model, load_tokenizer, resolve_dtype
 from rl.rollouts.engine_hf import local_engine
 from rl.rollouts.generation import generation_config
@@ -78,9 +79,11 @@ def round_problems(problems: Sequence[Problem], number: int, rounds: int) -> Seq
 def write_pairs(config: Config, problems: Sequence[Problem], adapter: Path | None, path: Path, number: int) -> None:
     """Answer the problems with the policy before this round, verify the answers and write pairs of them.
 
-    Raises UserError when no two answers to a problem make a pair.
+    Raises UserError when no two answers to a problem make a pair, or the adapter is not finite.
     """
     settings, tokenizer = config.pairs, load_tokenizer(config.model.name)
+    if adapter is not None:
+        load_finite(adapter / "adapter_model.safetensors")
     model: Any = load_model(config.model.name, dtype=resolve_dtype(config.model.dtype))
     policy = model if adapter is None else PeftModel.from_pretrained(model, str(adapter))
     generation = generation_config(config.trainer, config.rollouts)

@@ -13,7 +13,7 @@ from launch.recipes import load_recipe
 from rl.config.distributed import DistributedConfig
 from rl.config.load import resolved_yaml
 from rl.train import train
-from tests.launch.multi_rank import COMMON, STEPS, assert_equal_trainings, heed, run_together
+from tests.launch.multi_rank import COMMON, STEPS, TWO_RANKS, assert_equal_trainings, heed, run_together
 from tests.rl.dpo_fixtures import tiny_dpo_config, write_pairs
 from tests.rl.grpo_fixtures import CTRL_C_IN_STEP
 
@@ -127,3 +127,12 @@ def assert_equal_bundles(run: Path, alone: Path) -> None:
         )
         assert any(tensor.any() for key, tensor in ours.items() if "lora_B" in key), f"{name} answered nothing"
         assert max((ours[key] - theirs[key]).abs().max().item() for key in ours) < 1e-4
+
+
+def test_ranks__stop_together_when_the_training_diverges(tmp_path):
+    diverging = [*TWO_RANKS, "trainer.learning_rate=1e30", "trainer.save_steps=1"]
+    printed = heed("tiny", f"run.folder={tmp_path / 'run'}", *diverging, code=1)
+    assert "the gradient norm is nan" in printed and "rank 1: step" in printed
+    saved = sorted((tmp_path / "run").glob("checkpoint-*/adapter_model.safetensors"))
+    assert saved and all(tensor.isfinite().all() for path in saved for tensor in load_file(path).values())
+    assert not (tmp_path / "run" / "adapters").exists()
