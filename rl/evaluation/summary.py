@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rl.evaluation.evaluate import Evaluation, paired_gain
+from rl.evaluation.evaluate import Evaluation, Gain, paired_gain
 from rl.runs.jsonl import read_jsonl
 
 
@@ -12,9 +12,14 @@ def run_summary(folder: Path, steps: int, before: Evaluation | None, after: Eval
     """Return what `summary.json` holds."""
     summary: dict[str, Any] = {"steps": steps, "train_seconds": train_seconds(folder)}
     if before is not None and after is not None:
-        gain = asdict(paired_gain(before, after))
-        summary |= {"before": before.summary(), "after": after.summary(), "gain": gain}
+        summary |= comparison(before, after, paired_gain(before, after))
     return summary
+
+
+def comparison(before: Evaluation, after: Evaluation, gain: Gain | None) -> dict[str, Any]:
+    """Return both evaluations and the gain, which is missing when no constraint applied in both."""
+    summary = {"before": before.summary(), "after": after.summary()}
+    return summary if gain is None else summary | {"gain": asdict(gain)}
 
 
 def train_seconds(folder: Path) -> float:

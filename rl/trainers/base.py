@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerBase, Trainer, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 
 from rl.common.atomic import write_json
+from rl.common.errors import during_run
 from rl.credit.assigner import CreditAssigner
 from rl.models.tokenization import Span, completion_spans
 from rl.routing.files import load_adapters, save_router
@@ -95,7 +96,8 @@ class AdapterTrainer(Trainer):
             self._load_extra_state(checkpoint)
         if checkpoint is not None and checkpoint_step(checkpoint) >= self.args.max_steps:
             return self._restore_finished(checkpoint)
-        return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+        with during_run(lambda: f"in step {self.state.global_step + 1}"):
+            return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         if self.route is None:

@@ -100,7 +100,7 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
         return EpochOrder(partial(super()._get_train_sampler, dataset))
 
     def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list):
-        with naming_problems(inputs, step=self.state.global_step + 1):
+        with naming_problems(inputs):
             rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
         self.accounting.record_rewards()
         if self.balancing is not None:
@@ -251,11 +251,11 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
 
 
 @contextmanager
-def naming_problems(rows: Sequence[Mapping[str, Any]], *, step: int) -> Iterator[None]:
-    """Add the step and the problems' ids to an error that a reward function raises in the block."""
+def naming_problems(rows: Sequence[Mapping[str, Any]]) -> Iterator[None]:
+    """Add the problems' ids to an error that a reward function raises in the block."""
     try:
         yield
     except Exception as error:
         problems = sorted({str(row.get("problem_id", "unknown")) for row in rows})
-        error.add_note(f"while rewarding step {step}, problems {', '.join(problems)}")
+        error.add_note(f"while rewarding problems {', '.join(problems)}")
         raise

@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,9 @@ from rl.config.load import parse_config
 from rl.config.root import Config
 from rl.datasets import Problems, load_problems
 from rl.evaluation.answers import sample_answers
-from rl.evaluation.console import show_gain
+from rl.evaluation.console import rate_text, show_gain
 from rl.evaluation.evaluate import load_evaluation, paired_gain
+from rl.evaluation.summary import comparison
 from rl.models.finite import load_finite
 from rl.models.load import load_model, load_tokenizer, resolve_dtype
 from rl.rollouts.engine_hf import local_engine
@@ -134,9 +134,9 @@ def finalize_rounds(folder: Path, rounds: int, console: Console) -> None:
     if (folders[0] / "before.json").exists():
         before, after = load_evaluation(folders[0] / "before.json"), load_evaluation(folders[-1] / "after.json")
         gain = paired_gain(before, after)
-        summary |= {"before": before.summary(), "after": after.summary(), "gain": asdict(gain)}
+        summary |= comparison(before, after, gain)
         console.print("Held-out constraints satisfied after each round:")
-        console.print("  " + " -> ".join(f"{rate:.3f}" for rate in pass_rates(summaries)))
+        console.print("  " + " -> ".join(rate_text(rate, places=3) for rate in pass_rates(summaries)))
         show_gain(console, before, after, gain)
     with atomic_folder(folder / "adapters" / "default") as temporary:
         shutil.copytree(folders[-1] / "adapters" / "default", temporary)
@@ -144,6 +144,6 @@ def finalize_rounds(folder: Path, rounds: int, console: Console) -> None:
     console.print(f"\nAdapter: {folder / 'adapters' / 'default'}\nVerify it with: heed export {folders[-1]}")
 
 
-def pass_rates(summaries: Sequence[dict[str, Any]]) -> list[float]:
-    """Return the base model's pass rate and that after each round."""
+def pass_rates(summaries: Sequence[dict[str, Any]]) -> list[float | None]:
+    """Return the base model's pass rate and that after each round; None where no constraint applied."""
     return [summaries[0]["before"]["pass_rate"], *(each["after"]["pass_rate"] for each in summaries)]
