@@ -8,7 +8,7 @@ from typing import Any
 
 from rl.common.atomic import write_json, write_text
 from rl.common.distributed import gathered_parameters, is_main_process
-from rl.common.errors import during_run
+from rl.common.errors import RunFailure, during_run
 from rl.config.root import Config
 from rl.datasets import Pairs, Problems, problems_of
 from rl.evaluation.command import evaluate_policy
@@ -36,8 +36,14 @@ def finalize_run(
 ) -> None:
     """Save the trained adapter, then evaluate it; write summary and report; show the result. All ranks must call it.
 
-    Raises RunFailure, or the error itself with a note, when the evaluation fails: the adapter is saved by then.
+    Raises RunFailure when fewer steps were made than asked for, and when the evaluation fails for a reason that the
+    user can mend; another error gets a note. The adapter is saved by then.
     """
+    if (steps := trainer.state.global_step) < config.trainer.max_steps:
+        raise RunFailure(
+            f"the training ended after {steps} of trainer.max_steps={config.trainer.max_steps} steps: the data have no "
+            "batch for the next one; add rows, or lower trainer.per_device_train_batch_size"
+        )
     with gathered_parameters(trainer.policy):
         adapter = save_unscored(config, trainer, problems, folder, observers) if is_main_process() else None
     with during_run(lambda: f"The adapter is saved; score it with: heed eval {shlex.quote(str(folder))}"):
@@ -46,7 +52,7 @@ def finalize_run(
             observers.announce(f"Scoring the adapter: {len(before.answers)} answers")
             after = evaluate_policy(config, trainer.policy, trainer.policy_tokenizer, problems.held_out)
         if adapter is not None:
-            summary = run_summary(folder, trainer.state.global_step, before, after)
+            summary = run_summary(folder, steps, before, after)
             if before is not None and after is not None:
                 write_json(folder / "after.json", asdict(after))
                 show_gain(observers.console, before, after, Gain(**summary["gain"]) if "gain" in summary else None)

@@ -22,7 +22,8 @@ from rl.rollouts.rollout_func import PLACEHOLDER_POSITION, Rollouts
 from rl.routing.route import Route, load_balancing_loss
 from rl.runs.rollout_recorder import RolloutRecorder
 from rl.scoring.balancing import Balancing
-from rl.scoring.scorer import BatchScorer
+from rl.scoring.reward_check import RewardCheck
+from rl.scoring.scorer import BatchScorer, completion_text
 from rl.trainers.accounting import RolloutAccounting
 from rl.trainers.base import AdapterTrainer
 from rl.trainers.extra_passes import routed_logps, separate_readings
@@ -67,6 +68,8 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
         self.scorer = scorer
         self.recorder = recorder
         self.balancing = balancing
+        batches = -(-self.args.max_steps // config.trainer.steps_between_generations)
+        self.reward_check = RewardCheck(self.reward_func_names, batches=batches)
         self.faithfulness_monitor = faithfulness_monitor
 
     def route_by(self, route: Route) -> None:
@@ -103,9 +106,11 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
         with naming_problems(inputs):
             rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
         self.accounting.record_rewards()
+        first = self.accelerator.process_index * len(prompts)
+        texts = [completion_text(completion) for completion in completions]
+        self.reward_check.check(rewards, texts, step=self.state.global_step + 1, first=first)
         if self.balancing is not None:
             self._balance(self.balancing, rewards)
-        first = self.accelerator.process_index * len(prompts)
         local_BR = rewards[first : first + len(prompts)]  # TRL gathers the rewards of all ranks
         totals_B = (local_BR * self.reward_weights.to(local_BR.device)).nansum(dim=1)
         needs_verdicts = self.recorder is not None or self.credit.needs_constraint_attention

@@ -17,7 +17,7 @@ from rl.common.atomic import atomic_folder, write_json
 from rl.common.errors import UserError
 from rl.config.load import parse_config
 from rl.config.root import Config
-from rl.datasets import Problems, load_problems
+from rl.datasets import Problems, check_signal, load_problems
 from rl.evaluation.answers import sample_answers
 from rl.evaluation.console import rate_text, show_gain
 from rl.evaluation.evaluate import load_evaluation, paired_gain
@@ -41,6 +41,7 @@ def train_in_rounds(config: Config, train_round: TrainRound, *, locked: bool = F
     keeps the rounds that are done. Raises UserError when a round's answers make no pair.
     """
     problems = load_problems(config.data)
+    check_signal(config, problems)
     with hold_folder(config, locked=locked) as folder:
         save_custom_code(config, folder)  # of a resumed run, it may have changed and been accepted
         _train_rounds(folder, config, problems, train_round)

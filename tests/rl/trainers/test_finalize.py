@@ -12,6 +12,7 @@ from data.writing import write_rows
 from rl.common.errors import RunFailure
 from rl.evaluation.command import evaluate_command
 from rl.train import train
+from tests.rl.dpo_fixtures import tiny_dpo_config, write_pairs
 from tests.rl.grpo_fixtures import tiny_config
 
 ONE_STEP = {"max_steps": 1, "gradient_accumulation_steps": 1, "beta": 0.0}
@@ -64,3 +65,15 @@ def write_never(folder: Path) -> Path:
         "def never(completion, *, prompt):\n    return Verdict(satisfied=None, margin=0.0, evidence=())\n"
     )
     return path
+
+
+def test_finalize__fewer_steps_than_asked_for_are_no_success(tmp_path):
+    # 6 pairs are left to train on, and a batch takes 8
+    config = tiny_dpo_config(
+        write_pairs(tmp_path),
+        trainer={"per_device_train_batch_size": 8},
+        trl={"dataloader_drop_last": True},
+        run={"folder": str(tmp_path / "run")},
+    )
+    with pytest.raises(RunFailure, match=r"ended after 0 of trainer\.max_steps=3 steps"):
+        train(config)
