@@ -1,6 +1,7 @@
 """Run summary: steps, time, held-out results before and after training, and the gain."""
 
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ def comparison(before: Evaluation, after: Evaluation, gain: Gain | None) -> dict
 def train_seconds(folder: Path) -> float:
     """Return the seconds spent in optimizer steps and their rollouts, those before an interruption included."""
     lines = read_jsonl(folder / "metrics.jsonl")
+    timed = [(line["step"], line["step_time"]) for line in lines if "step_time" in line]
+    # A line has the mean of the steps since the one before.
+    steps = sum((step - before) * mean for (before, _), (step, mean) in pairwise([(0, 0.0), *timed]))
     # DPO logs no time a step, only that of the whole training.
-    steps, training = (sum(line.get(name, 0.0) for line in lines) for name in ("step_time", "train_runtime"))
-    return round(steps or training, 1)
+    return round(steps or sum(line.get("train_runtime", 0.0) for line in lines), 1)

@@ -115,7 +115,8 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
         totals_B = (local_BR * self.reward_weights.to(local_BR.device)).nansum(dim=1)
         needs_verdicts = self.recorder is not None or self.credit.needs_constraint_attention
         scored = self.scorer.score(inputs, completions) if needs_verdicts else []
-        self._scored = scored, completion_ids_list, totals_B.where(~local_BR.isnan().all(dim=1), torch.nan)
+        totals_B = totals_B.where(~local_BR.isnan().all(dim=1), torch.nan)
+        self._scored = scored, completion_ids_list, totals_B
         if self.recorder is not None:
             self.recorder.begin_batch(self.state.global_step + 1, scored, completion_ids_list, totals_B.tolist())
         return rewards
