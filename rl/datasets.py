@@ -67,6 +67,30 @@ def check_columns(training: Problems | Pairs) -> None:
         as_preferences(training.train)
 
 
+def check_signal(config: Config, training: Problems | Pairs) -> None:
+    """Raise UserError when nothing could be learned from the rows: none can be rewarded, or they fill no batch."""
+    if isinstance(training, Pairs):
+        return
+    count, trainer = len(training.train), config.trainer
+    own = config.algorithm == "grpo" and config.rewards.functions
+    if not own and not any(problem.constraints for problem in training.train):
+        cure = ", or name a reward function in rewards.functions" if config.algorithm == "grpo" else ""
+        raise UserError(
+            f"none of the {count} training problems has a constraint, so that no answer earns more than another; "
+            f"give the rows of data.path constraints{cure}"
+        )
+    ranks = config.distributed.processes
+    groups = trainer.batch_per_generation * ranks // trainer.num_generations
+    if config.algorithm == "grpo" and count < groups:
+        raise UserError(
+            f"the data have {count} training problems, and one generation batch takes {groups} "
+            f"(trainer.per_device_train_batch_size={trainer.per_device_train_batch_size} x "
+            f"{trainer.batch_per_generation // trainer.per_device_train_batch_size} micro-batches x {ranks} ranks / "
+            f"trainer.num_generations={trainer.num_generations}), so that no step could be made; add problems, or "
+            "lower per_device_train_batch_size"
+        )
+
+
 def load_pairs(data: DataConfig) -> Pairs:
     """Read the pairs of `data.path`; the last `held_out` prompts are held out.
 

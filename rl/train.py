@@ -9,7 +9,7 @@ from rl.build import trainer_context
 from rl.common.distributed import check_ranks, init_distributed, is_main_process
 from rl.config.paths import with_absolute_paths
 from rl.config.root import Config
-from rl.datasets import Pairs, Problems, check_columns, load_training
+from rl.datasets import Pairs, Problems, check_columns, check_signal, load_training
 from rl.evaluation.base_model import evaluate_base
 from rl.runs.custom_code import check_custom_code
 from rl.runs.folder import open_run
@@ -41,6 +41,7 @@ def train_once(config: Config, *, locked: bool = False) -> Path:
     """Train one adapter, or one bundle of adapters, and return the run folder."""
     problems = load_training(config)
     check_columns(problems)
+    check_signal(config, problems)
     with open_run(config, locked=locked) as (folder, checkpoint):
         _train_in(folder, checkpoint, config, problems)
     return folder

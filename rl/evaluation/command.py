@@ -1,7 +1,6 @@
 """Evaluation of any model, or of a run's adapter and its base model, on held-out problems."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,8 @@ from rl.config.root import Config
 from rl.datasets import load_training
 from rl.evaluation.console import show_answers, show_gain, show_rates
 from rl.evaluation.evaluate import Evaluation, evaluate, paired_gain
+from rl.evaluation.summary import comparison
+from rl.models.finite import load_finite
 from rl.models.load import load_model, load_tokenizer, resolve_dtype
 from rl.rollouts.engine_hf import local_engine
 from rl.rollouts.generation import generation_config
@@ -73,7 +74,7 @@ def _evaluate_run(config: Config, run: Path, problems: Sequence[Problem]) -> dic
     console = Console()
     show_gain(console, before, after, gain)
     show_answers(console, before, after)
-    return {"before": before.summary(), "after": after.summary(), "gain": asdict(gain)}
+    return comparison(before, after, gain)
 
 
 def _evaluate_model(config: Config, problems: Sequence[Problem]) -> dict[str, Any]:
@@ -90,7 +91,7 @@ def _load(config: Config) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
 
 
 def _with_adapter(model: PreTrainedModel, run: Path) -> PeftModel:
-    """Return the base model with the run's adapter on it. Raises UserError when the run has none yet."""
+    """Return the base model with the run's adapter on it. Raises UserError without a finite one."""
     if (run / "bundle").is_dir():
         return load_routed(run, model).policy
     adapter = run / "adapters" / "default"
@@ -98,4 +99,5 @@ def _with_adapter(model: PreTrainedModel, run: Path) -> PeftModel:
         raise UserError(
             f"{run} has no adapters/default: the run has not finished; continue it with {resume_command(run)}"
         )
+    load_finite(adapter / "adapter_model.safetensors")
     return PeftModel.from_pretrained(model, str(adapter))

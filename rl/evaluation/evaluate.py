@@ -68,16 +68,21 @@ class Evaluation:
         return {kind: (sum(values), len(values)) for kind, values in sorted(counts.items())}
 
     def summary(self) -> dict[str, Any]:
-        """Return what `summary.json` holds of this evaluation."""
+        """Return what `summary.json` holds of this evaluation; its rates are None when no constraint applied."""
         return {
-            "pass_rate": float(np.mean(list(self.problem_rates().values()))),
-            "all_satisfied": float(np.mean([answer.pass_rate == 1.0 for answer in self.answers if answer.satisfied])),
+            "pass_rate": _mean(self.problem_rates().values()),
+            "all_satisfied": _mean(answer.pass_rate == 1.0 for answer in self.answers if answer.satisfied),
             "mean_words": float(np.mean([answer.num_words for answer in self.answers])),
             "distinct_share": float(np.mean([answer.distinct_share for answer in self.answers])),
             "on_topic": float(np.mean([answer.on_topic for answer in self.answers])),
             "not_echo": float(np.mean([answer.not_echo for answer in self.answers])),
             "kinds": {kind: {"satisfied": satisfied, "of": of} for kind, (satisfied, of) in self.kind_rates().items()},
         }
+
+
+def _mean(values: Iterable[float]) -> float | None:
+    listed = list(values)
+    return float(np.mean(listed)) if listed else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -154,8 +159,8 @@ def evaluate_answer(problem: Problem, completion: str) -> EvaluatedAnswer:
     )
 
 
-def paired_gain(before: Evaluation, after: Evaluation, *, seed: int = 0, resamples: int = 10_000) -> Gain:
-    """Return the mean gain in pass rate over the problems that have a pass rate in both evaluations.
+def paired_gain(before: Evaluation, after: Evaluation, *, seed: int = 0, resamples: int = 10_000) -> Gain | None:
+    """Return the mean gain in pass rate over the problems that have one in both evaluations; None if there are none.
 
     Raises ValueError when the two evaluations did not answer the same problems.
     """
@@ -163,6 +168,8 @@ def paired_gain(before: Evaluation, after: Evaluation, *, seed: int = 0, resampl
         raise ValueError("the two evaluations answered different problems; a paired comparison needs the same ones")
     base, tuned = before.problem_rates(), after.problem_rates()
     differences = [tuned[problem_id] - rate for problem_id, rate in base.items() if problem_id in tuned]
+    if not differences:
+        return None
     interval = bootstrap_interval(differences, seed=seed, resamples=resamples)
     return Gain(mean=interval.mean, low=interval.low, high=interval.high, num_problems=len(differences))
 

@@ -4,12 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from rl.common.errors import UserError
+from rl.models.finite import load_finite
 from rl.rollouts.engine_vllm import LORA_RANKS, served_rank
 
 
@@ -32,11 +31,9 @@ def read_settings(path: Path) -> dict[str, Any]:
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Read an adapter's tensors. Raises UserError when they are damaged, not finite, or as before any training."""
     try:
-        tensors = load_file(path)
+        tensors = load_finite(path)
     except SafetensorError as error:
         raise UserError(f"{path} is damaged ({error}); restore it, or resume the run to write it anew") from error
-    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
-        raise UserError(f"{path} holds values that are not finite; the training diverged")
     if not any(tensor.any() for name, tensor in tensors.items() if "lora_B" in name):
         raise UserError(f"{path}: every lora_B is zero, so the adapter changes nothing; it was never trained")
     return tensors

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 from peft import LoraConfig, PeftModel, set_peft_model_state_dict
-from safetensors.torch import load_file
 
 from rl.common.errors import UserError
 from rl.config.model import AdapterConfig
+from rl.models.finite import load_finite
 
 
 def lora_config(lora: AdapterConfig) -> LoraConfig:
@@ -27,7 +27,7 @@ def lora_config(lora: AdapterConfig) -> LoraConfig:
 def start_from(policy: PeftModel, adapter: Path, lora: AdapterConfig) -> None:
     """Load an earlier adapter's weights into the policy's fresh one.
 
-    Raises UserError when the folder holds no adapter, or one of another rank, alpha or other modules.
+    Raises UserError when the folder holds no adapter, or one of another rank, alpha or other modules, or not finite.
     """
     weights, description = adapter / "adapter_model.safetensors", adapter / "adapter_config.json"
     if not (weights.is_file() and description.is_file()):
@@ -38,7 +38,7 @@ def start_from(policy: PeftModel, adapter: Path, lora: AdapterConfig) -> None:
             raise UserError(
                 f"lora.start={adapter} was trained with lora.{name}={saved[key]}, got {value}; set {name}={saved[key]}"
             )
-    loaded = set_peft_model_state_dict(policy, load_file(weights))
+    loaded = set_peft_model_state_dict(policy, load_finite(weights))
     missing = [name for name in loaded.missing_keys if ".lora_" in name]
     if missing or loaded.unexpected_keys:
         raise UserError(

@@ -21,6 +21,7 @@ from rl.config.load import resolved_yaml
 from rl.config.model import AdapterConfig
 from rl.config.root import Config
 from rl.config.routing import RoutingConfig
+from rl.models.finite import load_finite
 from rl.models.lora import lora_config
 from rl.routing.files import load_router, save_router
 from rl.routing.mix import MIX, weighted_adapter
@@ -178,13 +179,14 @@ def load_routed(bundle: Path, model: PreTrainedModel) -> Route:
 
 
 def check_digests(folder: Path, description: dict[str, Any]) -> None:
-    """Raise UserError unless each adapter has the digest that the description states."""
+    """Raise UserError unless each adapter has the digest that the description states, and is finite."""
     for name, stated in description["adapters"].items():
         path = folder / "adapters" / name / "adapter_model.safetensors"
         if not path.is_file():
             raise UserError(f"{folder} has no adapter {name}, which its {DESCRIPTION} names")
         if hashlib.sha256(path.read_bytes()).hexdigest() != stated["digest"]:
             raise UserError(f"{path} is not the file that {DESCRIPTION} describes; restore it")
+        load_finite(path)
 
 
 def extract_adapter(bundle: Path, name: str, output: Path) -> Path:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rl.common.errors import RunFailure
+from rl.common.errors import RunFailure, full_message
 from rl.runs.checkpoint import newest_checkpoint
 
 
@@ -25,6 +25,6 @@ def resume_hint_on_error(folder: Path) -> Iterator[None]:
         checkpoint = newest_checkpoint(folder)
         saved = f"saved up to {checkpoint.name}; continue with: {resume_command(folder)}" if checkpoint else "not saved"
         if isinstance(error, RunFailure):
-            raise RunFailure(f"{error}\nThe run is {saved}") from error
+            raise RunFailure(f"{full_message(error)}\nThe run is {saved}") from error
         error.add_note(f"The run is {saved}")
         raise

@@ -15,10 +15,12 @@ from rl.datasets import (
     REWARD_ARGUMENTS,
     as_dataset,
     as_preferences,
+    check_signal,
     dataset_from_rows,
     load_pairs,
     load_problems,
 )
+from tests.rl.grpo_fixtures import tiny_config
 
 
 def write_rows(path, *names: str) -> str:
@@ -186,3 +188,19 @@ def test_as_preferences__rows_are_the_pairs_by_index(tmp_path):
     assert dataset["pair"] == [0, 1]
     assert dataset["prompt"][0] == [{"role": "user", "content": "Describe the sea."}]
     assert dataset["chosen"][1] == [{"role": "assistant", "content": "The sea!"}]
+
+
+def test_check_signal__refuses_problems_that_nothing_rewards(tmp_path):
+    path = write_rows(tmp_path / "rows.jsonl", "sea", "sky")
+    config = tiny_config(data={"path": path}, rewards={"satisfaction_weight": 1.0, "functions": []})
+    with pytest.raises(UserError, match=r"none of the 2 training problems has a constraint.*rewards\.functions"):
+        check_signal(config, load_problems(config.data))
+    rewarded = tiny_config(data={"path": path})
+    check_signal(rewarded, load_problems(rewarded.data))
+
+
+def test_check_signal__refuses_less_than_one_batch(tmp_path):
+    # 4 rows a micro-batch x 2 micro-batches / 4 completions a problem: 2 problems a batch
+    config = tiny_config(data={"path": write_rows(tmp_path / "rows.jsonl", "sea")})
+    with pytest.raises(UserError, match=r"1 training problems, and one generation batch takes 2 .*size=4 x 2 micro"):
+        check_signal(config, load_problems(config.data))

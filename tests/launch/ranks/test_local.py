@@ -219,3 +219,12 @@ def assert_equal_bundles(run: Path, alone: Path) -> None:
         )
         assert any(tensor.any() for key, tensor in ours.items() if "lora_B" in key), f"{name} answered nothing"
         assert max((ours[key] - theirs[key]).abs().max().item() for key in ours) < 1e-4
+
+
+def test_ranks__stop_together_when_the_training_diverges(tmp_path):
+    diverging = [*TWO_RANKS, "trainer.learning_rate=1e30", "trainer.save_steps=1"]
+    printed = heed("tiny", f"run.folder={tmp_path / 'run'}", *diverging, code=1)
+    assert "the gradient norm is nan" in printed and "rank 1: step" in printed
+    saved = sorted((tmp_path / "run").glob("checkpoint-*/adapter_model.safetensors"))
+    assert saved and all(tensor.isfinite().all() for path in saved for tensor in load_file(path).values())
+    assert not (tmp_path / "run" / "adapters").exists()

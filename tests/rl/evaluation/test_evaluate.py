@@ -220,3 +220,10 @@ def test_load_evaluation__reads_what_was_written(tmp_path):
     write_json(tmp_path / "before.json", asdict(evaluation))
     assert load_evaluation(tmp_path / "before.json") == evaluation
     assert load_evaluation(tmp_path / "before.json") != replace(evaluation, answers=evaluation.answers[:1])
+
+
+def test_evaluation__without_an_applicable_constraint_has_no_rate_and_no_gain():
+    nothing = make_evaluation(sea=(), sky=())
+    summary = nothing.summary()
+    assert (summary["pass_rate"], summary["all_satisfied"], summary["kinds"]) == (None, None, {})
+    assert paired_gain(nothing, nothing) is None

@@ -1,5 +1,6 @@
 """A routed run's bundle: loaded by plain PEFT and by Heed, routed with, merged, continued and damaged."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from peft import PeftModel, get_peft_model
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from data.problems import to_row
@@ -148,3 +150,16 @@ def test_load_routed__refuses_what_is_no_bundle_or_has_changed(run: Path, tmp_pa
     (copy / "routing.json").write_text('{"schema": 9}')
     with pytest.raises(ValueError, match="has schema 9; this version of Heed reads 1"):
         load_routed(copy, load_model("tiny"))
+
+
+def test_check_digests__refuse_an_adapter_that_is_not_finite(run: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(bundle_of(run), tmp_path / "bundle")
+    path, description = folder / "adapters" / "left" / "adapter_model.safetensors", folder / "routing.json"
+    tensors = load_file(path)
+    name = next(iter(tensors))
+    tensors[name].view(-1)[0] = float("nan")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    save_file(tensors, path)
+    description.write_text(description.read_text().replace(digest, hashlib.sha256(path.read_bytes()).hexdigest()))
+    with pytest.raises(UserError, match=f"left/adapter_model.safetensors: tensor {name} holds values that are not"):
+        load_routed(folder, load_model("tiny"))
