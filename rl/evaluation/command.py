@@ -21,6 +21,7 @@ from rl.datasets import load_training
 from rl.evaluation.console import show_answers, show_gain, show_rates
 from rl.evaluation.evaluate import Evaluation, evaluate, paired_gain
 from rl.models.load import load_model, load_tokenizer, resolve_dtype
+from rl.models.saved_adapter import SETTINGS, adapted
 from rl.rollouts.engine_hf import local_engine
 from rl.rollouts.generation import generation_config
 from rl.routing.bundle import load_routed
@@ -94,8 +95,8 @@ def _with_adapter(model: PreTrainedModel, run: Path) -> PeftModel:
     if (run / "bundle").is_dir():
         return load_routed(run, model).policy
     adapter = run / "adapters" / "default"
-    if not (adapter / "adapter_config.json").is_file():
+    if not (adapter / SETTINGS).is_file():
         raise UserError(
             f"{run} has no adapters/default: the run has not finished; continue it with {resume_command(run)}"
         )
-    return PeftModel.from_pretrained(model, str(adapter))
+    return adapted(model, adapter)

@@ -1,13 +1,12 @@
 """LoRA: the adapter's configuration for PEFT, and continuing from an earlier adapter."""
 
-import json
 from pathlib import Path
 
-from peft import LoraConfig, PeftModel, set_peft_model_state_dict
-from safetensors.torch import load_file
+from peft import LoraConfig, PeftModel
 
 from rl.common.errors import UserError
 from rl.config.model import AdapterConfig
+from rl.models.saved_adapter import SETTINGS, WEIGHTS, load_weights, read_settings, read_weights
 
 
 def lora_config(lora: AdapterConfig) -> LoraConfig:
@@ -29,20 +28,12 @@ def start_from(policy: PeftModel, adapter: Path, lora: AdapterConfig) -> None:
 
     Raises UserError when the folder holds no adapter, or one of another rank, alpha or other modules.
     """
-    weights, description = adapter / "adapter_model.safetensors", adapter / "adapter_config.json"
-    if not (weights.is_file() and description.is_file()):
-        raise UserError(f"lora.start={adapter} has no adapter_config.json and adapter_model.safetensors")
-    saved = json.loads(description.read_text(encoding="utf-8"))
+    if not all((adapter / file).is_file() for file in (SETTINGS, WEIGHTS)):
+        raise UserError(f"lora.start={adapter} has no {SETTINGS} and {WEIGHTS}")
+    saved = read_settings(adapter)
     for name, key, value in (("r", "r", lora.r), ("alpha", "lora_alpha", lora.alpha)):
         if saved[key] != value:
             raise UserError(
                 f"lora.start={adapter} was trained with lora.{name}={saved[key]}, got {value}; set {name}={saved[key]}"
             )
-    loaded = set_peft_model_state_dict(policy, load_file(weights))
-    missing = [name for name in loaded.missing_keys if ".lora_" in name]
-    if missing or loaded.unexpected_keys:
-        raise UserError(
-            f"lora.start={adapter} adapts other modules than lora.target_modules and lora.layers: "
-            f"it lacks {len(missing)} weights and has {len(loaded.unexpected_keys)} others, such as "
-            f"{[*missing, *loaded.unexpected_keys][0]}"
-        )
+    load_weights(policy, read_weights(adapter), source=f"lora.start={adapter}")

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from peft import PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from peft import PeftModel, get_peft_model
 from pydantic import ValidationError
-from safetensors.torch import load_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -22,6 +21,7 @@ from rl.config.model import AdapterConfig
 from rl.config.root import Config
 from rl.config.routing import RoutingConfig
 from rl.models.lora import lora_config
+from rl.models.saved_adapter import WEIGHTS, load_weights, read_settings, read_weights
 from rl.routing.files import load_router, save_router
 from rl.routing.mix import MIX, weighted_adapter
 from rl.routing.route import Route, add_adapters
@@ -81,12 +81,12 @@ def bundle_description(
 
 
 def adapter_description(folder: Path) -> dict[str, Any]:
-    settings = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    settings = read_settings(folder)
     return {
         "rank": settings["r"],
         "alpha": settings["lora_alpha"],
         "target_modules": sorted(settings["target_modules"]),
-        "digest": hashlib.sha256((folder / "adapter_model.safetensors").read_bytes()).hexdigest(),
+        "digest": hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(),
     }
 
 
@@ -110,7 +110,9 @@ def start_from_bundle(route: Route, bundle: Path, base: str) -> bool:
             f"routing.start={bundle} is for {description['base_model']}, and model.name={base}; set model.name to it"
         )
     for name in set(route.names) & set(description["adapters"]):
-        _load_bundle_adapter(route, name, folder, bundle)
+        adapter = folder / "adapters" / name
+        source = f"routing.start={bundle}: its adapter {name}"
+        load_weights(route.policy, read_weights(adapter), source=source, name=name)
     theirs: RoutingConfig = description["routing"]
     same = {"adapters", "router", "layer", "heads"}
     if any(getattr(theirs, key) != getattr(route.settings, key) for key in same):
@@ -118,18 +120,6 @@ def start_from_bundle(route: Route, bundle: Path, base: str) -> bool:
     load_router(route.policy, folder)
     route.router.requires_grad_(not route.settings.frozen)
     return True
-
-
-def _load_bundle_adapter(route: Route, name: str, folder: Path, bundle: Path) -> None:
-    weights = load_file(folder / "adapters" / name / "adapter_model.safetensors")
-    ours = get_peft_model_state_dict(route.policy, adapter_name=name)
-    shapes = {key: tuple(tensor.shape) for key, tensor in weights.items()}
-    if shapes != {key: tuple(tensor.shape) for key, tensor in ours.items()}:
-        raise UserError(
-            f"routing.start={bundle}: its adapter {name} has another rank or other modules than lora and routing.ranks "
-            "say; set them alike"
-        )
-    set_peft_model_state_dict(route.policy, weights, adapter_name=name)
 
 
 def bundle_of(path: Path) -> Path:
@@ -169,8 +159,8 @@ def load_routed(bundle: Path, model: PreTrainedModel) -> Route:
     assert isinstance(policy, PeftModel)
     route = add_adapters(policy, description["lora"], description["routing"])
     for name in route.names:
-        weights = load_file(folder / "adapters" / name / "adapter_model.safetensors")
-        set_peft_model_state_dict(policy, weights, adapter_name=name)
+        adapter = folder / "adapters" / name
+        load_weights(policy, read_weights(adapter), source=adapter, name=name)
     load_router(policy, folder)
     policy.eval()
     return route
@@ -179,7 +169,7 @@ def load_routed(bundle: Path, model: PreTrainedModel) -> Route:
 def check_digests(folder: Path, description: dict[str, Any]) -> None:
     """Raise UserError unless each adapter has the digest that the description states."""
     for name, stated in description["adapters"].items():
-        path = folder / "adapters" / name / "adapter_model.safetensors"
+        path = folder / "adapters" / name / WEIGHTS
         if not path.is_file():
             raise UserError(f"{folder} has no adapter {name}, which its {DESCRIPTION} names")
         if hashlib.sha256(path.read_bytes()).hexdigest() != stated["digest"]:

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from peft import PeftModel
 from rich.console import Console
 from rich.progress import track
 
@@ -23,6 +22,7 @@ from rl.evaluation.answers import sample_answers
 from rl.evaluation.console import show_gain
 from rl.evaluation.evaluate import load_evaluation, paired_gain
 from rl.models.load import load_model, load_tokenizer, resolve_dtype
+from rl.models.saved_adapter import adapted
 from rl.rollouts.engine_hf import local_engine
 from rl.rollouts.generation import generation_config
 from rl.runs.checkpoint import newest_checkpoint
@@ -82,7 +82,7 @@ def write_pairs(config: Config, problems: Sequence[Problem], adapter: Path | Non
     """
     settings, tokenizer = config.pairs, load_tokenizer(config.model.name)
     model: Any = load_model(config.model.name, dtype=resolve_dtype(config.model.dtype))
-    policy = model if adapter is None else PeftModel.from_pretrained(model, str(adapter))
+    policy = model if adapter is None else adapted(model, adapter)
     generation = generation_config(config.trainer, config.rollouts)
     engine = local_engine(policy, tokenizer, generation, config.routing)
     answers = sample_answers(engine, tokenizer, problems, samples=settings.samples, seed=config.trainer.seed + number)
