@@ -15,13 +15,13 @@ from torch import Tensor
 from rl.common.errors import UserError
 from rl.config.load import load_run_config
 from rl.config.root import Config
+from rl.config.routing import MIX
 from rl.export.adapter_files import check_files, check_vllm, read_trained
 from rl.models.load import load_model, load_tokenizer, model_path
 from rl.models.lora import lora_config
 from rl.models.saved_adapter import adapted, read_settings
 from rl.routing.bundle import bundle_of, check_digests, read_description
 from rl.routing.files import load_adapters
-from rl.routing.mix import MIX
 from rl.routing.route import Route, add_adapters
 from rl.runs.checkpoint import resume_point
 from rl.runs.resume import resume_command

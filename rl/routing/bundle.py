@@ -19,11 +19,11 @@ from rl.common.export_folder import export_folder
 from rl.config.load import resolved_yaml
 from rl.config.model import AdapterConfig
 from rl.config.root import Config
-from rl.config.routing import RoutingConfig
-from rl.models.lora import lora_config
+from rl.config.routing import MIX, RoutingConfig
+from rl.models.lora import check_base, load_earlier, lora_config
 from rl.models.saved_adapter import WEIGHTS, load_weights, read_settings, read_weights
 from rl.routing.files import load_router, save_router
-from rl.routing.mix import MIX, weighted_adapter
+from rl.routing.mix import weighted_adapter
 from rl.routing.route import Route, add_adapters
 
 SCHEMA = 1
@@ -100,19 +100,16 @@ def parent_description(bundle: Path) -> dict[str, Any]:
 def start_from_bundle(route: Route, bundle: Path, base: str) -> bool:
     """Load the bundle's adapters into those of the same names; return whether the router could be loaded, too.
 
-    Raises UserError for a bundle of another base model, or an adapter of another rank or other modules.
+    Raises UserError for a bundle of another base model, or an adapter with other settings or modules.
     """
     folder = bundle_of(bundle)
     description = read_description(folder)
     check_digests(folder, description)
-    if description["base_model"] != base:
-        raise UserError(
-            f"routing.start={bundle} is for {description['base_model']}, and model.name={base}; set model.name to it"
+    check_base(description["base_model"], base, source=f"routing.start={bundle}")
+    for name in sorted(set(route.names) & set(description["adapters"])):
+        load_earlier(
+            route.policy, name, folder / "adapters" / name, source=f"routing.start={bundle}: its adapter {name}"
         )
-    for name in set(route.names) & set(description["adapters"]):
-        adapter = folder / "adapters" / name
-        source = f"routing.start={bundle}: its adapter {name}"
-        load_weights(route.policy, read_weights(adapter), source=source, name=name)
     theirs: RoutingConfig = description["routing"]
     same = {"adapters", "router", "layer", "heads"}
     if any(getattr(theirs, key) != getattr(route.settings, key) for key in same):
