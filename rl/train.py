@@ -10,8 +10,8 @@ from rl.common.distributed import check_ranks, init_distributed, is_main_process
 from rl.config.root import Config
 from rl.datasets import Pairs, Problems, check_columns, load_training
 from rl.evaluation.base_model import evaluate_base
-from rl.runs.custom_code import check_custom_code
 from rl.runs.folder import open_run
+from rl.runs.inputs import check_inputs
 from rl.runs.resume import resume_command, resume_hint_on_error
 from rl.runs.stop_callback import StopCallback
 from rl.scoring.custom_verifiers import custom_verifiers
@@ -28,7 +28,7 @@ def train(config: Config, *, locked: bool = False) -> Path:
     """
     check_ranks(config.distributed, os.environ)
     init_distributed(config.distributed)
-    check_custom_code(config)
+    check_inputs(config)
     with custom_verifiers(config.rewards):
         if config.pairs.rounds:
             return train_in_rounds(config, train_once, locked=locked)

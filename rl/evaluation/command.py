@@ -25,6 +25,7 @@ from rl.models.saved_adapter import SETTINGS, adapted
 from rl.rollouts.engine_hf import local_engine
 from rl.rollouts.generation import generation_config
 from rl.routing.bundle import load_routed
+from rl.runs.inputs import check_evaluated
 from rl.runs.resume import resume_command
 from rl.scoring.custom_verifiers import custom_verifiers
 
@@ -52,12 +53,14 @@ def evaluate_command(target: str, data: str | None, output: Path | None = None) 
     """Run `heed eval`: evaluate a run (base and adapter) or a model, print the result and write it to `output`.
 
     Without `data` a run is evaluated on its own held-out problems. Raises UserError when a model comes without `data`,
-    or the run has no adapter.
+    or the run has no adapter, or its data or base model has changed.
     """
     is_run = Path(target, "config.yaml").is_file()
     if not is_run and data is None:
         raise UserError(f"{target} is no run folder, so it has no held-out problems; name some with --data")
     config = load_run_config(Path(target)) if is_run else Config(model=ModelConfig(name=target))
+    if is_run:
+        check_evaluated(config, Path(target), own_data=data is None)
     with custom_verifiers(config.rewards):
         problems = load_training(config).held_out if data is None else tuple(read_problems(data))
         result = _evaluate_run(config, Path(target), problems) if is_run else _evaluate_model(config, problems)

@@ -102,5 +102,5 @@ def check_base(trained_on: str | None, base: str, *, source: str) -> None:
             return
     raise UserError(
         f"{source} was trained on the base model {trained_on}, and model.name={base}; set model.name to it, or, "
-        f"if they are the same model, write {base} in its {SETTINGS} as base_model_name_or_path"
+        f"if they are the same model, write {base} there as the base model"
     )

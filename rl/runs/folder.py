@@ -19,7 +19,7 @@ from rl.config.root import Config
 from rl.config.run import RunConfig
 from rl.rollouts.workers.ray_session import end_recorded_session
 from rl.runs.checkpoint import checkpoint_step, resume_point
-from rl.runs.custom_code import save_custom_code
+from rl.runs.inputs import save_inputs
 from rl.runs.jsonl import JsonlFile
 from rl.runs.lock import run_lock
 from rl.runs.resume import resume_command
@@ -61,7 +61,7 @@ def _write_start(config: Config, folder: Path) -> None:
         )
     write_text(folder / "config.yaml", resolved_yaml(config))
     write_json(folder / "environment.json", environment(config.trainer.seed))
-    save_custom_code(config, folder)
+    save_inputs(config, folder)
 
 
 def _prepare(config: Config, folder: Path) -> tuple[Path, Path | None]:
@@ -71,7 +71,7 @@ def _prepare(config: Config, folder: Path) -> tuple[Path, Path | None]:
     checkpoint = resume_point(folder)
     for name in STEP_FILES:
         JsonlFile(folder / name).rewind(checkpoint_step(checkpoint))
-    save_custom_code(config, folder)
+    save_inputs(config, folder)
     return folder, checkpoint
 
 

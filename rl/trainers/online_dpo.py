@@ -26,8 +26,8 @@ from rl.models.saved_adapter import adapted
 from rl.rollouts.engine_hf import local_engine
 from rl.rollouts.generation import generation_config
 from rl.runs.checkpoint import newest_checkpoint
-from rl.runs.custom_code import save_custom_code
 from rl.runs.folder import hold_folder
+from rl.runs.inputs import save_inputs
 from rl.runs.resume import resume_command
 
 TrainRound = Callable[[Config], Path]
@@ -41,7 +41,7 @@ def train_in_rounds(config: Config, train_round: TrainRound, *, locked: bool = F
     """
     problems = load_problems(config.data)
     with hold_folder(config, locked=locked) as folder:
-        save_custom_code(config, folder)  # of a resumed run, it may have changed and been accepted
+        save_inputs(config, folder)  # of a resumed run, it may have changed and been accepted
         _train_rounds(folder, config, problems, train_round)
     return folder
 
