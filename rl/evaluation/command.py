@@ -14,6 +14,7 @@ from data.problems import Problem
 from data.reading import read_problems
 from rl.common.atomic import write_json
 from rl.common.errors import UserError
+from rl.common.export_folder import check_apart
 from rl.config.load import load_run_config
 from rl.config.model import ModelConfig
 from rl.config.root import Config
@@ -59,6 +60,8 @@ def evaluate_command(target: str, data: str | None, output: Path | None = None) 
     if not is_run and data is None:
         raise UserError(f"{target} is no run folder, so it has no held-out problems; name some with --data")
     config = load_run_config(Path(target)) if is_run else Config(model=ModelConfig(name=target))
+    if output is not None:
+        check_apart(output, data)
     if is_run:
         check_evaluated(config, Path(target), own_data=data is None)
     with custom_verifiers(config.rewards):

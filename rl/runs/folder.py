@@ -26,6 +26,18 @@ from rl.runs.resume import resume_command
 
 STEP_FILES = ("metrics.jsonl", "rollouts.jsonl")
 """Files whose lines belong to optimizer steps; a resume removes those of steps that will be repeated."""
+PRODUCTS = (
+    *STEP_FILES,
+    "adapters",
+    "bundle",
+    "checkpoint-*",
+    "custom",
+    "inputs.json",
+    "ledger*.sqlite",
+    "round-*",
+    "summary.json",
+)
+"""What a run writes, replaces and deletes in its folder, and a fresh run must not find there."""
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers", "numpy")
 
 
@@ -58,6 +70,10 @@ def _write_start(config: Config, folder: Path) -> None:
     if (folder / "config.yaml").exists():
         raise UserError(
             f"run.folder={folder} already holds a run: choose another, or continue it with {resume_command(folder)}"
+        )
+    if found := sorted(path.name for pattern in PRODUCTS for path in folder.glob(pattern)):
+        raise UserError(
+            f"run.folder={folder} holds {', '.join(found[:3])}, which the run would replace or add to; choose another"
         )
     write_text(folder / "config.yaml", resolved_yaml(config))
     write_json(folder / "environment.json", environment(config.trainer.seed))

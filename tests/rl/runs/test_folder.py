@@ -45,6 +45,16 @@ def test_open_run__refuses_a_used_folder(tmp_path):
         pass
 
 
+@pytest.mark.parametrize("name", ["checkpoint-7", "adapters", "round-1", "metrics.jsonl", "ledger-1.sqlite", "custom"])
+def test_open_run__refuses_a_folder_with_what_it_would_replace(name, tmp_path):
+    (tmp_path / name).mkdir()
+    config = tiny_config(run={"folder": str(tmp_path)})
+    refused = pytest.raises(ValueError, match=f"holds {name}, which the run would replace or add to; choose another")
+    with refused, open_run(config):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_make_folder__refuses_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match=r"run\.folder=.*cannot be written: Not a directory; choose another"):
