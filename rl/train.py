@@ -58,7 +58,7 @@ def _train_in(folder: Path, checkpoint: Path | None, config: Config, problems: P
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         if stop.interrupted:
             observers.finish()
-            console.print(f"Saved. Continue with: {resume_command(folder)}", soft_wrap=True)
+            observers.announce(f"Saved. Continue with: {resume_command(folder)}")
         else:
             finalize_run(config, trainer, problems, folder, before, observers)
     if stop.preempted:

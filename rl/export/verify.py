@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from peft import PeftModel, get_peft_model
-from rich.console import Console
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -140,7 +139,7 @@ def _fresh_logits(program: list[str], ids: Tensor, *, subject: str) -> Tensor:
 
 def show_export(result: dict[str, Any]) -> None:
     """Print what `export_run` verified."""
-    Console().print(
+    print(
         f"{result['adapter']} re-loads with plain PEFT in a fresh process: largest logit difference "
         f"{result['max_logit_gap']:.1e} of the largest logit (allowed {TOLERANCE:.0e}).\n"
         f"vLLM accepts it with --enable-lora --max-lora-rank {result['vllm_max_lora_rank']}."

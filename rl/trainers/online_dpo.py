@@ -28,7 +28,8 @@ from rl.rollouts.generation import generation_config
 from rl.runs.checkpoint import newest_checkpoint
 from rl.runs.folder import hold_folder
 from rl.runs.inputs import save_inputs
-from rl.runs.resume import resume_command
+from rl.runs.resume import export_command, resume_command
+from rl.tracking.progress import announce
 
 TrainRound = Callable[[Config], Path]
 
@@ -62,7 +63,7 @@ def _train_rounds(folder: Path, config: Config, problems: Problems, train_round:
             prepare_round(folder, number)
             train_round(round_config(config, pairs, held_out if held_out.exists() else None, adapter, round_folder))
         if not (round_folder / "summary.json").exists():  # interrupted, and saved
-            console.print(f"The rounds go on with: {resume_command(folder)}", soft_wrap=True)
+            announce(console, f"The rounds go on with: {resume_command(folder)}")
             return
         adapter = round_folder / "adapters" / "default"
     finalize_rounds(folder, config.pairs.rounds, console)
@@ -138,7 +139,8 @@ def finalize_rounds(folder: Path, rounds: int, console: Console) -> None:
     with atomic_folder(folder / "adapters" / "default") as temporary:
         shutil.copytree(folders[-1] / "adapters" / "default", temporary)
     write_json(folder / "summary.json", summary)
-    console.print(f"\nAdapter: {folder / 'adapters' / 'default'}\nVerify it with: heed export {folders[-1]}")
+    adapter = folder / "adapters" / "default"
+    announce(console, f"\nAdapter: {adapter}\nVerify it with: {export_command(folders[-1])}")
 
 
 def pass_rates(summaries: Sequence[dict[str, Any]]) -> list[float]:
