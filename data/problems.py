@@ -96,7 +96,9 @@ def from_row(row: Mapping[str, Any], *, default_id: str = "row-1") -> Problem:
     `rewards` decides which ids and arguments exist (see `data.reading`).
     """
     if row.get("prompt") is None:
-        raise InputError(f"expected a column 'prompt' (text or chat messages); this row has {sorted(row)}")
+        columns = ", ".join(sorted(row)) or "no columns"
+        state = "in this row it is null" if "prompt" in row else f"this row has {columns}"
+        raise InputError(f"expected a column 'prompt' (text or chat messages); {state}")
     messages = _messages(row["prompt"])
     length = len(messages[-1]["content"])
     return Problem(

@@ -23,7 +23,7 @@ from rl.credit.faithfulness_monitor import FaithfulnessMonitor
 from rl.datasets import as_dataset, as_preferences, problems_of
 from rl.models.load import load_model, load_tokenizer, model_path, resolve_dtype
 from rl.models.logprobs import base_logprobs
-from rl.models.lora import lora_config, start_from
+from rl.models.lora import check_targets, lora_config, start_from
 from rl.models.tokenization import decode, encode_problems
 from rl.rollouts.engine_hf import local_engine
 from rl.rollouts.engines import build_local_engine
@@ -72,6 +72,7 @@ def build_trainer(
     tokenizer = load_tokenizer(config.model.name)
     dtype = resolve_dtype(config.model.dtype)
     model = load_model(config.model.name, dtype=dtype)
+    check_targets(model, config.lora)
     # PEFT looks for the base model's config at every save; a hub name would cost a request each time.
     model.name_or_path = model_path(config.model.name)
     with PartialState().main_process_first():  # it copies the files that the others then load
@@ -88,7 +89,7 @@ def build_trainer(
     if config.routing.adapters:
         trainer.route_by(build_route(config, trainer.policy, tokenizer, training))
     if config.lora.start is not None and config.resume is None:  # a checkpoint has the weights
-        start_from(trainer.policy, config.lora.start, config.lora)
+        start_from(trainer.policy, config.lora.start, config.model.name)
     trainer.remove_callback(PrinterCallback)  # ProgressCallback shows what it would print
     return trainer
 

@@ -11,8 +11,8 @@ from rl.config.paths import with_absolute_paths
 from rl.config.root import Config
 from rl.datasets import Pairs, Problems, check_columns, check_signal, load_training
 from rl.evaluation.base_model import evaluate_base
-from rl.runs.custom_code import check_custom_code
 from rl.runs.folder import open_run
+from rl.runs.inputs import check_inputs
 from rl.runs.resume import resume_command, resume_hint_on_error
 from rl.runs.stop_callback import StopCallback
 from rl.scoring.custom_verifiers import custom_verifiers
@@ -30,7 +30,7 @@ def train(config: Config, *, locked: bool = False) -> Path:
     check_ranks(config.distributed, os.environ)
     init_distributed(config.distributed)
     config = with_absolute_paths(config)  # a resume may be typed in another folder
-    check_custom_code(config)
+    check_inputs(config)
     with custom_verifiers(config.rewards):
         if config.pairs.rounds:
             return train_in_rounds(config, train_once, locked=locked)
@@ -63,6 +63,6 @@ def _train_in(folder: Path, checkpoint: Path | None, config: Config, problems: P
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         if stop.interrupted:
             observers.finish()
-            console.print(f"Saved. Continue with: {resume_command(folder)}", soft_wrap=True)
+            observers.announce(f"Saved. Continue with: {resume_command(folder)}")
         else:
             finalize_run(config, trainer, problems, folder, before, observers)

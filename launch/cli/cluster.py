@@ -30,5 +30,7 @@ def launch(
 
     config, machines = load_recipe(recipe, overrides or []), load_spec(spec)
     print_result(
-        as_json, lambda: launch_command(target, config, machines, output=output, submit=submit), show=show_launch
+        as_json,
+        lambda: launch_command(target, config, machines, output=output, inputs=(recipe, spec), submit=submit),
+        show=show_launch,
     )

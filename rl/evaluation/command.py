@@ -13,6 +13,7 @@ from data.problems import Problem
 from data.reading import read_problems
 from rl.common.atomic import write_json
 from rl.common.errors import UserError
+from rl.common.export_folder import check_apart
 from rl.config.load import load_run_config
 from rl.config.model import ModelConfig
 from rl.config.root import Config
@@ -20,11 +21,12 @@ from rl.datasets import load_training
 from rl.evaluation.console import show_answers, show_gain, show_rates
 from rl.evaluation.evaluate import Evaluation, evaluate, paired_gain
 from rl.evaluation.summary import comparison
-from rl.models.finite import load_finite
 from rl.models.load import load_model, load_tokenizer, resolve_dtype
+from rl.models.saved_adapter import SETTINGS, adapted
 from rl.rollouts.engine_hf import local_engine
 from rl.rollouts.generation import generation_config
 from rl.routing.bundle import load_routed
+from rl.runs.inputs import check_evaluated
 from rl.runs.resume import resume_command
 from rl.scoring.custom_verifiers import custom_verifiers
 
@@ -52,12 +54,16 @@ def evaluate_command(target: str, data: str | None, output: Path | None = None) 
     """Run `heed eval`: evaluate a run (base and adapter) or a model, print the result and write it to `output`.
 
     Without `data` a run is evaluated on its own held-out problems. Raises UserError when a model comes without `data`,
-    or the run has no adapter.
+    or the run has no adapter, or its data or base model has changed.
     """
     is_run = Path(target, "config.yaml").is_file()
     if not is_run and data is None:
         raise UserError(f"{target} is no run folder, so it has no held-out problems; name some with --data")
     config = load_run_config(Path(target)) if is_run else Config(model=ModelConfig(name=target))
+    if output is not None:
+        check_apart(output, data)
+    if is_run:
+        check_evaluated(config, Path(target), own_data=data is None)
     with custom_verifiers(config.rewards):
         problems = load_training(config).held_out if data is None else tuple(read_problems(data))
         result = _evaluate_run(config, Path(target), problems) if is_run else _evaluate_model(config, problems)
@@ -95,9 +101,8 @@ def _with_adapter(model: PreTrainedModel, run: Path) -> PeftModel:
     if (run / "bundle").is_dir():
         return load_routed(run, model).policy
     adapter = run / "adapters" / "default"
-    if not (adapter / "adapter_config.json").is_file():
+    if not (adapter / SETTINGS).is_file():
         raise UserError(
             f"{run} has no adapters/default: the run has not finished; continue it with {resume_command(run)}"
         )
-    load_finite(adapter / "adapter_model.safetensors")
-    return PeftModel.from_pretrained(model, str(adapter))
+    return adapted(model, adapter)

@@ -111,6 +111,9 @@ def _is_folder(name: str) -> bool:
 
 
 def _checked_folder(folder: Path) -> Path:
+    if folder.is_file():
+        gguf = "; load a GGUF file with transformers (gguf_file=) and save it so" if folder.suffix == ".gguf" else ""
+        raise UserError(f"model {folder} is a file: expected a folder written by save_pretrained{gguf}")
     if not folder.is_dir():
         raise UserError(f"model {folder}: there is no such folder")
     if not (folder / "config.json").is_file():
@@ -143,4 +146,5 @@ def _advice(name: str) -> str:
         return f"Did you mean the built-in {near[0]}?"
     if _is_folder(name):
         return "Expected a folder written by save_pretrained"
-    return f"Built in are {BUILTIN} and {TINY}; to fetch another, run `hf download {name}` with a network"
+    folder = f"There is no folder {Path(name).absolute()}, and b" if Path(name).parent.is_dir() else "B"
+    return f"{folder}uilt in are {BUILTIN} and {TINY}; to fetch another, run `hf download {name}` with a network"

@@ -1,13 +1,16 @@
 """LoRA: the adapter's configuration for PEFT, and continuing from an earlier adapter."""
 
-import json
 from pathlib import Path
+from typing import Any
 
-from peft import LoraConfig, PeftModel, set_peft_model_state_dict
+from peft import LoraConfig, PeftModel
+from peft.tuners.tuners_utils import check_target_module_exists
+from torch import nn
+from transformers import PreTrainedModel
 
+from rl.common.digest import model_digests
 from rl.common.errors import UserError
 from rl.config.model import AdapterConfig
-from rl.models.finite import load_finite
 
 
 def lora_config(lora: AdapterConfig) -> LoraConfig:
@@ -24,25 +27,68 @@ def lora_config(lora: AdapterConfig) -> LoraConfig:
     )
 
 
-def start_from(policy: PeftModel, adapter: Path, lora: AdapterConfig) -> None:
-    """Load an earlier adapter's weights into the policy's fresh one.
+def check_targets(model: PreTrainedModel, lora: AdapterConfig) -> None:
+    """Raise UserError for modules or layers to adapt that the model does not have: PEFT takes those that it has."""
+    modules = [name for name, _ in model.named_modules()]
 
-    Raises UserError when the folder holds no adapter, or one of another rank, alpha or other modules, or not finite.
-    """
-    weights, description = adapter / "adapter_model.safetensors", adapter / "adapter_config.json"
-    if not (weights.is_file() and description.is_file()):
-        raise UserError(f"lora.start={adapter} has no adapter_config.json and adapter_model.safetensors")
-    saved = json.loads(description.read_text(encoding="utf-8"))
-    for name, key, value in (("r", "r", lora.r), ("alpha", "lora_alpha", lora.alpha)):
-        if saved[key] != value:
-            raise UserError(
-                f"lora.start={adapter} was trained with lora.{name}={saved[key]}, got {value}; set {name}={saved[key]}"
-            )
-    loaded = set_peft_model_state_dict(policy, load_finite(weights))
-    missing = [name for name in loaded.missing_keys if ".lora_" in name]
-    if missing or loaded.unexpected_keys:
+    def is_found(**change: Any) -> bool:
+        settings = lora_config(lora.model_copy(update=change))
+        return any(check_target_module_exists(settings, name) for name in modules)
+
+    targets = () if isinstance(lora.target_modules, str) else lora.target_modules
+    if absent := [name for name in targets if not is_found(target_modules=(name,))]:
+        linear = {name.rpartition(".")[2] for name, module in model.named_modules() if isinstance(module, nn.Linear)}
         raise UserError(
-            f"lora.start={adapter} adapts other modules than lora.target_modules and lora.layers: "
-            f"it lacks {len(missing)} weights and has {len(loaded.unexpected_keys)} others, such as "
-            f"{[*missing, *loaded.unexpected_keys][0]}"
+            f"lora.target_modules: the model has no module {', '.join(absent)}"
+            f"{'' if lora.layers is None else ' in lora.layers'}; its linear modules are {', '.join(sorted(linear))}"
         )
+    if absent := [str(layer) for layer in lora.layers or () if not is_found(layers=(layer,))]:
+        raise UserError(
+            f"lora.layers: the model has no module of lora.target_modules in layer {', '.join(absent)}; it has "
+            f"{model.config.num_hidden_layers} layers, numbered from 0"
+        )
+
+
+def start_from(policy: PeftModel, adapter: Path, base: str) -> None:
+    """Load an earlier adapter's weights into the policy's fresh one; `base` is the name of the policy's base model.
+
+    Raises UserError when the folder holds no adapter, or one with other settings, modules or another base model.
+    """
+    if not all((adapter / file).is_file() for file in (SETTINGS, WEIGHTS)):
+        raise UserError(f"lora.start={adapter} has no {SETTINGS} and {WEIGHTS}")
+    source = f"lora.start={adapter}"
+    check_base(read_settings(adapter).get("base_model_name_or_path"), base, source=source)
+    load_earlier(policy, "default", adapter, source=source)
+
+
+def load_earlier(policy: PeftModel, name: str, adapter: Path, *, source: str) -> None:
+    """Load saved weights into the policy's adapter `name`. Raises UserError unless they do there what they did before.
+
+    `source` says in errors where they come from.
+    """
+    saved = read_settings(adapter)
+    ours = policy.peft_config[name].to_dict()
+    for key, setting in START_SETTINGS.items():
+        default = getattr(LoraConfig(), key)
+        if saved.get(key, default) != ours[key]:
+            advice = "set it alike" if setting else "which no setting of Heed gives"
+            raise UserError(
+                f"{source} was trained with {f'lora.{setting}' if setting else key}={saved.get(key, default)}, "
+                f"got {ours[key]}; {advice}"
+            )
+    load_weights(policy, read_weights(adapter), source=source, name=name)
+
+
+def check_base(trained_on: str | None, base: str, *, source: str) -> None:
+    """Raise UserError unless two names, or the files in the folders that they name, are of the same base model."""
+    if not trained_on or trained_on in (base, model_path(base)):
+        return
+    folders = Path(trained_on).expanduser(), Path(model_path(base))
+    if all(folder.is_dir() for folder in folders):
+        ours, theirs = (model_digests(folder) for folder in folders)
+        if ours == theirs:
+            return
+    raise UserError(
+        f"{source} was trained on the base model {trained_on}, and model.name={base}; set model.name to it, or, "
+        f"if they are the same model, write {base} there as the base model"
+    )

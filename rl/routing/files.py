@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from peft import PeftModel, set_peft_model_state_dict
+from peft import PeftModel
 from safetensors.torch import save_file
 
 from rl.models.finite import load_finite
+from rl.models.saved_adapter import load_weights, read_weights
 from rl.routing.route import ROUTER, router_state
 
 ROUTER_FILE = "router.safetensors"
@@ -27,5 +28,5 @@ def load_adapters(policy: PeftModel, folder: Path) -> None:
     """Load all adapters and the router from a folder that PEFT's `save_pretrained` and `save_router` wrote."""
     for name in policy.peft_config:
         source = folder if name == "default" else folder / name
-        set_peft_model_state_dict(policy, load_finite(source / "adapter_model.safetensors"), adapter_name=name)
+        load_weights(policy, read_weights(source), source=source, name=name)
     load_router(policy, folder)

@@ -1,12 +1,12 @@
 """Merge: the base model with one adapter of a bundle merged into its weights, as a stand-alone model."""
 
 from pathlib import Path
-
-from peft import PeftModel
+from typing import Any
 
 from rl.common.atomic import write_json
 from rl.common.export_folder import export_folder
 from rl.models.load import load_model, load_tokenizer
+from rl.models.saved_adapter import adapted
 from rl.routing.bundle import adapter_lineage, bundle_of, check_digests, check_name, read_description
 
 
@@ -21,7 +21,8 @@ def merge_adapter(bundle: Path, name: str, output: Path) -> Path:
     check_digests(folder, description)
     base = description["base_model"]
     with export_folder(output, folder) as temporary:
-        merged = PeftModel.from_pretrained(load_model(base), str(folder / "adapters" / name)).merge_and_unload()
+        policy: Any = adapted(load_model(base), folder / "adapters" / name)
+        merged = policy.merge_and_unload()
         merged.save_pretrained(str(temporary))
         load_tokenizer(base).save_pretrained(str(temporary))
         write_json(temporary / "lineage.json", adapter_lineage(description, name))

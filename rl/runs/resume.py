@@ -1,4 +1,4 @@
-"""Resume: the command that continues a run, and the hint that an error carries with it."""
+"""Resume: the commands to continue or verify a run with, and the hint that an error carries with it."""
 
 import shlex
 from collections.abc import Iterator
@@ -12,6 +12,11 @@ from rl.runs.checkpoint import newest_checkpoint
 def resume_command(folder: Path) -> str:
     """Return the command that continues the run in `folder`."""
     return f"heed resume {shlex.quote(str(folder))}"
+
+
+def export_command(folder: Path) -> str:
+    """Return the command that verifies the adapter of the run in `folder`."""
+    return f"heed export {shlex.quote(str(folder))}"
 
 
 @contextmanager

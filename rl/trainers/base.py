@@ -70,7 +70,7 @@ class AdapterTrainer(Trainer):
             return super().training_step(*args, **kwargs)
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **kwargs: Any) -> Any:
-        outcome = super().compute_loss(model, inputs, return_outputs, **kwargs)
+        outcome: Any = super().compute_loss(model, inputs, return_outputs, **kwargs)
         if not return_outputs:
             self.divergence.add(outcome, inputs)
         return outcome

@@ -22,6 +22,7 @@ from rl.report.write import write_report
 from rl.routing.bundle import save_bundle
 from rl.runs.adapter import model_card, save_adapter
 from rl.runs.jsonl import read_jsonl
+from rl.runs.resume import export_command
 from rl.tracking.observers import Observers
 from rl.trainers.base import AdapterTrainer
 
@@ -92,7 +93,7 @@ def show_product(trainer: AdapterTrainer, folder: Path, adapter: Path, observers
         show_credit(observers.console, record, trainer.policy_tokenizer)
     observers.announce("Writing the report")
     page = write_report([Arm(runs=(read_run(folder),))], [trainer.completion_spans], folder / "report.html")
-    observers.console.print(f"\nReport: {page}\nAdapter: {adapter}\nVerify it with: heed export {folder}")
+    observers.announce(f"\nReport: {page}\nAdapter: {adapter}\nVerify it with: {export_command(folder)}")
 
 
 def last_best_rollout(folder: Path) -> dict[str, Any] | None:

@@ -281,6 +281,18 @@ def test_launch__writes_the_file_and_says_how_to_submit_it(target, command, star
     assert file.read_text().startswith(start)
 
 
+@pytest.mark.parametrize("read", ["recipe", "spec"])
+def test_launch__replaces_no_file_that_it_reads(read, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("heed.yaml").write_text("{}")
+    arguments = ["heed.yaml"] if read == "recipe" else ["tiny", "--spec", "heed.yaml"]
+    with pytest.raises(SystemExit) as stop:
+        main(["launch", "kuberay", *arguments, "run.name=x"])  # its default is heed.yaml, too
+    assert stop.value.code == 2
+    assert "cannot write to heed.yaml: it is heed.yaml, which is read" in " ".join(capsys.readouterr().err.split())
+    assert Path("heed.yaml").read_text() == "{}"
+
+
 def test_launch__refuses_an_unknown_target(capsys):
     with pytest.raises(SystemExit) as stop:
         main(["launch", "slrm", "tiny"])

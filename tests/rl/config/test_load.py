@@ -76,6 +76,11 @@ def test_overrides__interpolation_is_left_as_it_is_written(monkeypatch: pytest.M
         ),
         ("rewards.balance.length=3", "rewards.balance.length: should be a group of settings, got 3"),
         ("learning_rate=1", "learning_rate: unknown key; did you mean trainer.learning_rate?"),
+        ("trainer.output_dir=x", "trainer.output_dir: unknown key; decided by Heed: set run.folder"),
+        (
+            "trainer.max_prompt_length=5",
+            "trainer.max_prompt_length: unknown key; TRL has removed it, and no prompt is cut",
+        ),
         ("trainer.rule=random", "trainer.rule: unknown key; did you mean credit.rule?"),
         (
             "trainer.delta=1",

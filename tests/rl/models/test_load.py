@@ -98,6 +98,21 @@ def test_load_model__suggests_the_name_meant():
         load_model("smollm2-135m-instuct")
 
 
+def test_load_model__says_where_a_misspelt_folder_would_be(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models").mkdir()
+    for name in ("models/tinny", "mine"):
+        with pytest.raises(ValueError, match=rf"There is no folder {tmp_path}/{name}, and built in are "):
+            load_model(name)
+
+
+def test_load_model__names_what_it_takes_for_a_file(tmp_path):
+    for name, words in (("w.gguf", "load a GGUF file with transformers"), ("w.bin", "written by save_pretrained$")):
+        (tmp_path / name).touch()
+        with pytest.raises(ValueError, match=rf"{name} is a file: expected a folder .*{words}"):
+            load_model(str(tmp_path / name))
+
+
 @pytest.mark.parametrize("load", [load_model, load_tokenizer])
 def test_load__a_missing_hub_model_says_how_to_fetch_it(load):
     with pytest.raises(ValueError, match=r"model owner/name could not be loaded: .* run `hf download owner/name`"):

@@ -67,9 +67,33 @@ def test_open_run__sets_a_start_that_failed_before_its_first_step_aside(tmp_path
     with open_run(config) as opened:
         assert opened == (folder, None)
     assert load_run_config(folder) == config
-    assert sorted(path.name for path in folder.iterdir()) == ["config.yaml", "custom", "environment.json", "notes.txt"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "config.yaml",
+        "custom",
+        "environment.json",
+        "inputs.json",
+        "notes.txt",
+    ]
     aside = sorted(path.name for path in (tmp_path / "run.unfinished-1").iterdir())
-    assert aside == ["before.json", "config.yaml", "custom", "environment.json", "ledger.sqlite", "metrics.jsonl"]
+    assert aside == [
+        "before.json",
+        "config.yaml",
+        "custom",
+        "environment.json",
+        "inputs.json",
+        "ledger.sqlite",
+        "metrics.jsonl",
+    ]
+
+
+@pytest.mark.parametrize("name", ["checkpoint-7", "adapters", "round-1", "metrics.jsonl", "ledger-1.sqlite", "custom"])
+def test_open_run__refuses_a_folder_with_what_it_would_replace(name, tmp_path):
+    (tmp_path / name).mkdir()
+    config = tiny_config(run={"folder": str(tmp_path)})
+    refused = pytest.raises(ValueError, match=f"holds {name}, which the run would replace or add to; choose another")
+    with refused, open_run(config):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_make_folder__refuses_a_folder_that_cannot_be_written(tmp_path):
