@@ -153,8 +153,10 @@ def build_credit(config: Config, folder: Path, tokenizer: PreTrainedTokenizerBas
     }
     custom_rule = None
     if rule not in CREDIT_RULES:
-        path, _, name = rule.rpartition(":")
-        custom_rule = load_function(f"{copy_into_run(Path(path), folder, key='credit.rule')}:{name}", key="credit.rule")
+        location, _, name = rule.rpartition(":")
+        path, copy = Path(location), copy_into_run(Path(location), folder, key="credit.rule")
+        # The file itself, beside which are those that it imports; a resumed run may have only the copy.
+        custom_rule = load_function(f"{path if path.is_file() else copy}:{name}", key="credit.rule")
     return CreditAssigner(
         config.credit,
         probe.model_copy(update=copies),
