@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ SUFFIXES = (".jsonl", ".json", ".parquet")
 
 
 def read_rows(source: str | Path, *, split: str = "train") -> Iterator[LocatedRow]:
-    """Yield the raw rows of a file or hub dataset, each with its location."""
-    path = Path(source)
+    """Yield the raw rows of a file or hub dataset, each with its location; text may begin with a byte order mark."""
+    path = Path(os.path.expanduser(source))
     kind = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
     if kind not in SUFFIXES:
         return _hub_rows(str(source), split)
@@ -28,7 +29,7 @@ def read_rows(source: str | Path, *, split: str = "train") -> Iterator[LocatedRo
 def _text(path: Path) -> str:
     raw = path.read_bytes()
     try:
-        return (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8")
+        return (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig")
     except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
         raise InputError(f"{path.name} is not UTF-8 text, or its gzip wrapping is damaged: {error}") from error
 

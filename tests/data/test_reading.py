@@ -25,6 +25,15 @@ def test_read_problems__json_lists_and_gzip(tmp_path):
     assert read_problems(path) == PROBLEMS
 
 
+@pytest.mark.parametrize("name", ["mine.jsonl", "mine.json"])
+def test_read_problems__byte_order_mark_and_home_sign(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    row = json.dumps({"prompt": "Describe rain."})
+    (tmp_path / name).write_text("\ufeff" + (row if name.endswith("l") else f"[{row}]"), encoding="utf-8")
+    [problem] = read_problems(f"~/{name}")
+    assert problem.messages[0]["content"] == "Describe rain."
+
+
 def test_read_problems__hub_dataset_is_read_like_a_file(monkeypatch):
     calls = []
 
