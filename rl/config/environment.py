@@ -41,7 +41,7 @@ def _variable(match: re.Match[str], key: str) -> str:
 def _scalar(text: str) -> Any:
     """Return the number, truth value or null that the text is in YAML, or else the text."""
     try:
-        value = OmegaConf.to_container(OmegaConf.from_dotlist([f"value={text}"]), resolve=False)["value"]
+        tree: Any = OmegaConf.to_container(OmegaConf.from_dotlist([f"value={text}"]), resolve=False)
     except YAMLError:
         return text
-    return value if isinstance(value, int | float) or text == "null" else text
+    return tree["value"] if isinstance(tree["value"], int | float) or text == "null" else text

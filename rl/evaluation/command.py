@@ -19,6 +19,7 @@ from rl.config.model import ModelConfig
 from rl.config.root import Config
 from rl.datasets import load_training
 from rl.evaluation.console import show_answers, show_gain, show_rates
+from rl.evaluation.custom_rewards import custom_rewards
 from rl.evaluation.evaluate import Evaluation, evaluate, paired_gain
 from rl.models.load import load_model, load_tokenizer, resolve_dtype
 from rl.rollouts.engine_hf import local_engine
@@ -44,6 +45,7 @@ def evaluate_policy(
         samples=settings.samples,
         batch_size=settings.batch_size,
         seed=config.trainer.seed,
+        rewards=custom_rewards(config.rewards) if settings.rewards else (),
     )
 
 

@@ -38,6 +38,9 @@ def show_gain(console: Console, before: Evaluation, after: Evaluation, gain: Gai
         ("not_echo", "no echo of the prompt"),
     ):
         table.add_row(label, f"{first[name]:.2f}", f"{last[name]:.2f}", "", "")
+    for name, mean in last["rewards"].items():
+        mean_before = first["rewards"].get(name)
+        table.add_row(f"reward {name}", "-" if mean_before is None else f"{mean_before:.3f}", f"{mean:.3f}", "", "")
     console.print(table)
     verdict = "the interval excludes zero" if gain.low > 0 or gain.high < 0 else "the interval includes zero"
     console.print(f"gain {gain.mean:+.3f}, 95 % interval [{gain.low:+.3f}, {gain.high:+.3f}]: {verdict}")
@@ -54,6 +57,8 @@ def show_rates(console: Console, evaluation: Evaluation) -> None:
     table.add_row("all (mean over problems)", f"{summary['pass_rate']:.2f}", str(len(evaluation.problem_rates())))
     for kind, (count, of) in evaluation.kind_rates().items():
         table.add_row(f"  {kind}", f"{count / of:.2f}", str(of))
+    for name, mean in summary["rewards"].items():
+        table.add_row(f"reward {name}", f"{mean:.3f}", "")
     console.print(table)
 
 

@@ -36,4 +36,5 @@ class PeriodicEvaluation(TrainerCallback):
         self.progress.held_out = summary["pass_rate"]
         rate = f"{summary['pass_rate']:.2f} ({len(evaluation.answers)} answers)"
         announce(self.progress.console, f"Held-out pass rate at step {state.global_step}: {rate}")
-        self.log({f"eval_{name}": summary[name] for name in LOGGED})
+        rewards = {f"eval_rewards/{name}": mean for name, mean in summary["rewards"].items()}
+        self.log({f"eval_{name}": summary[name] for name in LOGGED} | rewards)

@@ -1,0 +1,90 @@
+"""Custom rewards of held-out answers: the run's own reward functions, called as TRL calls them in training."""
+
+import asyncio
+import inspect
+import math
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import TrainerState
+
+from data.problems import Problem, to_row
+from rl.common.errors import UserError
+from rl.common.plugins import load_function
+from rl.config.rewards import RewardsConfig
+from rl.rollouts.types import Sample
+from rl.scoring.reward_functions import RewardFunction
+
+NamedReward = tuple[str, RewardFunction]
+Scores = tuple[tuple[str, float | None], ...]
+"""(name, value) of each custom reward of one answer; None where it gives no finite number."""
+
+
+def custom_rewards(rewards: RewardsConfig) -> list[NamedReward]:
+    """Return the functions of `rewards.functions` by name. Raises UserError for one that is missing."""
+    return [
+        (reference.rpartition(":")[2], load_function(reference, key="rewards.functions"))
+        for reference in rewards.functions
+    ]
+
+
+def score_answers(
+    functions: Sequence[NamedReward], problems: Sequence[Problem], samples: Sequence[Sample], texts: Sequence[str]
+) -> list[Scores]:
+    """Return the rewards of each answer, one problem, sample and text each.
+
+    Random numbers that a function draws are not missing from the training's. Raises UserError for a function that does
+    not give one reward an answer.
+    """
+    if not functions:
+        return [()] * len(texts)
+    with _kept_random_states():
+        columns = [_rewards(named, problems, samples, texts) for named in functions]
+    names = [name for name, _ in functions]
+    return [tuple(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _rewards(
+    named: NamedReward, problems: Sequence[Problem], samples: Sequence[Sample], texts: Sequence[str]
+) -> list[float | None]:
+    name, function = named
+    rows = [to_row(problem) for problem in problems]  # anew for each function, which may change them
+    columns = {key: [row.get(key) for row in rows] for key in dict.fromkeys(key for row in rows for key in row)}
+    values = function(
+        prompts=columns.pop("prompt"),
+        completions=[[{"role": "assistant", "content": text}] for text in texts],
+        completion_ids=[list(sample.completion_ids) for sample in samples],
+        **{**columns, "finish_reason": [sample.finish_reason for sample in samples]},
+        trainer_state=TrainerState(),
+        log_extra=_log_nothing,
+        log_metric=_log_nothing,
+    )
+    if inspect.isawaitable(values):
+        values = asyncio.run(_result(values))
+    if len(values) != len(texts):
+        raise UserError(f"rewards.functions: {name} gave {len(values)} rewards for {len(texts)} held-out answers")
+    return [None if value is None or not math.isfinite(value) else float(value) for value in values]
+
+
+async def _result(values: Any) -> Any:
+    return await values
+
+
+def _log_nothing(*_: Any) -> None:
+    """Take what a function logs in training; held-out answers have no table and no step."""
+
+
+@contextmanager
+def _kept_random_states() -> Iterator[None]:
+    """Give back the random states of Python, NumPy and torch as the block found them."""
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
