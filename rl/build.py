@@ -21,6 +21,7 @@ from rl.credit.assigner import CreditAssigner
 from rl.credit.counterfactual import LivePolicy, verdict_score
 from rl.credit.faithfulness_monitor import FaithfulnessMonitor
 from rl.datasets import as_dataset, as_preferences, problems_of
+from rl.models.context import check_prompt_lengths
 from rl.models.load import load_model, load_tokenizer, model_path, resolve_dtype
 from rl.models.logprobs import base_logprobs
 from rl.models.lora import lora_config, start_from
@@ -72,6 +73,8 @@ def build_trainer(
     tokenizer = load_tokenizer(config.model.name)
     dtype = resolve_dtype(config.model.dtype)
     model = load_model(config.model.name, dtype=dtype)
+    if config.algorithm == "grpo":  # DPO cuts its pairs at `dpo.max_length`
+        check_prompt_lengths(model, tokenizer, problems_of(training), data="training problems")
     # PEFT looks for the base model's config at every save; a hub name would cost a request each time.
     model.name_or_path = model_path(config.model.name)
     with PartialState().main_process_first():  # it copies the files that the others then load

@@ -1,28 +1,57 @@
-"""Merge: the base model with one adapter of a bundle merged into its weights, as a stand-alone model."""
+"""Merge: the base model with one adapter of a run or a bundle merged into its weights, as a stand-alone model."""
 
+import hashlib
+import json
 from pathlib import Path
+from typing import Any
 
 from peft import PeftModel
 
 from rl.common.atomic import write_json
+from rl.common.errors import UserError
 from rl.common.export_folder import export_folder
 from rl.models.load import load_model, load_tokenizer
 from rl.routing.bundle import adapter_lineage, bundle_of, check_digests, check_name, read_description
 
+PLAIN = "default"
+"""The adapter of a run without routing."""
 
-def merge_adapter(bundle: Path, name: str, output: Path) -> Path:
+
+def merge_adapter(source: Path, name: str, output: Path) -> Path:
     """Write a model that transformers loads without PEFT, with its tokenizer and the adapter's lineage.
 
-    Raises UserError, before the model is loaded, when `output` holds anything else.
+    Raises UserError, before the model is loaded, when there is no such adapter, or `output` holds anything else.
     """
+    folder, lineage = _plain_adapter(source, name) if _is_plain(source) else _bundled_adapter(source, name)
+    base = lineage["base_model"]
+    with export_folder(output, folder.parent.parent) as temporary:  # the run or the bundle
+        merged = PeftModel.from_pretrained(load_model(base), str(folder)).merge_and_unload()
+        merged.save_pretrained(str(temporary))
+        load_tokenizer(base).save_pretrained(str(temporary))
+        write_json(temporary / "lineage.json", lineage)
+    return output
+
+
+def _is_plain(run: Path) -> bool:
+    return (run / "adapters" / PLAIN / "adapter_config.json").is_file()
+
+
+def _plain_adapter(run: Path, name: str) -> tuple[Path, dict[str, Any]]:
+    if name != PLAIN:
+        raise UserError(f"{run} has no adapter {name!r}; it was trained without routing and has {PLAIN}")
+    folder = run / "adapters" / PLAIN
+    settings = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    digests = {
+        key: hashlib.sha256(path.read_bytes()).hexdigest()
+        for key, path in (("digest", folder / "adapter_model.safetensors"), ("config_digest", run / "config.yaml"))
+        if path.is_file()
+    }
+    return folder, {"adapter": name, "base_model": settings["base_model_name_or_path"], **digests}
+
+
+def _bundled_adapter(bundle: Path, name: str) -> tuple[Path, dict[str, Any]]:
     folder = bundle_of(bundle)
     description = read_description(folder)
     check_name(description, name)
     check_digests(folder, description)
-    base = description["base_model"]
-    with export_folder(output, folder) as temporary:
-        merged = PeftModel.from_pretrained(load_model(base), str(folder / "adapters" / name)).merge_and_unload()
-        merged.save_pretrained(str(temporary))
-        load_tokenizer(base).save_pretrained(str(temporary))
-        write_json(temporary / "lineage.json", adapter_lineage(description, name))
-    return output
+    return folder / "adapters" / name, adapter_lineage(description, name)
