@@ -23,7 +23,24 @@ def read_rows(source: str | Path, *, split: str = "train") -> Iterator[LocatedRo
         return _hub_rows(str(source), split)
     if not path.is_file():
         raise InputError(f"no data file {path}; expected an existing {', '.join(SUFFIXES)} file or a hub dataset name")
-    return {".jsonl": _jsonl_rows, ".json": _json_rows, ".parquet": _parquet_rows}[kind](path)
+    rows = {".jsonl": _jsonl_rows, ".json": _json_rows, ".parquet": _parquet_rows}[kind](path)
+    return map(_checked, rows)
+
+
+def _checked(located: LocatedRow) -> LocatedRow:
+    """Return the row. Raises InputError for one that is no object, or whose text no tokenizer and no file can hold."""
+    location, row = located
+    if not isinstance(row, dict):
+        raise InputError(f"{location}: expected a JSON object with named columns; got {row!r:.100}")
+    try:
+        json.dumps(row, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError as error:
+        text = error.object[max(0, error.start - 20) : error.end]
+        raise InputError(
+            f"{location}: the text {text!a} ends in half a character (a lone surrogate), as of an emoji that was cut; "
+            "write the whole character or leave it out"
+        ) from error
+    return located
 
 
 def _text(path: Path) -> str:

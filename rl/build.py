@@ -14,6 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallba
 from data.preferences import PreferencePair
 from data.problems import Problem
 from rl.common.distributed import shutdown_main_last
+from rl.common.errors import UserError
 from rl.common.plugins import copy_into_run, load_function
 from rl.config.credit_rules import CREDIT_RULES
 from rl.config.root import Config
@@ -21,10 +22,10 @@ from rl.credit.assigner import CreditAssigner
 from rl.credit.counterfactual import LivePolicy, verdict_score
 from rl.credit.faithfulness_monitor import FaithfulnessMonitor
 from rl.datasets import as_dataset, as_preferences, problems_of
-from rl.models.context import check_prompt_lengths
+from rl.models.context import check_messages, check_prompt_lengths
 from rl.models.load import load_model, load_tokenizer, model_path, resolve_dtype
 from rl.models.logprobs import base_logprobs
-from rl.models.lora import lora_config, start_from
+from rl.models.lora import check_targets, lora_config, start_from
 from rl.models.tokenization import decode, encode_problems
 from rl.rollouts.engine_hf import local_engine
 from rl.rollouts.engines import build_local_engine
@@ -73,6 +74,8 @@ def build_trainer(
     tokenizer = load_tokenizer(config.model.name)
     dtype = resolve_dtype(config.model.dtype)
     model = load_model(config.model.name, dtype=dtype)
+    check_targets(model, config.lora)
+    check_messages(model, tokenizer, problems_of(training))
     if config.algorithm == "grpo":  # DPO cuts its pairs at `dpo.max_length`
         check_prompt_lengths(model, tokenizer, problems_of(training), data="training problems")
     # PEFT looks for the base model's config at every save; a hub name would cost a request each time.
@@ -126,7 +129,13 @@ def _grpo_trainer(config: Config, folder: Path, problems: Any, *, bf16: bool, **
 
 def _dpo_trainer(config: Config, folder: Path, pairs: Any, *, bf16: bool, **shared: Any) -> CreditDPOTrainer:
     arguments = dpo_arguments(config, folder=folder, bf16=bf16)
-    return CreditDPOTrainer(args=arguments, train_dataset=as_preferences(pairs), pairs=pairs, **shared)
+    trainer = CreditDPOTrainer(args=arguments, train_dataset=as_preferences(pairs), pairs=pairs, **shared)
+    if not len(trainer.train_dataset):  # pyright: ignore[reportArgumentType]
+        raise UserError(
+            f"dpo.max_length={config.dpo.max_length} is filled by the prompt of each of the {len(pairs)} pairs, so no "
+            "token of an answer is left to train on; raise dpo.max_length"
+        )
+    return trainer
 
 
 def build_route(

@@ -21,7 +21,7 @@ from rl.datasets import load_training
 from rl.evaluation.console import show_answers, show_gain, show_rates
 from rl.evaluation.custom_rewards import custom_rewards
 from rl.evaluation.evaluate import Evaluation, evaluate, paired_gain
-from rl.models.context import check_prompt_lengths
+from rl.models.context import check_messages, check_prompt_lengths
 from rl.models.load import load_model, load_tokenizer, resolve_dtype
 from rl.rollouts.engine_hf import local_engine
 from rl.rollouts.generation import generation_config
@@ -38,6 +38,7 @@ def evaluate_policy(
 ) -> Evaluation:
     """Evaluate a policy on the problems, sampled as `config.evaluation` says."""
     settings = config.evaluation
+    check_messages(policy, tokenizer, problems)
     check_prompt_lengths(policy, tokenizer, problems, data="held-out problems")
     generation = generation_config(config.trainer, config.rollouts, temperature=settings.temperature)
     return evaluate(

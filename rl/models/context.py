@@ -1,4 +1,4 @@
-"""Context: prompts that a model's context has no room for are refused before anything is generated."""
+"""Prompts that a model cannot take are refused by row before anything is generated."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,24 @@ from data.problems import Problem
 from rl.common.errors import UserError
 from rl.models.tokenization import encode_problems
 
+Model = PreTrainedModel | PeftModel
+
+
+def check_messages(model: Model, tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem]) -> None:
+    """Raise UserError when the template refuses the roles of a prompt, or the model lacks the template's tokens."""
+    by_roles = {tuple(message["role"] for message in problem.messages): problem for problem in problems}
+    prompts = encode_problems(tokenizer, list(by_roles.values()))
+    highest = max((token for prompt in [*prompts, tokenizer.all_special_ids] for token in prompt), default=0)
+    if highest >= (size := model.get_input_embeddings().num_embeddings):
+        raise UserError(
+            f"the tokenizer is larger than the model: {highest} ({tokenizer.convert_ids_to_tokens(highest)!r}) is "
+            f"beyond the {size} of the model's embedding; take the model's own tokenizer, or resize the model with "
+            "resize_token_embeddings and save it"
+        )
+
 
 def check_prompt_lengths(
-    model: PreTrainedModel | PeftModel, tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem], *, data: str
+    model: Model, tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem], *, data: str
 ) -> None:
     """Raise UserError, naming the row of `data`, its tokens and the model's, for a prompt that leaves no room."""
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None)

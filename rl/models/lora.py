@@ -1,10 +1,13 @@
 """LoRA: the adapter's configuration for PEFT, and continuing from an earlier adapter."""
 
 import json
+import re
 from pathlib import Path
 
 from peft import LoraConfig, PeftModel, set_peft_model_state_dict
 from safetensors.torch import load_file
+from torch.nn import Linear
+from transformers import PreTrainedModel
 
 from rl.common.errors import UserError
 from rl.config.model import AdapterConfig
@@ -22,6 +25,28 @@ def lora_config(lora: AdapterConfig) -> LoraConfig:
         use_rslora=lora.use_rslora,
         task_type="CAUSAL_LM",
     )
+
+
+def check_targets(model: PreTrainedModel, lora: AdapterConfig) -> None:
+    """Raise UserError when `lora.target_modules` names the output layer, or nothing that the model has."""
+    if lora.target_modules == "all-linear":
+        return
+    names = [name for name, _ in model.named_modules()]
+    targets = lora.target_modules
+    if isinstance(targets, str):
+        adapted = [name for name in names if re.fullmatch(targets, name)]
+    else:
+        adapted = [name for name in names if any(name == end or name.endswith(f".{end}") for end in targets)]
+    shown = targets if isinstance(targets, str) else f"[{','.join(targets)}]"
+    if not adapted:
+        linear = {name.rpartition(".")[2] for name, module in model.named_modules() if isinstance(module, Linear)}
+        raise UserError(f"lora.target_modules={shown} matches no module; the model has {', '.join(sorted(linear))}")
+    output = model.get_output_embeddings()
+    if heads := [name for name in adapted if model.get_submodule(name) is output]:
+        raise UserError(
+            f"lora.target_modules={shown} names the output layer {heads[0]}, which the loss reads without an adapter; "
+            "leave it out"
+        )
 
 
 def start_from(policy: PeftModel, adapter: Path, lora: AdapterConfig) -> None:
