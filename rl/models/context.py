@@ -1,6 +1,7 @@
 """Prompts that a model cannot take are refused by row before anything is generated."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from peft import PeftModel
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -17,7 +18,8 @@ def check_messages(model: Model, tokenizer: PreTrainedTokenizerBase, problems: S
     by_roles = {tuple(message["role"] for message in problem.messages): problem for problem in problems}
     prompts = encode_problems(tokenizer, list(by_roles.values()))
     highest = max((token for prompt in [*prompts, tokenizer.all_special_ids] for token in prompt), default=0)
-    if highest >= (size := model.get_input_embeddings().num_embeddings):
+    size: Any = model.get_input_embeddings().num_embeddings
+    if highest >= size:
         raise UserError(
             f"the tokenizer is larger than the model: {highest} ({tokenizer.convert_ids_to_tokens(highest)!r}) is "
             f"beyond the {size} of the model's embedding; take the model's own tokenizer, or resize the model with "
