@@ -14,6 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallba
 from data.preferences import PreferencePair
 from data.problems import Problem
 from rl.common.distributed import shutdown_main_last
+from rl.common.errors import UserError
 from rl.common.plugins import copy_into_run, load_function
 from rl.config.credit_rules import CREDIT_RULES
 from rl.config.root import Config
@@ -21,6 +22,7 @@ from rl.credit.assigner import CreditAssigner
 from rl.credit.counterfactual import LivePolicy, verdict_score
 from rl.credit.faithfulness_monitor import FaithfulnessMonitor
 from rl.datasets import as_dataset, as_preferences, problems_of
+from rl.models.context import check_messages, check_prompt_lengths
 from rl.models.load import load_model, load_tokenizer, model_path, resolve_dtype
 from rl.models.logprobs import base_logprobs
 from rl.models.lora import check_targets, lora_config, start_from
@@ -73,6 +75,9 @@ def build_trainer(
     dtype = resolve_dtype(config.model.dtype)
     model = load_model(config.model.name, dtype=dtype)
     check_targets(model, config.lora)
+    check_messages(model, tokenizer, problems_of(training))
+    if config.algorithm == "grpo":  # DPO cuts its pairs at `dpo.max_length`
+        check_prompt_lengths(model, tokenizer, problems_of(training), data="training problems")
     # PEFT looks for the base model's config at every save; a hub name would cost a request each time.
     model.name_or_path = model_path(config.model.name)
     with PartialState().main_process_first():  # it copies the files that the others then load
@@ -125,7 +130,13 @@ def _grpo_trainer(config: Config, folder: Path, problems: Any, *, bf16: bool, **
 
 def _dpo_trainer(config: Config, folder: Path, pairs: Any, *, bf16: bool, **shared: Any) -> CreditDPOTrainer:
     arguments = dpo_arguments(config, folder=folder, bf16=bf16)
-    return CreditDPOTrainer(args=arguments, train_dataset=as_preferences(pairs), pairs=pairs, **shared)
+    trainer = CreditDPOTrainer(args=arguments, train_dataset=as_preferences(pairs), pairs=pairs, **shared)
+    if not len(trainer.train_dataset):  # pyright: ignore[reportArgumentType]
+        raise UserError(
+            f"dpo.max_length={config.dpo.max_length} is filled by the prompt of each of the {len(pairs)} pairs, so no "
+            "token of an answer is left to train on; raise dpo.max_length"
+        )
+    return trainer
 
 
 def build_route(
@@ -158,8 +169,10 @@ def build_credit(config: Config, folder: Path, tokenizer: PreTrainedTokenizerBas
     }
     custom_rule = None
     if rule not in CREDIT_RULES:
-        path, _, name = rule.rpartition(":")
-        custom_rule = load_function(f"{copy_into_run(Path(path), folder, key='credit.rule')}:{name}", key="credit.rule")
+        location, _, name = rule.rpartition(":")
+        path, copy = Path(location), copy_into_run(Path(location), folder, key="credit.rule")
+        # The file itself, beside which are those that it imports; a resumed run may have only the copy.
+        custom_rule = load_function(f"{path if path.is_file() else copy}:{name}", key="credit.rule")
     return CreditAssigner(
         config.credit,
         probe.model_copy(update=copies),

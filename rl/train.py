@@ -16,6 +16,7 @@ from rl.runs.inputs import check_inputs
 from rl.runs.resume import resume_command, resume_hint_on_error
 from rl.runs.stop_callback import StopCallback
 from rl.scoring.custom_verifiers import custom_verifiers
+from rl.tracking.metrics import check_trackers
 from rl.tracking.observers import Observers
 from rl.trainers.finalize import finalize_run
 from rl.trainers.online_dpo import train_in_rounds
@@ -42,6 +43,7 @@ def train_once(config: Config, *, locked: bool = False) -> Path:
     problems = load_training(config)
     check_columns(problems)
     check_signal(config, problems)
+    check_trackers(config.tracking)
     with open_run(config, locked=locked) as (folder, checkpoint):
         _train_in(folder, checkpoint, config, problems)
     return folder

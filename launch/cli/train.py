@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from launch.cli.output import AsJson, output_option, print_json, print_result, stdout_for_json
+from launch.cli.output import AsJson, output_option, print_json, print_result, stdout_for_json, user_path
 from launch.cli.plan_doctor import Overrides, Recipe
 from launch.environment import prepare_environment
 from rl.common.errors import UserError
@@ -44,7 +44,7 @@ def train(
 
 
 def resume(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    run: Annotated[Path, typer.Argument(parser=user_path, help="A run folder.")],
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="KEY.KEY=VALUE", help="Settings that a resumed run may change.")
     ] = None,
@@ -59,7 +59,12 @@ def resume(
 
 
 def evaluate(
-    target: Annotated[str, typer.Argument(metavar="RUN|MODEL", help="A run folder, or a model's name or folder.")],
+    target: Annotated[
+        str,
+        typer.Argument(
+            parser=os.path.expanduser, metavar="RUN|MODEL", help="A run folder, or a model's name or folder."
+        ),
+    ],
     data: Annotated[str | None, typer.Option(help="Problems to score on; a run has held-out ones of its own.")] = None,
     output: Annotated[Path | None, output_option("A JSON file to write the scores to.")] = None,
     as_json: AsJson = False,
@@ -72,7 +77,10 @@ def evaluate(
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders; those that differ in seeds only are shown as one.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(parser=user_path, help="Run folders; those that differ in seeds only are shown as one."),
+    ],
     output: Annotated[
         Path | None, output_option("The file to write; default: report.html in the first run folder.")
     ] = None,
@@ -92,7 +100,7 @@ def report(
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="A run folder; with --only or --merge also a bundle.")],
+    run: Annotated[Path, typer.Argument(parser=user_path, help="A run folder; with --only or --merge also a bundle.")],
     only: Annotated[str | None, typer.Option(help="Copy this adapter of a bundle to --output.")] = None,
     merge: Annotated[str | None, typer.Option(help="Write base and this adapter as one model to --output.")] = None,
     output: Annotated[Path | None, output_option("The folder to write, with --only or --merge.")] = None,

@@ -17,6 +17,8 @@ class EvaluationConfig(Section):
     """Answers to each problem."""
     batch_size: Positive = 48
     """Answers generated at a time."""
+    rewards: bool = True
+    """Score the answers by `rewards.functions`, too; turn it off for functions that cost much or count their calls."""
     every: Annotated[int, Field(ge=0)] = 0
     """Optimizer steps between evaluations during training; 0 evaluates only before and after it."""
 

@@ -21,6 +21,7 @@ from rl.datasets import load_training
 from rl.evaluation.console import show_answers, show_gain, show_rates
 from rl.evaluation.evaluate import Evaluation, evaluate, paired_gain
 from rl.evaluation.summary import comparison
+from rl.models.context import check_messages, check_prompt_lengths
 from rl.models.load import load_model, load_tokenizer, resolve_dtype
 from rl.models.saved_adapter import SETTINGS, adapted
 from rl.rollouts.engine_hf import local_engine
@@ -29,6 +30,7 @@ from rl.routing.bundle import load_routed
 from rl.runs.inputs import check_evaluated
 from rl.runs.resume import resume_command
 from rl.scoring.custom_verifiers import custom_verifiers
+from rl.scoring.reward_functions import custom_rewards
 
 
 def evaluate_policy(
@@ -39,6 +41,8 @@ def evaluate_policy(
 ) -> Evaluation:
     """Evaluate a policy on the problems, sampled as `config.evaluation` says."""
     settings = config.evaluation
+    check_messages(policy, tokenizer, problems)
+    check_prompt_lengths(policy, tokenizer, problems, data="held-out problems")
     generation = generation_config(config.trainer, config.rollouts, temperature=settings.temperature)
     return evaluate(
         local_engine(policy, tokenizer, generation, config.routing),
@@ -47,6 +51,7 @@ def evaluate_policy(
         samples=settings.samples,
         batch_size=settings.batch_size,
         seed=config.trainer.seed,
+        rewards=custom_rewards(config.rewards) if settings.rewards else (),
     )
 
 

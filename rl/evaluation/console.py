@@ -41,6 +41,9 @@ def show_gain(console: Console, before: Evaluation, after: Evaluation, gain: Gai
         ("not_echo", "no echo of the prompt"),
     ):
         table.add_row(label, f"{first[name]:.2f}", f"{last[name]:.2f}", "", "")
+    for name, mean in last["rewards"].items():
+        mean_before = first["rewards"].get(name)
+        table.add_row(f"reward {name}", "-" if mean_before is None else f"{mean_before:.3f}", f"{mean:.3f}", "", "")
     console.print(table)
     if gain is None:
         console.print("no gain to measure: no constraint applied to the answers of both")
@@ -61,6 +64,8 @@ def show_rates(console: Console, evaluation: Evaluation) -> None:
     table.add_row("all (mean over problems)", rate_text(summary["pass_rate"]), str(len(evaluation.problem_rates())))
     for kind, (count, of) in evaluation.kind_rates().items():
         table.add_row(f"  {kind}", f"{count / of:.2f}", str(of))
+    for name, mean in summary["rewards"].items():
+        table.add_row(f"reward {name}", f"{mean:.3f}", "")
     console.print(table)
 
 

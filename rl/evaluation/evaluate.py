@@ -15,9 +15,11 @@ from data.verdicts import verdicts_for
 from rewards.guards import distinct_words, not_echo, on_topic
 from rl.common.errors import UserError
 from rl.common.intervals import bootstrap_interval
+from rl.evaluation.custom_rewards import Scores, score_answers
 from rl.models.tokenization import answer_text, encode_problems
 from rl.rollouts.local import Engine
 from rl.rollouts.types import RolloutRequest
+from rl.scoring.reward_functions import RewardFunction
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +36,8 @@ class EvaluatedAnswer:
     on_topic: float
     not_echo: float
     """1 for an answer that does not repeat the prompt."""
+    rewards: Scores = ()
+    """What the run's own reward functions give it."""
 
     @property
     def pass_rate(self) -> float | None:
@@ -67,6 +71,15 @@ class Evaluation:
                 counts[kind].append(satisfied)
         return {kind: (sum(values), len(values)) for kind, values in sorted(counts.items())}
 
+    def reward_means(self) -> dict[str, float]:
+        """Return, by name, the mean of each custom reward over the answers that it gives a number."""
+        values: dict[str, list[float]] = defaultdict(list)
+        for answer in self.answers:
+            for name, value in answer.rewards:
+                if value is not None:
+                    values[name].append(value)
+        return {name: float(np.mean(numbers)) for name, numbers in values.items()}
+
     def summary(self) -> dict[str, Any]:
         """Return what `summary.json` holds of this evaluation; its rates are None when no constraint applied."""
         return {
@@ -76,6 +89,7 @@ class Evaluation:
             "distinct_share": float(np.mean([answer.distinct_share for answer in self.answers])),
             "on_topic": float(np.mean([answer.on_topic for answer in self.answers])),
             "not_echo": float(np.mean([answer.not_echo for answer in self.answers])),
+            "rewards": self.reward_means(),
             "kinds": {kind: {"satisfied": satisfied, "of": of} for kind, (satisfied, of) in self.kind_rates().items()},
         }
 
@@ -101,9 +115,16 @@ def num_answers(problems: Sequence[Problem], *, samples: int) -> int:
 
 
 def evaluate(
-    engine: Engine, tokenizer: Any, problems: Sequence[Problem], *, samples: int, batch_size: int, seed: int
+    engine: Engine,
+    tokenizer: Any,
+    problems: Sequence[Problem],
+    *,
+    samples: int,
+    batch_size: int,
+    seed: int,
+    rewards: Sequence[RewardFunction] = (),
 ) -> Evaluation:
-    """Answer every problem `samples` times and verify the answers.
+    """Answer every problem `samples` times, verify the answers and score them by the custom `rewards`.
 
     Problems without a constraint are left out: there is nothing to pass. Every other one counts, those that share an
     id, too: later ones get a number behind it. Raises ValueError if none is left.
@@ -111,6 +132,7 @@ def evaluate(
     constrained = number_equal_ids(problem for problem in problems if problem.constraints)
     if not constrained:
         raise UserError("evaluation needs problems with constraints; none of the held-out problems has any")
+    as_text = all(problem.is_text for problem in constrained)
     prompts = encode_problems(tokenizer, constrained)
     # Similar lengths together save padding; the order must not depend on the policy.
     order = sorted(range(len(constrained)), key=lambda index: (len(prompts[index]), index))
@@ -129,7 +151,8 @@ def evaluate(
         sampled = engine.sample(rollout_request)
         texts = [answer_text(tokenizer, sample.prompt_ids, sample.completion_ids) for sample in sampled]
         answered = [constrained[index] for index in batch for _ in range(samples)]
-        answers += [evaluate_answer(problem, text) for problem, text in zip(answered, texts, strict=True)]
+        scores = score_answers(rewards, answered, sampled, texts, as_text=as_text)
+        answers += [evaluate_answer(*answer) for answer in zip(answered, texts, scores, strict=True)]
     return Evaluation(answers=tuple(answers))
 
 
@@ -144,8 +167,8 @@ def number_equal_ids(problems: Iterable[Problem]) -> list[Problem]:
     return list(numbered.values())
 
 
-def evaluate_answer(problem: Problem, completion: str) -> EvaluatedAnswer:
-    """Verify one completion of a problem."""
+def evaluate_answer(problem: Problem, completion: str, rewards: Scores = ()) -> EvaluatedAnswer:
+    """Verify one completion of a problem, which has these custom rewards."""
     verdicts = zip(problem.constraints, verdicts_for(problem, completion), strict=True)
     return EvaluatedAnswer(
         problem_id=problem.problem_id,
@@ -156,6 +179,7 @@ def evaluate_answer(problem: Problem, completion: str) -> EvaluatedAnswer:
         distinct_share=distinct_words(completion),
         on_topic=on_topic(completion, request=request(problem)),
         not_echo=not_echo(completion, prompt=user_text(problem)),
+        rewards=rewards,
     )
 
 
@@ -177,8 +201,10 @@ def paired_gain(before: Evaluation, after: Evaluation, *, seed: int = 0, resampl
 def load_evaluation(path: Path) -> Evaluation:
     """Read an evaluation from the JSON that `heed train` writes (`before.json`, `after.json`)."""
     answers = json.loads(path.read_text(encoding="utf-8"))["answers"]
+    pairs = ("satisfied", "rewards")
     return Evaluation(
         answers=tuple(
-            EvaluatedAnswer(**{**answer, "satisfied": tuple(map(tuple, answer["satisfied"]))}) for answer in answers
+            EvaluatedAnswer(**{**answer, **{name: tuple(map(tuple, answer.get(name, ()))) for name in pairs}})
+            for answer in answers
         )
     )

@@ -46,8 +46,21 @@ def model_path(name: str) -> str:
 
 
 def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
-    """Load a model's tokenizer; one without a pad token pads with its end-of-sequence token."""
+    """Load a model's tokenizer; one without a pad token pads with its end-of-sequence token.
+
+    Raises UserError for one without an end-of-sequence token or a chat template.
+    """
     tokenizer = tiny_tokenizer() if name == TINY else _load(AutoTokenizer, name)
+    if tokenizer.eos_token is None:
+        raise UserError(
+            f"model {name}: its tokenizer has no end-of-sequence token, so no answer would end; name one as eos_token "
+            "in the tokenizer_config.json of a local copy"
+        )
+    if tokenizer.chat_template is None:
+        raise UserError(
+            f"model {name}: its tokenizer has no chat template, which turns a prompt's messages into text; take the "
+            "model's instruct version, or put a chat_template.jinja into a local copy"
+        )
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer

@@ -5,7 +5,7 @@ from typing import Any
 
 from peft import LoraConfig, PeftModel
 from peft.tuners.tuners_utils import check_target_module_exists
-from torch import nn
+from torch.nn import Linear
 from transformers import PreTrainedModel
 
 from rl.common.digest import model_digests
@@ -28,24 +28,31 @@ def lora_config(lora: AdapterConfig) -> LoraConfig:
 
 
 def check_targets(model: PreTrainedModel, lora: AdapterConfig) -> None:
-    """Raise UserError for modules or layers to adapt that the model does not have: PEFT takes those that it has."""
-    modules = [name for name, _ in model.named_modules()]
+    """Raise UserError for modules or layers to adapt that the model lacks, which PEFT ignores, or its output layer."""
+    modules, head = dict(model.named_modules()), model.get_output_embeddings()
+    linear = {
+        name.rpartition(".")[2] for name, part in modules.items() if isinstance(part, Linear) and part is not head
+    }
+    targets = tuple(linear) if lora.target_modules == "all-linear" else lora.target_modules
 
-    def is_found(**change: Any) -> bool:
-        settings = lora_config(lora.model_copy(update=change))
-        return any(check_target_module_exists(settings, name) for name in modules)
+    def adapted(**change: Any) -> list[str]:
+        settings = lora_config(lora.model_copy(update={"target_modules": targets, **change}))
+        return [name for name in modules if check_target_module_exists(settings, name)]
 
-    targets = () if isinstance(lora.target_modules, str) else lora.target_modules
-    if absent := [name for name in targets if not is_found(target_modules=(name,))]:
-        linear = {name.rpartition(".")[2] for name, module in model.named_modules() if isinstance(module, nn.Linear)}
+    single = [(targets, targets)] if isinstance(targets, str) else [(name, (name,)) for name in targets]
+    if absent := [name for name, target in single if not adapted(target_modules=target)]:
         raise UserError(
             f"lora.target_modules: the model has no module {', '.join(absent)}"
             f"{'' if lora.layers is None else ' in lora.layers'}; its linear modules are {', '.join(sorted(linear))}"
         )
-    if absent := [str(layer) for layer in lora.layers or () if not is_found(layers=(layer,))]:
+    if absent := [str(layer) for layer in lora.layers or () if not adapted(layers=(layer,))]:
         raise UserError(
             f"lora.layers: the model has no module of lora.target_modules in layer {', '.join(absent)}; it has "
             f"{model.config.num_hidden_layers} layers, numbered from 0"
+        )
+    if heads := [name for name in adapted() if modules[name] is head]:
+        raise UserError(
+            f"lora.target_modules names the output layer {heads[0]}, which the loss reads without an adapter; leave it out"
         )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Bool, Int
+from jinja2 import TemplateError
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
@@ -20,11 +21,22 @@ UNFINISHED = "\ufffd"
 
 
 def encode_prompt(tokenizer: PreTrainedTokenizerBase, prompt: Prompt) -> tuple[int, ...]:
-    """Return a prompt's token ids; messages go through the chat template, which opens the assistant's turn."""
+    """Return a prompt's token ids; messages go through the chat template, which opens the assistant's turn.
+
+    Raises UserError for messages that the template refuses.
+    """
     if isinstance(prompt, str):
-        token_ids: Any = tokenizer(prompt)["input_ids"]
-    else:
-        token_ids = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=True, return_dict=False)
+        return tuple(tokenizer(prompt)["input_ids"])  # pyright: ignore[reportArgumentType]
+    try:
+        token_ids: Any = tokenizer.apply_chat_template(
+            prompt, add_generation_prompt=True, tokenize=True, return_dict=False
+        )
+    except TemplateError as error:
+        roles = ", ".join(message["role"] for message in prompt)
+        raise UserError(
+            f"the model's chat template refuses messages of the roles {roles}: {error}; text of a role that it does "
+            "not know, such as system, can stand at the beginning of the user's message"
+        ) from error
     return tuple(token_ids)
 
 

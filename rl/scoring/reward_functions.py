@@ -23,11 +23,16 @@ def reward_functions(
     """Return TRL's `reward_funcs` and `reward_weights`: the guarded constraints, then the user's own functions."""
     scorer = scorer or BatchScorer(rewards)
     constraints = [constraint_reward(scorer, name) for name in constraint_names(rewards)]
-    functions = [
+    functions = custom_rewards(rewards)
+    return constraints + functions, [rewards.satisfaction_weight] * len(constraints) + [1.0] * len(functions)
+
+
+def custom_rewards(rewards: RewardsConfig) -> list[RewardFunction]:
+    """Return the user's own functions. Raises UserError for one that is missing."""
+    return [
         isolated(load_function(reference, key="rewards.functions"), name=reference.rpartition(":")[2])
         for reference in rewards.functions
     ]
-    return constraints + functions, [rewards.satisfaction_weight] * len(constraints) + [1.0] * len(functions)
 
 
 def isolated(function: Callable[..., Any], *, name: str) -> Callable[..., Any]:

@@ -37,4 +37,5 @@ class PeriodicEvaluation(TrainerCallback):
         self.progress.held_out = summary["pass_rate"]
         rate = f"{rate_text(summary['pass_rate'])} ({len(evaluation.answers)} answers)"
         announce(self.progress.console, f"Held-out pass rate at step {state.global_step}: {rate}")
-        self.log({f"eval_{name}": summary[name] for name in LOGGED if summary[name] is not None})
+        rates = {f"eval_{name}": summary[name] for name in LOGGED if summary[name] is not None}
+        self.log(rates | {f"eval_rewards/{name}": mean for name, mean in summary["rewards"].items()})

@@ -8,7 +8,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.trainer_utils import align_special_tokens
 
+from rl.common.errors import UserError
 from rl.models.load import cpu_has_bf16, end_token_ids, load_model, load_tokenizer, model_path, resolve_dtype
+from rl.models.tiny import tiny_model, tiny_tokenizer
 
 
 @pytest.fixture
@@ -157,3 +159,16 @@ def test_real_model__knows_something(smollm2_path):
     with torch.no_grad():
         logits = model(**inputs).logits
     assert tokenizer.decode(logits[0, -1].argmax()) == " Paris"
+
+
+@pytest.mark.parametrize(
+    ("lacks", "sentence"),
+    [("eos_token", "has no end-of-sequence token, so no answer would end"), ("chat_template", "has no chat template")],
+)
+def test_load_tokenizer__without_an_end_or_a_template_is_an_error(tmp_path, lacks, sentence):
+    tokenizer = tiny_tokenizer()
+    setattr(tokenizer, lacks, None)
+    tiny_model().save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(UserError, match=sentence):
+        load_tokenizer(str(tmp_path))

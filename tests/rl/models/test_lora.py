@@ -30,6 +30,8 @@ def saved(folder: Path, lora: AdapterConfig) -> Path:
     [
         ({"target_modules": ("q_proj", "query", "w1")}, "has no module query, w1; its linear modules are down_proj, "),
         ({"layers": (1, 2)}, r"no module of lora\.target_modules in layer 2; it has 2 layers, numbered from 0"),
+        ({"target_modules": "proj"}, "has no module proj; its linear modules are down_proj, "),
+        ({"target_modules": ("q_proj", "lm_head")}, "names the output layer lm_head, which the loss reads without"),
         ({"layers": (1,), "target_modules": ("layers.0.self_attn.q_proj", "k_proj")}, r"q_proj in lora\.layers"),
     ],
 )
@@ -40,7 +42,14 @@ def test_check_targets__names_what_the_model_lacks(change, words):
 
 @pytest.mark.parametrize(
     "change",
-    [{}, {"layers": (0, 1)}, {"target_modules": "all-linear"}, {"target_modules": ("self_attn.q_proj", "lm_head")}],
+    [
+        {},
+        {"layers": (0, 1)},
+        {"target_modules": "all-linear"},
+        {"target_modules": "all-linear", "layers": (1,)},
+        {"target_modules": r".*\.q_proj"},
+        {"target_modules": ("self_attn.q_proj",)},
+    ],
 )
 def test_check_targets__takes_what_the_model_has(change):
     check_targets(load_model("tiny"), LORA.model_copy(update=change))
