@@ -48,7 +48,7 @@ def _columns(
 ) -> dict[str, Any]:
     rows = [to_row(problem) for problem in problems]
     columns = {key: [row.get(key) for row in rows] for key in dict.fromkeys(key for row in rows for key in row)}
-    messages = columns.pop("prompt")
+    messages: Any = columns.pop("prompt")
     return {
         **columns,
         "prompts": [message[-1]["content"] for message in messages] if as_text else messages,

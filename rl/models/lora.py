@@ -11,6 +11,18 @@ from transformers import PreTrainedModel
 from rl.common.digest import model_digests
 from rl.common.errors import UserError
 from rl.config.model import AdapterConfig
+from rl.models.load import model_path
+from rl.models.saved_adapter import SETTINGS, WEIGHTS, load_weights, read_settings, read_weights
+
+START_SETTINGS = {
+    "r": "r",
+    "lora_alpha": "alpha",
+    "use_rslora": "use_rslora",
+    "use_dora": None,
+    "alpha_pattern": None,
+    "rank_pattern": None,
+}
+"""PEFT's settings that decide what an adapter's tensors do -> ours; None where Heed has PEFT's default only."""
 
 
 def lora_config(lora: AdapterConfig) -> LoraConfig:
@@ -30,9 +42,8 @@ def lora_config(lora: AdapterConfig) -> LoraConfig:
 def check_targets(model: PreTrainedModel, lora: AdapterConfig) -> None:
     """Raise UserError for modules or layers to adapt that the model lacks, which PEFT ignores, or its output layer."""
     modules, head = dict(model.named_modules()), model.get_output_embeddings()
-    linear = {
-        name.rpartition(".")[2] for name, part in modules.items() if isinstance(part, Linear) and part is not head
-    }
+    layers = (name for name, module in modules.items() if isinstance(module, Linear) and module is not head)
+    linear = sorted({name.rpartition(".")[2] for name in layers})
     targets = tuple(linear) if lora.target_modules == "all-linear" else lora.target_modules
 
     def adapted(**change: Any) -> list[str]:
@@ -43,7 +54,7 @@ def check_targets(model: PreTrainedModel, lora: AdapterConfig) -> None:
     if absent := [name for name, target in single if not adapted(target_modules=target)]:
         raise UserError(
             f"lora.target_modules: the model has no module {', '.join(absent)}"
-            f"{'' if lora.layers is None else ' in lora.layers'}; its linear modules are {', '.join(sorted(linear))}"
+            f"{'' if lora.layers is None else ' in lora.layers'}; its linear modules are {', '.join(linear)}"
         )
     if absent := [str(layer) for layer in lora.layers or () if not adapted(layers=(layer,))]:
         raise UserError(
@@ -52,7 +63,8 @@ def check_targets(model: PreTrainedModel, lora: AdapterConfig) -> None:
         )
     if heads := [name for name in adapted() if modules[name] is head]:
         raise UserError(
-            f"lora.target_modules names the output layer {heads[0]}, which the loss reads without an adapter; leave it out"
+            f"lora.target_modules names the output layer {heads[0]}, which the loss reads without an adapter; "
+            "leave it out"
         )
 
 

@@ -104,7 +104,7 @@ def test_read_problems__verl_ground_truth_of_constraints(tmp_path):
         ("", "bad.jsonl holds no problems; expected rows with at least the column 'prompt'"),
         ('{"prompt": "a"}\n{"prompt": ', "bad.jsonl:2: expected one JSON object a line"),
         ('{"prompt": "Rain \\ud83d"}', r"bad.jsonl:1: the text '.*Rain \\ud83d' ends in half a character"),
-        ('{"prompt": "a"}\n[1]', r"bad.jsonl:2: expected a JSON object with at least 'prompt'; got \[1\]"),
+        ('{"prompt": "a"}\n[1]', r"bad.jsonl:2: expected a JSON object with named columns; got \[1\]"),
         ('{"question": "a"}', r"bad.jsonl:1: expected a column 'prompt' .*; this row has question$"),
         ("{}", r"bad.jsonl:1: expected a column 'prompt' .*; this row has no columns$"),
         ('{"prompt": null}', r"bad.jsonl:1: expected a column 'prompt' .*; in this row it is null$"),
