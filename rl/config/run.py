@@ -37,5 +37,8 @@ class RunConfig(Section):
     """Folder to write to; null takes the next free `runs/<name>-<number>`."""
     grace: Seconds = 120.0
     """Seconds after SIGTERM to finish and save the current step; past it, the run ends with its last checkpoint."""
+    rebuild_ledger: bool = False
+    """Resume although the ledger was lost: it is rebuilt from the checkpoint, without problem ids, workers, times and what
+    was dropped."""
     accept_changed_code: bool = False
     """Resume although your reward functions, credit rules or verifiers have changed since the run began."""
