@@ -37,6 +37,7 @@ RESUMABLE = frozenset(
         "rollouts.workers",
         "run.accept_changed_code",
         "run.grace",
+        "run.rebuild_ledger",
         "trainer.max_steps",
         "trainer.save_steps",
         "trainer.save_total_limit",

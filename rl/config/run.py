@@ -39,5 +39,7 @@ class RunConfig(Section):
     """Folder to write to; null takes the next free `runs/<name>-<number>`."""
     grace: Seconds = 120.0
     """Seconds after SIGTERM to finish and save the current step; past it, the run ends with its last checkpoint."""
+    rebuild_ledger: bool = False
+    """Resume although the ledger was lost: the checkpoint rebuilds it, without problem ids, workers, times, drops."""
     accept_changed_code: bool = False
     """Resume although your reward functions, credit rules or verifiers have changed since the run began."""

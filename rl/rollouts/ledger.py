@@ -206,5 +206,19 @@ class Ledger:
         self.step = step + 1
         return undone
 
+    def rebuild(self, step: int, waiting: Mapping[int, int], ahead: Iterable[int]) -> None:
+        """Replace a lost history up to `step`: of each group, all samples but those `waiting` count as trained.
+
+        The groups `ahead` were sampled for later batches.
+        """
+        with self._lock, self._transaction():
+            self._file.execute("UPDATE events SET undone = 1 WHERE undone = 0")
+        self.step, count = step, self.num_generations
+        for event in ("planned", "dispatched", "sampled"):
+            self._record(event, [(position, count, "unknown") for position in (*waiting, *ahead)])
+        self._record("rewarded", [(position, count, None) for position in waiting])
+        self._record("trained", [(position, count - left, None) for position, left in waiting.items()])
+        self.step = step + 1
+
     def close(self) -> None:
         self._file.close()

@@ -63,7 +63,10 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
         self.rollouts = rollouts
         self.rollouts.order = self._data_order()
         self.accounting = RolloutAccounting(
-            rollouts, steps_per_generation=self._steps_per_generation, num_iterations=self.num_iterations
+            rollouts,
+            steps_per_generation=self._steps_per_generation,
+            num_iterations=self.num_iterations,
+            may_rebuild=config.run.rebuild_ledger,
         )
         self.config = config
         self.credit = credit

@@ -288,8 +288,9 @@ def test_resume__refuses_to_change_the_experiment(tmp_path: Path):
         "A resumed run may change only distributed.cpus, distributed.gpus, distributed.launcher, distributed.nodes, "
         "distributed.restarts, rollouts.address, rollouts.cpus, rollouts.gpus, rollouts.max_dropped, "
         "rollouts.object_store_mb, rollouts.resources, rollouts.start_limit, rollouts.time_limit, rollouts.tries, "
-        "rollouts.workers, run.accept_changed_code, run.grace, tracking.project, tracking.report_to, "
-        f"trainer.max_steps, trainer.save_steps, trainer.save_total_limit; `heed resume {run}` keeps its settings",
+        "rollouts.workers, run.accept_changed_code, run.grace, run.rebuild_ledger, tracking.project, "
+        "tracking.report_to, trainer.max_steps, trainer.save_steps, trainer.save_total_limit; "
+        f"`heed resume {run}` keeps its settings",
     ]
     assert load_recipe(f"{run}/config.yaml", [f"resume={run}"]).trainer.learning_rate == 1e-4
 

@@ -76,6 +76,18 @@ def test_resume__without_the_ledger_is_refused(undisturbed, tmp_path):
         trainer.train(resume_from_checkpoint=str(tmp_path / "run" / "checkpoint-3"))
 
 
+def test_resume__rebuilds_a_lost_ledger_when_asked(undisturbed, tmp_path):
+    expected, folder = undisturbed
+    shutil.copytree(folder, tmp_path / "run", ignore=shutil.ignore_patterns("ledger.sqlite*"))
+    accepting = BUFFERED.model_copy(update={"run": BUFFERED.run.model_copy(update={"rebuild_ledger": True})})
+    trainer = credit_trainer(accepting, tmp_path / "run")
+    # after step 1 two of the first buffer's four micro-batches of 4 are trained, and two wait
+    trainer.train(resume_from_checkpoint=str(tmp_path / "run" / "checkpoint-1"))
+    assert outcome(trainer) == expected
+    assert trainer.rollouts.ledger is not None
+    assert trainer.rollouts.ledger.totals() == LedgerTotals(dispatched=32, trained=32, dropped=0)
+
+
 def test_resume__says_how_many_samples_it_takes_back(undisturbed, tmp_path, caplog):
     # at checkpoint 1 two of the first buffer's four micro-batches are trained; 24 of all 32 samples come later
     resume(undisturbed[1], tmp_path / "run", 1)
