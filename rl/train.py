@@ -6,10 +6,12 @@ from pathlib import Path
 from rich.console import Console
 
 from rl.build import trainer_context
+from rl.common.device import idle_gpus, local_ranks, visible_gpus
 from rl.common.distributed import check_ranks, init_distributed, is_main_process
 from rl.config.root import Config
 from rl.datasets import Pairs, Problems, check_columns, load_training
 from rl.evaluation.base_model import evaluate_base
+from rl.rollouts.workers.placement import place_workers
 from rl.runs.custom_code import check_custom_code
 from rl.runs.folder import open_run
 from rl.runs.resume import resume_command, resume_hint_on_error
@@ -27,7 +29,8 @@ def train(config: Config, *, locked: bool = False) -> Path:
     for what ends a run that has begun; SystemExit(0) when SIGTERM ended it and it is saved.
     """
     check_ranks(config.distributed, os.environ)
-    init_distributed(config.distributed)
+    init_distributed(config.distributed, longest_wait=config.rollouts.longest_wait)
+    place_workers(config)  # raises now rather than when the model is loaded
     check_custom_code(config)
     with custom_verifiers(config.rewards):
         if config.pairs.rounds:
@@ -49,6 +52,8 @@ def _train_in(folder: Path, checkpoint: Path | None, config: Config, problems: P
     console = Console(quiet=not is_main_process())
     stop, observers = StopCallback(folder, config.run.grace), Observers(config, folder, console)
     callbacks = [*observers.callbacks, stop]
+    if idle := idle_gpus(local_ranks(), visible_gpus(), config.rollouts.workers):
+        observers.announce(idle)
     observers.announce(f"Loading the model: {config.model.name}")
     with resume_hint_on_error(folder), trainer_context(config, folder, problems.train, callbacks) as trainer:
         observers.watch(trainer)

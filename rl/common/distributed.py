@@ -4,6 +4,7 @@ import importlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
@@ -11,12 +12,16 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from torch import nn
 
+from rl.common.device import check_gpus, local_ranks, visible_gpus
 from rl.common.errors import UserError
 
 if TYPE_CHECKING:  # the settings import this package
     from rl.config.distributed import DistributedConfig
 
 Value = TypeVar("Value")
+
+RANK_SECONDS = 1800.0
+"""Longest wait for another rank's own work: a step, its share of an evaluation, a checkpoint."""
 
 
 def check_ranks(distributed: "DistributedConfig", environment: Mapping[str, str]) -> None:
@@ -29,22 +34,33 @@ def check_ranks(distributed: "DistributedConfig", environment: Mapping[str, str]
         )
 
 
-def init_distributed(distributed: "DistributedConfig") -> PartialState:
-    """Join the other ranks, by NCCL on GPUs and gloo on CPUs; does nothing with a single process."""
-    cpu = not torch.cuda.is_available()
+def init_distributed(distributed: "DistributedConfig", *, longest_wait: float = 0.0) -> PartialState:
+    """Join the other ranks, by NCCL on GPUs and gloo on CPUs; does nothing with a single process.
+
+    A rank that waits for another's workers may wait `longest_wait` seconds longer than for the rank itself. Raises
+    UserError when this machine has more ranks than GPUs.
+    """
+    check_gpus(local_ranks(), visible_gpus())
+    cpu, timeout = not torch.cuda.is_available(), group_timeout(longest_wait)
     if distributed.zero and cpu:
-        _init_deepspeed()
-    return PartialState(cpu=cpu, **({"backend": "gloo"} if cpu and distributed.processes > 1 else {}))
+        _init_deepspeed(timeout)
+    alone = distributed.processes == 1
+    return PartialState(cpu=cpu, **({} if alone else {"timeout": timeout, **({"backend": "gloo"} if cpu else {})}))
 
 
-def _init_deepspeed() -> None:
+def group_timeout(longest_wait: float) -> timedelta:
+    """Return the time after which ranks that wait for another are ended; NCCL's own is 10 minutes, gloo's 30."""
+    return timedelta(seconds=RANK_SECONDS + longest_wait)
+
+
+def _init_deepspeed(timeout: timedelta) -> None:
     """Initialise DeepSpeed on CPUs, which accelerate does not: ZeRO-3 would then see a single rank."""
     # DeepSpeed compiles its shared-memory operation at the first start, and not every machine has a compiler.
     importlib.import_module("deepspeed.comm.torch")
     sys.modules["deepspeed.comm.torch"].build_shm_op = lambda: None  # pyright: ignore[reportAttributeAccessIssue]
     import deepspeed
 
-    deepspeed.init_distributed(dist_backend="gloo", verbose=False)
+    deepspeed.init_distributed(dist_backend="gloo", timeout=timeout, verbose=False)
 
 
 def broadcast_from_main(value: Value) -> Value:

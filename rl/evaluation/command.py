@@ -5,7 +5,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
 from peft import PeftModel
 from rich.console import Console
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -83,9 +82,7 @@ def _evaluate_model(config: Config, problems: Sequence[Problem]) -> dict[str, An
 
 
 def _load(config: Config) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    model: Any = load_model(config.model.name, dtype=resolve_dtype(config.model.dtype))
-    if torch.cuda.is_available():
-        model.cuda()
+    model = load_model(config.model.name, dtype=resolve_dtype(config.model.dtype))
     return model, load_tokenizer(config.model.name)
 
 

@@ -12,7 +12,9 @@ from huggingface_hub import HfApi, try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
+from rl.common.attention_kernels import choose_attention_kernels
 from rl.common.cache import build_once
+from rl.common.device import process_device
 from rl.common.errors import UserError
 from rl.models.builtin import BUILTIN, fetch, is_builtin
 from rl.models.tiny import tiny_model, tiny_tokenizer
@@ -45,12 +47,17 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
 
 
 def load_model(
-    name: str, *, dtype: torch.dtype = torch.float32, attn_implementation: str | None = None
+    name: str,
+    *,
+    dtype: torch.dtype = torch.float32,
+    attn_implementation: str | None = None,
+    device: torch.device | str | None = None,
 ) -> PreTrainedModel:
-    """Load a causal language model, in eval mode, on the CPU.
+    """Load a causal language model, in eval mode, on this process's device unless another is given.
 
     Its `name_or_path` is `name`, which PEFT writes into every adapter as the base model; a cache path would be useless.
     """
+    choose_attention_kernels()
     if name == TINY:
         model = tiny_model().eval()
         torch.nn.Module.to(model, dtype)  # transformers wraps `to` in a decorator that hides its types
@@ -59,6 +66,7 @@ def load_model(
     else:
         model = _load(AutoModelForCausalLM, name, dtype=dtype, attn_implementation=attn_implementation)
     model.name_or_path = model.config._name_or_path = name
+    torch.nn.Module.to(model, device or process_device())
     return model
 
 

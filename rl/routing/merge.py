@@ -21,7 +21,8 @@ def merge_adapter(bundle: Path, name: str, output: Path) -> Path:
     check_digests(folder, description)
     base = description["base_model"]
     with export_folder(output, folder) as temporary:
-        merged = PeftModel.from_pretrained(load_model(base), str(folder / "adapters" / name)).merge_and_unload()
+        adapted = PeftModel.from_pretrained(load_model(base, device="cpu"), str(folder / "adapters" / name))
+        merged = adapted.merge_and_unload()
         merged.save_pretrained(str(temporary))
         load_tokenizer(base).save_pretrained(str(temporary))
         write_json(temporary / "lineage.json", adapter_lineage(description, name))
