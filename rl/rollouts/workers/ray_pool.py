@@ -87,20 +87,23 @@ class RayWorkerPool:
         self._gpus = gpus
         self._gpu_of: dict[str, str] = {}
         """The GPU of each worker by name, which a replacement takes over."""
-        self._reserved = 0.0 if gpus else settings.gpus
-        self._actor_class = ray.remote(RolloutActor).options(
-            num_cpus=settings.cpus, num_gpus=self._reserved, resources=dict(settings.resources), max_restarts=0
-        )
+        self._reserved = {
+            "num_cpus": settings.cpus,
+            "num_gpus": 0.0 if gpus else settings.gpus,
+            "resources": dict(settings.resources),
+        }
+        self._actor_class = ray.remote(RolloutActor)
 
     def spawn(self, name: str) -> Any:
-        variables = self._variables(name)
-        environment = {"runtime_env": {"env_vars": variables}} if variables else {}
-        return self._actor_class.options(**environment).remote(self._make_worker, name)
+        options, variables = {**self._reserved, "max_restarts": 0}, self._variables(name)
+        if variables:
+            options["runtime_env"] = {"env_vars": variables}
+        return self._actor_class.options(**options).remote(self._make_worker, name)
 
     def _variables(self, name: str) -> dict[str, str]:
         """Return the environment variables of a worker with a GPU; none on a CPU."""
         if not self._gpus:
-            return GPU_ENVIRONMENT if self._reserved else {}
+            return GPU_ENVIRONMENT if self._reserved["num_gpus"] else {}
         gpu = self._gpu_of.setdefault(name, self._gpus[len(self._gpu_of) % len(self._gpus)])
         # The process inherits the number of the rank that started Ray, whose GPU it does not see.
         return GPU_ENVIRONMENT | {"CUDA_VISIBLE_DEVICES": gpu, "LOCAL_RANK": "0"}
