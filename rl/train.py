@@ -1,6 +1,7 @@
 """One run: problems in, a trained and evaluated adapter out."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -58,13 +59,13 @@ def _train_in(folder: Path, checkpoint: Path | None, config: Config, problems: P
     with resume_hint_on_error(folder), trainer_context(config, folder, problems.train, callbacks) as trainer:
         observers.watch(trainer)
         policy, tokenizer = trainer.policy, trainer.policy_tokenizer
-        before = evaluate_base(config, policy, tokenizer, problems.held_out, folder, announce=observers.announce)
-        observers.follow_held_out(trainer, problems.held_out, before)
+        base = partial(evaluate_base, config, policy, tokenizer, problems.held_out, folder, announce=observers.announce)
+        trainer.once_usable(lambda: observers.follow_held_out(trainer, problems.held_out, base()))
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         if stop.interrupted:
             observers.finish()
             console.print(f"Saved. Continue with: {resume_command(folder)}", soft_wrap=True)
         else:
-            finalize_run(config, trainer, problems, folder, before, observers)
+            finalize_run(config, trainer, problems, folder, base(), observers)
     if stop.preempted:
         raise SystemExit(0)  # a machine that is taken away is no failure of the run

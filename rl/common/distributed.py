@@ -2,14 +2,14 @@
 
 import importlib
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from accelerate import PartialState
-from accelerate.utils import broadcast_object_list
+from accelerate.utils import broadcast_object_list, gather_object
 from torch import nn
 
 from rl.common.device import check_gpus, local_ranks, visible_gpus
@@ -18,6 +18,7 @@ from rl.common.errors import UserError
 if TYPE_CHECKING:  # the settings import this package
     from rl.config.distributed import DistributedConfig
 
+Item = TypeVar("Item")
 Value = TypeVar("Value")
 
 RANK_SECONDS = 1800.0
@@ -112,6 +113,16 @@ def max_over_ranks(number: int) -> int:
     largest = torch.tensor(number, device=state.device)
     torch.distributed.all_reduce(largest, op=torch.distributed.ReduceOp.MAX)
     return int(largest)
+
+
+def map_over_ranks(function: Callable[[Item], Value], items: Sequence[Item]) -> list[Value]:
+    """Return the function's value of each item; every rank computes its share of them. All ranks must call it."""
+    state = PartialState()
+    mine = [function(item) for item in items[state.process_index :: state.num_processes]]
+    if state.num_processes == 1:
+        return mine
+    shares = gather_object([mine])
+    return [shares[index % len(shares)][index // len(shares)] for index in range(len(items))]
 
 
 @contextmanager

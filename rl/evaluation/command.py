@@ -33,7 +33,7 @@ def evaluate_policy(
     tokenizer: PreTrainedTokenizerBase,
     problems: Sequence[Problem],
 ) -> Evaluation:
-    """Evaluate a policy on the problems, sampled as `config.evaluation` says."""
+    """Evaluate a policy on the problems, sampled as `config.evaluation` says. All ranks must call it."""
     settings = config.evaluation
     generation = generation_config(config.trainer, config.rollouts, temperature=settings.temperature)
     return evaluate(
@@ -43,6 +43,7 @@ def evaluate_policy(
         samples=settings.samples,
         batch_size=settings.batch_size,
         seed=config.trainer.seed,
+        over_ranks=config.distributed.zero < 3,  # with sharded weights all ranks compute every forward pass together
     )
 
 

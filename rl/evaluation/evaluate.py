@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from data.problems import Problem, request, user_text
 from data.verdicts import verdicts_for
 from rewards.guards import distinct_words, not_echo, on_topic
+from rl.common.distributed import map_over_ranks
 from rl.common.errors import UserError
 from rl.common.intervals import bootstrap_interval
 from rl.models.tokenization import encode_problems
@@ -95,9 +97,16 @@ def num_answers(problems: Sequence[Problem], *, samples: int) -> int:
 
 
 def evaluate(
-    engine: Engine, tokenizer: Any, problems: Sequence[Problem], *, samples: int, batch_size: int, seed: int
+    engine: Engine,
+    tokenizer: Any,
+    problems: Sequence[Problem],
+    *,
+    samples: int,
+    batch_size: int,
+    seed: int,
+    over_ranks: bool = False,
 ) -> Evaluation:
-    """Answer every problem `samples` times and verify the answers.
+    """Answer every problem `samples` times and verify the answers; with `over_ranks` each rank answers some batches.
 
     Problems without a constraint are left out: there is nothing to pass. Raises ValueError if none is left.
     """
@@ -107,9 +116,9 @@ def evaluate(
     prompts = encode_problems(tokenizer, constrained)
     # Similar lengths together save padding; the order must not depend on the policy.
     order = sorted(range(len(constrained)), key=lambda index: (len(prompts[index]), index))
-    answers: list[EvaluatedAnswer] = []
     size = max(1, batch_size // samples)
-    for first in range(0, len(order), size):
+
+    def answer(first: int) -> list[EvaluatedAnswer]:
         batch = order[first : first + size]
         rollout_request = RolloutRequest(
             position=first,
@@ -123,8 +132,11 @@ def evaluate(
             [list(sample.completion_ids) for sample in engine.sample(rollout_request)], skip_special_tokens=True
         )
         answered = [constrained[index] for index in batch for _ in range(samples)]
-        answers += [evaluate_answer(problem, text) for problem, text in zip(answered, texts, strict=True)]
-    return Evaluation(answers=tuple(answers))
+        return [evaluate_answer(problem, text) for problem, text in zip(answered, texts, strict=True)]
+
+    # A batch stays whole, so that its answers do not depend on who samples it.
+    batches = range(0, len(order), size)
+    return Evaluation(answers=tuple(chain(*(map_over_ranks(answer, batches) if over_ranks else map(answer, batches)))))
 
 
 def evaluate_answer(problem: Problem, completion: str) -> EvaluatedAnswer:
