@@ -56,7 +56,7 @@ class HeadRoles:
     @classmethod
     def load(cls, path: Path) -> "HeadRoles":
         """Read a file of `save`. Raises ProbeError if it does not hold the two lists of (layer, head) pairs."""
-        document = json.loads(path.read_text())
+        document = json.loads(path.read_text(encoding="utf-8-sig"))
         if set(document) != {"local_heads", "global_heads"}:
             raise ProbeError(f"{path} must hold local_heads and global_heads; it holds {sorted(document)}")
         return cls(**{role: tuple((layer, head) for layer, head in heads) for role, heads in document.items()})

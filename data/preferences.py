@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from itertools import permutations
 from typing import Any, Literal
 
-from data.problems import Problem, from_row, to_row, user_text
+from data.problems import Problem, chat_message, from_row, to_row, user_text
 from data.verdicts import verdicts_for
 from rewards.errors import InputError
 from rewards.satisfaction import mean_satisfied
@@ -120,23 +120,23 @@ def pair_row(pair: PreferencePair) -> dict[str, Any]:
     return {**row, "pair_kind": pair.kind, "differs_on": list(pair.differs_on)}
 
 
-def pair_from_row(row: Mapping[str, Any]) -> PreferencePair:
+def pair_from_row(row: Mapping[str, Any], *, default_id: str = "row-1") -> PreferencePair:
     """Read a row that `pair_row` wrote, or any row in TRL's preference columns that has `constraints`.
 
     The verdicts are computed again: what a file claims is not evidence.
     """
-    problem = from_row({name: value for name, value in row.items() if name not in PAIR_COLUMNS})
-    answers = [score_answer(problem, _answer_text(row, name)) for name in ("chosen", "rejected")]
+    problem = _problem(row, default_id)
+    answers = [score_answer(problem, _answer_text(row, name, problem)) for name in ("chosen", "rejected")]
     if answers[0] is None or answers[1] is None:
         raise InputError("expected a preference row with at least one constraint that applies to both answers")
     return _pair(problem, answers[0], answers[1], row.get("pair_kind") or "best_worst")
 
 
-def plain_pair_from_row(row: Mapping[str, Any]) -> PreferencePair:
+def plain_pair_from_row(row: Mapping[str, Any], *, default_id: str = "row-1") -> PreferencePair:
     """Read a row in TRL's preference columns whose prompt states no constraint; the file's order decides."""
-    problem = from_row({name: value for name, value in row.items() if name not in PAIR_COLUMNS})
+    problem = _problem(row, default_id)
     chosen, rejected = (
-        ScoredAnswer(text=_answer_text(row, name), verdicts=(), score=score)
+        ScoredAnswer(text=_answer_text(row, name, problem), verdicts=(), score=score)
         for name, score in (("chosen", 1.0), ("rejected", 0.0))
     )
     return PreferencePair(problem=problem, chosen=chosen, rejected=rejected, kind="best_worst", differs_on=())
@@ -147,12 +147,25 @@ PAIR_COLUMNS = frozenset(
 ) | {"pair_kind", "differs_on"}
 
 
-def _answer_text(row: Mapping[str, Any], name: str) -> str:
+def _problem(row: Mapping[str, Any], default_id: str) -> Problem:
+    return from_row({name: value for name, value in row.items() if name not in PAIR_COLUMNS}, default_id=default_id)
+
+
+def _answer_text(row: Mapping[str, Any], name: str, problem: Problem) -> str:
+    """Return an answer's text. Raises InputError for other turns than the answer, which would be lost or trained on."""
     value = row.get(name)
-    text = value[-1].get("content") if isinstance(value, list) and value and isinstance(value[-1], Mapping) else value
-    if not isinstance(text, str):
-        raise InputError(f"expected column {name!r} to be text or chat messages that end in one; got {value!r}")
-    return text
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, list) or not value:
+        raise InputError(f"expected column {name!r} to be text or a list of chat messages; got {value!r}")
+    *before, answer = (chat_message(item, name) for item in value)
+    if answer["role"] != "assistant" or tuple(before) not in ((), problem.messages):
+        roles = ", ".join(message["role"] for message in [*before, answer])
+        raise InputError(
+            f"expected column {name!r} to be one assistant's message, alone or after all messages of 'prompt'; got "
+            f"messages by {roles}: earlier turns belong into 'prompt'"
+        )
+    return answer["content"]
 
 
 def _pair(problem: Problem, chosen: ScoredAnswer, rejected: ScoredAnswer, kind: PairKind) -> PreferencePair:

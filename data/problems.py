@@ -55,6 +55,8 @@ class Problem:
     task: str = "instruction"
     extras: Mapping[str, Any] = field(default_factory=dict)
     """Every further column of the row; reward functions receive them as TRL passes columns."""
+    is_text: bool = field(default=False, compare=False)
+    """Whether the row's prompt is text rather than messages; a reward function then receives text, as in TRL."""
 
 
 def user_text(problem: Problem) -> str:
@@ -94,7 +96,9 @@ def from_row(row: Mapping[str, Any], *, default_id: str = "row-1") -> Problem:
     `rewards` decides which ids and arguments exist (see `data.reading`).
     """
     if row.get("prompt") is None:
-        raise InputError(f"expected a column 'prompt' (text or chat messages); this row has {sorted(row)}")
+        columns = ", ".join(sorted(row)) or "no columns"
+        state = "in this row it is null" if "prompt" in row else f"this row has {columns}"
+        raise InputError(f"expected a column 'prompt' (text or chat messages); {state}")
     messages = _messages(row["prompt"])
     length = len(messages[-1]["content"])
     return Problem(
@@ -104,6 +108,7 @@ def from_row(row: Mapping[str, Any], *, default_id: str = "row-1") -> Problem:
         reference=_optional_text(row, "reference"),
         task=_optional_text(row, "task") or "instruction",
         extras={name: value for name, value in row.items() if name not in COLUMNS},
+        is_text=isinstance(row["prompt"], str),
     )
 
 
@@ -123,7 +128,7 @@ def _messages(prompt: Any) -> tuple[Message, ...]:
         prompt = [{"role": "user", "content": prompt}]
     if not isinstance(prompt, Sequence) or not prompt:
         raise InputError(f"expected 'prompt' to be text or a non-empty list of chat messages; got {prompt!r}")
-    messages = tuple(_message(item) for item in prompt)
+    messages = tuple(chat_message(item, "prompt") for item in prompt)
     if messages[-1]["role"] != "user":
         raise InputError(f"expected the last message of 'prompt' to be the user's; got role {messages[-1]['role']!r}")
     if not messages[-1]["content"].strip():
@@ -131,13 +136,22 @@ def _messages(prompt: Any) -> tuple[Message, ...]:
     return messages
 
 
-def _message(item: Any) -> Message:
+def chat_message(item: Any, column: str) -> Message:
+    """Read one message. Raises InputError for one without text, and for one with more, which would be lost."""
     if (
         not isinstance(item, Mapping)
         or not isinstance(item.get("role"), str)
         or not isinstance(item.get("content"), str)
     ):
-        raise InputError(f"expected a chat message with text 'role' and 'content'; got {item!r}")
+        raise InputError(
+            f"expected column {column!r} to have chat messages with text 'role' and 'content'; got {item!r}"
+        )
+    # Arrow fills in the keys that only other messages have, with None.
+    if more := sorted(name for name, value in item.items() if value and name not in ("role", "content")):
+        raise InputError(
+            f"expected the messages of column {column!r} to have a role and a content alone; got {more} too, which "
+            "would be lost: remove them, or write them into the content"
+        )
     return {"role": item["role"], "content": item["content"]}
 
 

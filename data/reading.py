@@ -1,7 +1,7 @@
 """Reading: problems from files and hub datasets, with every constraint checked and every bad row named."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from data.problems import Problem, from_row
@@ -53,8 +53,6 @@ def _located_problems(source: str | Path, split: str) -> Iterator[tuple[str, Pro
     location = None
     for location, row in read_rows(source, split=split):
         try:
-            if not isinstance(row, Mapping):
-                raise InputError(f"expected a JSON object with at least 'prompt'; got {row!r}")
             problem = from_row(convert_row(row), default_id=location)
         except ValueError as error:
             raise InputError(f"{location}: {error}") from error

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,20 +16,37 @@ SUFFIXES = (".jsonl", ".json", ".parquet")
 
 
 def read_rows(source: str | Path, *, split: str = "train") -> Iterator[LocatedRow]:
-    """Yield the raw rows of a file or hub dataset, each with its location."""
-    path = Path(source)
+    """Yield the raw rows of a file or hub dataset, each with its location; text may begin with a byte order mark."""
+    path = Path(os.path.expanduser(source))
     kind = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
     if kind not in SUFFIXES:
         return _hub_rows(str(source), split)
     if not path.is_file():
         raise InputError(f"no data file {path}; expected an existing {', '.join(SUFFIXES)} file or a hub dataset name")
-    return {".jsonl": _jsonl_rows, ".json": _json_rows, ".parquet": _parquet_rows}[kind](path)
+    rows = {".jsonl": _jsonl_rows, ".json": _json_rows, ".parquet": _parquet_rows}[kind](path)
+    return map(_checked, rows)
+
+
+def _checked(located: LocatedRow) -> LocatedRow:
+    """Return the row. Raises InputError for one that is no object, or whose text no tokenizer and no file can hold."""
+    location, row = located
+    if not isinstance(row, dict):
+        raise InputError(f"{location}: expected a JSON object with named columns; got {row!r:.100}")
+    try:
+        json.dumps(row, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError as error:
+        text = error.object[max(0, error.start - 20) : error.end]
+        raise InputError(
+            f"{location}: the text {text!a} ends in half a character (a lone surrogate), as of an emoji that was cut; "
+            "write the whole character or leave it out"
+        ) from error
+    return located
 
 
 def _text(path: Path) -> str:
     raw = path.read_bytes()
     try:
-        return (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8")
+        return (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig")
     except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
         raise InputError(f"{path.name} is not UTF-8 text, or its gzip wrapping is damaged: {error}") from error
 

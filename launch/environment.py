@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from launch.install import has_nvidia_driver
 from rl.common.gpu_environment import GPU_ENVIRONMENT
+from rl.common.model_names import TINY
 from rl.models.builtin import builtin_path, is_builtin
-from rl.models.tiny_shape import TINY
 
 if TYPE_CHECKING:  # `heed --help` need not wait for pydantic
     from rl.config.root import Config

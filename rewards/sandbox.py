@@ -2,6 +2,8 @@
 
 import logging
 import multiprocessing
+import os
+import signal
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -14,6 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from rewards.errors import InputError
+from rewards.python_file import USER_FOLDERS
 from rewards.sandbox_worker import KeywordParameters, serve
 from rewards.verdict import NOT_APPLICABLE, Verdict
 
@@ -150,9 +153,11 @@ class _Worker:
         self.error_log = error_log
         self.index = -1
         self.connection, child_connection = context.Pipe()
-        arguments = (child_connection, reference, limits.mebibytes, str(error_log))
+        arguments = (child_connection, reference, limits.mebibytes, str(error_log), tuple(USER_FOLDERS))
         self.process = context.Process(target=serve, args=arguments, daemon=True)
         self.process.start()
+        assert self.process.pid is not None, "a started process has a number"
+        self.pid = self.process.pid
         child_connection.close()
         self.deadline = monotonic() + START_TIMEOUT
         if not self.connection.poll(START_TIMEOUT):
@@ -188,7 +193,9 @@ class _Worker:
         return None, f"its process ended with code {self.process.exitcode}: {error}"
 
     def kill(self) -> None:
-        """End the process and close its pipe."""
+        """End the process with all that it has started, and close its pipe."""
+        with suppress(ProcessLookupError):  # it has not come to lead a group, or the group has ended
+            os.killpg(self.pid, signal.SIGKILL)
         self.process.kill()
         self.process.join()
         self.connection.close()
@@ -200,7 +207,7 @@ class _Worker:
             return None
 
     def _last_error_line(self) -> str:
-        self.process.join(EXIT_TIMEOUT)
+        wait([self.process.sentinel], timeout=EXIT_TIMEOUT)  # not `join`: the number must stay the process's own
         self.kill()
         lines = self.error_log.read_text(errors="replace").split("\n") if self.error_log.exists() else []
         return next((line.strip() for line in reversed(lines) if line.strip()), "it printed no error")

@@ -1,19 +1,22 @@
 """Sandbox worker: loads a custom verifier in its own process and answers calls until the pipe closes."""
 
 import faulthandler
+import fcntl
 import importlib
-import importlib.util
 import inspect
+import multiprocessing
+import os
 import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
 
+from rewards.python_file import USER_FOLDERS, load_python_file
 from rewards.verdict import Verdict
 
 
@@ -31,10 +34,18 @@ class KeywordParameters:
     """Whether it takes any further keyword arguments."""
 
 
-def serve(connection: Connection, reference: str, mebibytes: int, error_log: str) -> None:
-    """Answer each (completion, prompt, kwargs) with a verdict; an exception ends the process, logged in `error_log`."""
+def serve(
+    connection: Connection, reference: str, mebibytes: int, error_log: str, user_folders: Sequence[str] = ()
+) -> None:
+    """Answer each (completion, prompt, kwargs) with a verdict; an exception ends the process, logged in `error_log`.
+
+    `user_folders` are those on the path for files that the parent process has loaded.
+    """
     sys.stderr = open(error_log, "w", buffering=1)  # noqa: SIM115, open as long as the process lives
     faulthandler.enable(sys.stderr)
+    USER_FOLDERS.extend(user_folders)
+    _lead_process_group()
+    _keep_from_children(connection)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the run, which ends its workers itself
     resource.setrlimit(resource.RLIMIT_AS, (mebibytes << 20, mebibytes << 20))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -59,7 +70,7 @@ def load_function(reference: str) -> Callable[..., Any]:
     location, _, name = reference.rpartition(":")
     if not location:
         raise ValueError(f"a verifier must be path/to/file.py:function or package.module:function, got {reference!r}")
-    module = _from_file(Path(location)) if location.endswith(".py") else importlib.import_module(location)
+    module = load_python_file(Path(location)) if location.endswith(".py") else importlib.import_module(location)
     function = getattr(module, name, None)
     if not callable(function):
         raise ValueError(f"{location} has no function {name!r}")
@@ -77,12 +88,22 @@ def keyword_parameters(function: Callable[..., Any]) -> KeywordParameters:
     )
 
 
-def _from_file(path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None, "a path that ends in .py has a loader"
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def _lead_process_group() -> None:
+    """Let the verifier start processes: they end with this one, and all of them with the parent process."""
+    os.setsid()
+    multiprocessing.current_process().daemon = False  # a daemon may have no children
+    parent = multiprocessing.parent_process()
+    if parent is not None and hasattr(fcntl, "F_SETSIG"):
+        # The kernel kills the group when the parent's end of this pipe closes, however the parent ended.
+        fcntl.fcntl(parent.sentinel, fcntl.F_SETOWN, -os.getpid())
+        fcntl.fcntl(parent.sentinel, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(parent.sentinel, fcntl.F_SETFL, os.O_ASYNC)
+
+
+def _keep_from_children(connection: Connection) -> None:
+    """Let no process that the verifier starts answer in its place, or hold the pipe open after its end."""
+    os.set_inheritable(connection.fileno(), False)
+    os.register_at_fork(after_in_child=connection.close)
 
 
 def _refuse_connection(*_: object) -> NoReturn:

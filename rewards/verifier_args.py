@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model, model_validator
 
 Phrase = Annotated[str, Field(min_length=1, pattern=r"\S")]
 """Text with at least one character that is not white space."""
@@ -12,9 +12,17 @@ Phrases = Annotated[list[Phrase], Field(min_length=1)]
 Character = Annotated[str, Field(min_length=1, max_length=1, pattern=r"\S")]
 Letter = Annotated[str, Field(pattern=r"^\p{L}$")]
 Letters = Annotated[str, Field(pattern=r"^\p{L}+$")]
-Count = Annotated[int, Field(ge=0)]
+
+
+def _whole(value: Any) -> Any:
+    """Return 3 for 3.0, which data frames and JSON writers make of a whole number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+Count = Annotated[Whole, Field(ge=0)]
 """A number of things; may be zero."""
-Ordinal = Annotated[int, Field(ge=1)]
+Ordinal = Annotated[Whole, Field(ge=1)]
 """A position, counted from 1."""
 
 RANGE_ARGUMENTS = (("minimum", "maximum"), ("first", "last"))

@@ -14,6 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallba
 from data.preferences import PreferencePair
 from data.problems import Problem
 from rl.common.distributed import shutdown_main_last
+from rl.common.errors import UserError
 from rl.common.plugins import copy_into_run, load_function
 from rl.config.credit_rules import CREDIT_RULES
 from rl.config.root import Config
@@ -21,9 +22,10 @@ from rl.credit.assigner import CreditAssigner
 from rl.credit.counterfactual import LivePolicy, verdict_score
 from rl.credit.faithfulness_monitor import FaithfulnessMonitor
 from rl.datasets import as_dataset, as_preferences, problems_of
+from rl.models.context import check_messages, check_prompt_lengths
 from rl.models.load import load_model, load_tokenizer, model_path, resolve_dtype
 from rl.models.logprobs import base_logprobs
-from rl.models.lora import lora_config, start_from
+from rl.models.lora import check_targets, lora_config, start_from
 from rl.models.tokenization import decode, encode_problems
 from rl.rollouts.engine_hf import local_engine
 from rl.rollouts.engines import build_local_engine
@@ -74,6 +76,10 @@ def build_trainer(
     # Before the model is loaded: under ZeRO-3 the arguments have transformers shard the weights while it reads them.
     arguments = (grpo_arguments if is_grpo else dpo_arguments)(config, folder=folder, bf16=bf16)
     model = load_model(config.model.name, dtype=dtype)
+    check_targets(model, config.lora)
+    check_messages(model, tokenizer, problems_of(training))
+    if config.algorithm == "grpo":  # DPO cuts its pairs at `dpo.max_length`
+        check_prompt_lengths(model, tokenizer, problems_of(training), data="training problems")
     # PEFT looks for the base model's config at every save; a hub name would cost a request each time.
     model.name_or_path = model_path(config.model.name)
     with PartialState().main_process_first():  # it copies the files that the others then load
@@ -89,8 +95,8 @@ def build_trainer(
     trainer = (_grpo_trainer if is_grpo else _dpo_trainer)(config, folder, training, **shared)
     if config.routing.adapters:
         trainer.route_by(build_route(config, trainer.policy, tokenizer, training))
-    if config.lora.start is not None:
-        start_from(trainer.policy, config.lora.start, config.lora)
+    if config.lora.start is not None and config.resume is None:  # a checkpoint has the weights
+        start_from(trainer.policy, config.lora.start, config.model.name)
     trainer.remove_callback(PrinterCallback)  # ProgressCallback shows what it would print
     return trainer
 
@@ -115,6 +121,7 @@ def _grpo_trainer(config: Config, folder: Path, problems: Any, **shared: Any) ->
         faithfulness_monitor=build_faithfulness_monitor(config, tokenizer, problems),
         recorder=recorder if arguments.process_index == 0 else None,
         balancing=balancing,
+        text_rewards=all(problem.is_text for problem in problems),
         callbacks=[*callbacks, balancing] if balancing else callbacks,
         **shared,
     )
@@ -122,7 +129,13 @@ def _grpo_trainer(config: Config, folder: Path, problems: Any, **shared: Any) ->
 
 
 def _dpo_trainer(config: Config, folder: Path, pairs: Any, **shared: Any) -> CreditDPOTrainer:
-    return CreditDPOTrainer(train_dataset=as_preferences(pairs), pairs=pairs, **shared)
+    trainer = CreditDPOTrainer(train_dataset=as_preferences(pairs), pairs=pairs, **shared)
+    if not len(trainer.train_dataset):  # pyright: ignore[reportArgumentType]
+        raise UserError(
+            f"dpo.max_length={config.dpo.max_length} is filled by the prompt of each of the {len(pairs)} pairs, so no "
+            "token of an answer is left to train on; raise dpo.max_length"
+        )
+    return trainer
 
 
 def build_route(
@@ -131,12 +144,15 @@ def build_route(
     tokenizer: PreTrainedTokenizerBase,
     training: Sequence[Problem] | Sequence[PreferencePair],
 ) -> Route:
-    """Add the config's adapters to the policy and fit a router to the training prompts."""
+    """Add the config's adapters to the policy and, for a fresh run, fit a router to the training prompts."""
     route = add_adapters(policy, config.lora, config.routing)
     problems = problems_of(training)
     tasks = [problem.task for problem in problems]
     if route.router.needs_tasks:
         task_labels(config.routing, tasks)  # raises now rather than at the first prompt without a label
+    if config.resume is not None:  # a checkpoint has the adapters and the router
+        route.router.requires_grad_(not config.routing.frozen)
+        return route
     if config.routing.start is not None and start_from_bundle(route, config.routing.start, config.model.name):
         return route
     fit(route.router, policy, encode_problems(tokenizer, problems), tasks, seed=config.trainer.seed)
@@ -152,8 +168,10 @@ def build_credit(config: Config, folder: Path, tokenizer: PreTrainedTokenizerBas
     }
     custom_rule = None
     if rule not in CREDIT_RULES:
-        path, _, name = rule.rpartition(":")
-        custom_rule = load_function(f"{copy_into_run(Path(path), folder, key='credit.rule')}:{name}", key="credit.rule")
+        location, _, name = rule.rpartition(":")
+        path, copy = Path(location), copy_into_run(Path(location), folder, key="credit.rule")
+        # The file itself, beside which are those that it imports; a resumed run may have only the copy.
+        custom_rule = load_function(f"{path if path.is_file() else copy}:{name}", key="credit.rule")
     return CreditAssigner(
         config.credit,
         probe.model_copy(update=copies),

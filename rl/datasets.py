@@ -67,6 +67,30 @@ def check_columns(training: Problems | Pairs) -> None:
         as_preferences(training.train)
 
 
+def check_signal(config: Config, training: Problems | Pairs) -> None:
+    """Raise UserError when nothing could be learned from the rows: none can be rewarded, or they fill no batch."""
+    if isinstance(training, Pairs):
+        return
+    count, trainer = len(training.train), config.trainer
+    own = config.algorithm == "grpo" and config.rewards.functions
+    if not own and not any(problem.constraints for problem in training.train):
+        cure = ", or name a reward function in rewards.functions" if config.algorithm == "grpo" else ""
+        raise UserError(
+            f"none of the {count} training problems has a constraint, so that no answer earns more than another; "
+            f"give the rows of data.path constraints{cure}"
+        )
+    ranks = config.distributed.processes
+    groups = trainer.batch_per_generation * ranks // trainer.num_generations
+    if config.algorithm == "grpo" and count < groups:
+        raise UserError(
+            f"the data have {count} training problems, and one generation batch takes {groups} "
+            f"(trainer.per_device_train_batch_size={trainer.per_device_train_batch_size} x "
+            f"{trainer.batch_per_generation // trainer.per_device_train_batch_size} micro-batches x {ranks} ranks / "
+            f"trainer.num_generations={trainer.num_generations}), so that no step could be made; add problems, or "
+            "lower per_device_train_batch_size"
+        )
+
+
 def load_pairs(data: DataConfig) -> Pairs:
     """Read the pairs of `data.path`; the last `held_out` prompts are held out.
 
@@ -80,16 +104,28 @@ def load_pairs(data: DataConfig) -> Pairs:
     else:
         problems = {user_text(pair.problem): pair.problem for pair in pairs}
         held_out = tuple(problems.values())[max(0, len(problems) - data.held_out) :] if data.held_out else ()
-    held_out_texts = {user_text(problem) for problem in held_out}
-    train = tuple(pair for pair in pairs if user_text(pair.problem) not in held_out_texts)
+    return Pairs(train=_without_held_out(pairs, held_out, data, "pairs"), held_out=held_out)
+
+
+def _without_held_out(
+    items: Sequence[Any], held_out: Sequence[Problem], data: DataConfig, name: str
+) -> tuple[Any, ...]:
+    """Return the problems or pairs whose prompt is not held out. Raises UserError when none is left."""
+    texts = {user_text(problem) for problem in held_out}
+    train = tuple(item for item, one in zip(items, problems_of(items), strict=True) if user_text(one) not in texts)
     if not train:
-        raise UserError(f"data.held_out={data.held_out} leaves nothing to train on: {data.path} has {len(pairs)} pairs")
-    return Pairs(train=train, held_out=held_out)
+        setting = f"held_out={data.held_out}" if data.held_out_path is None else f"held_out_path={data.held_out_path}"
+        raise UserError(
+            f"data.{setting} leaves nothing to train on: {data.path} has {len(items)} {name}, and a held-out prompt is "
+            "not trained on"
+        )
+    return train
 
 
 def _read_pair(location: str, row: Any) -> PreferencePair:
     try:
-        return pair_from_row(row) if row.get("constraints") else plain_pair_from_row(row)
+        read = pair_from_row if row.get("constraints") else plain_pair_from_row
+        return read(row, default_id=location)
     except ValueError as error:
         raise UserError(f"{location}: {error}") from error
 
@@ -104,19 +140,16 @@ def as_preferences(pairs: tuple[PreferencePair, ...]) -> Dataset:
 def load_problems(data: DataConfig) -> Problems:
     """Read the problems of `data.path`, or draw some from the built-in instructions.
 
-    Raises UserError when nothing is left to train on.
+    A row whose prompt is held out is not trained on. Raises UserError when nothing is left to train on.
     """
     if data.path is None:
         return Problems(train=_draw(data, "train", data.num_problems), held_out=_draw(data, "held_out", data.held_out))
     problems = tuple(read_problems(data.path))
     if data.held_out_path is not None:
-        return Problems(train=problems, held_out=tuple(read_problems(data.held_out_path)))
-    if data.held_out >= len(problems):
-        raise UserError(
-            f"data.held_out={data.held_out} leaves nothing to train on: {data.path} has {len(problems)} problems"
-        )
-    num_training = len(problems) - data.held_out
-    return Problems(train=problems[:num_training], held_out=problems[num_training:])
+        held_out = tuple(read_problems(data.held_out_path))
+    else:
+        held_out = problems[max(0, len(problems) - data.held_out) :]
+    return Problems(train=_without_held_out(problems, held_out, data, "problems"), held_out=held_out)
 
 
 def _draw(data: DataConfig, split: Split, count: int) -> tuple[Problem, ...]:

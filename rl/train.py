@@ -9,15 +9,17 @@ from rich.console import Console
 from rl.build import trainer_context
 from rl.common.device import idle_gpus, local_ranks, visible_gpus
 from rl.common.distributed import check_ranks, init_distributed, is_main_process
+from rl.config.paths import with_absolute_paths
 from rl.config.root import Config
-from rl.datasets import Pairs, Problems, check_columns, load_training
+from rl.datasets import Pairs, Problems, check_columns, check_signal, load_training
 from rl.evaluation.base_model import evaluate_base
 from rl.rollouts.workers.placement import place_workers
-from rl.runs.custom_code import check_custom_code
 from rl.runs.folder import open_run
+from rl.runs.inputs import check_inputs
 from rl.runs.resume import resume_command, resume_hint_on_error
 from rl.runs.stop_callback import StopCallback
 from rl.scoring.custom_verifiers import custom_verifiers
+from rl.tracking.metrics import check_trackers
 from rl.tracking.observers import Observers
 from rl.trainers.finalize import finalize_run
 from rl.trainers.online_dpo import train_in_rounds
@@ -27,12 +29,13 @@ def train(config: Config, *, locked: bool = False) -> Path:
     """Train as the config says and return the run folder; `locked` says that this process's parent has locked it.
 
     Raises UserError, before any training, for what is wrong with the config, the data or the run folder; RunFailure
-    for what ends a run that has begun; SystemExit(0) when SIGTERM ended it and it is saved.
+    for what ends a run that has begun. A run that was stopped and is saved has no summary.json.
     """
     check_ranks(config.distributed, os.environ)
     init_distributed(config.distributed, longest_wait=config.rollouts.longest_wait)
     place_workers(config)  # raises now rather than when the model is loaded
-    check_custom_code(config)
+    config = with_absolute_paths(config)  # a resume may be typed in another folder
+    check_inputs(config)
     with custom_verifiers(config.rewards):
         if config.pairs.rounds:
             return train_in_rounds(config, train_once, locked=locked)
@@ -43,6 +46,8 @@ def train_once(config: Config, *, locked: bool = False) -> Path:
     """Train one adapter, or one bundle of adapters, and return the run folder."""
     problems = load_training(config)
     check_columns(problems)
+    check_signal(config, problems)
+    check_trackers(config.tracking)
     with open_run(config, locked=locked) as (folder, checkpoint):
         _train_in(folder, checkpoint, config, problems)
     return folder
@@ -61,11 +66,11 @@ def _train_in(folder: Path, checkpoint: Path | None, config: Config, problems: P
         policy, tokenizer = trainer.policy, trainer.policy_tokenizer
         base = partial(evaluate_base, config, policy, tokenizer, problems.held_out, folder, announce=observers.announce)
         trainer.once_usable(lambda: observers.follow_held_out(trainer, problems.held_out, base()))
+        if is_main_process():
+            (folder / "summary.json").unlink(missing_ok=True)  # of a finished run that trains on
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         if stop.interrupted:
             observers.finish()
-            console.print(f"Saved. Continue with: {resume_command(folder)}", soft_wrap=True)
+            observers.announce(f"Saved. Continue with: {resume_command(folder)}")
         else:
             finalize_run(config, trainer, problems, folder, base(), observers)
-    if stop.preempted:
-        raise SystemExit(0)  # a machine that is taken away is no failure of the run

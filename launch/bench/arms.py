@@ -14,7 +14,7 @@ from transformers import TrainerCallback
 from launch.bench.compare import BenchArm, compare, comparison_table, plot_curves
 from launch.bench.tasks import Budget, Task
 from rl.build import build_trainer
-from rl.common.atomic import write_json
+from rl.common.atomic import json_text, write_json
 from rl.common.errors import UserError
 from rl.config.root import Config
 from rl.trainers.grpo import CreditGRPOTrainer
@@ -30,11 +30,15 @@ def check_seeds(seeds: int) -> None:
 
 
 def record_budget(folder: Path, task: str, budget: Budget) -> None:
-    """Write task and budget to the folder. Raises UserError if it holds arms that were trained on another."""
+    """Write task and budget to the folder; with them, `arms` in it are this bench's, to be trained again.
+
+    Raises UserError if it holds arms that were trained on another budget, or that no bench has written.
+    """
     path, content = folder / "budget.json", {"task": task, **asdict(budget)}
-    folder.mkdir(parents=True, exist_ok=True)
-    if path.exists() and json.loads(path.read_text()) != content:
+    if path.exists() and path.read_text(encoding="utf-8") != json_text(content):
         raise UserError(f"{folder} holds arms of another budget ({path}); choose another folder, or the same budget")
+    if not path.exists() and (folder / "arms").exists():
+        raise UserError(f"{folder / 'arms'} is there, and no bench wrote it; choose another folder")
     write_json(path, content)
 
 

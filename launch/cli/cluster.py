@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from launch.cli.output import AsJson, output_option, print_result
+from launch.cli.output import AsJson, output_option, print_result, user_path
 from launch.cli.plan_doctor import Overrides, Recipe
 from launch.cluster.targets import Target
 
@@ -15,7 +15,8 @@ def launch(
     recipe: Recipe,
     overrides: Overrides = None,
     spec: Annotated[
-        Path | None, typer.Option(help="A YAML file about the machines; default: one node without GPUs.")
+        Path | None,
+        typer.Option(parser=user_path, help="A YAML file about the machines; default: one node without GPUs."),
     ] = None,
     output: Annotated[
         Path | None, output_option("The file to write; default: the spec's name with .sbatch, .yaml or .sh.")
@@ -30,5 +31,7 @@ def launch(
 
     config, machines = load_recipe(recipe, overrides or []), load_spec(spec)
     print_result(
-        as_json, lambda: launch_command(target, config, machines, output=output, submit=submit), show=show_launch
+        as_json,
+        lambda: launch_command(target, config, machines, output=output, inputs=(recipe, spec), submit=submit),
+        show=show_launch,
     )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from launch.cli.output import AsJson, output_option, print_result
+from launch.cli.output import AsJson, output_option, print_result, user_path
 from launch.environment import prepare_environment
 from rl.common.errors import UserError
 
@@ -56,7 +56,10 @@ def constraints(
 
 
 @app.command()
-def verify(file: Path, as_json: AsJson = False) -> None:
+def verify(
+    file: Annotated[Path, typer.Argument(parser=user_path, help="Prompts, and answers in `completion` or `response`.")],
+    as_json: AsJson = False,
+) -> None:
     """Check a file of prompts, and the answers in it if it has any."""
     from launch.data.verify import verify_command
 
@@ -65,7 +68,9 @@ def verify(file: Path, as_json: AsJson = False) -> None:
 
 @app.command()
 def pairs(
-    source: Annotated[Path, typer.Argument(metavar="RUN|FILE", help="A run folder, or rows with `completions`.")],
+    source: Annotated[
+        Path, typer.Argument(parser=user_path, metavar="RUN|FILE", help="A run folder, or rows with `completions`.")
+    ],
     output: DataFile,
     minimum_gap: Annotated[float, typer.Option(help="How much better the chosen answer must score.")] = 0.0,
     length_ratio: Annotated[float | None, typer.Option(help="Largest ratio of the two answers' lengths.")] = None,
@@ -94,7 +99,9 @@ def pairs(
 
 @app.command()
 def attributes(
-    source: Annotated[Path, typer.Argument(help="Rows with `text`, `completion`, `response` or `reference`.")],
+    source: Annotated[
+        Path, typer.Argument(parser=user_path, help="Rows with `text`, `completion`, `response` or `reference`.")
+    ],
     output: DataFile,
     sizes: Annotated[tuple[int, int], typer.Option(help="Fewest and most attributes of a prompt.")] = (3, 45),
     sets: Annotated[int, typer.Option(help="Draw this many sets across all texts, not one prompt a text.")] = 0,
@@ -112,7 +119,9 @@ def attributes(
 
 @app.command()
 def kitab(
-    file: Annotated[Path, typer.Argument(help="KITAB's columns, and answers in `completion` or `response`.")],
+    file: Annotated[
+        Path, typer.Argument(parser=user_path, help="KITAB's columns, and answers in `completion` or `response`.")
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Judge answers to book queries title by title (KITAB, arXiv 2310.15511)."""

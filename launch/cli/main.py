@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from launch.cli import bench, cluster, data, plan_doctor, probe, serve, train
-from rl.common.errors import USER_ERRORS, RunFailure
+from rl.common.errors import USER_ERRORS, RunFailure, full_message
 
 # Bodies are imported by the command that needs them: torch and TRL take seconds, and `--help` needs neither.
 
@@ -69,5 +69,6 @@ def print_error(error: Exception) -> None:
     rank = os.environ.get("RANK", "0")
     if rank != "0" and not isinstance(error, RunFailure):
         return  # the first rank meets the same error, and prints it
-    lines = f"rank {rank}: {error}".splitlines() if rank != "0" else str(error).splitlines()
+    message = full_message(error)
+    lines = f"rank {rank}: {message}".splitlines() if rank != "0" else message.splitlines()
     print("heed:", *lines, sep=" " if len(lines) == 1 else "\n  ", file=sys.stderr)

@@ -17,9 +17,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, 
 STDOUT, STDERR = 1, 2
 
 
+def user_path(text: str) -> Path:
+    """Return the path that a user gives; `~` is the home folder, which no shell replaces in `--output=~/x`."""
+    return Path(os.path.expanduser(text))
+
+
 def output_option(text: str) -> Any:
     """Return the option that names what a command writes, spelled alike in every command."""
-    return typer.Option("--output", "-o", help=text)
+    return typer.Option("--output", "-o", help=text, parser=user_path)
 
 
 ResultFile = Annotated[Path | None, output_option("A JSON file to write the result to.")]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from launch.cli.output import AsJson, print_result
+from launch.cli.output import AsJson, print_result, user_path
 from launch.environment import prepare_environment
 
 Recipe = Annotated[str, typer.Argument(help="A recipe's name, or a YAML file of your own.")]
@@ -35,7 +35,7 @@ def plan(
 
 
 def doctor(
-    folder: Annotated[Path, typer.Option(help="Where runs are written.")] = Path("runs"),
+    folder: Annotated[Path, typer.Option(parser=user_path, help="Where runs are written.")] = Path("runs"),
     quick: Annotated[
         bool, typer.Option("--quick", help="Leave out the trial all-reduce and the trial rollout.")
     ] = False,

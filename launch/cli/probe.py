@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from launch.cli.output import AsJson, output_option, print_result, show_values
+from launch.cli.output import AsJson, output_option, print_result, show_values, user_path
 from launch.environment import prepare_environment
 from rl.common.errors import UserError
 
@@ -21,7 +21,9 @@ def read(
     completion: Annotated[str | None, typer.Option(help="The answer to read.")] = None,
     generate: Annotated[bool, typer.Option("--generate", help="Let the model answer, and read that.")] = False,
     constraint: Annotated[list[str] | None, typer.Option(help="A passage of the prompt that states a rule.")] = None,
-    roles: Annotated[Path | None, typer.Option(help="Head roles saved by `heed probe calibrate`.")] = None,
+    roles: Annotated[
+        Path | None, typer.Option(parser=user_path, help="Head roles saved by `heed probe calibrate`.")
+    ] = None,
     output: Annotated[Path, output_option("The folder for readings.json, readings.safetensors and page.html.")] = Path(
         "probe"
     ),
@@ -63,7 +65,9 @@ def calibrate(
     num_needles: Annotated[int, typer.Option(help="How many needle tests to find retrieval heads by.")] = 16,
     seed: int = 0,
     ignore_first: Annotated[bool, typer.Option("--ignore-first", help="Rank heads by the other tokens.")] = False,
-    against: Annotated[Path | None, typer.Option(help="Earlier roles, to count the heads that kept theirs.")] = None,
+    against: Annotated[
+        Path | None, typer.Option(parser=user_path, help="Earlier roles, to count the heads that kept theirs.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Fit and save the roles of heads (local, global), and find those that retrieve and those that only sink."""
@@ -97,7 +101,9 @@ def baseline(
     seed: int = 0,
     horizon: Annotated[tuple[int, int], typer.Option(help="As `probe.horizon` of the training.")] = (10, 100),
     window: Annotated[int, typer.Option(help="As `probe.window` of the training.")] = 10,
-    roles: Annotated[Path | None, typer.Option(help="As `probe.roles`: whose layers are read.")] = None,
+    roles: Annotated[
+        Path | None, typer.Option(parser=user_path, help="As `probe.roles`: whose layers are read.")
+    ] = None,
     as_written: Annotated[bool, typer.Option("--as-written", help="Fit ordinary text, not shuffled tokens.")] = False,
     as_json: AsJson = False,
 ) -> None:

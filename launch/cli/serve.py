@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from launch.cli.output import AsJson, print_result
+from launch.cli.output import AsJson, print_result, user_path
 from launch.environment import prepare_environment
 
-Bundle = Annotated[Path, typer.Argument(help="A routed run's folder, or its bundle.")]
+Bundle = Annotated[Path, typer.Argument(parser=user_path, help="A routed run's folder, or its bundle.")]
 
 
 def route(

@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from launch.cli.output import AsJson, output_option, print_json, print_result, stdout_for_json
+from launch.cli.output import AsJson, output_option, print_json, print_result, stdout_for_json, user_path
 from launch.cli.plan_doctor import Overrides, Recipe
 from launch.environment import prepare_environment
 from rl.common.errors import UserError
 
 if TYPE_CHECKING:  # `heed --help` need not wait for pydantic
     from rl.config.root import Config
-
-INTERRUPTED = 130
-"""Exit code of a run that was stopped, as a shell reports Ctrl-C."""
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved settings and stop.")]
 AcceptChangedCode = Annotated[
@@ -36,15 +33,18 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train an adapter by a recipe, with any setting changed by its dotted name."""
-    from launch.ranks.resume import load_or_resume
+    from launch.ranks.resume import load_or_resume, move_aside
     from launch.recipes import load_recipe
 
-    load = load_or_resume if or_resume and not dry_run else load_recipe  # a dry run moves no folder aside
-    _run(load(recipe, _with_code_flag(overrides, accept_changed_code)), dry_run, as_json)
+    config = (load_or_resume if or_resume else load_recipe)(recipe, _with_code_flag(overrides, accept_changed_code))
+    folder = config.run.folder if or_resume and config.resume is None else None
+    if folder is not None and not dry_run and _is_first_rank():
+        move_aside(folder)
+    _run(config, dry_run, as_json)
 
 
 def resume(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    run: Annotated[Path, typer.Argument(parser=user_path, help="A run folder.")],
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="KEY.KEY=VALUE", help="Settings that a resumed run may change.")
     ] = None,
@@ -59,7 +59,12 @@ def resume(
 
 
 def evaluate(
-    target: Annotated[str, typer.Argument(metavar="RUN|MODEL", help="A run folder, or a model's name or folder.")],
+    target: Annotated[
+        str,
+        typer.Argument(
+            parser=os.path.expanduser, metavar="RUN|MODEL", help="A run folder, or a model's name or folder."
+        ),
+    ],
     data: Annotated[str | None, typer.Option(help="Problems to score on; a run has held-out ones of its own.")] = None,
     output: Annotated[Path | None, output_option("A JSON file to write the scores to.")] = None,
     as_json: AsJson = False,
@@ -72,7 +77,10 @@ def evaluate(
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders; those that differ in seeds only are shown as one.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(parser=user_path, help="Run folders; those that differ in seeds only are shown as one."),
+    ],
     output: Annotated[
         Path | None, output_option("The file to write; default: report.html in the first run folder.")
     ] = None,
@@ -92,7 +100,7 @@ def report(
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="A run folder; with --only or --merge also a bundle.")],
+    run: Annotated[Path, typer.Argument(parser=user_path, help="A run folder; with --only or --merge also a bundle.")],
     only: Annotated[str | None, typer.Option(help="Copy this adapter of a bundle to --output.")] = None,
     merge: Annotated[str | None, typer.Option(help="Write base and this adapter as one model to --output.")] = None,
     output: Annotated[Path | None, output_option("The folder to write, with --only or --merge.")] = None,
@@ -127,6 +135,7 @@ def _run(config: "Config", dry_run: bool, as_json: bool) -> None:
         return
     prepare_environment(config)
     from launch.ranks.local import must_start_ranks, start_ranks
+    from rl.runs.signals import UNFINISHED, unfinished_on_sigterm
 
     if not must_start_ranks(config.distributed):
         from rl.train import train as train_run
@@ -136,12 +145,16 @@ def _run(config: "Config", dry_run: bool, as_json: bool) -> None:
         command = [sys.executable, "-m", "launch.cli", *sys.argv[1:]]
         raise typer.Exit(start_ranks(command, config.distributed.processes))
 
-    with stdout_for_json(as_json):
+    with stdout_for_json(as_json), unfinished_on_sigterm():
         result = _result(train_run(config))
-    if as_json and os.environ.get("RANK", "0") == "0":  # of several ranks, the first speaks
+    if as_json and _is_first_rank():
         print_json(result)
     if result["summary"] is None:
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(UNFINISHED)
+
+
+def _is_first_rank() -> bool:
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _result(folder: Path) -> dict[str, Any]:

@@ -13,9 +13,7 @@ from launch.cluster.targets import JOB_FILES, Target
 from rl.common.errors import UserError
 from rl.config.load import resolved_yaml
 from rl.config.root import Config
-
-INTERRUPTED, TERMINATED = 130, 143
-"""Exit codes of `heed train`: stopped by a signal and saved; ended by SIGTERM before the training began."""
+from rl.runs.signals import UNFINISHED
 
 
 def render(target: Target, config: Config, spec: ClusterSpec) -> str:
@@ -34,8 +32,7 @@ def render(target: Target, config: Config, spec: ClusterSpec) -> str:
             recipe=base64.b64encode(resolved_yaml(with_folder(config, folder)).encode()).decode(),
             minutes=max(1, round(spec.hours * 60)),
             ray_version=importlib.metadata.version("ray"),
-            interrupted=INTERRUPTED,
-            terminated=TERMINATED,
+            unfinished=UNFINISHED,
         )
     )
 

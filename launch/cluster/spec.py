@@ -59,7 +59,7 @@ def load_spec(path: Path | None) -> ClusterSpec:
     if path is None:
         return ClusterSpec()
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        tree = yaml.safe_load(path.read_text(encoding="utf-8-sig")) or {}
         return ClusterSpec.model_validate_json(json.dumps(tree), strict=True)
     except yaml.YAMLError as error:
         raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from error

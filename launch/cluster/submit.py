@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +11,28 @@ from launch.cluster.spec import ClusterSpec
 from launch.cluster.targets import JOB_FILES, Target
 from rl.common.atomic import write_text
 from rl.common.errors import UserError
+from rl.common.export_folder import check_apart
 from rl.config.root import Config
 
 
 def launch_command(
-    target: Target, config: Config, spec: ClusterSpec, *, output: Path | None = None, submit: bool = False
+    target: Target,
+    config: Config,
+    spec: ClusterSpec,
+    *,
+    output: Path | None = None,
+    inputs: Sequence[Path | str | None] = (),
+    submit: bool = False,
 ) -> dict[str, Any]:
     """Write the file of a run for a scheduler, and submit it if asked; the body of `heed launch`.
+
+    `inputs` are the recipe and the spec, which it does not replace.
 
     Returns the file, the command that submits it, and the scheduler's answer (None if it was not submitted). Raises
     ValueError for what the target needs and the spec lacks, and when the scheduler refuses the file.
     """
     file = output or Path(f"{spec.name}.{JOB_FILES[target].ending}")
+    check_apart(file, *inputs)
     write_text(file, render(target, config, spec))
     answer = submit_file(target, file) if submit else None
     return {"file": str(file), "submit_with": " ".join(submit_arguments(target, file)), "answer": answer}

@@ -24,7 +24,7 @@ def ask_function(source: str, model: str | None, *, max_tokens: int = 256) -> As
 
 def _local(name: str, max_tokens: int) -> AskModel:
     from launch.data.load_engine import load_engine
-    from rl.models.tokenization import encode_prompt
+    from rl.models.tokenization import answer_text, encode_prompt
     from rl.rollouts.generation import GenerationConfig
     from rl.rollouts.types import RolloutRequest
 
@@ -39,6 +39,6 @@ def _local(name: str, max_tokens: int) -> AskModel:
         [sample] = engine.sample(
             RolloutRequest(position=position, prompts=(prompt,), num_generations=1, version=0, seed=0)
         )
-        return tokenizer.decode(list(sample.completion_ids), skip_special_tokens=True)
+        return answer_text(tokenizer, prompt, sample.completion_ids)
 
     return ask

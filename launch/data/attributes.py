@@ -16,6 +16,7 @@ from data.sources import first_text, read_rows
 from data.writing import write_rows
 from launch.data.show import progress
 from rl.common.errors import UserError
+from rl.common.export_folder import check_apart
 
 COLUMNS = ("text", "completion", "response", "reference")
 """The first of these that a row has is its text."""
@@ -38,6 +39,7 @@ def attributes_command(
     fewest, most = sizes
     if not SIZES[0] <= fewest <= most <= SIZES[1]:
         raise UserError(f"sizes must lie between {SIZES[0]} and {SIZES[1]}, the smaller first; got {fewest} and {most}")
+    check_apart(output, source)
     texts = [_text(position, row) for position, row in read_rows(source)]
     drawn = list(_sets(texts, sets, seed, sizes) if sets else _reconstructions(texts, seed, sizes, ask))
     problems = [problem for problem in drawn if len(problem.constraints) >= fewest]

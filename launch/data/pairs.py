@@ -14,6 +14,7 @@ from data.reading import read_implemented
 from data.writing import write_rows
 from launch.data.show import progress, show_counts, show_pairs
 from rl.common.errors import UserError
+from rl.common.export_folder import check_apart
 from rl.config.load import load_run_config
 from rl.config.rewards import RewardsConfig
 from rl.scoring.custom_verifiers import custom_verifiers
@@ -54,6 +55,7 @@ def pairs_command(
 
     Raises UserError when nothing can be paired.
     """
+    check_apart(output, source, source / "rollouts.jsonl")
     # A run's custom verifiers score its answers here, too.
     with custom_verifiers(load_run_config(source).rewards if source.is_dir() else RewardsConfig()):
         samples = _samples(source, sampling)

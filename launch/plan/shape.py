@@ -9,8 +9,9 @@ from typing import Any
 from huggingface_hub import hf_hub_download, try_to_load_from_cache
 
 from rl.common.errors import UserError
+from rl.common.model_names import TINY
 from rl.models.builtin import builtin_path, is_builtin
-from rl.models.tiny_shape import TINY, TINY_SHAPE
+from rl.models.tiny_shape import TINY_SHAPE
 
 REQUIRED_KEYS = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
 

@@ -10,6 +10,7 @@ from transformers import PreTrainedTokenizerBase
 
 from attention_probes.record import ProbePlan, Readings, record_attention
 from data.expansion import instruction_problem
+from rl.models.load import end_token_ids
 
 BATCH_SIZE = 8
 
@@ -51,9 +52,9 @@ def _answer(
         ).cpu()
     length = prompts["input_ids"].shape[1]
     answer = ids[:, length:]
-    # A row ends with its first end-of-text token; what follows is padding.
-    ended = (answer == tokenizer.eos_token_id).long().cumsum(dim=1) - (answer == tokenizer.eos_token_id).long()
-    real = torch.cat([prompts["attention_mask"].bool().cpu(), ended == 0], dim=1)
+    # A row ends with its first end token; what follows is padding.
+    ends = torch.isin(answer, torch.tensor(list(end_token_ids(policy, tokenizer)))).long()
+    real = torch.cat([prompts["attention_mask"].bool().cpu(), ends.cumsum(dim=1) == ends], dim=1)
     return CalibrationTexts(ids=ids, real=real, completion=real & (torch.arange(ids.shape[1]) >= length))
 
 

@@ -9,10 +9,13 @@ import time
 from collections.abc import Sequence
 
 from rl.config.distributed import DistributedConfig
+from rl.runs.signals import UNFINISHED
 
 TIMEOUT_SECONDS = 30.0
 """Time for the other ranks to end by themselves once one has failed."""
 POLL_SECONDS = 0.2
+FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+"""Signals that a terminal or a scheduler may send to a whole process group."""
 
 
 def must_start_ranks(distributed: DistributedConfig) -> bool:
@@ -21,15 +24,21 @@ def must_start_ranks(distributed: DistributedConfig) -> bool:
 
 
 def start_ranks(command: Sequence[str], processes: int, *, timeout: float = TIMEOUT_SECONDS) -> int:
-    """Run the command once per rank, connected over the loopback interface; return the first failure's exit code, or 0.
+    """Run the command once per rank, connected over the loopback interface; return the first failure's exit code.
 
-    Signals are passed on. When a rank fails, the others, which would wait for ever, are ended after `timeout` seconds.
+    Without one it is 0, or UNFINISHED once the ranks have saved; of a rank that a signal killed it is 128 + its number.
+
+    Signals are passed on; the ranks are in groups of their own, so that one sent to this process's group reaches each
+    of them once. When a rank fails, the others, which would wait for ever, are ended after `timeout` seconds.
     """
     port = _free_port()
-    ranks = [subprocess.Popen(command, env=_environment(rank, processes, port)) for rank in range(processes)]
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    for number in before:
-        signal.signal(number, lambda received, _: _forward(ranks, received))
+    ranks = [
+        subprocess.Popen(command, env=_environment(rank, processes, port), process_group=0) for rank in range(processes)
+    ]
+    before = {
+        number: signal.signal(number, lambda received, _: [rank.send_signal(received) for rank in ranks])
+        for number in FORWARDED
+    }
     try:
         return _wait(ranks, timeout)
     finally:
@@ -58,25 +67,24 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _forward(ranks: Sequence[subprocess.Popen], number: int) -> None:
-    # The terminal sends Ctrl-C to the whole foreground group.
-    if number != signal.SIGINT or not sys.stdin.isatty():
-        for rank in ranks:
-            rank.send_signal(number)
-
-
 def _wait(ranks: Sequence[subprocess.Popen], timeout: float) -> int:
     while True:
         codes = [rank.poll() for rank in ranks]
-        failed = [(rank, code) for rank, code in enumerate(codes) if code]
-        if failed and None in codes:
-            return _end_others(ranks, *failed[0], timeout)
+        failed = [(rank, code) for rank, code in enumerate(codes) if code not in (None, 0, UNFINISHED)]
+        if failed:
+            _end_others(ranks, *failed[0], timeout)
+            return _as_shell(failed[0][1])
         if None not in codes:
-            return failed[0][1] if failed else 0
+            return max(code or 0 for code in codes)
         time.sleep(POLL_SECONDS)
 
 
-def _end_others(ranks: Sequence[subprocess.Popen], failed: int, code: int, timeout: float) -> int:
+def _as_shell(code: int) -> int:
+    """Return the exit code as a shell reports it, which schedulers read."""
+    return code if code >= 0 else 128 - code
+
+
+def _end_others(ranks: Sequence[subprocess.Popen], failed: int, code: int, timeout: float) -> None:
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline and any(rank.poll() is None for rank in ranks):
         time.sleep(POLL_SECONDS)
@@ -84,4 +92,3 @@ def _end_others(ranks: Sequence[subprocess.Popen], failed: int, code: int, timeo
     if waiting:
         reason = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
         print(f"heed: rank {failed} {reason}; ending rank {', '.join(waiting)}, which waits for it", file=sys.stderr)
-    return code

@@ -6,7 +6,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
 
 from launch.environment import prepare_environment
-from rl.common.errors import USER_ERRORS, RunFailure, UserError
+from rl.common.errors import USER_ERRORS, RunFailure, UserError, full_message
 from rl.config.load import parse_config
 from rl.config.root import Config
 
@@ -40,10 +40,9 @@ def _train(config: Config) -> None:
     try:
         train(config, locked=True)  # by the process that started the ranks
     except SystemExit as ended:
-        if ended.code:
-            raise UserError(f"a rank ended with exit code {ended.code}") from ended
+        raise UserError(f"a rank ended with exit code {ended.code}") from ended
     except USER_ERRORS as error:
-        raise UserError(str(error)) from error
+        raise UserError(full_message(error)) from error
 
 
 def cause_of(error: Exception) -> Exception:

@@ -1,5 +1,6 @@
 """Recipes: the settings that come with Heed, found by name."""
 
+import os
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -21,9 +22,10 @@ def load_recipe(recipe: str, overrides: Sequence[str] = ()) -> Config:
 def recipe_path(recipe: str) -> Path:
     """Return where a recipe lies. Raises FileNotFoundError with the nearest name, or the path that is missing."""
     if recipe.endswith((".yaml", ".yml")):
-        if not Path(recipe).is_file():
-            raise FileNotFoundError(f"there is no recipe file {recipe}")
-        return Path(recipe)
+        path = Path(os.path.expanduser(recipe))
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no recipe file {path}")
+        return path
     names = recipe_names()
     if recipe not in names:
         near = get_close_matches(recipe, names, n=1)

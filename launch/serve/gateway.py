@@ -13,6 +13,8 @@ import httpx
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
+from rl.common.errors import UserError
+
 Choose = Callable[[str | list[dict[str, str]], str], dict[str, float]]
 """Prompt or messages, and a task -> gate of each adapter, the largest first."""
 
@@ -23,6 +25,8 @@ ADAPTER_HEADER = "heed-adapter"
 TASK_HEADER = "heed-task"
 """Header of the request: its task, for a bundle that routes by task."""
 PATHS = ("/v1/completions", "/v1/chat/completions")
+MODELS = "/v1/models"
+"""Clients ask for it first; the upstream answers."""
 
 
 class Refusal(Exception):
@@ -62,6 +66,10 @@ def gateway(
         adapter = next(iter(gates))
         return await send_upstream(app.state.client, request, {**body, "model": adapter}, adapter)
 
+    @app.get(MODELS)
+    async def models(request: Request) -> Response:
+        return await send_upstream(app.state.client, request)
+
     for path in PATHS:
         app.add_api_route(path, forward, methods=["POST"])
 
@@ -93,6 +101,10 @@ def parse(body: bytes) -> dict[str, Any]:
         parsed = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise Refusal(400, f"the request is not JSON: {error}") from error
+    try:  # Python reads what no JSON may hold, and what would fail on its way to the upstream
+        json.dumps(parsed, allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise Refusal(400, f"the request holds a number or a character that JSON cannot hold: {error}") from error
     if not isinstance(parsed, dict):
         raise Refusal(400, f"the request must be a JSON object, got {type(parsed).__name__}")
     return parsed
@@ -127,14 +139,19 @@ def _message(position: int, message: Any) -> dict[str, str]:
 def _route(choose: Choose, prompt: str | list[dict[str, str]], task: str) -> dict[str, float]:
     try:
         return choose(prompt, task)
+    except UserError as error:
+        hint = "" if task else f"; a request names its task in the header {TASK_HEADER}"
+        raise Refusal(400, f"{error}{hint}") from error
     except ValueError as error:
         raise Refusal(400, str(error)) from error
 
 
-async def send_upstream(client: httpx.AsyncClient, request: Request, body: dict[str, Any], adapter: str) -> Response:
+async def send_upstream(
+    client: httpx.AsyncClient, request: Request, body: dict[str, Any] | None = None, adapter: str | None = None
+) -> Response:
     """Stream the upstream's answer, whatever its status; a client that disconnects ends the upstream's work, too."""
     headers = {name: request.headers[name] for name in ("authorization", "accept") if name in request.headers}
-    forwarded = client.build_request("POST", request.url.path, json=body, headers=headers)
+    forwarded = client.build_request(request.method, request.url.path, json=body, headers=headers)
     try:
         answer = await client.send(forwarded, stream=True)
     except httpx.TimeoutException as error:
@@ -142,7 +159,8 @@ async def send_upstream(client: httpx.AsyncClient, request: Request, body: dict[
     except httpx.HTTPError as error:
         raise Refusal(502, f"the upstream {client.base_url} failed: {error or type(error).__name__}") from error
     headers = {name: value for name, value in answer.headers.items() if name == "content-type"}
-    headers[ADAPTER_HEADER] = adapter
+    if adapter is not None:
+        headers[ADAPTER_HEADER] = adapter
     return StreamingResponse(_parts(answer), status_code=answer.status_code, headers=headers)
 
 

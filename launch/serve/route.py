@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from rl.common.errors import UserError
 from rl.models.load import load_model, load_tokenizer
 from rl.models.tokenization import Prompt, encode_prompt
 from rl.routing.bundle import bundle_of, load_routed, read_description
@@ -26,7 +27,13 @@ class RoutedPrompts:
 
 def route_command(bundle: Path, prompt: str, task: str = "") -> dict[str, float]:
     """Return the gates of a user's message; the body of `heed route`."""
-    return RoutedPrompts(bundle).gates([{"role": "user", "content": prompt}], task)
+    prompts = RoutedPrompts(bundle)
+    try:
+        return prompts.gates([{"role": "user", "content": prompt}], task)
+    except UserError as error:
+        if task:
+            raise
+        raise UserError(f"{error}; name the prompt's task with --task") from error
 
 
 def show_gates(gates: dict[str, float]) -> None:

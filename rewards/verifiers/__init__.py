@@ -100,8 +100,14 @@ def custom_kinds(kinds: Mapping[str, VerifierKind]) -> Iterator[None]:
 
 def check_arguments(kind: str, kwargs: Mapping[str, Any]) -> None:
     """Raise an InputError that says what is wrong if the kind is unknown or its arguments do not fit."""
+    _checked_arguments(kind, kwargs)
+
+
+def _checked_arguments(kind: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments as the verifier takes them: 3 for 3.0."""
     try:
-        _kind_of(kind).arguments(**kwargs)
+        checked = _kind_of(kind).arguments(**kwargs)
+        return {name: getattr(checked, name) for name in kwargs}
     except ValidationError as error:
         raise InputError(f"arguments of {kind!r} do not fit: {argument_error(error)}") from None
 
@@ -116,12 +122,12 @@ def verify(kind: str, completion: str, /, *, prompt: str, **kwargs: Any) -> Verd
         Raises:
             InputError: the kind is unknown, or an argument is missing, unknown or malformed.
     """
-    check_arguments(kind, kwargs)
+    arguments = _checked_arguments(kind, kwargs)
     row = _kind_of(kind)
     if len(completion) > MAX_CHARACTERS:
         return whole_text_verdict(completion, MAX_CHARACTERS - len(completion))
     context = {"prompt": prompt} if row.reads_prompt else {}
-    verdict = row.verifier(completion, **context, **kwargs)
+    verdict = row.verifier(completion, **context, **arguments)
     return verdict if completion.strip() or not verdict.satisfied else whole_text_verdict(completion, -1.0)
 
 

@@ -9,9 +9,9 @@ from rewards.count_verdicts import Relation, count_verdict, forbidden_verdict, r
 from rewards.markup import block_spans, blocks, blocks_of
 from rewards.text import LINE
 from rewards.verdict import Span, Verdict
-from rewards.verifier_args import Count, Phrase
+from rewards.verifier_args import Count, Ordinal, Phrase
 
-Levels = Annotated[list[Annotated[int, Field(ge=1, le=6)]], Field(min_length=1)]
+Levels = Annotated[list[Annotated[Ordinal, Field(le=6)]], Field(min_length=1)]
 
 BOLD = re.compile(r"\*\*([^\n*]+)\*\*")
 LINK_END = re.compile(r"\]\([^\s()]+\)")

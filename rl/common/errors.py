@@ -1,5 +1,8 @@
 """Errors with one sentence for the user: what can be mended, and why a run cannot go on."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 from attention_probes.errors import ProbeError
 from rewards.errors import InputError
 
@@ -21,3 +24,25 @@ class RunFailure(RuntimeError):
     The message names the worker, the step, the groups and the first cause; the caller that knows the run folder adds
     how to continue.
     """
+
+
+def full_message(error: BaseException) -> str:
+    """Return an error's message and the notes that were added to it, a line each."""
+    return "\n".join([str(error), *getattr(error, "__notes__", [])])
+
+
+@contextmanager
+def during_run(where: Callable[[], str]) -> Iterator[None]:
+    """Add to an error of the block where the run was; raise RunFailure for one that the user can mend.
+
+    A RunFailure says by itself where it happened.
+    """
+    try:
+        yield
+    except RunFailure:
+        raise
+    except Exception as error:
+        error.add_note(where())
+        if isinstance(error, USER_ERRORS):
+            raise RunFailure(full_message(error)) from error
+        raise

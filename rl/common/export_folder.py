@@ -1,4 +1,4 @@
-"""Export folder: a folder that the user names is replaced only if Heed wrote it and nothing in it has changed since."""
+"""Export folder: what the user names is replaced only if Heed wrote it, or it is no file that the command reads."""
 
 import json
 from collections.abc import Iterator
@@ -49,6 +49,13 @@ def _reason_to_keep(output: Path, source: Path) -> str | None:
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         return f"holds {', '.join(names[:3])}{more}, which no export wrote or which changed since"
     return None
+
+
+def check_apart(output: Path, *inputs: str | Path | None) -> None:
+    """Raise UserError when the file to be written is one of the files to be read; what is None or no file is apart."""
+    for path in inputs:
+        if path is not None and output.exists() and Path(path).exists() and output.samefile(path):
+            raise UserError(f"cannot write to {output}: it is {path}, which is read; name another file")
 
 
 def foreign_files(folder: Path) -> list[str]:

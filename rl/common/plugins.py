@@ -1,12 +1,12 @@
 """Plugins: the user's functions and files, named by path in the config and copied into the run folder."""
 
-import importlib.util
 import shutil
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from rewards.python_file import load_python_file
 from rl.common.errors import UserError
 
 CUSTOM = "custom"
@@ -21,10 +21,7 @@ def load_function(reference: str, *, key: str) -> Callable[..., Any]:
     path, _, name = reference.rpartition(":")
     if not Path(path).is_file():
         raise UserError(f"{key}: no file {path!r} for {reference!r}; write path/to/file.py:function")
-    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_python_file(Path(path))
     if not callable(getattr(module, name, None)):
         raise UserError(f"{key}: {path} has no function {name!r}")
     return getattr(module, name)

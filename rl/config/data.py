@@ -13,7 +13,7 @@ class DataConfig(Section):
     path: str | None = None
     """A JSONL or parquet file or a hub dataset, in TRL's columns; null generates prompts from built-in instructions."""
     held_out_path: str | None = None
-    """Held-out problems to go with `path`; null holds out the last `held_out` rows of `path`."""
+    """Held-out problems beside `path`; null holds out its last `held_out` rows. No held-out prompt is trained on."""
     seed: Seed = 0
     """Seeds the problems that are generated when `path` is null."""
     num_problems: Positive = 512

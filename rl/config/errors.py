@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from rl.config.root import Config
-from rl.config.trl_fields import trl_fields
+from rl.config.trl_fields import field_refusal, trl_fields
 
 REWORDED = {"a valid array": "a list", "an object": "a group of settings", " after validation": ""}
 """Pydantic's words for JSON and Python -> words for YAML."""
@@ -109,6 +109,8 @@ def _nearest_key(key: str) -> str:
     same_name = [other for other in dotted_keys() if other.rpartition(".")[2] == name]
     if same_name:
         return f"did you mean {same_name[0]}?"
+    if reason := field_refusal(name):
+        return reason
     if name in trl_fields():
         return f"TRL's other settings go under trl; did you mean trl.{name}?"
     section, siblings = key.removesuffix(name), _names_beside(key)

@@ -1,7 +1,8 @@
 """Loading a config: a YAML recipe, then dotted overrides, checked as a whole."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from pydantic import ValidationError
 from yaml import YAMLError
 
 from rl.common.errors import UserError
+from rl.config.environment import with_variables
 from rl.config.errors import error_messages
+from rl.config.paths import with_absolute_paths, with_moved_run
 from rl.config.root import Config
 
 RESUMABLE = frozenset(
@@ -34,6 +37,7 @@ RESUMABLE = frozenset(
         "rollouts.workers",
         "run.accept_changed_code",
         "run.grace",
+        "run.rebuild_ledger",
         "trainer.max_steps",
         "trainer.save_steps",
         "trainer.save_total_limit",
@@ -42,6 +46,9 @@ RESUMABLE = frozenset(
     }
 )
 """Settings that may change when a run is resumed: its length, where it runs and its trackers."""
+
+LARGEST_WHOLE = 2**53
+"""From here on a float no longer tells one whole number from the next."""
 
 Tree = dict[str, Any]
 
@@ -52,9 +59,9 @@ def load_config(recipe: Path, overrides: Sequence[str] = ()) -> Config:
     With `resume=RUN` the run's own `config.yaml` is the base, and only the keys in `RESUMABLE` may differ from it.
     Raises UserError naming every wrong key, one a line; FileNotFoundError for a missing run.
     """
-    tree = _merged(_read_yaml(recipe), _override_tree(overrides))
+    tree = _merged(with_variables(_read_yaml(recipe)), _override_tree(overrides))
     run = tree.get("resume")
-    return _resumed(run, tree) if isinstance(run, str) else parse_config(tree)
+    return _resumed(_in_home(run), tree) if isinstance(run, str) else parse_config(tree)
 
 
 def load_resumed(run: Path, overrides: Sequence[str] = ()) -> Config:
@@ -65,8 +72,20 @@ def load_resumed(run: Path, overrides: Sequence[str] = ()) -> Config:
     return _resumed(str(run), _override_tree(overrides) | {"resume": str(run)})
 
 
+def resumed_as(config: Config, run: Path) -> Config:
+    """Return the config that continues the run in the folder `run` with the settings of `config`.
+
+    Raises UserError naming each setting, but the folder, that a resume may not change.
+    """
+    saved = with_moved_run(load_run_config(run), run)
+    asked = config.run.model_copy(update={"folder": saved.run.folder})
+    resumed = config.model_copy(update={"resume": run, "run": asked})
+    _refuse_changes(saved, resumed, run=str(run))
+    return resumed
+
+
 def _resumed(run: str, changes: Tree) -> Config:
-    saved = load_run_config(Path(run))
+    saved = with_moved_run(load_run_config(Path(run)), Path(run))
     resumed = parse_config(_merged(saved.model_dump(mode="json"), changes))
     _refuse_changes(saved, resumed, run=run)
     return resumed
@@ -85,9 +104,10 @@ def load_run_config(run: Path) -> Config:
 
 def parse_config(tree: Mapping[str, Any]) -> Config:
     """Return the config of a tree of plain values. Raises UserError naming every wrong key, one a line."""
-    # Strict JSON takes a list for a tuple, but neither 3.0 for a whole number nor "yes" for true.
+    # Strict JSON takes a list for a tuple, but neither "3" for a whole number nor "yes" for true.
+    plain = {key: value if key == "trl" else _each(_whole, value) for key, value in _each(_in_home, dict(tree)).items()}
     try:
-        return Config.model_validate_json(json.dumps(tree), strict=True)
+        return Config.model_validate_json(json.dumps(plain), strict=True)
     except ValidationError as error:
         raise UserError("\n".join(error_messages(error))) from None
 
@@ -99,7 +119,7 @@ def resolved_yaml(config: Config) -> str:
 
 def _read_yaml(path: Path) -> Tree:
     try:
-        return _plain(OmegaConf.create(path.read_text(encoding="utf-8") or "{}"))
+        return _plain(OmegaConf.create(path.read_text(encoding="utf-8-sig") or "{}"))
     except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not a YAML file of settings: {_on_one_line(error)}") from error
 
@@ -124,6 +144,26 @@ def _plain(tree: DictConfig | ListConfig) -> Tree:
     return {str(key): value for key, value in plain.items()}
 
 
+def _each(change: Callable[[Any], Any], value: Any) -> Any:
+    """Return the value with every text and number in it changed."""
+    if isinstance(value, dict):
+        return {key: _each(change, item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_each(change, item) for item in value]
+    return change(value)
+
+
+def _in_home(value: Any) -> Any:
+    """Return a path with the home folder for its `~`."""
+    return os.path.expanduser(value) if isinstance(value, str) and value.startswith("~/") else value
+
+
+def _whole(value: Any) -> Any:
+    """Return 3 for 3.0, which a calculation makes of a whole number."""
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < LARGEST_WHOLE
+    return int(value) if is_whole else value
+
+
 def _merged(base: Tree, change: Tree) -> Tree:
     """Return `base` with the sections of `change` merged in and its other values replaced; neither is changed."""
     return base | {
@@ -137,7 +177,7 @@ def _on_one_line(error: Exception) -> str:
 
 
 def _refuse_changes(saved: Config, resumed: Config, *, run: str) -> None:
-    before, after = dict(flat(saved)), dict(flat(resumed))
+    before, after = (dict(flat(with_absolute_paths(config))) for config in (saved, resumed))
     changed = [key for key in before if before[key] != after[key] and key not in RESUMABLE]
     if changed:
         lines = [f"{key}: the run has {before[key]!r}, not {after[key]!r}" for key in changed]

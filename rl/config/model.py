@@ -31,4 +31,4 @@ class AdapterConfig(Section):
     """Layers to adapt; null is all. The backward pass ends at the lowest one, so adapting the upper half saves half."""
     use_rslora: bool = False
     start: Path | None = None
-    """Folder of an adapter to continue from, with the same base model, rank and modules; null starts a fresh one."""
+    """Folder of an adapter to continue from, with the same base, rank, alpha and modules; null starts a fresh one."""

@@ -57,7 +57,8 @@ class RewardsConfig(Section):
     """Guard `fluent`: the base model's mean log-prob per token above which the guard is 1 (ordinary text), and below
     which it is 0 (hopeless text). Every base model has its own."""
     functions: tuple[Function, ...] = ()
-    """Your reward functions, each `path/to/file.py:function` with TRL's signature."""
+    """Your reward functions, each `path/to/file.py:function` with TRL's signature; they are called with copies, which
+    they may edit. A reward is None where it does not apply, else finite and at most 1e15 in size."""
     separate: bool = False
     """Give one reward for each category of constraints (`content`, `format`, `language`, `length`, and `own` for yours)
     instead of one for all, `constraints`."""

@@ -7,6 +7,11 @@ from pydantic import Field
 
 from rl.config.types import FileName, Fraction, Positive, Section, Weight
 
+MIX = "mix"
+"""A bundle's adapter that stands for all others."""
+RESERVED = (MIX, "routed")
+"""Names in a bundle and in its report that no adapter may have."""
+
 RouterKind = Literal["task", "fixed", "attention", "kmeans", "probe"]
 
 

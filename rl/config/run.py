@@ -17,6 +17,8 @@ class EvaluationConfig(Section):
     """Answers to each problem."""
     batch_size: Positive = 48
     """Answers generated at a time."""
+    rewards: bool = True
+    """Score the answers by `rewards.functions`, too; turn it off for functions that cost much or count their calls."""
     every: Annotated[int, Field(ge=0)] = 0
     """Optimizer steps between evaluations during training; 0 evaluates only before and after it."""
 
@@ -37,5 +39,7 @@ class RunConfig(Section):
     """Folder to write to; null takes the next free `runs/<name>-<number>`."""
     grace: Seconds = 120.0
     """Seconds after SIGTERM to finish and save the current step; past it, the run ends with its last checkpoint."""
+    rebuild_ledger: bool = False
+    """Resume although the ledger was lost: the checkpoint rebuilds it, without problem ids, workers, times, drops."""
     accept_changed_code: bool = False
     """Resume although your reward functions, credit rules or verifiers have changed since the run began."""

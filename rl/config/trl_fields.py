@@ -61,6 +61,8 @@ DECIDED: Mapping[str, str] = {
     "use_vllm": _ROLLOUTS,
 }
 """TRL field -> the key of ours that sets it, or why it cannot be set."""
+REMOVED: Mapping[str, str] = {"max_prompt_length": "TRL has removed it, and no prompt is cut"}
+"""Field of an earlier TRL -> what became of it."""
 
 
 @cache
@@ -78,15 +80,21 @@ def field_errors(block: Mapping[str, object], *, algorithm: str, stated: Mapping
 def _refusal(name: str, algorithm: str, stated: Mapping[str, str]) -> str | None:
     if name in stated:
         return f"a key is set in one place only; set {stated[name]}"
-    if name in DECIDED:
-        return f"decided by Heed: {DECIDED[name]}"
-    if name.startswith("vllm_"):
-        return f"decided by Heed: {_ROLLOUTS}"
+    if reason := field_refusal(name):
+        return reason
     fields = trl_fields(algorithm)
     if name in fields:
         return None
-    near = get_close_matches(name, fields, n=1)
-    return f"TRL's {algorithm.upper()}Config has no such field" + (f"; did you mean trl.{near[0]}?" if near else "")
+    keys = {field: stated.get(field, f"trl.{field}") for field in fields if not field_refusal(field)}
+    near = get_close_matches(name, keys, n=1)
+    return f"TRL's {algorithm.upper()}Config has no such field" + (f"; did you mean {keys[near[0]]}?" if near else "")
+
+
+def field_refusal(name: str) -> str | None:
+    """Return why a field of TRL's cannot be set, or None when it can or TRL has none of the name."""
+    if name in DECIDED:
+        return f"decided by Heed: {DECIDED[name]}"
+    return f"decided by Heed: {_ROLLOUTS}" if name.startswith("vllm_") else REMOVED.get(name)
 
 
 def _source(package: str, path: str) -> Path:

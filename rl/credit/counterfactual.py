@@ -10,7 +10,7 @@ from data.verdicts import verdicts_for
 from rewards.satisfaction import mean_satisfied
 from rl.credit.faithfulness import Variant, WeightedCompletion
 from rl.models.logprobs import token_logprobs
-from rl.models.tokenization import decode, encode_prompt
+from rl.models.tokenization import answer_text, encode_prompt
 from rl.rollouts.engine_hf import TransformersEngine
 from rl.rollouts.types import RolloutRequest
 
@@ -67,6 +67,7 @@ def verdict_score(tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem
 
     def score(row: WeightedCompletion, ids: tuple[int, ...]) -> float | None:
         problem = known.get(row.prompt_ids)
-        return None if problem is None else mean_satisfied(verdicts_for(problem, decode(tokenizer, ids)))
+        text = answer_text(tokenizer, row.prompt_ids, ids)
+        return None if problem is None else mean_satisfied(verdicts_for(problem, text))
 
     return score

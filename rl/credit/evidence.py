@@ -60,10 +60,10 @@ def evidence_masks(
     tokens = torch.zeros(len(batch), num_constraints, completion_length, dtype=torch.bool)
     passages = torch.zeros(len(batch), num_constraints, prompt_length, dtype=torch.bool)
     satisfied = torch.full((len(batch), num_constraints), torch.nan)
-    passages_by_prompt: dict[tuple[str, tuple[int, ...]], list[list[bool]]] = {}
+    passages_by_prompt: dict[tuple[tuple[tuple[Span, ...], ...], tuple[int, ...]], list[list[bool]]] = {}
     for row, completion in enumerate(batch):
         problem, prompt_ids = completion.scored.problem, completion.prompt_ids
-        prompt = (problem.problem_id, prompt_ids)
+        prompt = (tuple(spec.spans for spec in problem.constraints), prompt_ids)
         if prompt not in passages_by_prompt:
             passages_by_prompt[prompt] = constraint_passages(tokenizer, problem, prompt_ids)
         first = prompt_length - len(prompt_ids)

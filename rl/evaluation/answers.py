@@ -5,12 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from data.problems import Problem
+from data.problems import Problem, user_text
 from rl.common.device import visible_gpus
 from rl.common.errors import UserError
 from rl.config.load import load_run_config
 from rl.datasets import load_problems
-from rl.models.tokenization import encode_problems
+from rl.models.tokenization import answer_text, encode_problems
 from rl.rollouts.local import Engine
 from rl.rollouts.types import RolloutRequest
 from rl.runs.jsonl import read_jsonl
@@ -30,13 +30,14 @@ def recorded_samples(run: Path) -> list[Samples]:
     records = read_jsonl(run / "rollouts.jsonl")
     if not records:
         raise UserError(f"{run} has no rollouts.jsonl with answers; expected the folder of a run that has trained")
-    known = {problem.problem_id: problem for problem in load_problems(load_run_config(run).data).train}
-    answers: dict[str, list[str]] = {}
+    problems = load_problems(load_run_config(run).data).train
+    known = {(problem.problem_id, user_text(problem)): problem for problem in problems}
+    answers: dict[tuple[str, str], list[str]] = {}
     for record in records:
-        answers.setdefault(record["problem_id"], []).append(record["completion"])
-    if unknown := sorted(answers.keys() - known.keys()):
+        answers.setdefault((record["problem_id"], record["prompt"]), []).append(record["completion"])
+    if unknown := sorted(name for name, _ in answers.keys() - known.keys()):
         raise UserError(f"{run / 'rollouts.jsonl'} has problems that the run's data does not hold: {unknown[:3]}")
-    return [(known[problem_id], texts) for problem_id, texts in answers.items()]
+    return [(known[problem], texts) for problem, texts in answers.items()]
 
 
 def samples_from_columns(problems: Sequence[Problem]) -> list[Samples]:
@@ -63,7 +64,6 @@ def sample_answers(
         batch = problems[first : first + size]
         prompts = tuple(encode_problems(tokenizer, batch))
         request = RolloutRequest(position=first, prompts=prompts, num_generations=samples, version=0, seed=seed)
-        ids = [list(sample.completion_ids) for sample in engine.sample(request)]
-        texts = tokenizer.batch_decode(ids, skip_special_tokens=True)
+        texts = [answer_text(tokenizer, one.prompt_ids, one.completion_ids) for one in engine.sample(request)]
         for index, problem in enumerate(batch):
             yield problem, texts[index * samples : (index + 1) * samples]

@@ -1,7 +1,6 @@
 """Evaluation of any model, or of a run's adapter and its base model, on held-out problems."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +12,24 @@ from data.problems import Problem
 from data.reading import read_problems
 from rl.common.atomic import write_json
 from rl.common.errors import UserError
+from rl.common.export_folder import check_apart
 from rl.config.load import load_run_config
 from rl.config.model import ModelConfig
 from rl.config.root import Config
 from rl.datasets import load_training
 from rl.evaluation.console import show_answers, show_gain, show_rates
 from rl.evaluation.evaluate import Evaluation, evaluate, paired_gain
+from rl.evaluation.summary import comparison
+from rl.models.context import check_messages, check_prompt_lengths
 from rl.models.load import load_model, load_tokenizer, resolve_dtype
+from rl.models.saved_adapter import SETTINGS, adapted
 from rl.rollouts.engine_hf import local_engine
 from rl.rollouts.generation import generation_config
 from rl.routing.bundle import load_routed
+from rl.runs.inputs import check_evaluated
 from rl.runs.resume import resume_command
 from rl.scoring.custom_verifiers import custom_verifiers
+from rl.scoring.reward_functions import custom_rewards
 
 
 def evaluate_policy(
@@ -35,6 +40,8 @@ def evaluate_policy(
 ) -> Evaluation:
     """Evaluate a policy on the problems, sampled as `config.evaluation` says. All ranks must call it."""
     settings = config.evaluation
+    check_messages(policy, tokenizer, problems)
+    check_prompt_lengths(policy, tokenizer, problems, data="held-out problems")
     generation = generation_config(config.trainer, config.rollouts, temperature=settings.temperature)
     return evaluate(
         local_engine(policy, tokenizer, generation, config.routing),
@@ -43,6 +50,7 @@ def evaluate_policy(
         samples=settings.samples,
         batch_size=settings.batch_size,
         seed=config.trainer.seed,
+        rewards=custom_rewards(config.rewards) if settings.rewards else (),
         over_ranks=config.distributed.zero < 3,  # with sharded weights all ranks compute every forward pass together
     )
 
@@ -51,12 +59,16 @@ def evaluate_command(target: str, data: str | None, output: Path | None = None) 
     """Run `heed eval`: evaluate a run (base and adapter) or a model, print the result and write it to `output`.
 
     Without `data` a run is evaluated on its own held-out problems. Raises UserError when a model comes without `data`,
-    or the run has no adapter.
+    or the run has no adapter, or its data or base model has changed.
     """
     is_run = Path(target, "config.yaml").is_file()
     if not is_run and data is None:
         raise UserError(f"{target} is no run folder, so it has no held-out problems; name some with --data")
     config = load_run_config(Path(target)) if is_run else Config(model=ModelConfig(name=target))
+    if output is not None:
+        check_apart(output, data)
+    if is_run:
+        check_evaluated(config, Path(target), own_data=data is None)
     with custom_verifiers(config.rewards):
         problems = load_training(config).held_out if data is None else tuple(read_problems(data))
         result = _evaluate_run(config, Path(target), problems) if is_run else _evaluate_model(config, problems)
@@ -73,7 +85,7 @@ def _evaluate_run(config: Config, run: Path, problems: Sequence[Problem]) -> dic
     console = Console()
     show_gain(console, before, after, gain)
     show_answers(console, before, after)
-    return {"before": before.summary(), "after": after.summary(), "gain": asdict(gain)}
+    return comparison(before, after, gain)
 
 
 def _evaluate_model(config: Config, problems: Sequence[Problem]) -> dict[str, Any]:
@@ -88,12 +100,12 @@ def _load(config: Config) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
 
 
 def _with_adapter(model: PreTrainedModel, run: Path) -> PeftModel:
-    """Return the base model with the run's adapter on it. Raises UserError when the run has none yet."""
+    """Return the base model with the run's adapter on it. Raises UserError without a finite one."""
     if (run / "bundle").is_dir():
         return load_routed(run, model).policy
     adapter = run / "adapters" / "default"
-    if not (adapter / "adapter_config.json").is_file():
+    if not (adapter / SETTINGS).is_file():
         raise UserError(
             f"{run} has no adapters/default: the run has not finished; continue it with {resume_command(run)}"
         )
-    return PeftModel.from_pretrained(model, str(adapter))
+    return adapted(model, adapter)

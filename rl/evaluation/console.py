@@ -13,16 +13,19 @@ from rl.evaluation.evaluate import Evaluation, Gain
 from rl.models.tokenization import completion_spans, decode
 
 
-def show_gain(console: Console, before: Evaluation, after: Evaluation, gain: Gain) -> None:
+def show_gain(console: Console, before: Evaluation, after: Evaluation, gain: Gain | None) -> None:
     """Print pass rates before and after training, overall and by kind, and the length and variety of the answers."""
     table = Table(title="Held-out constraints satisfied", title_justify="left")
     for column in ("", "before", "after", "of", "share of the gain"):
         table.add_column(column, justify="left" if not column else "right")
     first, last = before.summary(), after.summary()
     table.add_row(
-        "all (mean over problems)", *_rates(first["pass_rate"], last["pass_rate"]), str(gain.num_problems), ""
+        "all (mean over problems)",
+        *(rate_text(one["pass_rate"]) for one in (first, last)),
+        str(gain.num_problems if gain else 0),
+        "",
     )
-    table.add_row("every constraint at once", *_rates(first["all_satisfied"], last["all_satisfied"]), "", "")
+    table.add_row("every constraint at once", *(rate_text(one["all_satisfied"]) for one in (first, last)), "", "")
     counts_before, counts_after = before.kind_rates(), after.kind_rates()
     gained = sum(count for count, _ in counts_after.values()) - sum(count for count, _ in counts_before.values())
     for kind, (count, of) in counts_after.items():
@@ -38,22 +41,31 @@ def show_gain(console: Console, before: Evaluation, after: Evaluation, gain: Gai
         ("not_echo", "no echo of the prompt"),
     ):
         table.add_row(label, f"{first[name]:.2f}", f"{last[name]:.2f}", "", "")
+    for name, mean in last["rewards"].items():
+        mean_before = first["rewards"].get(name)
+        table.add_row(f"reward {name}", "-" if mean_before is None else f"{mean_before:.3f}", f"{mean:.3f}", "", "")
     console.print(table)
+    if gain is None:
+        console.print("no gain to measure: no constraint applied to the answers of both")
+        return
     verdict = "the interval excludes zero" if gain.low > 0 or gain.high < 0 else "the interval includes zero"
     console.print(f"gain {gain.mean:+.3f}, 95 % interval [{gain.low:+.3f}, {gain.high:+.3f}]: {verdict}")
 
 
-def _rates(before: float, after: float) -> tuple[str, str]:
-    return f"{before:.2f}", f"{after:.2f}"
+def rate_text(rate: float | None, *, places: int = 2) -> str:
+    """Return a pass rate as it is printed; one that does not exist, since no constraint applied, is a dash."""
+    return "-" if rate is None else f"{rate:.{places}f}"
 
 
 def show_rates(console: Console, evaluation: Evaluation) -> None:
     """Print pass rates of one model, overall and by kind."""
     summary = evaluation.summary()
     table = Table("", "satisfied", "of", title="Constraints satisfied", title_justify="left")
-    table.add_row("all (mean over problems)", f"{summary['pass_rate']:.2f}", str(len(evaluation.problem_rates())))
+    table.add_row("all (mean over problems)", rate_text(summary["pass_rate"]), str(len(evaluation.problem_rates())))
     for kind, (count, of) in evaluation.kind_rates().items():
         table.add_row(f"  {kind}", f"{count / of:.2f}", str(of))
+    for name, mean in summary["rewards"].items():
+        table.add_row(f"reward {name}", f"{mean:.3f}", "")
     console.print(table)
 
 

@@ -2,9 +2,9 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,11 @@ from rewards.guards import distinct_words, not_echo, on_topic
 from rl.common.distributed import map_over_ranks
 from rl.common.errors import UserError
 from rl.common.intervals import bootstrap_interval
-from rl.models.tokenization import encode_problems
+from rl.evaluation.custom_rewards import Scores, score_answers
+from rl.models.tokenization import answer_text, encode_problems
 from rl.rollouts.local import Engine
 from rl.rollouts.types import RolloutRequest
+from rl.scoring.reward_functions import RewardFunction
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +37,8 @@ class EvaluatedAnswer:
     on_topic: float
     not_echo: float
     """1 for an answer that does not repeat the prompt."""
+    rewards: Scores = ()
+    """What the run's own reward functions give it."""
 
     @property
     def pass_rate(self) -> float | None:
@@ -68,17 +72,32 @@ class Evaluation:
                 counts[kind].append(satisfied)
         return {kind: (sum(values), len(values)) for kind, values in sorted(counts.items())}
 
+    def reward_means(self) -> dict[str, float]:
+        """Return, by name, the mean of each custom reward over the answers that it gives a number."""
+        values: dict[str, list[float]] = defaultdict(list)
+        for answer in self.answers:
+            for name, value in answer.rewards:
+                if value is not None:
+                    values[name].append(value)
+        return {name: float(np.mean(numbers)) for name, numbers in values.items()}
+
     def summary(self) -> dict[str, Any]:
-        """Return what `summary.json` holds of this evaluation."""
+        """Return what `summary.json` holds of this evaluation; its rates are None when no constraint applied."""
         return {
-            "pass_rate": float(np.mean(list(self.problem_rates().values()))),
-            "all_satisfied": float(np.mean([answer.pass_rate == 1.0 for answer in self.answers if answer.satisfied])),
+            "pass_rate": _mean(self.problem_rates().values()),
+            "all_satisfied": _mean(answer.pass_rate == 1.0 for answer in self.answers if answer.satisfied),
             "mean_words": float(np.mean([answer.num_words for answer in self.answers])),
             "distinct_share": float(np.mean([answer.distinct_share for answer in self.answers])),
             "on_topic": float(np.mean([answer.on_topic for answer in self.answers])),
             "not_echo": float(np.mean([answer.not_echo for answer in self.answers])),
+            "rewards": self.reward_means(),
             "kinds": {kind: {"satisfied": satisfied, "of": of} for kind, (satisfied, of) in self.kind_rates().items()},
         }
+
+
+def _mean(values: Iterable[float]) -> float | None:
+    listed = list(values)
+    return float(np.mean(listed)) if listed else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,21 +123,26 @@ def evaluate(
     samples: int,
     batch_size: int,
     seed: int,
+    rewards: Sequence[RewardFunction] = (),
     over_ranks: bool = False,
 ) -> Evaluation:
-    """Answer every problem `samples` times and verify the answers; with `over_ranks` each rank answers some batches.
+    """Answer every problem `samples` times, verify the answers and score them by the custom `rewards`.
 
-    Problems without a constraint are left out: there is nothing to pass. Raises ValueError if none is left.
+    With `over_ranks` each rank answers a share of the batches, and all ranks must call it.
+
+    Problems without a constraint are left out: there is nothing to pass. Every other one counts, those that share an
+    id, too: later ones get a number behind it. Raises ValueError if none is left.
     """
-    constrained = [problem for problem in problems if problem.constraints]
+    constrained = number_equal_ids(problem for problem in problems if problem.constraints)
     if not constrained:
         raise UserError("evaluation needs problems with constraints; none of the held-out problems has any")
+    as_text = all(problem.is_text for problem in constrained)
     prompts = encode_problems(tokenizer, constrained)
     # Similar lengths together save padding; the order must not depend on the policy.
     order = sorted(range(len(constrained)), key=lambda index: (len(prompts[index]), index))
     size = max(1, batch_size // samples)
 
-    def answer(first: int) -> list[EvaluatedAnswer]:
+    def answer_batch(first: int) -> list[EvaluatedAnswer]:
         batch = order[first : first + size]
         rollout_request = RolloutRequest(
             position=first,
@@ -128,19 +152,31 @@ def evaluate(
             seed=seed,
             tasks=tuple(constrained[index].task for index in batch),
         )
-        texts = tokenizer.batch_decode(
-            [list(sample.completion_ids) for sample in engine.sample(rollout_request)], skip_special_tokens=True
-        )
+        sampled = engine.sample(rollout_request)
+        texts = [answer_text(tokenizer, sample.prompt_ids, sample.completion_ids) for sample in sampled]
         answered = [constrained[index] for index in batch for _ in range(samples)]
-        return [evaluate_answer(problem, text) for problem, text in zip(answered, texts, strict=True)]
+        scores = score_answers(rewards, answered, sampled, texts, as_text=as_text)
+        return [evaluate_answer(*answer) for answer in zip(answered, texts, scores, strict=True)]
 
     # A batch stays whole, so that its answers do not depend on who samples it.
     batches = range(0, len(order), size)
-    return Evaluation(answers=tuple(chain(*(map_over_ranks(answer, batches) if over_ranks else map(answer, batches)))))
+    answers = map_over_ranks(answer_batch, batches) if over_ranks else map(answer_batch, batches)
+    return Evaluation(answers=tuple(chain(*answers)))
 
 
-def evaluate_answer(problem: Problem, completion: str) -> EvaluatedAnswer:
-    """Verify one completion of a problem."""
+def number_equal_ids(problems: Iterable[Problem]) -> list[Problem]:
+    """Return the problems with ids of their own: `sea`, `sea (2)`, `sea (3)` where several are called `sea`."""
+    numbered: dict[str, Problem] = {}
+    for problem in problems:
+        name = problem.problem_id
+        names = chain([name], (f"{name} ({number})" for number in count(2)))
+        free = next(name for name in names if name not in numbered)
+        numbered[free] = replace(problem, problem_id=free)
+    return list(numbered.values())
+
+
+def evaluate_answer(problem: Problem, completion: str, rewards: Scores = ()) -> EvaluatedAnswer:
+    """Verify one completion of a problem, which has these custom rewards."""
     verdicts = zip(problem.constraints, verdicts_for(problem, completion), strict=True)
     return EvaluatedAnswer(
         problem_id=problem.problem_id,
@@ -151,11 +187,12 @@ def evaluate_answer(problem: Problem, completion: str) -> EvaluatedAnswer:
         distinct_share=distinct_words(completion),
         on_topic=on_topic(completion, request=request(problem)),
         not_echo=not_echo(completion, prompt=user_text(problem)),
+        rewards=rewards,
     )
 
 
-def paired_gain(before: Evaluation, after: Evaluation, *, seed: int = 0, resamples: int = 10_000) -> Gain:
-    """Return the mean gain in pass rate over the problems that have a pass rate in both evaluations.
+def paired_gain(before: Evaluation, after: Evaluation, *, seed: int = 0, resamples: int = 10_000) -> Gain | None:
+    """Return the mean gain in pass rate over the problems that have one in both evaluations; None if there are none.
 
     Raises ValueError when the two evaluations did not answer the same problems.
     """
@@ -163,6 +200,8 @@ def paired_gain(before: Evaluation, after: Evaluation, *, seed: int = 0, resampl
         raise ValueError("the two evaluations answered different problems; a paired comparison needs the same ones")
     base, tuned = before.problem_rates(), after.problem_rates()
     differences = [tuned[problem_id] - rate for problem_id, rate in base.items() if problem_id in tuned]
+    if not differences:
+        return None
     interval = bootstrap_interval(differences, seed=seed, resamples=resamples)
     return Gain(mean=interval.mean, low=interval.low, high=interval.high, num_problems=len(differences))
 
@@ -170,8 +209,10 @@ def paired_gain(before: Evaluation, after: Evaluation, *, seed: int = 0, resampl
 def load_evaluation(path: Path) -> Evaluation:
     """Read an evaluation from the JSON that `heed train` writes (`before.json`, `after.json`)."""
     answers = json.loads(path.read_text(encoding="utf-8"))["answers"]
+    pairs = ("satisfied", "rewards")
     return Evaluation(
         answers=tuple(
-            EvaluatedAnswer(**{**answer, "satisfied": tuple(map(tuple, answer["satisfied"]))}) for answer in answers
+            EvaluatedAnswer(**{**answer, **{name: tuple(map(tuple, answer.get(name, ()))) for name in pairs}})
+            for answer in answers
         )
     )

@@ -1,42 +1,26 @@
 """Adapter files: checks that an exported adapter is present, finite, trained and of a kind that vLLM serves."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from rl.common.errors import UserError
+from rl.models.saved_adapter import SETTINGS, WEIGHTS, read_weights
 from rl.rollouts.engine_vllm import LORA_RANKS, served_rank
 
 
 def check_files(adapter: Path) -> None:
     """Raise UserError unless the adapter's files are there, readable and finite."""
-    for name in ("adapter_config.json", "adapter_model.safetensors"):
+    for name in (SETTINGS, WEIGHTS):
         if not (adapter / name).is_file():
             raise UserError(f"{adapter} has no {name}: the run has not finished; continue it with heed resume")
-    read_tensors(adapter / "adapter_model.safetensors")
+    read_trained(adapter)
 
 
-def read_settings(path: Path) -> dict[str, Any]:
-    """Read an `adapter_config.json`. Raises UserError when it is damaged."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path} is damaged ({error}); restore it, or resume the run to write it anew") from error
-
-
-def read_tensors(path: Path) -> dict[str, Tensor]:
+def read_trained(adapter: Path) -> dict[str, Tensor]:
     """Read an adapter's tensors. Raises UserError when they are damaged, not finite, or as before any training."""
-    try:
-        tensors = load_file(path)
-    except SafetensorError as error:
-        raise UserError(f"{path} is damaged ({error}); restore it, or resume the run to write it anew") from error
-    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
-        raise UserError(f"{path} holds values that are not finite; the training diverged")
+    path, tensors = adapter / WEIGHTS, read_weights(adapter)
     if not any(tensor.any() for name, tensor in tensors.items() if "lora_B" in name):
         raise UserError(f"{path}: every lora_B is zero, so the adapter changes nothing; it was never trained")
     return tensors

@@ -7,20 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model, set_peft_model_state_dict
-from rich.console import Console
+from peft import PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from rl.common.errors import UserError
 from rl.config.load import load_run_config
 from rl.config.root import Config
-from rl.export.adapter_files import check_files, check_vllm, read_settings, read_tensors
+from rl.config.routing import MIX
+from rl.export.adapter_files import check_files, check_vllm, read_trained
 from rl.models.load import load_model, load_tokenizer, model_path
 from rl.models.lora import lora_config
+from rl.models.saved_adapter import adapted, read_settings
 from rl.routing.bundle import bundle_of, check_digests, read_description
 from rl.routing.files import load_adapters
-from rl.routing.mix import MIX
 from rl.routing.route import Route, add_adapters
 from rl.runs.checkpoint import resume_point
 from rl.runs.resume import resume_command
@@ -41,7 +41,7 @@ def export_run(run: Path) -> dict[str, Any]:
         return export_bundle(run, config)
     adapter = run / "adapters" / "default"
     check_files(adapter)
-    rank = check_vllm(read_settings(adapter / "adapter_config.json"))
+    rank = check_vllm(read_settings(adapter))
     ids = load_tokenizer(config.model.name)(PROBE_TEXT, return_tensors="pt")["input_ids"]
     trained = trained_logits(config.model.name, resume_point(run), ids)
     reloaded = plain_peft_logits(config.model.name, adapter, ids)
@@ -70,7 +70,7 @@ def export_bundle(run: Path, config: Config) -> dict[str, Any]:
     for name, adapter_gates in gates.items():
         adapter = bundle / "adapters" / name
         check_files(adapter)
-        ranks.append(check_vllm(read_settings(adapter / "adapter_config.json")))
+        ranks.append(check_vllm(read_settings(adapter)))
         reloaded = plain_peft_logits(config.model.name, adapter, ids)
         gaps[name] = largest_gap(routed_logits(trained, adapter_gates, ids), reloaded)
     task = config.routing.adapters[0]
@@ -92,11 +92,8 @@ def largest_gap(trained: Tensor, reloaded: Tensor) -> float:
 @torch.no_grad()
 def trained_logits(base: str, checkpoint: Path, ids: Tensor) -> Tensor:
     """Compute logits of the base model with a checkpoint's adapter, in this process."""
-    settings = LoraConfig.from_pretrained(str(checkpoint))
-    settings.base_model_name_or_path = base  # a checkpoint names the folder that its base was loaded from
-    model = get_peft_model(load_model(base, device="cpu"), settings)
-    set_peft_model_state_dict(model, read_tensors(checkpoint / "adapter_model.safetensors"))
-    return model.eval()(input_ids=ids).logits
+    model = adapted(load_model(base, device="cpu"), checkpoint, read_trained(checkpoint))
+    return model(input_ids=ids).logits
 
 
 def _trained_route(config: Config, checkpoint: Path) -> Route:
@@ -131,8 +128,9 @@ def _fresh_logits(program: list[str], ids: Tensor, *, subject: str) -> Tensor:
     with tempfile.TemporaryDirectory() as scratch:
         tokens, logits = Path(scratch, "tokens.safetensors"), Path(scratch, "logits.safetensors")
         save_file({"ids": ids}, tokens)
-        command = [sys.executable, *program, str(tokens), str(logits)]
-        process = subprocess.run(command, cwd=scratch, capture_output=True, text=True)
+        # The working folder stays, for models by relative path; -P keeps it from being searched for modules.
+        command = [sys.executable, "-P", *program, str(tokens), str(logits)]
+        process = subprocess.run(command, capture_output=True, text=True)
         if process.returncode != 0:
             last_line = (process.stderr.strip().splitlines() or [f"it ended with code {process.returncode}"])[-1]
             raise UserError(f"{subject} could not be loaded:\n{last_line}")
@@ -141,7 +139,7 @@ def _fresh_logits(program: list[str], ids: Tensor, *, subject: str) -> Tensor:
 
 def show_export(result: dict[str, Any]) -> None:
     """Print what `export_run` verified."""
-    Console().print(
+    print(
         f"{result['adapter']} re-loads with plain PEFT in a fresh process: largest logit difference "
         f"{result['max_logit_gap']:.1e} of the largest logit (allowed {TOLERANCE:.0e}).\n"
         f"vLLM accepts it with --enable-lora --max-lora-rank {result['vllm_max_lora_rank']}."

@@ -13,8 +13,7 @@ from tempfile import TemporaryDirectory
 
 from rl.common.cache import build_once, cache_root
 from rl.common.errors import UserError
-
-BUILTIN = "smollm2-135m-instruct"
+from rl.common.model_names import BUILTIN
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,16 +11,25 @@ import transformers
 from huggingface_hub import HfApi, try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.trainer_utils import align_special_tokens
 
 from rl.common.attention_kernels import choose_attention_kernels
 from rl.common.cache import build_once
 from rl.common.device import process_device
 from rl.common.errors import UserError
+from rl.common.model_names import TINY
 from rl.models.builtin import BUILTIN, fetch, is_builtin
 from rl.models.tiny import tiny_model, tiny_tokenizer
-from rl.models.tiny_shape import TINY
 
-__all__ = ["cpu_has_bf16", "is_builtin", "load_model", "load_tokenizer", "model_path", "resolve_dtype"]
+__all__ = [
+    "cpu_has_bf16",
+    "end_token_ids",
+    "is_builtin",
+    "load_model",
+    "load_tokenizer",
+    "model_path",
+    "resolve_dtype",
+]
 
 
 def model_path(name: str) -> str:
@@ -39,8 +48,21 @@ def model_path(name: str) -> str:
 
 
 def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
-    """Load a model's tokenizer; one without a pad token pads with its end-of-sequence token."""
+    """Load a model's tokenizer; one without a pad token pads with its end-of-sequence token.
+
+    Raises UserError for one without an end-of-sequence token or a chat template.
+    """
     tokenizer = tiny_tokenizer() if name == TINY else _load(AutoTokenizer, name)
+    if tokenizer.eos_token is None:
+        raise UserError(
+            f"model {name}: its tokenizer has no end-of-sequence token, so no answer would end; name one as eos_token "
+            "in the tokenizer_config.json of a local copy"
+        )
+    if tokenizer.chat_template is None:
+        raise UserError(
+            f"model {name}: its tokenizer has no chat template, which turns a prompt's messages into text; take the "
+            "model's instruct version, or put a chat_template.jinja into a local copy"
+        )
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -55,6 +77,8 @@ def load_model(
 ) -> PreTrainedModel:
     """Load a causal language model, in eval mode, on this process's device unless another is given.
 
+    Its tokenizer's end token ends its answers too: transformers' trainer aligns the special tokens when training
+    begins; done here, answers end at the same tokens before, during and after training, and in every worker.
     Its `name_or_path` is `name`, which PEFT writes into every adapter as the base model; a cache path would be useless.
     """
     choose_attention_kernels()
@@ -65,9 +89,18 @@ def load_model(
             model.set_attn_implementation(attn_implementation)
     else:
         model = _load(AutoModelForCausalLM, name, dtype=dtype, attn_implementation=attn_implementation)
+    align_special_tokens(model, load_tokenizer(name))
     model.name_or_path = model.config._name_or_path = name
     torch.nn.Module.to(model, device or process_device())
     return model
+
+
+def end_token_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    """Return the tokens that end an answer: those of the model's generation settings, or else the tokenizer's."""
+    assert model.generation_config is not None
+    ends: Any = model.generation_config.eos_token_id
+    ends = tokenizer.eos_token_id if ends is None else ends
+    return set(ends) if isinstance(ends, list) else {ends}
 
 
 def resolve_dtype(setting: Literal["auto", "float32", "bfloat16"]) -> torch.dtype:
@@ -99,6 +132,9 @@ def _is_folder(name: str) -> bool:
 
 
 def _checked_folder(folder: Path) -> Path:
+    if folder.is_file():
+        gguf = "; load a GGUF file with transformers (gguf_file=) and save it so" if folder.suffix == ".gguf" else ""
+        raise UserError(f"model {folder} is a file: expected a folder written by save_pretrained{gguf}")
     if not folder.is_dir():
         raise UserError(f"model {folder}: there is no such folder")
     if not (folder / "config.json").is_file():
@@ -131,4 +167,5 @@ def _advice(name: str) -> str:
         return f"Did you mean the built-in {near[0]}?"
     if _is_folder(name):
         return "Expected a folder written by save_pretrained"
-    return f"Built in are {BUILTIN} and {TINY}; to fetch another, run `hf download {name}` with a network"
+    folder = f"There is no folder {Path(name).absolute()}, and b" if Path(name).parent.is_dir() else "B"
+    return f"{folder}uilt in are {BUILTIN} and {TINY}; to fetch another, run `hf download {name}` with a network"

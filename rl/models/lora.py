@@ -1,13 +1,28 @@
 """LoRA: the adapter's configuration for PEFT, and continuing from an earlier adapter."""
 
-import json
 from pathlib import Path
+from typing import Any
 
-from peft import LoraConfig, PeftModel, set_peft_model_state_dict
-from safetensors.torch import load_file
+from peft import LoraConfig, PeftModel
+from peft.tuners.tuners_utils import check_target_module_exists
+from torch.nn import Linear
+from transformers import PreTrainedModel
 
+from rl.common.digest import model_digests
 from rl.common.errors import UserError
 from rl.config.model import AdapterConfig
+from rl.models.load import model_path
+from rl.models.saved_adapter import SETTINGS, WEIGHTS, load_weights, read_settings, read_weights
+
+START_SETTINGS = {
+    "r": "r",
+    "lora_alpha": "alpha",
+    "use_rslora": "use_rslora",
+    "use_dora": None,
+    "alpha_pattern": None,
+    "rank_pattern": None,
+}
+"""PEFT's settings that decide what an adapter's tensors do -> ours; None where Heed has PEFT's default only."""
 
 
 def lora_config(lora: AdapterConfig) -> LoraConfig:
@@ -24,25 +39,75 @@ def lora_config(lora: AdapterConfig) -> LoraConfig:
     )
 
 
-def start_from(policy: PeftModel, adapter: Path, lora: AdapterConfig) -> None:
-    """Load an earlier adapter's weights into the policy's fresh one.
+def check_targets(model: PreTrainedModel, lora: AdapterConfig) -> None:
+    """Raise UserError for modules or layers to adapt that the model lacks, which PEFT ignores, or its output layer."""
+    modules, head = dict(model.named_modules()), model.get_output_embeddings()
+    layers = (name for name, module in modules.items() if isinstance(module, Linear) and module is not head)
+    linear = sorted({name.rpartition(".")[2] for name in layers})
+    targets = tuple(linear) if lora.target_modules == "all-linear" else lora.target_modules
 
-    Raises UserError when the folder holds no adapter, or one of another rank, alpha or other modules.
-    """
-    weights, description = adapter / "adapter_model.safetensors", adapter / "adapter_config.json"
-    if not (weights.is_file() and description.is_file()):
-        raise UserError(f"lora.start={adapter} has no adapter_config.json and adapter_model.safetensors")
-    saved = json.loads(description.read_text(encoding="utf-8"))
-    for name, key, value in (("r", "r", lora.r), ("alpha", "lora_alpha", lora.alpha)):
-        if saved[key] != value:
-            raise UserError(
-                f"lora.start={adapter} was trained with lora.{name}={saved[key]}, got {value}; set {name}={saved[key]}"
-            )
-    loaded = set_peft_model_state_dict(policy, load_file(weights))
-    missing = [name for name in loaded.missing_keys if ".lora_" in name]
-    if missing or loaded.unexpected_keys:
+    def adapted(**change: Any) -> list[str]:
+        settings = lora_config(lora.model_copy(update={"target_modules": targets, **change}))
+        return [name for name in modules if check_target_module_exists(settings, name)]
+
+    single = [(targets, targets)] if isinstance(targets, str) else [(name, (name,)) for name in targets]
+    if absent := [name for name, target in single if not adapted(target_modules=target)]:
         raise UserError(
-            f"lora.start={adapter} adapts other modules than lora.target_modules and lora.layers: "
-            f"it lacks {len(missing)} weights and has {len(loaded.unexpected_keys)} others, such as "
-            f"{[*missing, *loaded.unexpected_keys][0]}"
+            f"lora.target_modules: the model has no module {', '.join(absent)}"
+            f"{'' if lora.layers is None else ' in lora.layers'}; its linear modules are {', '.join(linear)}"
         )
+    if absent := [str(layer) for layer in lora.layers or () if not adapted(layers=(layer,))]:
+        raise UserError(
+            f"lora.layers: the model has no module of lora.target_modules in layer {', '.join(absent)}; it has "
+            f"{model.config.num_hidden_layers} layers, numbered from 0"
+        )
+    if heads := [name for name in adapted() if modules[name] is head]:
+        raise UserError(
+            f"lora.target_modules names the output layer {heads[0]}, which the loss reads without an adapter; "
+            "leave it out"
+        )
+
+
+def start_from(policy: PeftModel, adapter: Path, base: str) -> None:
+    """Load an earlier adapter's weights into the policy's fresh one; `base` is the name of the policy's base model.
+
+    Raises UserError when the folder holds no adapter, or one with other settings, modules or another base model.
+    """
+    if not all((adapter / file).is_file() for file in (SETTINGS, WEIGHTS)):
+        raise UserError(f"lora.start={adapter} has no {SETTINGS} and {WEIGHTS}")
+    source = f"lora.start={adapter}"
+    check_base(read_settings(adapter).get("base_model_name_or_path"), base, source=source)
+    load_earlier(policy, "default", adapter, source=source)
+
+
+def load_earlier(policy: PeftModel, name: str, adapter: Path, *, source: str) -> None:
+    """Load saved weights into the policy's adapter `name`. Raises UserError unless they do there what they did before.
+
+    `source` says in errors where they come from.
+    """
+    saved = read_settings(adapter)
+    ours = policy.peft_config[name].to_dict()
+    for key, setting in START_SETTINGS.items():
+        default = getattr(LoraConfig(), key)
+        if saved.get(key, default) != ours[key]:
+            advice = "set it alike" if setting else "which no setting of Heed gives"
+            raise UserError(
+                f"{source} was trained with {f'lora.{setting}' if setting else key}={saved.get(key, default)}, "
+                f"got {ours[key]}; {advice}"
+            )
+    load_weights(policy, read_weights(adapter), source=source, name=name)
+
+
+def check_base(trained_on: str | None, base: str, *, source: str) -> None:
+    """Raise UserError unless two names, or the files in the folders that they name, are of the same base model."""
+    if not trained_on or trained_on in (base, model_path(base)):
+        return
+    folders = Path(trained_on).expanduser(), Path(model_path(base))
+    if all(folder.is_dir() for folder in folders):
+        ours, theirs = (model_digests(folder) for folder in folders)
+        if ours == theirs:
+            return
+    raise UserError(
+        f"{source} was trained on the base model {trained_on}, and model.name={base}; set model.name to it, or, "
+        f"if they are the same model, write {base} there as the base model"
+    )

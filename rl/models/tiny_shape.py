@@ -1,7 +1,5 @@
 """The shape of `tiny`, as in a model's config.json; without torch, so that `heed plan` can read it."""
 
-TINY = "tiny"
-
 TINY_SHAPE = {
     "vocab_size": 512,
     "hidden_size": 64,

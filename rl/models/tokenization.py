@@ -1,10 +1,12 @@
 """Tokenization: prompts as token ids, padding, and the characters that each token stands for."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Int
+from jinja2 import TemplateError
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
@@ -19,11 +21,22 @@ UNFINISHED = "\ufffd"
 
 
 def encode_prompt(tokenizer: PreTrainedTokenizerBase, prompt: Prompt) -> tuple[int, ...]:
-    """Return a prompt's token ids; messages go through the chat template, which opens the assistant's turn."""
+    """Return a prompt's token ids; messages go through the chat template, which opens the assistant's turn.
+
+    Raises UserError for messages that the template refuses.
+    """
     if isinstance(prompt, str):
-        token_ids: Any = tokenizer(prompt)["input_ids"]
-    else:
-        token_ids = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=True, return_dict=False)
+        return tuple(tokenizer(prompt)["input_ids"])  # pyright: ignore[reportArgumentType]
+    try:
+        token_ids: Any = tokenizer.apply_chat_template(
+            prompt, add_generation_prompt=True, tokenize=True, return_dict=False
+        )
+    except TemplateError as error:
+        roles = ", ".join(message["role"] for message in prompt)
+        raise UserError(
+            f"the model's chat template refuses messages of the roles {roles}: {error}; text of a role that it does "
+            "not know, such as system, can stand at the beginning of the user's message"
+        ) from error
     return tuple(token_ids)
 
 
@@ -97,6 +110,20 @@ def decode(tokenizer: PreTrainedTokenizerBase, token_ids: Sequence[int]) -> str:
     text = tokenizer.decode(list(token_ids), skip_special_tokens=True)
     assert isinstance(text, str)
     return text
+
+
+def answer_text(tokenizer: PreTrainedTokenizerBase, prompt_ids: Sequence[int], completion_ids: Sequence[int]) -> str:
+    """Return the text of an answer that is judged: its content by the tokenizer's response template, or all of it.
+
+    An answer that the template cannot parse, or a tokenizer without a template, gives all the text, as in TRL.
+    """
+    if getattr(tokenizer, "response_template", None) is not None:
+        with suppress(ValueError, TypeError):  # what the parser raises for a malformed answer
+            message: Any = tokenizer.parse_response(list(completion_ids), prefix=list(prompt_ids))
+            return (
+                (message["content"] or "").removesuffix(str(tokenizer.eos_token or "")) if "content" in message else ""
+            )
+    return decode(tokenizer, completion_ids)
 
 
 def tokens_overlapping(spans: Sequence[Span], marked: Sequence[Span]) -> list[bool]:

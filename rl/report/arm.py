@@ -109,13 +109,15 @@ class Difference:
 def difference(first: Arm, second: Arm) -> Difference | None:
     """Compare two arms on the held-out problems, paired by seed, or by problem where they share a single seed.
 
-    None where they share no seed with a result, or the problems are not the same.
+    None where they share no seed with a result, the problems are not the same, or no constraint applied to both.
     """
     evaluations = [{_seeds(run): run.after for run in arm.runs if run.after is not None} for arm in (first, second)]
     pairs = [(evaluations[0][seed], evaluations[1][seed]) for seed in evaluations[0] if seed in evaluations[1]]
     if not pairs or any(first.problem_ids() != second.problem_ids() for first, second in pairs):
         return None
-    gains = [paired_gain(*pair) for pair in pairs]
+    gains = [gain for pair in pairs if (gain := paired_gain(*pair)) is not None]
+    if not gains:
+        return None
     if len(gains) > 1:
         return Difference(interval=student_interval([gain.mean for gain in gains]), over=f"{len(gains)} seeds, paired")
     [gain] = gains

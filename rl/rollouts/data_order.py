@@ -70,6 +70,11 @@ class DataOrder:
         indices = self._epoch(epoch)[first : first + size : self.num_generations]
         return [self.dataset[index] for index in indices]
 
+    def row(self, position: int) -> dict[str, Any]:
+        """Return the row of one of this rank's groups."""
+        batch, group = position // self.groups // self.ranks, position % self.groups
+        return self.rows(batch)[group]
+
     def positions(self, batches: int) -> list[int]:
         """Return the positions of all of this rank's groups in the first `batches` batches."""
         return [self.position(batch) + group for batch in range(batches) for group in range(self.groups)]

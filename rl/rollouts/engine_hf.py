@@ -13,7 +13,7 @@ from transformers import GenerationConfig as ModelGenerationConfig
 from rl.common.threads import torch_threads
 from rl.config.routing import RoutingConfig
 from rl.models.eval_mode import eval_mode
-from rl.models.load import load_model, load_tokenizer, resolve_dtype
+from rl.models.load import end_token_ids, load_model, load_tokenizer, resolve_dtype
 from rl.models.logprobs import token_logprobs
 from rl.models.lora import lora_config
 from rl.rollouts.adapter_bytes import deserialize_adapter, host_adapter
@@ -106,7 +106,7 @@ class TransformersEngine:
     def _samples(
         self, request: RolloutRequest, rows: list[list[int]], logprobs: list[list[float]], gates: list[list[float]]
     ) -> list[Sample]:
-        ends = self._end_ids()
+        ends = end_token_ids(self.model, self.tokenizer)
         samples = []
         for row_index, (row, row_logprobs) in enumerate(zip(rows, logprobs, strict=True)):
             stop = next((index for index, token in enumerate(row) if token in ends), None)
@@ -122,12 +122,6 @@ class TransformersEngine:
                 )
             )
         return samples
-
-    def _end_ids(self) -> set[int]:
-        ends: Any = self.model.generation_config.eos_token_id
-        if ends is None:
-            ends = self.tokenizer.eos_token_id
-        return {ends} if isinstance(ends, int) else set(ends)
 
 
 def local_engine(

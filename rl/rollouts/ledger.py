@@ -3,7 +3,8 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -75,9 +76,10 @@ class Ledger:
         path.parent.mkdir(parents=True, exist_ok=True)
         # The dispatcher's thread records what it dispatches again.
         self._lock = threading.Lock()
-        self._file = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30.0)
-        self._file.execute("PRAGMA journal_mode=WAL")
-        self._file.executescript(SCHEMA)
+        with self._failures_named():
+            self._file = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30.0)
+            self._file.execute("PRAGMA journal_mode=WAL")
+            self._file.executescript(SCHEMA)
 
     def dispatch(self, request: RolloutRequest, problem_ids: Iterable[str]) -> None:
         """Record that a request's groups are dispatched; those pending since before a resume count as reissued."""
@@ -126,8 +128,28 @@ class Ledger:
                 "INSERT INTO events (step, position, event, samples, detail, at) VALUES (?, ?, ?, ?, ?, ?)", rows
             )
 
-    def _transaction(self) -> "_Transaction":
-        return _Transaction(self._file)
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Roll back on an error; sqlite3's own context manager begins no transaction."""
+        with self._failures_named():
+            self._file.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._file.execute("COMMIT")
+            except BaseException:
+                if self._file.in_transaction:  # a full disk has rolled back already
+                    self._file.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _failures_named(self) -> Iterator[None]:
+        """Raise RunFailure, naming the file, when the disk is full or the file cannot be written."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise RunFailure(
+                f"the ledger {self.path} could not be written: {error}; see that its disk has space and can be written"
+            ) from error
 
     def totals(self) -> LedgerTotals:
         query = "SELECT TOTAL(dispatched), TOTAL(trained), TOTAL(dropped) FROM groups"
@@ -184,18 +206,19 @@ class Ledger:
         self.step = step + 1
         return undone
 
+    def rebuild(self, step: int, waiting: Mapping[int, int], ahead: Iterable[int]) -> None:
+        """Replace a lost history up to `step`: of each group, all samples but those `waiting` count as trained.
+
+        The groups `ahead` were sampled for later batches.
+        """
+        with self._lock, self._transaction():
+            self._file.execute("UPDATE events SET undone = 1 WHERE undone = 0")
+        self.step, count = step, self.num_generations
+        for event in ("planned", "dispatched", "sampled"):
+            self._record(event, [(position, count, "unknown") for position in (*waiting, *ahead)])
+        self._record("rewarded", [(position, count, None) for position in waiting])
+        self._record("trained", [(position, count - left, None) for position, left in waiting.items()])
+        self.step = step + 1
+
     def close(self) -> None:
         self._file.close()
-
-
-class _Transaction:
-    """A transaction that is rolled back on an error; sqlite3's own context manager does not begin one."""
-
-    def __init__(self, file: sqlite3.Connection):
-        self._file = file
-
-    def __enter__(self) -> None:
-        self._file.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        self._file.execute("COMMIT" if kind is None else "ROLLBACK")

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from peft import PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from peft import PeftModel, get_peft_model
 from pydantic import ValidationError
-from safetensors.torch import load_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -20,10 +19,11 @@ from rl.common.export_folder import export_folder
 from rl.config.load import resolved_yaml
 from rl.config.model import AdapterConfig
 from rl.config.root import Config
-from rl.config.routing import RoutingConfig
-from rl.models.lora import lora_config
+from rl.config.routing import MIX, RoutingConfig
+from rl.models.lora import check_base, load_earlier, lora_config
+from rl.models.saved_adapter import WEIGHTS, load_weights, read_settings, read_weights
 from rl.routing.files import load_router, save_router
-from rl.routing.mix import MIX, weighted_adapter
+from rl.routing.mix import weighted_adapter
 from rl.routing.route import Route, add_adapters
 
 SCHEMA = 1
@@ -66,6 +66,7 @@ def bundle_description(
     bundle: Path, config: Config, mean: dict[str, float], trained_on: Sequence[Problem]
 ) -> dict[str, Any]:
     """Return the content of `routing.json`; digests are SHA-256."""
+    start = config.routing.start
     data = "\n".join(sorted(f"{problem.problem_id} {json.dumps(problem.messages)}" for problem in trained_on))
     return {
         "schema": SCHEMA,
@@ -76,17 +77,17 @@ def bundle_description(
         "mean_gates": mean,
         "data_digest": hashlib.sha256(data.encode()).hexdigest(),
         "config_digest": hashlib.sha256(resolved_yaml(config).encode()).hexdigest(),
-        "parents": [] if config.routing.start is None else [parent_description(config.routing.start)],
+        "parents": [parent_description(start)] if start is not None and start.exists() else [],  # or removed since
     }
 
 
 def adapter_description(folder: Path) -> dict[str, Any]:
-    settings = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    settings = read_settings(folder)
     return {
         "rank": settings["r"],
         "alpha": settings["lora_alpha"],
         "target_modules": sorted(settings["target_modules"]),
-        "digest": hashlib.sha256((folder / "adapter_model.safetensors").read_bytes()).hexdigest(),
+        "digest": hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(),
     }
 
 
@@ -100,17 +101,16 @@ def parent_description(bundle: Path) -> dict[str, Any]:
 def start_from_bundle(route: Route, bundle: Path, base: str) -> bool:
     """Load the bundle's adapters into those of the same names; return whether the router could be loaded, too.
 
-    Raises UserError for a bundle of another base model, or an adapter of another rank or other modules.
+    Raises UserError for a bundle of another base model, or an adapter with other settings or modules.
     """
     folder = bundle_of(bundle)
     description = read_description(folder)
     check_digests(folder, description)
-    if description["base_model"] != base:
-        raise UserError(
-            f"routing.start={bundle} is for {description['base_model']}, and model.name={base}; set model.name to it"
+    check_base(description["base_model"], base, source=f"routing.start={bundle}")
+    for name in sorted(set(route.names) & set(description["adapters"])):
+        load_earlier(
+            route.policy, name, folder / "adapters" / name, source=f"routing.start={bundle}: its adapter {name}"
         )
-    for name in set(route.names) & set(description["adapters"]):
-        _load_bundle_adapter(route, name, folder, bundle)
     theirs: RoutingConfig = description["routing"]
     same = {"adapters", "router", "layer", "heads"}
     if any(getattr(theirs, key) != getattr(route.settings, key) for key in same):
@@ -118,18 +118,6 @@ def start_from_bundle(route: Route, bundle: Path, base: str) -> bool:
     load_router(route.policy, folder)
     route.router.requires_grad_(not route.settings.frozen)
     return True
-
-
-def _load_bundle_adapter(route: Route, name: str, folder: Path, bundle: Path) -> None:
-    weights = load_file(folder / "adapters" / name / "adapter_model.safetensors")
-    ours = get_peft_model_state_dict(route.policy, adapter_name=name)
-    shapes = {key: tuple(tensor.shape) for key, tensor in weights.items()}
-    if shapes != {key: tuple(tensor.shape) for key, tensor in ours.items()}:
-        raise UserError(
-            f"routing.start={bundle}: its adapter {name} has another rank or other modules than lora and routing.ranks "
-            "say; set them alike"
-        )
-    set_peft_model_state_dict(route.policy, weights, adapter_name=name)
 
 
 def bundle_of(path: Path) -> Path:
@@ -169,21 +157,22 @@ def load_routed(bundle: Path, model: PreTrainedModel) -> Route:
     assert isinstance(policy, PeftModel)
     route = add_adapters(policy, description["lora"], description["routing"])
     for name in route.names:
-        weights = load_file(folder / "adapters" / name / "adapter_model.safetensors")
-        set_peft_model_state_dict(policy, weights, adapter_name=name)
+        adapter = folder / "adapters" / name
+        load_weights(policy, read_weights(adapter), source=adapter, name=name)
     load_router(policy, folder)
     policy.eval()
     return route
 
 
 def check_digests(folder: Path, description: dict[str, Any]) -> None:
-    """Raise UserError unless each adapter has the digest that the description states."""
+    """Raise UserError unless each adapter has the digest that the description states, and is finite."""
     for name, stated in description["adapters"].items():
-        path = folder / "adapters" / name / "adapter_model.safetensors"
+        path = folder / "adapters" / name / WEIGHTS
         if not path.is_file():
             raise UserError(f"{folder} has no adapter {name}, which its {DESCRIPTION} names")
         if hashlib.sha256(path.read_bytes()).hexdigest() != stated["digest"]:
             raise UserError(f"{path} is not the file that {DESCRIPTION} describes; restore it")
+        read_weights(path.parent)
 
 
 def extract_adapter(bundle: Path, name: str, output: Path) -> Path:

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
-from peft import PeftModel, set_peft_model_state_dict
-from safetensors.torch import load_file, save_file
+from peft import PeftModel
+from safetensors.torch import save_file
 
+from rl.models.finite import load_finite
+from rl.models.saved_adapter import load_weights, read_weights
 from rl.routing.route import ROUTER, router_state
 
 ROUTER_FILE = "router.safetensors"
@@ -17,13 +19,14 @@ def save_router(policy: PeftModel, folder: Path) -> None:
 
 
 def load_router(policy: PeftModel, folder: Path) -> None:
-    """Load the router's tensors. Raises FileNotFoundError without the file, RuntimeError for another router's."""
-    getattr(policy.get_base_model(), ROUTER).load_state_dict(load_file(folder / ROUTER_FILE))
+    """Load the router's tensors. Raises FileNotFoundError without the file, RuntimeError for another
+    router's, UserError for one that is not finite."""
+    getattr(policy.get_base_model(), ROUTER).load_state_dict(load_finite(folder / ROUTER_FILE))
 
 
 def load_adapters(policy: PeftModel, folder: Path) -> None:
     """Load all adapters and the router from a folder that PEFT's `save_pretrained` and `save_router` wrote."""
     for name in policy.peft_config:
         source = folder if name == "default" else folder / name
-        set_peft_model_state_dict(policy, load_file(source / "adapter_model.safetensors"), adapter_name=name)
+        load_weights(policy, read_weights(source), source=source, name=name)
     load_router(policy, folder)

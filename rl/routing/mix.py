@@ -8,7 +8,7 @@ import torch
 from peft import PeftModel
 from peft.tuners.lora import LoraLayer
 
-MIX = "mix"
+from rl.config.routing import MIX
 
 
 @contextmanager

@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float, Int
 from peft import PeftModel
-from torch import Tensor
+from torch import Tensor, nn
 
+from rl.common.errors import UserError
 from rl.config.model import AdapterConfig
 from rl.config.routing import RoutingConfig
 from rl.models.lora import lora_config
@@ -74,9 +75,12 @@ class Route:
 def add_adapters(policy: PeftModel, lora: AdapterConfig, settings: RoutingConfig) -> Route:
     """Replace the policy's adapter `default` by the named ones, and add an untrained router.
 
-    TRL builds the policy with one adapter called `default`; a `default` among the names is that one.
+    TRL builds the policy with one adapter called `default`; a `default` among the names is that one. Raises UserError
+    for a name that torch needs itself.
     """
     for name in settings.adapters:
+        if hasattr(nn.ModuleDict(), name):
+            raise UserError(f"routing.adapters: torch does not take {name!r} as a module's name; choose another")
         if name != "default":
             policy.add_adapter(name, lora_config(with_rank(lora, settings.ranks.get(name))))
     if "default" not in settings.adapters:

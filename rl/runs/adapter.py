@@ -51,8 +51,10 @@ def model_card(config: Config, summary: dict[str, Any]) -> str:
 
 def held_out_sentence(summary: dict[str, Any]) -> str:
     """Return one sentence with the pass rates before and after training, and the interval of the gain."""
+    if "after" not in summary:
+        return "Not evaluated."
     if "gain" not in summary:
-        return "Not evaluated (data.held_out=0)."
+        return "No constraint of the held-out problems applied to the answers, so that there is no pass rate."
     before, after, gain = summary["before"]["pass_rate"], summary["after"]["pass_rate"], summary["gain"]
     return (
         f"{before:.3f} -> {after:.3f} of the constraints satisfied on {gain['num_problems']} held-out problems; "

@@ -1,7 +1,6 @@
 """Checkpoints: marked complete after the last file is written, checked file by file before they are resumed from."""
 
 import errno
-import hashlib
 import json
 import logging
 import shutil
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rl.common.atomic import write_json
+from rl.common.digest import file_digest
 from rl.common.errors import RunFailure, UserError
 
 COMPLETE = "complete.json"
@@ -44,7 +44,8 @@ def resume_point(run: Path) -> Path:
         names = sorted(path.name for path in run.glob("checkpoint-*")) if run.is_dir() else []
         state = f"it holds only unfinished or damaged ones: {', '.join(names)}" if names else "it holds none"
         raise UserError(
-            f"resume={run}: no complete checkpoint ({state}); start again without resume, in a folder of its own"
+            f"resume={run}: no complete checkpoint ({state}); start again without resume, "
+            "in another folder or with --or-resume, which moves this one aside"
         )
     return checkpoint
 
@@ -58,7 +59,7 @@ def find_damage(checkpoint: Path) -> str | None:
     for name, digest in digests.items():
         if not (checkpoint / name).is_file():
             return f"{name} is missing"
-        if _digest(checkpoint / name) != digest:
+        if file_digest(checkpoint / name) != digest:
             return f"{name} has changed since it was written"
     return None
 
@@ -66,7 +67,7 @@ def find_damage(checkpoint: Path) -> str | None:
 def mark_complete(checkpoint: Path) -> None:
     """Write the digest of each file of a checkpoint, after every rank has written its files."""
     files = sorted(path for path in checkpoint.rglob("*") if path.is_file() and path.name != COMPLETE)
-    digests = {str(path.relative_to(checkpoint)): _digest(path) for path in files}
+    digests = {str(path.relative_to(checkpoint)): file_digest(path) for path in files}
     write_json(checkpoint / COMPLETE, {"files": digests})
 
 
@@ -87,11 +88,6 @@ def remove_old(run: Path, keep: int) -> None:
 
 def _complete_checkpoints(run: Path) -> list[Path]:
     return sorted((path.parent for path in run.glob(f"checkpoint-*/{COMPLETE}")), key=checkpoint_step)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

@@ -1,13 +1,12 @@
 """Custom code: the user's rewards, verifiers and credit rule, copied into the run and compared with it at a resume."""
 
-import hashlib
 import logging
 from collections import defaultdict
+from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 
-from rl.common.distributed import run_on_main
-from rl.common.errors import UserError
+from rl.common.digest import file_digest
 from rl.common.plugins import add_copy, newest_copy
 from rl.config.credit_rules import CREDIT_RULES
 from rl.config.root import Config
@@ -27,14 +26,6 @@ def custom_files(config: Config) -> dict[Path, str]:
     return {path: ", ".join(dict.fromkeys(names)) for path, names in keys.items()}
 
 
-def check_custom_code(config: Config) -> None:
-    """Refuse to resume with code that is not what the run was started with. All ranks must call it.
-
-    Raises UserError naming each changed file, unless `run.accept_changed_code` is set.
-    """
-    run_on_main(lambda: None if config.resume is None else _refuse_changes(config, config.resume))
-
-
 def save_custom_code(config: Config, folder: Path) -> None:
     """Copy the user's files into the run folder; one that changed is copied beside its older copy."""
     for path in custom_files(config):
@@ -43,25 +34,20 @@ def save_custom_code(config: Config, folder: Path) -> None:
             continue  # an error where it is loaded; the credit rule is loaded from its copy
         if copy is None:
             add_copy(path, folder)
-        elif _digest(path) != _digest(copy):
+        elif file_digest(path) != file_digest(copy):
             log.warning("%s has changed since %s was saved; the run goes on with the new code", path, copy)
             add_copy(path, folder)
 
 
-def _refuse_changes(config: Config, folder: Path) -> None:
-    if config.run.accept_changed_code:
-        return
-    changes = []
+def changed_code(config: Config, folder: Path) -> Iterator[str]:
+    """Yield a sentence for each of the user's files that differs from the run's newest copy of it."""
     for path, keys in custom_files(config).items():
         copy = newest_copy(path, folder)
-        if copy is not None and path.is_file() and _digest(path) != _digest(copy):
-            changes.append(
-                f"{keys}: {path} has changed since the run was started (sha256 {_digest(copy)[:12]} then, "
-                f"{_digest(path)[:12]} now; {first_difference(copy, path)})"
+        if copy is not None and path.is_file() and file_digest(path) != file_digest(copy):
+            yield (
+                f"{keys}: {path} has changed since the run was started (sha256 {file_digest(copy)[:12]} then, "
+                f"{file_digest(path)[:12]} now; {first_difference(copy, path)})"
             )
-    if changes:
-        advice = "restore it from its copy in {}, or accept the new code with --accept-changed-code"
-        raise UserError("\n".join([*changes, advice.format(folder / "custom")]))
 
 
 def first_difference(before: Path, after: Path) -> str:
@@ -72,7 +58,3 @@ def first_difference(before: Path, after: Path) -> str:
             was, now = ("missing" if line is None else repr(line) for line in (old, new))
             return f"line {number} was {was} and is {now}"
     return "only in its line ends"
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,6 +1,7 @@
 """Run folder: created for a fresh run, rewound to a checkpoint for a resumed one."""
 
 import importlib.metadata
+import logging
 import os
 import platform
 import subprocess
@@ -23,14 +24,38 @@ from rl.config.root import Config
 from rl.config.run import RunConfig
 from rl.rollouts.workers.ray_session import end_recorded_session
 from rl.runs.checkpoint import checkpoint_step, resume_point
-from rl.runs.custom_code import save_custom_code
-from rl.runs.jsonl import JsonlFile
+from rl.runs.inputs import save_inputs
+from rl.runs.jsonl import JsonlFile, read_jsonl
 from rl.runs.lock import run_lock
 from rl.runs.resume import resume_command
 
 STEP_FILES = ("metrics.jsonl", "rollouts.jsonl")
 """Files whose lines belong to optimizer steps; a resume removes those of steps that will be repeated."""
+START_FILES = (
+    *STEP_FILES,
+    "config.yaml",
+    "environment.json",
+    "custom",
+    "inputs.json",
+    "before.json",
+    "ledger*.sqlite*",
+)
+"""What a start writes before its first step; whatever else the folder holds is the user's, or of this start."""
+PRODUCTS = (
+    *STEP_FILES,
+    "adapters",
+    "bundle",
+    "checkpoint-*",
+    "custom",
+    "inputs.json",
+    "ledger*.sqlite",
+    "round-*",
+    "summary.json",
+)
+"""What a run writes, replaces and deletes in its folder, and a fresh run must not find there."""
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers", "numpy")
+
+log = logging.getLogger("heed.run")
 
 
 @contextmanager
@@ -60,12 +85,32 @@ def hold_folder(config: Config, *, locked: bool = False) -> Iterator[Path]:
 
 def _write_start(config: Config, folder: Path) -> None:
     if (folder / "config.yaml").exists():
+        if _has_trained(folder):
+            raise UserError(
+                f"run.folder={folder} already holds a run: choose another, or continue it with {resume_command(folder)}"
+            )
+        _set_failed_start_aside(folder)
+    if found := sorted(path.name for pattern in PRODUCTS for path in folder.glob(pattern)):
         raise UserError(
-            f"run.folder={folder} already holds a run: choose another, or continue it with {resume_command(folder)}"
+            f"run.folder={folder} holds {', '.join(found[:3])}, which the run would replace or add to; choose another"
         )
     write_text(folder / "config.yaml", resolved_yaml(config))
     write_json(folder / "environment.json", environment(config.trainer.seed))
-    save_custom_code(config, folder)
+    save_inputs(config, folder)
+
+
+def _has_trained(folder: Path) -> bool:
+    saved = any(next(folder.glob(pattern), None) for pattern in ("checkpoint-*", "round-*", "summary.json"))
+    return saved or bool(read_jsonl(folder / "metrics.jsonl"))
+
+
+def _set_failed_start_aside(folder: Path) -> None:
+    """Move what a start wrote that failed before its first step to the next `<folder>.unfinished-<number>`."""
+    end_recorded_session(folder)
+    aside = next_folder(folder.parent, f"{folder.name}.unfinished")
+    for path in [path for pattern in START_FILES for path in folder.glob(pattern)]:
+        path.rename(aside / path.name)
+    log.warning("an earlier start in %s failed before its first step; what it wrote is now in %s", folder, aside)
 
 
 def _prepare(config: Config, folder: Path) -> tuple[Path, Path | None]:
@@ -75,7 +120,7 @@ def _prepare(config: Config, folder: Path) -> tuple[Path, Path | None]:
     checkpoint = resume_point(folder)
     for name in STEP_FILES:
         JsonlFile(folder / name).rewind(checkpoint_step(checkpoint))
-    save_custom_code(config, folder)
+    save_inputs(config, folder)
     return folder, checkpoint
 
 

@@ -1,17 +1,22 @@
-"""Resume: the command that continues a run, and the hint that an error carries with it."""
+"""Resume: the commands to continue or verify a run with, and the hint that an error carries with it."""
 
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rl.common.errors import RunFailure
+from rl.common.errors import RunFailure, full_message
 from rl.runs.checkpoint import newest_checkpoint
 
 
 def resume_command(folder: Path) -> str:
     """Return the command that continues the run in `folder`."""
     return f"heed resume {shlex.quote(str(folder))}"
+
+
+def export_command(folder: Path) -> str:
+    """Return the command that verifies the adapter of the run in `folder`."""
+    return f"heed export {shlex.quote(str(folder))}"
 
 
 @contextmanager
@@ -25,6 +30,6 @@ def resume_hint_on_error(folder: Path) -> Iterator[None]:
         checkpoint = newest_checkpoint(folder)
         saved = f"saved up to {checkpoint.name}; continue with: {resume_command(folder)}" if checkpoint else "not saved"
         if isinstance(error, RunFailure):
-            raise RunFailure(f"{error}\nThe run is {saved}") from error
+            raise RunFailure(f"{full_message(error)}\nThe run is {saved}") from error
         error.add_note(f"The run is {saved}")
         raise

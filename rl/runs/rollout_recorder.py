@@ -35,6 +35,7 @@ class _Batch:
     scored: Sequence[ScoredCompletion]
     completion_ids: list[list[int]]
     rewards: list[float]
+    """NaN for a completion without any."""
     labels: dict[int, str]
     """Row -> `best`, `worst` or `equal`, of the rows to be written."""
     records: dict[int, _TokenRecord] = field(default_factory=dict)
@@ -128,7 +129,7 @@ def _line(batch: _Batch, row: int) -> dict[str, Any]:
         "prompt": user_text(problem),
         "completion": scored.text,
         "completion_ids": list(batch.completion_ids[row]),
-        "reward": batch.rewards[row],
+        "reward": None if math.isnan(batch.rewards[row]) else batch.rewards[row],
         "advantage": record.advantage,
         **record.tokens,
         "verdicts": verdicts,

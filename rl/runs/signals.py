@@ -1,7 +1,9 @@
-"""Signals: the first Ctrl-C or SIGTERM, or a stop file, is remembered; a second signal stops the process at once."""
+"""Signals: the first Ctrl-C or SIGTERM, or a stop file, is remembered; Ctrl-C after it stops the process at once."""
 
+import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -11,6 +13,23 @@ from rl.common.errors import RunFailure
 
 STOP = "stop"
 """A file in the run folder that asks the run to stop. It holds a signal's number, or nothing (`touch RUN/stop`)."""
+
+UNFINISHED = os.EX_TEMPFAIL  # 75
+"""Exit code of a run that is saved and not finished: starting it again continues it."""
+
+
+@contextmanager
+def unfinished_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the block with the exit code UNFINISHED: before and after the steps there is nothing to save."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(UNFINISHED)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class SignalHandler:
@@ -48,7 +67,9 @@ class SignalHandler:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.interrupted:
-            raise KeyboardInterrupt
+            if number == signal.SIGINT:
+                raise KeyboardInterrupt
+            return  # a scheduler and the process that started the ranks may each send SIGTERM
         self.signal = number
         print("\nFinishing this step, then saving. Press Ctrl-C again to stop at once, without saving.", flush=True)
         if self._forward is not None:

@@ -1,4 +1,4 @@
-"""Stop callback: the first Ctrl-C, SIGTERM or stop file ends the step and saves it; a second signal stops at once."""
+"""Stop callback: the first Ctrl-C, SIGTERM or stop file ends the step and saves it; Ctrl-C after it stops at once."""
 
 import threading
 from pathlib import Path

@@ -1,6 +1,8 @@
 """Reward functions: what TRL calls to turn a batch of completions into rewards, built from the config."""
 
+import pickle
 from collections.abc import Callable, Sequence
+from inspect import iscoroutinefunction
 from typing import Any
 
 from data.constraints import KINDS
@@ -21,8 +23,35 @@ def reward_functions(
     """Return TRL's `reward_funcs` and `reward_weights`: the guarded constraints, then the user's own functions."""
     scorer = scorer or BatchScorer(rewards)
     constraints = [constraint_reward(scorer, name) for name in constraint_names(rewards)]
-    functions = [load_function(reference, key="rewards.functions") for reference in rewards.functions]
+    functions = custom_rewards(rewards)
     return constraints + functions, [rewards.satisfaction_weight] * len(constraints) + [1.0] * len(functions)
+
+
+def custom_rewards(rewards: RewardsConfig) -> list[RewardFunction]:
+    """Return the user's own functions. Raises UserError for one that is missing."""
+    return [
+        isolated(load_function(reference, key="rewards.functions"), name=reference.rpartition(":")[2])
+        for reference in rewards.functions
+    ]
+
+
+def isolated(function: Callable[..., Any], *, name: str) -> Callable[..., Any]:
+    """Return a custom function under its name in the config, by which its metrics go; what it edits are copies."""
+
+    def copied(columns: dict[str, Any]) -> dict[str, Any]:
+        listed = {key: values for key, values in columns.items() if isinstance(values, list)}
+        return columns | pickle.loads(pickle.dumps(listed))  # ten times as fast as deepcopy with token ids
+
+    async def asynchronous(**columns: Any) -> Any:
+        return await function(**copied(columns))
+
+    def synchronous(**columns: Any) -> Any:
+        return function(**copied(columns))
+
+    is_async = iscoroutinefunction(function) or iscoroutinefunction(function.__call__)
+    reward: Callable[..., Any] = asynchronous if is_async else synchronous
+    reward.__name__ = name
+    return reward
 
 
 def constraint_reward(scorer: BatchScorer, name: str = "constraints") -> RewardFunction:

@@ -4,12 +4,15 @@ That path is the `on_log` event of transformers' callbacks: `MetricsCallback` wr
 trackers of transformers send the same values on. `log_metrics` is for what is measured outside the trainer.
 """
 
+import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from rl.common.errors import UserError
 from rl.config.root import Config
 from rl.config.run import TrackingConfig
 from rl.runs.jsonl import JsonlFile
@@ -44,6 +47,16 @@ def log_metrics(trainer: Trainer, metrics: Mapping[str, float | str]) -> None:
     is_due = trainer.control.should_log
     trainer.control = trainer.callback_handler.on_log(trainer.args, trainer.state, trainer.control, dict(metrics))
     trainer.control.should_log = is_due  # or the step's own line would be skipped
+
+
+def check_trackers(tracking: TrackingConfig) -> None:
+    """Raise UserError for a tracker whose package is not installed."""
+    missing = [name for name in tracking.report_to if name not in sys.modules and find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"tracking.report_to names {', '.join(missing)}, which is not installed; "
+            f"pip install {' '.join(missing)}, or leave it out"
+        )
 
 
 def start_trackers(config: Config, folder: Path) -> list[WandbCallback]:

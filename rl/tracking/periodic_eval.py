@@ -5,6 +5,7 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
+from rl.evaluation.console import rate_text
 from rl.evaluation.evaluate import Evaluation
 from rl.tracking.progress import ProgressCallback, announce
 
@@ -34,6 +35,7 @@ class PeriodicEvaluation(TrainerCallback):
         evaluation = self.evaluate()
         summary = evaluation.summary()
         self.progress.held_out = summary["pass_rate"]
-        rate = f"{summary['pass_rate']:.2f} ({len(evaluation.answers)} answers)"
+        rate = f"{rate_text(summary['pass_rate'])} ({len(evaluation.answers)} answers)"
         announce(self.progress.console, f"Held-out pass rate at step {state.global_step}: {rate}")
-        self.log({f"eval_{name}": summary[name] for name in LOGGED})
+        rates = {f"eval_{name}": summary[name] for name in LOGGED if summary[name] is not None}
+        self.log(rates | {f"eval_rewards/{name}": mean for name, mean in summary["rewards"].items()})

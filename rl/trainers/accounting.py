@@ -3,11 +3,14 @@
 import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rl.common.errors import RunFailure
-from rl.rollouts.ledger import Ledger, LedgerTotals
+from rl.rollouts.ledger import Ledger
 from rl.rollouts.rollout_func import PLACEHOLDER_POSITION, Rollouts
+
+if TYPE_CHECKING:  # which is handed to the trainer that holds the account
+    from rl.trainers.grpo_state import GRPOState
 
 log = logging.getLogger("heed.resume")
 
@@ -22,10 +25,14 @@ class RolloutAccounting:
     `num_iterations` times. A sample counts as trained at its first visit.
     """
 
-    def __init__(self, rollouts: Rollouts, *, steps_per_generation: int, num_iterations: int):
+    def __init__(
+        self, rollouts: Rollouts, *, steps_per_generation: int, num_iterations: int, may_rebuild: bool = False
+    ):
+        """`may_rebuild` says that a resume replaces a ledger that was lost."""
         assert rollouts.ledger is not None, "GRPO needs a ledger to account for its rollouts"
         self.ledger: Ledger = rollouts.ledger
         self.rollouts = rollouts
+        self.may_rebuild = may_rebuild
         self.steps_per_generation = steps_per_generation
         self.visits_per_batch = steps_per_generation * num_iterations
 
@@ -62,18 +69,37 @@ class RolloutAccounting:
         names = ("dispatched", "trained", "dropped", "pending")
         return {f"ledger/{name}": float(getattr(totals, name)) for name in names}
 
-    def rewind(self, step: int, expected: LedgerTotals) -> None:
-        """Take back what came after the checkpoint of `step`; warn about samples that had been trained.
+    def rewind(self, state: "GRPOState") -> None:
+        """Take back what came after the checkpoint of a state; warn about samples that had been trained.
 
-        Raises RunFailure unless the totals are then those that the checkpoint was saved with.
+        Raises RunFailure unless the totals are then those that the checkpoint was saved with, or may be rebuilt.
         """
+        step, expected = state.step, state.ledger_totals
         undone, totals = self.ledger.rewind(step), self.ledger.totals()
         if totals != expected:
-            raise RunFailure(
+            lost = (
                 f"{self.ledger.path} was lost or changed: checkpoint-{step} was saved with {expected}, it has {totals}"
             )
+            if not self.may_rebuild:
+                raise RunFailure(
+                    f"{lost}; put the file back, or resume with run.rebuild_ledger=true, which counts as trained what "
+                    "the checkpoint's steps have used: problem ids, workers, times and what was dropped stay lost"
+                )
+            log.warning("%s; it is rebuilt from the checkpoint", lost)
+            self._rebuild(state)
         if undone:
             log.warning("checkpoint-%d: %d samples that were trained after it are taken back", step, undone)
+
+    def _rebuild(self, state: "GRPOState") -> None:
+        assert self.rollouts.order is not None
+        batches_begun = -(-state.micro_step // self.visits_per_batch)
+        in_buffer = self.in_flight(state.micro_step, state.buffer)
+        waiting = {position: in_buffer.get(position, 0) for position in self.rollouts.order.positions(batches_begun)}
+        groups = [
+            range(saved["position"], saved["position"] + len(saved["samples"]) // self.ledger.num_generations)
+            for saved in state.prefetched
+        ]
+        self.ledger.rebuild(state.step, waiting, [position for group in groups for position in group])
 
     def close(self, step: int) -> None:
         """Drop what is left when the last step is done, and verify that the account is even."""

@@ -12,11 +12,13 @@ from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback, Trai
 from transformers.trainer import TRAINER_STATE_NAME
 
 from rl.common.atomic import write_json
+from rl.common.errors import during_run
 from rl.credit.assigner import CreditAssigner
 from rl.models.tokenization import Span, completion_spans
 from rl.routing.files import load_adapters, save_router
 from rl.routing.route import Route
 from rl.runs.checkpoint import checkpoint_step, mark_complete, remove_old, saving
+from rl.trainers.divergence import DivergenceGuard, check_weights
 
 CREDIT_STATE = "credit.json"
 
@@ -45,6 +47,12 @@ class AdapterTrainer(Trainer):
         # transformers would delete an old checkpoint before the new one is complete, so it must keep all of them.
         self.keep_checkpoints, self.args.save_total_limit = self.args.save_total_limit, None
         self._step_gates = ExitStack()
+        self.divergence = DivergenceGuard(self._problem_ids)
+        self.add_callback(self.divergence)
+
+    def _problem_ids(self, batch: Mapping[str, Any]) -> list[str]:
+        """Return the ids of a micro-batch's problems."""
+        raise NotImplementedError
 
     @property
     def policy(self) -> PeftModel:
@@ -71,6 +79,17 @@ class AdapterTrainer(Trainer):
         with ExitStack() as self._step_gates:
             return super().training_step(*args, **kwargs)
 
+    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **kwargs: Any) -> Any:
+        outcome: Any = super().compute_loss(model, inputs, return_outputs, **kwargs)
+        if not return_outputs:
+            self.divergence.add(outcome, inputs)
+        return outcome
+
+    def _get_grad_norm(self, *args: Any, **kwargs: Any) -> Tensor | float | None:
+        norm = super()._get_grad_norm(*args, **kwargs)
+        self.divergence.check_gradient(norm, step=self.state.global_step + 1)
+        return norm
+
     def gate(self, gates: Tensor) -> None:
         """Apply gates (B, adapters) until the current training step ends."""
         assert self.route is not None
@@ -95,7 +114,8 @@ class AdapterTrainer(Trainer):
             self._load_extra_state(checkpoint)
         if checkpoint is not None and checkpoint_step(checkpoint) >= self.args.max_steps:
             return self._restore_finished(checkpoint)
-        return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+        with during_run(lambda: f"in step {self.state.global_step + 1}"):
+            return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         if self.route is None:
@@ -107,6 +127,7 @@ class AdapterTrainer(Trainer):
         """Load the last checkpoint of a finished training; transformers would train one step more."""
         self._load_from_checkpoint(str(checkpoint))
         self.state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
+        check_weights(self.policy, step=self.state.global_step)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         checkpoint = Path(self._get_output_dir(trial=trial)) / f"checkpoint-{self.state.global_step}"

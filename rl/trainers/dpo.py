@@ -1,7 +1,7 @@
 """DPO with token credit: TRL's trainer with the log-probs of its fused forward pass weighted token by token."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +99,9 @@ class CreditDPOTrainer(AdapterTrainer, DPOTrainer):
         if balance_loss is None:
             return outcome
         return (outcome[0] + balance_loss, outcome[1]) if return_outputs else outcome + balance_loss
+
+    def _problem_ids(self, batch: Mapping[str, Any]) -> list[str]:
+        return [self.pairs[index].problem.problem_id for index in batch[PAIR].tolist()]
 
     def _gate(self, inputs: dict[str, Any]) -> Tensor | None:
         """Apply to both answers of a pair the gates of their prompt.

@@ -17,12 +17,14 @@ from rl.credit.assigner import CreditAssigner
 from rl.credit.columns import advantage_channels, batch_inputs, batch_spans, channel_column, evidence_columns
 from rl.credit.faithfulness_monitor import FaithfulnessMonitor
 from rl.credit.reader import from_columns
+from rl.models.tokenization import answer_text
 from rl.rollouts.data_order import DataOrder, EpochOrder
-from rl.rollouts.rollout_func import Rollouts
+from rl.rollouts.rollout_func import PLACEHOLDER_POSITION, Rollouts
 from rl.routing.route import Route, load_balancing_loss
 from rl.runs.rollout_recorder import RolloutRecorder
 from rl.scoring.balancing import Balancing
-from rl.scoring.scorer import BatchScorer
+from rl.scoring.reward_check import RewardCheck
+from rl.scoring.scorer import BatchScorer, completion_text
 from rl.trainers.accounting import RolloutAccounting
 from rl.trainers.base import AdapterTrainer
 from rl.trainers.extra_passes import routed_logps, separate_readings
@@ -54,20 +56,27 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
         recorder: RolloutRecorder | None = None,
         balancing: Balancing | None = None,
         faithfulness_monitor: FaithfulnessMonitor | None = None,
+        text_rewards: bool = False,
         **kwargs: Any,
     ):
         super().__init__(*args, rollout_func=rollouts, **kwargs)
         self.rollouts = rollouts
         self.rollouts.order = self._data_order()
         self.accounting = RolloutAccounting(
-            rollouts, steps_per_generation=self._steps_per_generation, num_iterations=self.num_iterations
+            rollouts,
+            steps_per_generation=self._steps_per_generation,
+            num_iterations=self.num_iterations,
+            may_rebuild=config.run.rebuild_ledger,
         )
         self.config = config
         self.credit = credit
         self.scorer = scorer
         self.recorder = recorder
         self.balancing = balancing
+        batches = -(-self.args.max_steps // config.trainer.steps_between_generations)
+        self.reward_check = RewardCheck(self.reward_func_names, batches=batches)
         self.faithfulness_monitor = faithfulness_monitor
+        self.text_rewards = text_rewards
 
     def route_by(self, route: Route) -> None:
         super().route_by(route)
@@ -91,21 +100,41 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
             ranks=self.accelerator.num_processes,
         )
 
+    def _problem_ids(self, batch: Mapping[str, Any]) -> list[str]:
+        assert self.rollouts.order is not None
+        positions = set(batch["position"].tolist()) - {PLACEHOLDER_POSITION}
+        return [str(self.rollouts.order.row(position).get("problem_id", "unknown")) for position in positions]
+
     def _get_train_sampler(self, dataset: Any = None) -> EpochOrder:
         return EpochOrder(partial(super()._get_train_sampler, dataset))
 
+    def _generate(self, prompts: list):
+        """Give rewards the text of each answer that evaluation judges, too."""
+        generated: Any = super()._generate(prompts)
+        prompt_ids, completion_ids, mask, completions, *others = generated
+        completions = [
+            [{**message, "content": answer_text(self.policy_tokenizer, *ids)}]
+            for [message], *ids in zip(completions, prompt_ids, completion_ids, strict=True)
+        ]
+        return prompt_ids, completion_ids, mask, completions, *others
+
     def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list):
-        with naming_problems(inputs, step=self.state.global_step + 1):
+        if self.text_rewards:
+            prompts, completions = (list(map(completion_text, messages)) for messages in (prompts, completions))
+        with naming_problems(inputs):
             rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
         self.accounting.record_rewards()
+        first = self.accelerator.process_index * len(prompts)
+        texts = [completion_text(completion) for completion in completions]
+        self.reward_check.check(rewards, texts, step=self.state.global_step + 1, first=first)
         if self.balancing is not None:
             self._balance(self.balancing, rewards)
-        first = self.accelerator.process_index * len(prompts)
         local_BR = rewards[first : first + len(prompts)]  # TRL gathers the rewards of all ranks
         totals_B = (local_BR * self.reward_weights.to(local_BR.device)).nansum(dim=1)
         needs_verdicts = self.recorder is not None or self.credit.needs_constraint_attention
         scored = self.scorer.score(inputs, completions) if needs_verdicts else []
-        self._scored = scored, completion_ids_list, totals_B.where(~local_BR.isnan().all(dim=1), torch.nan)
+        totals_B = totals_B.where(~local_BR.isnan().all(dim=1), torch.nan)
+        self._scored = scored, completion_ids_list, totals_B
         if self.recorder is not None:
             self.recorder.begin_batch(self.state.global_step + 1, scored, completion_ids_list, totals_B.tolist())
         return rewards
@@ -246,11 +275,11 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
 
 
 @contextmanager
-def naming_problems(rows: Sequence[Mapping[str, Any]], *, step: int) -> Iterator[None]:
-    """Add the step and the problems' ids to an error that a reward function raises in the block."""
+def naming_problems(rows: Sequence[Mapping[str, Any]]) -> Iterator[None]:
+    """Add the problems' ids to an error that a reward function raises in the block."""
     try:
         yield
     except Exception as error:
         problems = sorted({str(row.get("problem_id", "unknown")) for row in rows})
-        error.add_note(f"while rewarding step {step}, problems {', '.join(problems)}")
+        error.add_note(f"while rewarding problems {', '.join(problems)}")
         raise

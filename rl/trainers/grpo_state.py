@@ -55,7 +55,7 @@ class GRPOState:
         trainer._step, trainer._buffered_inputs = self.micro_step, self.buffer
         trainer.rollouts.restore(self.prefetched)
         trainer.rollouts.correction.restore(self.ratios)
-        trainer.accounting.rewind(self.step, self.ledger_totals)
+        trainer.accounting.rewind(self)
 
     def save(self, checkpoint: Path, *, rank: int) -> None:
         """Write the state's two files into a checkpoint."""

@@ -3,11 +3,9 @@
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from peft import PeftModel
 from rich.console import Console
 from rich.progress import track
 
@@ -18,17 +16,20 @@ from rl.common.atomic import atomic_folder, write_json
 from rl.common.errors import UserError
 from rl.config.load import parse_config
 from rl.config.root import Config
-from rl.datasets import Problems, load_problems
+from rl.datasets import Problems, check_signal, load_problems
 from rl.evaluation.answers import sample_answers
-from rl.evaluation.console import show_gain
+from rl.evaluation.console import rate_text, show_gain
 from rl.evaluation.evaluate import load_evaluation, paired_gain
+from rl.evaluation.summary import comparison
 from rl.models.load import load_model, load_tokenizer, resolve_dtype
+from rl.models.saved_adapter import adapted
 from rl.rollouts.engine_hf import local_engine
 from rl.rollouts.generation import generation_config
 from rl.runs.checkpoint import newest_checkpoint
-from rl.runs.custom_code import save_custom_code
 from rl.runs.folder import hold_folder
-from rl.runs.resume import resume_command
+from rl.runs.inputs import save_inputs
+from rl.runs.resume import export_command, resume_command
+from rl.tracking.progress import announce
 
 TrainRound = Callable[[Config], Path]
 
@@ -40,8 +41,9 @@ def train_in_rounds(config: Config, train_round: TrainRound, *, locked: bool = F
     keeps the rounds that are done. Raises UserError when a round's answers make no pair.
     """
     problems = load_problems(config.data)
+    check_signal(config, problems)
     with hold_folder(config, locked=locked) as folder:
-        save_custom_code(config, folder)  # of a resumed run, it may have changed and been accepted
+        save_inputs(config, folder)  # of a resumed run, it may have changed and been accepted
         _train_rounds(folder, config, problems, train_round)
     return folder
 
@@ -62,7 +64,7 @@ def _train_rounds(folder: Path, config: Config, problems: Problems, train_round:
             prepare_round(folder, number)
             train_round(round_config(config, pairs, held_out if held_out.exists() else None, adapter, round_folder))
         if not (round_folder / "summary.json").exists():  # interrupted, and saved
-            console.print(f"The rounds go on with: {resume_command(folder)}", soft_wrap=True)
+            announce(console, f"The rounds go on with: {resume_command(folder)}")
             return
         adapter = round_folder / "adapters" / "default"
     finalize_rounds(folder, config.pairs.rounds, console)
@@ -78,11 +80,11 @@ def round_problems(problems: Sequence[Problem], number: int, rounds: int) -> Seq
 def write_pairs(config: Config, problems: Sequence[Problem], adapter: Path | None, path: Path, number: int) -> None:
     """Answer the problems with the policy before this round, verify the answers and write pairs of them.
 
-    Raises UserError when no two answers to a problem make a pair.
+    Raises UserError when no two answers to a problem make a pair, or the adapter is not finite.
     """
     settings, tokenizer = config.pairs, load_tokenizer(config.model.name)
     model: Any = load_model(config.model.name, dtype=resolve_dtype(config.model.dtype))
-    policy = model if adapter is None else PeftModel.from_pretrained(model, str(adapter))
+    policy = model if adapter is None else adapted(model, adapter)
     generation = generation_config(config.trainer, config.rollouts)
     engine = local_engine(policy, tokenizer, generation, config.routing)
     answers = sample_answers(engine, tokenizer, problems, samples=settings.samples, seed=config.trainer.seed + number)
@@ -131,16 +133,17 @@ def finalize_rounds(folder: Path, rounds: int, console: Console) -> None:
     if (folders[0] / "before.json").exists():
         before, after = load_evaluation(folders[0] / "before.json"), load_evaluation(folders[-1] / "after.json")
         gain = paired_gain(before, after)
-        summary |= {"before": before.summary(), "after": after.summary(), "gain": asdict(gain)}
+        summary |= comparison(before, after, gain)
         console.print("Held-out constraints satisfied after each round:")
-        console.print("  " + " -> ".join(f"{rate:.3f}" for rate in pass_rates(summaries)))
+        console.print("  " + " -> ".join(rate_text(rate, places=3) for rate in pass_rates(summaries)))
         show_gain(console, before, after, gain)
     with atomic_folder(folder / "adapters" / "default") as temporary:
         shutil.copytree(folders[-1] / "adapters" / "default", temporary)
     write_json(folder / "summary.json", summary)
-    console.print(f"\nAdapter: {folder / 'adapters' / 'default'}\nVerify it with: heed export {folders[-1]}")
+    adapter = folder / "adapters" / "default"
+    announce(console, f"\nAdapter: {adapter}\nVerify it with: {export_command(folders[-1])}")
 
 
-def pass_rates(summaries: Sequence[dict[str, Any]]) -> list[float]:
-    """Return the base model's pass rate and that after each round."""
+def pass_rates(summaries: Sequence[dict[str, Any]]) -> list[float | None]:
+    """Return the base model's pass rate and that after each round; None where no constraint applied."""
     return [summaries[0]["before"]["pass_rate"], *(each["after"]["pass_rate"] for each in summaries)]

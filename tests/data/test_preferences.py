@@ -149,3 +149,35 @@ def test_plain_pair_from_row__keeps_the_order_of_the_file():
     assert (pair.chosen.text, pair.rejected.text, pair.differs_on) == ("It falls.", "No.", ())
     assert pair.chosen.score > pair.rejected.score
     assert pair.problem.extras == {"source": "mine"}
+
+
+USER = {"role": "user", "content": "Describe rain."}
+ANSWER = {"role": "assistant", "content": "It falls."}
+
+
+@pytest.mark.parametrize("chosen", ["It falls.", [ANSWER], [USER, ANSWER], [{**ANSWER, "tool_calls": None}]])
+def test_plain_pair_from_row__an_answer_is_text_or_a_message_alone_or_after_the_prompt(chosen):
+    pair = plain_pair_from_row({"prompt": "Describe rain.", "chosen": chosen, "rejected": "No."})
+    assert pair.chosen.text == "It falls."
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        ([USER], "to be one assistant's message, alone or after all messages of 'prompt'; got messages by user:"),
+        ([ANSWER, USER, ANSWER], "got messages by assistant, user, assistant: earlier turns belong into 'prompt'"),
+        ([USER, ANSWER, USER, ANSWER], "got messages by user, assistant, user, assistant:"),
+        ([{**USER, "content": "Describe snow."}, ANSWER], "got messages by user, assistant:"),
+        (
+            [{**ANSWER, "content": "", "tool_calls": [{"name": "look"}]}],
+            r"got \['tool_calls'\] too, which would be lost",
+        ),
+        ([{"role": "assistant", "content": None}], "with text 'role' and 'content'; got"),
+        ([], r"to be text or a list of chat messages; got \[\]"),
+    ],
+)
+@pytest.mark.parametrize("read", [plain_pair_from_row, pair_from_row])
+def test_pair_from_row__refuses_turns_that_would_be_lost_or_trained_as_the_answer(read, chosen, message):
+    row = {"prompt": "Describe rain.", "rejected": "No.", "constraints": [{"id": "punctuation:no_comma"}]}
+    with pytest.raises(ValueError, match=f"expected .*column 'chosen' .*{message}"):
+        read({**row, "chosen": chosen})

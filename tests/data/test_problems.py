@@ -59,6 +59,10 @@ def test_request__is_the_message_without_its_rules():
         ({"prompt": []}, "non-empty list"),
         ({"prompt": "  "}, "the last user message is empty"),
         ({"prompt": [{"role": "user"}]}, "text 'role' and 'content'"),
+        (
+            {"prompt": [{"role": "assistant", "content": "", "tool_calls": [{"name": "look"}]}]},
+            r"messages of column 'prompt' to have a role and a content alone; got \['tool_calls'\] too",
+        ),
         ({"prompt": [{"role": "assistant", "content": "hi"}]}, "got role 'assistant'"),
         ({"reference": 7}, "expected column 'reference' to be text; got 7"),
         ({"constraints": "no commas"}, "expected 'constraints' to be a list"),

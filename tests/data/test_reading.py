@@ -25,6 +25,15 @@ def test_read_problems__json_lists_and_gzip(tmp_path):
     assert read_problems(path) == PROBLEMS
 
 
+@pytest.mark.parametrize("name", ["mine.jsonl", "mine.json"])
+def test_read_problems__byte_order_mark_and_home_sign(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    row = json.dumps({"prompt": "Describe rain."})
+    (tmp_path / name).write_text("\ufeff" + (row if name.endswith("l") else f"[{row}]"), encoding="utf-8")
+    [problem] = read_problems(f"~/{name}")
+    assert problem.messages[0]["content"] == "Describe rain."
+
+
 def test_read_problems__hub_dataset_is_read_like_a_file(monkeypatch):
     calls = []
 
@@ -94,8 +103,11 @@ def test_read_problems__verl_ground_truth_of_constraints(tmp_path):
     [
         ("", "bad.jsonl holds no problems; expected rows with at least the column 'prompt'"),
         ('{"prompt": "a"}\n{"prompt": ', "bad.jsonl:2: expected one JSON object a line"),
-        ('{"prompt": "a"}\n[1]', r"bad.jsonl:2: expected a JSON object with at least 'prompt'; got \[1\]"),
-        ('{"question": "a"}', r"bad.jsonl:1: expected a column 'prompt' .* this row has \['question'\]"),
+        ('{"prompt": "Rain \\ud83d"}', r"bad.jsonl:1: the text '.*Rain \\ud83d' ends in half a character"),
+        ('{"prompt": "a"}\n[1]', r"bad.jsonl:2: expected a JSON object with named columns; got \[1\]"),
+        ('{"question": "a"}', r"bad.jsonl:1: expected a column 'prompt' .*; this row has question$"),
+        ("{}", r"bad.jsonl:1: expected a column 'prompt' .*; this row has no columns$"),
+        ('{"prompt": null}', r"bad.jsonl:1: expected a column 'prompt' .*; in this row it is null$"),
         (
             '{"prompt": "a", "constraints": [{"id": "punctuation:no_coma"}]}',
             "bad.jsonl:1: unknown constraint kind 'punctuation:no_coma'; the nearest is 'punctuation:no_comma'",

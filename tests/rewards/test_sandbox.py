@@ -1,7 +1,10 @@
 """Sandbox: a call that hangs, dies or uses too much memory costs one error, a bug stops the run."""
 
 import logging
+import subprocess
+import sys
 from pathlib import Path
+from time import monotonic, sleep
 
 import pytest
 
@@ -110,3 +113,101 @@ def test_load_function__by_module():
 def test_sandboxed_verifier__needs_workers():
     with pytest.raises(ValueError, match="at least 1 worker"):
         SandboxedVerifier("rewards.verdict:Verdict", workers=0)
+
+
+def is_alive(process: int) -> bool:
+    """Return whether a process exists and has not ended."""
+    stat = Path(f"/proc/{process}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def wait_for(condition) -> None:
+    deadline = monotonic() + 30.0
+    while not condition():
+        assert monotonic() < deadline, "waited 30 s"
+        sleep(0.02)
+
+
+CHILDREN = """
+import os, subprocess, sys, time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from time import monotonic, sleep
+
+from rewards.verdict import Verdict
+from bound import MAXIMUM
+
+@dataclass
+class Answer:
+    length: int
+
+def measured(text) -> "Answer":
+    return Answer(len(text))
+
+def judged(completion) -> Verdict:
+    margin = float(MAXIMUM - len(completion))
+    return Verdict(satisfied=margin >= 0, margin=margin, evidence=())
+
+def with_child(completion, *, prompt):
+    if completion == "hang":
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        Path(prompt).write_text(str(child.pid))
+        time.sleep(600)
+    return judged(completion)
+
+def forked(completion, *, prompt):
+    os.fork()  # and both go on
+    return judged(completion)
+
+def pooled(completion, *, prompt):
+    with ProcessPoolExecutor(1, mp_context=get_context(prompt)) as pool:
+        assert pool.submit(measured, completion).result() == Answer(len(completion))
+    return judged(completion)
+"""
+
+
+@pytest.fixture(scope="module")
+def children(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("children")
+    (folder / "children.py").write_text(CHILDREN)
+    (folder / "bound.py").write_text("MAXIMUM = 3\n")
+    return folder / "children.py"
+
+
+def test_sandboxed_verifier__forked_child_does_not_answer_in_its_place(children):
+    # satisfied are those of at most 3 characters: 2 of 4; a second answer to a call would pass for the next call's
+    with SandboxedVerifier(f"{children}:forked") as verifier:
+        verdicts = verifier.verify_all(
+            [VerifierCall(completion=text, prompt="") for text in ("a", "long", "b", "much")]
+        )
+    assert [verdict.satisfied for verdict in verdicts] == [True, False, True, False]
+
+
+@pytest.mark.parametrize("start_method", ["fork", "spawn"])
+def test_sandboxed_verifier__may_use_a_pool_dataclasses_and_files_beside_it(children, start_method):
+    limits = SandboxLimits(seconds=60.0)
+    with SandboxedVerifier(f"{children}:pooled", limits=limits) as verifier:
+        assert verifier.verify("four", prompt=start_method).margin == -1
+
+
+def test_sandboxed_verifier__timeout_ends_what_the_verifier_has_started(children, tmp_path):
+    with SandboxedVerifier(f"{children}:with_child", limits=SandboxLimits(seconds=2.0)) as verifier:
+        assert verifier.verify("hang", prompt=str(tmp_path / "pid")) == NOT_APPLICABLE
+        wait_for(lambda: not is_alive(int((tmp_path / "pid").read_text())))
+        assert verifier.verify("abc", prompt="").satisfied
+
+
+def test_sandboxed_verifier__ends_with_a_run_that_is_killed(children, tmp_path):
+    run = f"""
+from rewards.sandbox import SandboxedVerifier, SandboxLimits
+if __name__ == "__main__":
+    verifier = SandboxedVerifier("{children}:with_child", limits=SandboxLimits(seconds=600.0))
+    verifier.verify("hang", prompt="{tmp_path / "pid"}")
+"""
+    (tmp_path / "run.py").write_text(run)
+    with subprocess.Popen([sys.executable, tmp_path / "run.py"]) as process:
+        wait_for(lambda: (tmp_path / "pid").is_file() and (tmp_path / "pid").read_text())
+        process.kill()
+    wait_for(lambda: not is_alive(int((tmp_path / "pid").read_text())))

@@ -76,7 +76,7 @@ def test_check_arguments__missing_or_extra_argument_is_an_error_that_names_it(ki
         ("length:word_range", {"minimum": 5, "maximum": 4}),
         ("length:word_range", {"minimum": -1, "maximum": 4}),
         ("copying:prompt_words", {"first": 3, "last": 2}),
-        ("length:word_range", {"minimum": 1.0, "maximum": 4}),
+        ("length:word_range", {"minimum": 1.5, "maximum": 4}),
         ("length:word_range", {"minimum": True, "maximum": 4}),
         ("keywords:existence", {"keywords": []}),
         ("keywords:existence", {"keywords": "sea"}),
@@ -92,6 +92,15 @@ def test_check_arguments__missing_or_extra_argument_is_an_error_that_names_it(ki
 def test_check_arguments__malformed_argument_is_an_error(kind, kwargs):
     with pytest.raises(ValueError, match=f"arguments of '{kind}' do not fit"):
         check_arguments(kind, kwargs)
+
+
+def test_verify__whole_floats_are_counts():
+    # three words, at least 2 and at most 5: the nearer bound is 1 word away
+    bounds = {"minimum": 2.0, "maximum": 5.0}
+    assert verify("length:word_range", "One two three.", prompt="", **bounds).margin == 1.0
+    assert verify("length:word_range", "One two three.", prompt="", **bounds).satisfied
+    with pytest.raises(ValueError, match=r"minimum.*got 2\.5"):
+        verify("length:word_range", "One two three.", prompt="", minimum=2.5, maximum=5)
 
 
 def test_json_schema__never_fetches_references():

@@ -15,10 +15,12 @@ from rl.datasets import (
     REWARD_ARGUMENTS,
     as_dataset,
     as_preferences,
+    check_signal,
     dataset_from_rows,
     load_pairs,
     load_problems,
 )
+from tests.rl.grpo_fixtures import tiny_config
 
 
 def write_rows(path, *names: str) -> str:
@@ -68,6 +70,17 @@ def test_load_problems__refuses_to_hold_everything_out(tmp_path):
     path = write_rows(tmp_path / "rows.jsonl", "sea", "sky")
     with pytest.raises(ValueError, match=r"data\.held_out=2 leaves nothing to train on: .* has 2 problems"):
         load_problems(DataConfig(path=path, held_out=2))
+
+
+def test_load_problems__duplicates_of_held_out_prompts_are_not_trained_on(tmp_path):
+    # the last two rows are held out, and "hill" stands among the others, too
+    path = write_rows(tmp_path / "rows.jsonl", "hill", "sea", "sky", "sea", "hill", "rain")
+    problems = load_problems(DataConfig(path=path, held_out=2))
+    assert (ids(problems.train), ids(problems.held_out)) == (["sea", "sky", "sea"], ["hill", "rain"])
+    other = write_rows(tmp_path / "held_out.jsonl", "sea", "hill")
+    assert ids(load_problems(DataConfig(path=path, held_out_path=other)).train) == ["sky", "rain"]
+    with pytest.raises(UserError, match=r"^data\.held_out_path=.* leaves nothing to train on: .* has 6 problems"):
+        load_problems(DataConfig(path=path, held_out_path=path))
 
 
 def test_load_problems__refuses_an_empty_file(tmp_path):
@@ -154,6 +167,7 @@ def test_load_pairs__no_prompt_is_trained_on_and_held_out(tmp_path):
     pairs = load_pairs(DataConfig(path=write_pairs(tmp_path / "pairs.jsonl", "sea", "sky", "rain"), held_out=1))
     assert [pair.chosen.text for pair in pairs.train] == ["The sea.", "The sea!", "The sky.", "The sky!"]
     assert [problem.messages[-1]["content"] for problem in pairs.held_out] == ["Describe the rain."]
+    assert ids(pairs.held_out) == ["pairs.jsonl:6"]
 
 
 def test_load_pairs__refuses_to_hold_everything_out(tmp_path):
@@ -174,3 +188,19 @@ def test_as_preferences__rows_are_the_pairs_by_index(tmp_path):
     assert dataset["pair"] == [0, 1]
     assert dataset["prompt"][0] == [{"role": "user", "content": "Describe the sea."}]
     assert dataset["chosen"][1] == [{"role": "assistant", "content": "The sea!"}]
+
+
+def test_check_signal__refuses_problems_that_nothing_rewards(tmp_path):
+    path = write_rows(tmp_path / "rows.jsonl", "sea", "sky")
+    config = tiny_config(data={"path": path}, rewards={"satisfaction_weight": 1.0, "functions": []})
+    with pytest.raises(UserError, match=r"none of the 2 training problems has a constraint.*rewards\.functions"):
+        check_signal(config, load_problems(config.data))
+    rewarded = tiny_config(data={"path": path})
+    check_signal(rewarded, load_problems(rewarded.data))
+
+
+def test_check_signal__refuses_less_than_one_batch(tmp_path):
+    # 4 rows a micro-batch x 2 micro-batches / 4 completions a problem: 2 problems a batch
+    config = tiny_config(data={"path": write_rows(tmp_path / "rows.jsonl", "sea")})
+    with pytest.raises(UserError, match=r"1 training problems, and one generation batch takes 2 .*size=4 x 2 micro"):
+        check_signal(config, load_problems(config.data))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rl.config.engines import ENGINES
-from rl.config.routing import RoutingConfig
+from rl.config.routing import RESERVED, RoutingConfig
 
 if TYPE_CHECKING:  # the settings import these checks
     from rl.config.root import Config
@@ -26,6 +26,10 @@ def _names(routing: RoutingConfig) -> Iterator[str]:
     adapters = ", ".join(routing.adapters)
     if len(set(routing.adapters)) < len(routing.adapters):
         yield f"routing.adapters names one twice: {adapters}; give each its own name"
+    if reserved := sorted(set(RESERVED) & set(routing.adapters)):
+        yield f"routing.adapters: {', '.join(reserved)} is a name of Heed's own in a bundle; choose another"
+    if dotted := [name for name in routing.adapters if "." in name]:
+        yield f"routing.adapters: {', '.join(dotted)} has a dot, which separates modules for PEFT; write it without"
     named = {"ranks": routing.ranks, "weights": routing.weights, "tasks": routing.tasks.values()}
     for key, names in named.items():
         if unknown := sorted(set(names) - set(routing.adapters)):

@@ -43,6 +43,16 @@ def test_arm_config__of_constraints_is_the_quickstart_with_another_rule(tmp_path
     assert budget_of("constraints", 3).steps == 3
 
 
+def test_record_budget__refuses_arms_that_no_bench_wrote(tmp_path):
+    (tmp_path / "arms" / "uniform-0").mkdir(parents=True)
+    with pytest.raises(ValueError, match=r"arms is there, and no bench wrote it; choose another folder"):
+        bench_credit("chain", ["random"], 2, folder=tmp_path, budget=BUDGET)
+    (tmp_path / "budget.json").write_text("rent: 900")
+    with pytest.raises(ValueError, match="holds arms of another budget"):
+        bench_credit("chain", ["random"], 2, folder=tmp_path, budget=BUDGET)
+    assert [path.name for path in (tmp_path / "arms").iterdir()] == ["uniform-0"]
+
+
 def test_record_budget__refuses_another_one(tmp_path):
     record_budget(tmp_path, "chain", BUDGET)
     record_budget(tmp_path, "chain", BUDGET)

@@ -100,3 +100,11 @@ def test_probe__reads_a_text_of_the_tiny_model(heed, tmp_path, capsys):
     assert heed("probe", *arguments, "--json") == 0
     assert json.loads(capsys.readouterr().out)["num_prompt_tokens"] > 0
     assert (folder / "page.html").is_file()
+
+
+def test_user_path__home_stands_for_its_sign(heed, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert heed("resume", "~/none") == 2
+    assert f"{tmp_path}/none is not a run folder" in capsys.readouterr().err
+    assert heed("launch", "slurm", "tiny", "--output=~/job.sh") == 0
+    assert (tmp_path / "job.sh").is_file()

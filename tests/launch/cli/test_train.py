@@ -1,13 +1,18 @@
 """`heed train` and `heed resume`: which settings reach the training, and what is printed of its result."""
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from launch.recipes import load_recipe
+from rl.common.atomic import write_text
 from rl.config.load import resolved_yaml
 from rl.config.root import Config
+from rl.runs.checkpoint import mark_complete
+from rl.runs.signals import UNFINISHED
 
 
 @pytest.fixture
@@ -33,9 +38,30 @@ def test_dry_run__as_json_is_the_config(heed, capsys):
     assert Config.model_validate_json(capsys.readouterr().out).lora.r == 4
 
 
-def test_dry_run__leaves_an_unfinished_run_where_it_is(heed, run, capsys):
-    assert heed("train", "tiny", f"run.folder={run}", "--or-resume", "--dry-run") == 0
+def test_or_resume__only_the_first_rank_of_a_real_start_moves_an_unfinished_run_aside(
+    heed, run, train_with, monkeypatch
+):
+    train_with(lambda config: run)
+    command = ("train", "tiny", f"run.folder={run}", "--or-resume")
+    assert heed(*command, "--dry-run") == 0
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    heed(*command)
     assert (run / "config.yaml").exists()
+    monkeypatch.setenv("RANK", "0")
+    heed(*command)
+    assert not run.exists() and run.with_name("run.unfinished-1").exists()
+
+
+def test_dry_run__with_or_resume_prints_the_resumed_settings_or_refuses(heed, run, capsys):
+    write_text(run / "checkpoint-2" / "optimizer.pt", "state")
+    mark_complete(run / "checkpoint-2")
+    command = ("train", "tiny", f"run.folder={run}", "--or-resume", "--dry-run", "--json")
+    assert heed(*command, "lora.r=4", "trainer.max_steps=9") == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["resume"], printed["trainer"]["max_steps"]) == (str(run), 9)
+    assert heed(*command, "lora.r=8") == 2
+    assert "lora.r: the run has 4, not 8" in capsys.readouterr().err
 
 
 def test_train__gets_the_resolved_config_and_json_has_stdout_alone(heed, tmp_path, capsys, train_with):
@@ -51,10 +77,21 @@ def test_train__gets_the_resolved_config_and_json_has_stdout_alone(heed, tmp_pat
     assert shown.err == "step of 3\n"
 
 
-def test_train__a_stopped_run_exits_like_ctrl_c(heed, tmp_path, capsys, train_with):
+def test_train__a_run_that_is_saved_and_not_finished_has_an_exit_code_of_its_own(heed, tmp_path, capsys, train_with):
     train_with(lambda config: tmp_path)
-    assert heed("train", "tiny", "--json") == 130
+    assert heed("train", "tiny", "--json") == UNFINISHED
     assert json.loads(capsys.readouterr().out) == {"run": str(tmp_path), "summary": None}
+
+
+def test_train__sigterm_outside_the_steps_leaves_a_run_to_be_started_again(heed, tmp_path, train_with):
+    def body(config: Config) -> Path:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("the model would have been loaded")
+
+    train_with(body)
+    before = signal.getsignal(signal.SIGTERM)
+    assert heed("train", "tiny") == 75
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_train__of_several_ranks_the_first_prints_the_result(heed, tmp_path, capsys, train_with, monkeypatch):
@@ -73,7 +110,7 @@ def test_resume__continues_with_the_settings_of_the_run(heed, run, train_with):
         return run
 
     train_with(body)
-    assert heed("resume", str(run), "trainer.max_steps=9") == 130
+    assert heed("resume", str(run), "trainer.max_steps=9") == UNFINISHED
     (config,) = received
     assert (config.resume, config.lora.r, config.trainer.max_steps) == (run, 4, 9)
 

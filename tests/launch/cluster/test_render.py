@@ -6,6 +6,10 @@ import os
 import re
 import signal
 import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import jsonschema
@@ -18,7 +22,10 @@ from launch.cluster.spec import ClusterSpec, load_spec
 from launch.cluster.submit import submit_file
 from launch.recipes import load_recipe
 from rl.config.load import parse_config
+from rl.runs.signals import UNFINISHED
+from tests.rl.grpo_fixtures import EVEN_SHARE, HOLD_STEP_3
 
+ROOT = Path(__file__).resolve().parents[3]
 CONFIG = load_recipe("tiny")
 SCHEMA = json.loads(Path(__file__).with_name("rayjob.schema.json").read_text(encoding="utf-8"))
 GPUS = ClusterSpec(
@@ -129,43 +136,114 @@ def test_render__an_environment_value_reaches_the_shell_unchanged(tmp_path):
     assert shown.stdout == GPUS.environment["NCCL_DEBUG"]
 
 
-FAKES = {
+STAND_INS = {
     "scontrol": 'case "$1" in show) echo node-1;; requeue) echo "requeue $2" >> "$LOG";; esac',
-    "srun": "sleep 60",
+    "srun": "sleep 600",
     "ray": "exit 0",
-    "python": """trap 'echo saved >> "$LOG"; exit 130' TERM
-echo "train $*" >> "$LOG"
-while :; do kill -USR1 "$BATCH"; sleep 0.5; done""",
 }
+DEADLINE = 240.0
 
 
-def test_render__a_slurm_job_saves_and_requeues_before_its_time_is_up(tmp_path):
-    """The script itself is run by bash, among stand-ins for SLURM, Ray and the training."""
-    tools = tmp_path / ".venv" / "bin"
+def install(tools: Path, programs: dict[str, str]) -> None:
+    """Write shell programs that stand in for those of the same names."""
     tools.mkdir(parents=True)
-    for name, body in FAKES.items():
+    for name, body in programs.items():
         (tools / name).write_text(f"#!/bin/bash\n{body}\n", encoding="utf-8")
         (tools / name).chmod(0o755)
-    script = tmp_path / "job.sh"
-    text = render("slurm", CONFIG, ClusterSpec(checkout=str(tmp_path)))
-    script.write_text(text.replace("set -euo pipefail", "set -euo pipefail\nexport BATCH=$$", 1), encoding="utf-8")
-    log = tmp_path / "log"
-    environment = {
+
+
+@contextmanager
+def batch_job(checkout: Path, script: Path, **environment: str) -> Iterator[subprocess.Popen]:
+    """Run a rendered script by bash, as SLURM does on the first node."""
+    variables = {
         **os.environ,
-        "PATH": f"{tools}:{os.environ['PATH']}",
-        "LOG": str(log),
+        "PATH": f"{checkout}/.venv/bin:{os.environ['PATH']}",
+        "LOG": f"{checkout}/log",
         "SLURM_JOB_ID": "7",
         "SLURM_JOB_NODELIST": "node-1",
-        "TMPDIR": str(tmp_path),
+        "TMPDIR": str(checkout),
+        "PYTHONPATH": str(ROOT),
+        **environment,
     }
-    with subprocess.Popen(["bash", str(script)], env=environment, start_new_session=True) as job:
+    with (
+        open(checkout / "output", "w", encoding="utf-8") as output,
+        subprocess.Popen(
+            ["bash", str(script)], env=variables, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        ) as job,
+    ):
         try:
-            code = job.wait(timeout=120)
+            yield job
         finally:
-            os.killpg(job.pid, signal.SIGKILL)  # the stand-in for a Ray head would run on
-    train, *rest = log.read_text().splitlines()
-    assert train == f"train -m launch.cli train {tmp_path}/heed-7.yaml --or-resume"
-    assert (rest, code) == (["saved", "requeue 7"], 130)
+            with suppress(ProcessLookupError):
+                os.killpg(job.pid, signal.SIGKILL)  # the stand-in for a Ray head would run on
+
+
+def wait_for(happened: Callable[[], bool], job: subprocess.Popen) -> None:
+    give_up = time.monotonic() + DEADLINE
+    while not happened():
+        assert job.poll() is None, job.returncode
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_render__a_slurm_job_saves_and_requeues_before_its_time_is_up_and_then_finishes(tmp_path):
+    """The script itself is run by bash, with the real `heed train`, among stand-ins for SLURM and Ray."""
+    install(tmp_path / ".venv" / "bin", {**STAND_INS, "python": f'exec {sys.executable} "$@"'})
+    settings = [f"rewards.functions=[{EVEN_SHARE}]", "trainer.max_steps=4", "trainer.save_steps=1", "data.held_out=0"]
+    config = load_recipe("tiny", [*settings, "rollouts.workers=0"])
+    script, run = tmp_path / "job.sh", tmp_path / "runs" / "tiny"
+    spec = ClusterSpec(checkout=str(tmp_path), runs=str(tmp_path / "runs"))
+    script.write_text(render("slurm", config, spec), encoding="utf-8")
+    with batch_job(tmp_path, script, **{HOLD_STEP_3: str(tmp_path / "go")}) as job:
+        wait_for((run / "checkpoint-2" / "complete.json").exists, job)
+        job.send_signal(signal.SIGUSR1)  # the time is nearly up
+        wait_for(lambda: "Finishing this step" in (tmp_path / "output").read_text(), job)
+        (tmp_path / "go").touch()
+        assert job.wait(DEADLINE) == UNFINISHED, (tmp_path / "output").read_text()
+    assert (run / "checkpoint-3" / "complete.json").exists() and not (run / "summary.json").exists()
+    assert (tmp_path / "log").read_text() == "requeue 7\n"
+    with batch_job(tmp_path, script, SLURM_RESTART_COUNT="1") as job:
+        assert job.wait(DEADLINE) == 0, (tmp_path / "output").read_text()
+    assert (run / "summary.json").exists()
+    assert (tmp_path / "log").read_text() == "requeue 7\n"
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 75, 130, 143])
+def test_render__a_slurm_job_is_requeued_after_a_run_that_is_saved_and_not_finished_only(code, tmp_path):
+    install(tmp_path / ".venv" / "bin", {**STAND_INS, "python": f"exit {code}"})
+    script = tmp_path / "job.sh"
+    script.write_text(render("slurm", CONFIG, ClusterSpec(checkout=str(tmp_path), restarts=3)), encoding="utf-8")
+    for restarts in ("0", "3"):
+        with batch_job(tmp_path, script, SLURM_RESTART_COUNT=restarts) as job:
+            assert job.wait(DEADLINE) == code
+    log = tmp_path / "log"
+    assert (log.read_text() if log.exists() else "") == ("requeue 7\n" if code == 75 else "")
+
+
+@pytest.mark.parametrize(
+    ("codes", "starts", "end"), [("0", 1, 0), ("75 75 0", 3, 0), ("75 2", 2, 2), ("75 75 75", 3, 75)]
+)
+def test_render__a_ray_job_is_started_again_after_a_run_that_is_saved_and_not_finished_only(
+    codes, starts, end, tmp_path
+):
+    submit = """while [ "$1" != -- ]; do [ "$1" = --working-dir ] && cd "$2"; shift; done; shift; exec "$@" """
+    python = """read -r code rest < "$CODES"; echo "$rest" > "$CODES"; echo "$*" >> "$LOG"; exit "$code" """
+    install(tmp_path / ".venv" / "bin", {"ray": submit, "python": python})
+    for package in ("attention_probes", "data", "launch", "rewards", "rl"):
+        (tmp_path / package).mkdir()
+    (tmp_path / "codes").write_text(f"{codes}\n", encoding="utf-8")
+    script = tmp_path / "job.sh"
+    script.write_text(render("ray-job", CONFIG, ClusterSpec(checkout=str(tmp_path), restarts=2)), encoding="utf-8")
+    with batch_job(tmp_path, script, CODES=str(tmp_path / "codes")) as job:
+        assert job.wait(DEADLINE) == end, (tmp_path / "output").read_text()
+    assert (tmp_path / "log").read_text() == "-m launch.cli train recipe.yaml --or-resume\n" * starts
+
+
+def test_render__a_ray_job_that_is_stopped_has_time_to_save():
+    script = render("ray-job", CONFIG, ClusterSpec(grace_seconds=90))
+    environment = yaml.safe_load(script.partition("<<'RUNTIME'\n")[2].partition("\nRUNTIME")[0])["env_vars"]
+    assert environment["RAY_JOB_STOP_WAIT_TIME_S"] == "90"
 
 
 def test_load_spec__names_each_wrong_key(tmp_path):
@@ -201,6 +279,18 @@ def test_launch__writes_the_file_and_says_how_to_submit_it(target, command, star
     assert stop.value.code == 0
     assert f"submit it with `{command} {file}`" in capsys.readouterr().out
     assert file.read_text().startswith(start)
+
+
+@pytest.mark.parametrize("read", ["recipe", "spec"])
+def test_launch__replaces_no_file_that_it_reads(read, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("heed.yaml").write_text("{}")
+    arguments = ["heed.yaml"] if read == "recipe" else ["tiny", "--spec", "heed.yaml"]
+    with pytest.raises(SystemExit) as stop:
+        main(["launch", "kuberay", *arguments, "run.name=x"])  # its default is heed.yaml, too
+    assert stop.value.code == 2
+    assert "cannot write to heed.yaml: it is heed.yaml, which is read" in " ".join(capsys.readouterr().err.split())
+    assert Path("heed.yaml").read_text() == "{}"
 
 
 def test_launch__refuses_an_unknown_target(capsys):

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from data.preferences import pair_from_row
+from data.problems import user_text
 from data.sources import read_rows
 from data.writing import write_rows
 from launch.data.pairs import Sampling, pairs_command
@@ -35,17 +36,20 @@ def test_pairs__of_a_files_completions(tmp_path):
 
 
 def test_pairs__of_a_runs_recorded_answers(tmp_path):
-    """The run's problems, found by its config, say by which constraints its answers are scored."""
+    """The run's problems, found by its config, say by which constraints its answers are scored; two share an id."""
     run = tmp_path / "run"
     run.mkdir()
-    problem = {"prompt": "Write.", "constraints": [{"id": "punctuation:no_comma"}]}
-    prompts = write_rows([{**problem, "problem_id": name} for name in ("a", "b")], tmp_path / "prompts.jsonl")
+    no_comma = [{"id": "punctuation:no_comma"}]
+    problems = [("a", "Write.", no_comma), ("a", "Sing.", []), ("b", "Read.", no_comma)]
+    rows = [{"problem_id": name, "prompt": prompt, "constraints": rules} for name, prompt, rules in problems]
+    prompts = write_rows(rows, tmp_path / "prompts.jsonl")
     (run / "config.yaml").write_text(f"data: {{path: {prompts}, held_out: 1}}\n")
-    lines = [json.dumps({"problem_id": "a", "completion": text}) for text in ("Yes, well.", "Yes.")]
+    answers = [("Write.", "Yes, well."), ("Write.", "Yes."), ("Sing.", "La, la.")]
+    lines = [json.dumps({"problem_id": "a", "prompt": prompt, "completion": text}) for prompt, text in answers]
     (run / "rollouts.jsonl").write_text("\n".join(lines) + "\n")
     assert pairs_command(run, tmp_path / "pairs.jsonl")["num_pairs"] == 1
     (pair,) = [pair_from_row(row) for _, row in read_rows(tmp_path / "pairs.jsonl")]
-    assert (pair.problem.problem_id, pair.chosen.text, pair.rejected.text) == ("a", "Yes.", "Yes, well.")
+    assert (user_text(pair.problem), pair.chosen.text, pair.rejected.text) == ("Write.", "Yes.", "Yes, well.")
 
 
 def test_pairs__of_answers_sampled_from_a_model(tmp_path):
@@ -81,11 +85,11 @@ def test_pairs__of_a_run_with_custom_verifiers(tmp_path):
     )
     run = tmp_path / "run"
     run.mkdir()
-    rows = [{"prompt": "Write.", "constraints": [{"id": "own:shout"}], "problem_id": name} for name in ("a", "b")]
+    rows = [{"prompt": name, "constraints": [{"id": "own:shout"}], "problem_id": name} for name in ("a", "b")]
     prompts = write_rows(rows, tmp_path / "prompts.jsonl")
     own = f"{{'own:shout': '{tmp_path}/mine.py:shout'}}"
     (run / "config.yaml").write_text(f"data: {{path: {prompts}, held_out: 1}}\nrewards: {{verifiers: {own}}}\n")
-    lines = [json.dumps({"problem_id": "a", "completion": text}) for text in ("quiet", "LOUD")]
+    lines = [json.dumps({"problem_id": "a", "prompt": "a", "completion": text}) for text in ("quiet", "LOUD")]
     (run / "rollouts.jsonl").write_text("\n".join(lines) + "\n")
     result = pairs_command(run, tmp_path / "pairs.jsonl")
     (row,) = [row for _, row in read_rows(tmp_path / "pairs.jsonl")]

@@ -1,8 +1,12 @@
 """Local ranks: real processes that train together, and how they end when one fails."""
 
+import os
 import signal
 import sqlite3
+import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,10 +16,20 @@ from launch.ranks.local import must_start_ranks, start_ranks
 from launch.recipes import load_recipe
 from rl.config.distributed import DistributedConfig
 from rl.config.load import resolved_yaml
+from rl.runs.signals import UNFINISHED
 from rl.train import train
-from tests.launch.multi_rank import COMMON, STEPS, assert_equal_trainings, heed, run_together
+from tests.launch.multi_rank import (
+    COMMON,
+    DEADLINE,
+    HEED_TRAIN,
+    STEPS,
+    TWO_RANKS,
+    assert_equal_trainings,
+    heed,
+    run_together,
+)
 from tests.rl.dpo_fixtures import tiny_dpo_config, write_pairs
-from tests.rl.grpo_fixtures import CTRL_C_IN_STEP
+from tests.rl.grpo_fixtures import CTRL_C_IN_STEP, HOLD_STEP_3
 
 
 def script(text: str) -> list[str]:
@@ -34,8 +48,86 @@ def test_start_ranks__a_rank_that_dies_ends_the_others_and_is_named(capfd):
         "import os, signal, time\n"
         "os.kill(os.getpid(), signal.SIGKILL) if os.environ['RANK'] == '1' else time.sleep(600)"
     )
-    assert start_ranks(script(text), 3, timeout=0.5) == -signal.SIGKILL
+    assert start_ranks(script(text), 3, timeout=0.5) == 137  # 128 + 9, as a shell reports it
     assert "rank 1 was killed by signal 9; ending rank 0, 2" in capfd.readouterr().err
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + DEADLINE
+    while not happened():
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+
+
+RANK = """
+import os, signal
+from pathlib import Path
+here = Path({folder!r})
+received = []
+def write():
+    (here / f"{{os.environ['RANK']}}-{{len(received)}}").touch()
+def terminate(number, frame):
+    received.append(number)
+    write()
+def leave(number, frame):
+    (here / os.environ["RANK"]).write_text(str(len(received)))
+    os._exit(0)
+signal.alarm(240)  # ends it when the test fails
+signal.signal(signal.SIGTERM, terminate)
+signal.signal(signal.SIGHUP, leave)
+write()
+while True:
+    signal.pause()
+"""
+
+
+def test_start_ranks__each_rank_receives_a_signal_to_the_group_once(tmp_path):
+    rank = script(RANK.format(folder=str(tmp_path)))
+    start = f"import sys; from launch.ranks.local import start_ranks; sys.exit(start_ranks({rank!r}, 2))"
+    with subprocess.Popen(script(start), start_new_session=True) as parent:
+        wait_for(lambda: all((tmp_path / f"{rank}-0").exists() for rank in range(2)))
+        os.killpg(parent.pid, signal.SIGTERM)
+        wait_for(lambda: all((tmp_path / f"{rank}-1").exists() for rank in range(2)))
+        parent.send_signal(signal.SIGHUP)  # passed on after whatever came before it
+        assert parent.wait(DEADLINE) == 0
+    assert [(tmp_path / str(rank)).read_text() for rank in range(2)] == ["1", "1"]
+
+
+def test_start_ranks__a_rank_that_has_saved_does_not_end_the_others(tmp_path):
+    # rank 0 is not done before the end of rank 1 has been noticed
+    text = (
+        "import os, sys, time\n"
+        "from pathlib import Path\n"
+        f"other, done = Path(r'{tmp_path}/other'), Path(r'{tmp_path}/done')\n"
+        "if os.environ['RANK'] == '1':\n"
+        "    os.symlink(f'/proc/{os.getpid()}/cmdline', other)\n"
+        "else:\n"
+        "    while not other.is_symlink() or other.exists():\n"
+        "        time.sleep(0.01)\n"
+        "    done.touch()\n"
+        "sys.exit(75)"
+    )
+    assert start_ranks(script(text), 2, timeout=0.0) == 75
+    assert (tmp_path / "done").exists()
+
+
+@pytest.mark.slow
+def test_sigterm_to_the_group_of_two_ranks_saves(tmp_path):
+    run, go = tmp_path / "run", tmp_path / "go"
+    command = [*HEED_TRAIN, "tiny", f"run.folder={run}", *TWO_RANKS, "trainer.save_steps=1"]
+    environment = {**os.environ, HOLD_STEP_3: str(go)}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as parent:
+        wait_for((run / "checkpoint-2" / "complete.json").exists)
+        os.killpg(parent.pid, signal.SIGTERM)
+        assert parent.stdout is not None
+        for _ in range(2):  # ranks
+            next(line for line in parent.stdout if line.startswith("Finishing this step"))
+        go.touch()
+        printed, _ = parent.communicate(timeout=DEADLINE)
+    assert parent.returncode == UNFINISHED, printed
+    assert (run / "checkpoint-3" / "complete.json").exists()
 
 
 def test_shutdown_main_last__the_other_ranks_shut_down_before_it(tmp_path):
@@ -104,7 +196,7 @@ def test_zero_trains_what_one_process_trains(zero, offload, alone, tmp_path):
 @pytest.mark.slow
 def test_two_ranks_stop_at_the_same_step_and_resume(alone, tmp_path):
     run = tmp_path / "run"
-    run_together(run, code=130, environment={CTRL_C_IN_STEP: "2"})
+    run_together(run, code=UNFINISHED, environment={CTRL_C_IN_STEP: "2"})
     assert (run / "checkpoint-2" / "complete.json").is_file() and not (run / "adapters").exists()
     heed(f"{run}/config.yaml", f"resume={run}")
     assert_equal_trainings(run, alone)
@@ -142,3 +234,12 @@ def assert_equal_bundles(run: Path, alone: Path) -> None:
         )
         assert any(tensor.any() for key, tensor in ours.items() if "lora_B" in key), f"{name} answered nothing"
         assert max((ours[key] - theirs[key]).abs().max().item() for key in ours) < 1e-4
+
+
+def test_ranks__stop_together_when_the_training_diverges(tmp_path):
+    diverging = [*TWO_RANKS, "trainer.learning_rate=1e30", "trainer.save_steps=1"]
+    printed = heed("tiny", f"run.folder={tmp_path / 'run'}", *diverging, code=1)
+    assert "the gradient norm is nan" in printed and "rank 1: step" in printed
+    saved = sorted((tmp_path / "run").glob("checkpoint-*/adapter_model.safetensors"))
+    assert saved and all(tensor.isfinite().all() for path in saved for tensor in load_file(path).values())
+    assert not (tmp_path / "run" / "adapters").exists()

@@ -12,7 +12,7 @@ import pytest
 from launch.ranks.ray_rank import RankLost, cause_of
 from rl.common.errors import RunFailure, UserError
 from rl.rollouts.workers.ray_session import SESSION_FILE, session_processes
-from rl.runs.signals import STOP
+from rl.runs.signals import STOP, UNFINISHED
 from tests.launch.multi_rank import DEADLINE, HEED_TRAIN, TWO_RANKS, assert_equal_trainings, heed
 from tests.rl.emulated_cluster import emulated_cluster
 from tests.rl.grpo_fixtures import HOLD_STEP_3
@@ -94,7 +94,7 @@ def test_sigterm_saves_the_ranks_and_the_run_resumes(alone, tmp_path):
         driver.send_signal(signal.SIGTERM)
         wait_for((run / STOP).exists)
         go.touch()
-        assert driver.wait(DEADLINE) == 0
+        assert driver.wait(DEADLINE) == UNFINISHED
     assert (run / "checkpoint-3" / "complete.json").exists()
     assert not (run / "summary.json").exists()
     heed(f"{run}/config.yaml", f"resume={run}")

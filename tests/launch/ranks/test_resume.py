@@ -2,7 +2,7 @@
 
 import pytest
 
-from launch.ranks.resume import load_or_resume, restart_config
+from launch.ranks.resume import load_or_resume, move_aside, restart_config
 from launch.recipes import load_recipe
 from rl.common.atomic import write_text
 from rl.config.load import resolved_yaml
@@ -31,6 +31,26 @@ def test_load_or_resume__resumes_from_a_complete_checkpoint(tmp_path):
     assert (accepting.resume, accepting.run.accept_changed_code) == (folder, True)
 
 
+def test_load_or_resume__applies_what_a_resume_may_change_and_refuses_the_rest_by_name(tmp_path):
+    folder = tmp_path / "run"
+    start(folder)
+    write_text(folder / "checkpoint-2" / "optimizer.pt", "state")
+    mark_complete(folder / "checkpoint-2")
+    longer = load_or_resume("tiny", [f"run.folder={folder}", "trainer.max_steps=9", "rollouts.workers=2"])
+    assert (longer.resume, longer.trainer.max_steps, longer.rollouts.workers) == (folder, 9, 2)
+    with pytest.raises(ValueError) as refused:
+        load_or_resume("tiny", [f"run.folder={folder}", "lora.r=32", "trainer.seed=5", "trainer.max_steps=9"])
+    assert [line.partition(":")[0] for line in str(refused.value).splitlines()[:-1]] == ["trainer.seed", "lora.r"]
+
+
+def test_load_or_resume__finds_a_run_whose_folder_was_moved(tmp_path):
+    start(tmp_path / "old")
+    write_text(tmp_path / "old" / "checkpoint-2" / "optimizer.pt", "state")
+    mark_complete(tmp_path / "old" / "checkpoint-2")
+    folder = (tmp_path / "old").rename(tmp_path / "new")
+    assert load_or_resume("tiny", [f"run.folder={folder}"]).resume == folder
+
+
 def test_restart_config__settings_changed_by_a_resume_stay_changed(tmp_path):
     folder = tmp_path / "run"
     start(folder)
@@ -51,11 +71,12 @@ def test_restart_config__resumes_from_a_checkpoint_or_starts_afresh(tmp_path):
     assert restart_config(fresh, folder).resume == folder
 
 
-def test_load_or_resume__a_run_without_a_checkpoint_is_moved_aside(tmp_path):
+def test_move_aside__takes_the_next_free_name(tmp_path):
     folder = tmp_path / "run"
     for number in (1, 2):
         start(folder)
         assert load_or_resume("tiny", [f"run.folder={folder}"]).resume is None
+        move_aside(folder)
         assert not folder.exists()
         assert (tmp_path / f"run.unfinished-{number}" / "config.yaml").exists()
 
@@ -69,5 +90,5 @@ def test_a_run_that_still_goes_on_is_not_moved_aside(tmp_path):
     folder = tmp_path / "run"
     start(folder)
     with run_lock(folder), pytest.raises(ValueError, match="run is in use by process "):
-        load_or_resume("tiny", [f"run.folder={folder}"])
+        move_aside(folder)
     assert (folder / "config.yaml").exists()

@@ -15,6 +15,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from launch.serve.gateway import MAX_BYTES, gateway
+from rl.common.errors import UserError
 
 FAMILIES = ("upper", "lower", "short")
 
@@ -24,7 +25,7 @@ def choose(prompt: str | list[dict[str, str]], task: str) -> dict[str, float]:
     text = prompt if isinstance(prompt, str) else prompt[-1]["content"]
     named = [name for name in FAMILIES if name in text or name == task]
     if not named:
-        raise ValueError(f"no adapter is meant for task {task!r}")
+        raise UserError(f"no adapter is meant for task {task!r}")
     return {named[0]: 1.0}
 
 
@@ -37,6 +38,10 @@ class Upstream:
         self.app = FastAPI()
         self.app.post("/v1/completions")(self.complete)
         self.app.post("/v1/chat/completions")(self.complete)
+        self.app.get("/v1/models")(self.models)
+
+    async def models(self, request: Request):
+        return {"data": [{"id": name} for name in FAMILIES], "auth": request.headers["authorization"]}
 
     async def complete(self, request: Request):
         body = await request.json()
@@ -149,7 +154,11 @@ def test_gateway__passes_the_upstreams_refusal_through(address: str):
         ({}, "/v1/chat/completions", "messages must be a list"),
         ({"messages": [{"content": "x"}]}, "/v1/chat/completions", "messages[0] must be an object"),
         ({"messages": [{"role": "user", "content": 5}]}, "/v1/chat/completions", "messages[0].content must be"),
-        ({"messages": [{"role": "user", "content": "x"}]}, "/v1/chat/completions", "no adapter is meant for task ''"),
+        (
+            {"messages": [{"role": "user", "content": "x"}]},
+            "/v1/chat/completions",
+            "; a request names its task in the header heed-task",
+        ),
     ],
 )
 def test_gateway__refuses_bad_input_in_a_sentence(
@@ -167,6 +176,22 @@ def test_gateway__refuses_what_is_not_json_or_too_large(address: str, upstream: 
     large = httpx.post(f"{address}/v1/completions", content=b" " * (10 * MAX_BYTES), timeout=20)
     assert large.status_code == 413
     assert not upstream.requests
+
+
+@pytest.mark.parametrize("value", [b"NaN", b"-Infinity", b"1e999", rb'"\ud800"'])
+@pytest.mark.parametrize("key", [b"temperature", b"prompt"])
+def test_gateway__refuses_values_that_json_cannot_hold(address: str, upstream: Upstream, key: bytes, value: bytes):
+    body = b'{"messages": [{"role": "user", "content": "be upper"}], "%s": %s}' % (key, value)
+    answer = httpx.post(f"{address}/v1/chat/completions", content=body, headers=HEADERS, timeout=20)
+    assert answer.status_code == 400
+    assert "JSON cannot hold" in answer.json()["error"]["message"]
+    assert not upstream.requests
+
+
+def test_gateway__the_upstream_lists_its_models(address: str):
+    answer = httpx.get(f"{address}/v1/models", headers=HEADERS, timeout=20)
+    assert answer.json() == {"data": [{"id": name} for name in FAMILIES], "auth": "Bearer key"}
+    assert "heed-adapter" not in answer.headers
 
 
 def test_gateway__tells_a_slow_upstream_from_a_dead_one(address: str):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rl.common.errors import UserError
-from rl.common.export_folder import export_folder
+from rl.common.export_folder import check_apart, export_folder
 
 
 @pytest.fixture
@@ -93,3 +93,12 @@ def test_export_folder__keeps_what_came_while_it_was_written(source, tmp_path):
         (tmp_path / "out" / "late.txt").write_text("mine")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["late.txt"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "runs"]
+
+
+def test_check_apart__refuses_the_file_that_is_read_under_any_name(tmp_path):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("mine")
+    check_apart(tmp_path / "new.jsonl", rows, None, "owner/dataset")
+    for output in (rows, tmp_path / "." / "rows.jsonl"):
+        with pytest.raises(UserError, match=r"cannot write to .*: it is .*rows\.jsonl, which is read"):
+            check_apart(output, None, str(rows))

@@ -65,6 +65,67 @@ def test_overrides__interpolation_is_left_as_it_is_written(monkeypatch: pytest.M
     assert load_recipe("tiny", ["model.name=${oc.env:SECRET}"]).model.name == "${oc.env:SECRET}"
 
 
+def written(path: Path, text: str) -> str:
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_load_recipe__takes_variables_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HEED_TEST_STEPS", "7")
+    monkeypatch.setenv("HEED_TEST_NAME", "night")
+    monkeypatch.delenv("HEED_TEST_ABSENT", raising=False)
+    recipe = """
+run: {name: "run-${oc.env:HEED_TEST_NAME}-${oc.env:HEED_TEST_STEPS}"}
+trainer: {max_steps: "${oc.env:HEED_TEST_STEPS}", learning_rate: "${oc.env:HEED_TEST_ABSENT,1e-4}"}
+rewards: {functions: ["${oc.env:HEED_TEST_ABSENT,mine}.py:reward"]}
+data: {path: "${oc.env:HEED_TEST_ABSENT,null}"}
+"""
+    config = load_recipe(written(tmp_path / "mine.yaml", recipe))
+    assert (config.run.name, config.trainer.max_steps, config.trainer.learning_rate) == ("run-night-7", 7, 1e-4)
+    assert (config.rewards.functions, config.data.path) == (("mine.py:reward",), None)
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        (
+            "${oc.env:HEED_TEST_ABSENT}/x.jsonl",
+            "data.path: the environment variable HEED_TEST_ABSENT is not set; set it, or give a default: "
+            "${oc.env:HEED_TEST_ABSENT,default}",
+        ),
+        (
+            "${oc.decode:${oc.env:HOME}}",
+            "data.path: only ${oc.env:NAME} and ${oc.env:NAME,default} are replaced, got '${oc.decode:${oc.env:HOME}}'",
+        ),
+        ("${run.name}", "data.path: only ${oc.env:NAME} and ${oc.env:NAME,default} are replaced, got '${run.name}'"),
+    ],
+)
+def test_load_recipe__names_the_setting_whose_variable_is_missing(value: str, sentence: str, tmp_path: Path):
+    assert refusal(recipe=written(tmp_path / "mine.yaml", f'data: {{path: "{value}"}}')) == [sentence]
+
+
+def test_load_recipe__home_stands_for_its_sign_in_every_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    written(tmp_path / "mine.yaml", "data: {path: ~/rows.jsonl}\n")
+    config = load_recipe("~/mine.yaml", ["run.folder=~/run", "rewards.functions=[~/mine.py:reward]", "model.name=~/m"])
+    assert (config.data.path, config.run.folder) == (f"{tmp_path}/rows.jsonl", tmp_path / "run")
+    assert (config.rewards.functions, config.model.name) == ((f"{tmp_path}/mine.py:reward",), f"{tmp_path}/m")
+    run = saved_run(tmp_path / "saved")
+    assert load_recipe("tiny", ["resume=~/saved"]).resume == run
+
+
+def test_load_recipe__may_begin_with_a_byte_order_mark(tmp_path: Path):
+    assert load_recipe(written(tmp_path / "mine.yaml", "\ufefftrainer: {max_steps: 7}\n")).trainer.max_steps == 7
+
+
+def test_load_recipe__whole_floats_are_integers():
+    config = load_recipe(
+        "tiny", ["trainer.max_steps=3.0", "lora.layers=[0.0, 1]", "lora.target_modules=[q_proj]", "trainer.beta=1.0"]
+    )
+    assert (config.trainer.max_steps, config.lora.layers, config.trainer.beta) == (3, (0, 1), 1.0)
+    assert type(config.trainer.beta) is float
+
+
 @pytest.mark.parametrize(
     ("override", "sentence"),
     [
@@ -76,6 +137,11 @@ def test_overrides__interpolation_is_left_as_it_is_written(monkeypatch: pytest.M
         ),
         ("rewards.balance.length=3", "rewards.balance.length: should be a group of settings, got 3"),
         ("learning_rate=1", "learning_rate: unknown key; did you mean trainer.learning_rate?"),
+        ("trainer.output_dir=x", "trainer.output_dir: unknown key; decided by Heed: set run.folder"),
+        (
+            "trainer.max_prompt_length=5",
+            "trainer.max_prompt_length: unknown key; TRL has removed it, and no prompt is cut",
+        ),
         ("trainer.rule=random", "trainer.rule: unknown key; did you mean credit.rule?"),
         (
             "trainer.delta=1",
@@ -83,7 +149,10 @@ def test_overrides__interpolation_is_left_as_it_is_written(monkeypatch: pytest.M
         ),
         ("model.colour=red", "model.colour: unknown key; allowed here: name, dtype"),
         ("trainer.max_steps=many", "trainer.max_steps: should be a valid integer, got 'many'"),
-        ("trainer.max_steps=3.0", "trainer.max_steps: should be a valid integer, got 3.0"),
+        (
+            "trainer.max_steps=3.5",
+            "trainer.max_steps: should be a valid integer, got 3.5",
+        ),
         ("trainer.max_steps='3'", "trainer.max_steps: should be a valid integer, got '3'"),
         ("trainer.max_steps=0", "trainer.max_steps: should be greater than or equal to 1, got 0"),
         ("trainer.max_steps=", "trainer.max_steps: should be a valid integer, got null"),
@@ -219,8 +288,9 @@ def test_resume__refuses_to_change_the_experiment(tmp_path: Path):
         "A resumed run may change only distributed.cpus, distributed.gpus, distributed.launcher, distributed.nodes, "
         "distributed.restarts, rollouts.address, rollouts.cpus, rollouts.gpus, rollouts.max_dropped, "
         "rollouts.object_store_mb, rollouts.resources, rollouts.start_limit, rollouts.time_limit, rollouts.tries, "
-        "rollouts.workers, run.accept_changed_code, run.grace, tracking.project, tracking.report_to, "
-        f"trainer.max_steps, trainer.save_steps, trainer.save_total_limit; `heed resume {run}` keeps its settings",
+        "rollouts.workers, run.accept_changed_code, run.grace, run.rebuild_ledger, tracking.project, "
+        "tracking.report_to, trainer.max_steps, trainer.save_steps, trainer.save_total_limit; "
+        f"`heed resume {run}` keeps its settings",
     ]
     assert load_recipe(f"{run}/config.yaml", [f"resume={run}"]).trainer.learning_rate == 1e-4
 

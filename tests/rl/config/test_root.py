@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from rl.config.errors import dotted_keys
 from rl.config.root import Config
 from rl.config.trainer import GRPO_ONLY, DpoConfig, TrainerConfig
-from rl.config.trl_fields import DECIDED, trl_fields
+from rl.config.trl_fields import DECIDED, REMOVED, trl_fields
 from tests.rl.config_fixtures import problems
 
 
@@ -36,6 +36,7 @@ def test_trainer_and_dpo__keys_are_names_of_trl():
 
 def test_decided__are_names_of_trl_and_no_keys_of_trainer():
     assert set(DECIDED) <= trl_fields("grpo") | trl_fields("dpo")
+    assert not set(REMOVED) & (trl_fields("grpo") | trl_fields("dpo"))
     assert not set(DECIDED) & set(TrainerConfig.model_fields)
 
 
@@ -55,6 +56,13 @@ def test_run_name__one_that_leaves_the_folder_is_refused(name: str):
     [
         ({"delte": 1}, "trl.delte: TRL's GRPOConfig has no such field; did you mean trl.delta?"),
         ({"qqqq": 1}, "trl.qqqq: TRL's GRPOConfig has no such field"),
+        ({"max_prompt_length": 1}, "trl.max_prompt_length: TRL has removed it, and no prompt is cut"),
+        # the nearest names are refused under trl: one is a key of ours, the others are decided
+        (
+            {"max_completion_leng": 1},
+            "trl.max_completion_leng: TRL's GRPOConfig has no such field; did you mean trainer.max_completion_length?",
+        ),
+        ({"use_vlm": 1}, "trl.use_vlm: TRL's GRPOConfig has no such field"),
         ({"beta": 0.1}, "trl.beta: a key is set in one place only; set trainer.beta"),
         ({"output_dir": "x"}, "trl.output_dir: decided by Heed: set run.folder"),
         ({"report_to": "wandb"}, "trl.report_to: decided by Heed: set tracking.report_to"),

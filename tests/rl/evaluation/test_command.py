@@ -4,7 +4,9 @@ import json
 import shutil
 
 import pytest
+from safetensors.torch import load_file, save_file
 
+from rl.common.errors import UserError
 from rl.evaluation.command import evaluate_command
 
 
@@ -52,3 +54,12 @@ def test_evaluate_command__a_run_without_an_adapter_is_an_error(finished_run, tm
     shutil.copytree(finished_run.folder, run, ignore=shutil.ignore_patterns("adapters"))
     with pytest.raises(ValueError, match="the run has not finished; continue it with heed resume "):
         evaluate_command(str(run), None)
+
+
+def test_evaluate_command__an_adapter_of_other_names_is_not_scored_as_the_base(finished_run, problems, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(finished_run.folder, run)
+    weights = run / "adapters" / "default" / "adapter_model.safetensors"
+    save_file({name.replace("self_attn", "attention"): one for name, one in load_file(weights).items()}, weights)
+    with pytest.raises(UserError, match=r"adapters/default does not fit the model's adapter: it has no tensor "):
+        evaluate_command(str(run), problems)

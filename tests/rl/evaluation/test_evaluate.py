@@ -19,6 +19,7 @@ from rl.evaluation.evaluate import (
 )
 from rl.models.load import load_tokenizer
 from rl.rollouts.types import RolloutRequest, Sample
+from tests.rl.thinking import thinking_tokenizer
 
 TOKENIZER = load_tokenizer("tiny")
 NO_COMMA = ConstraintSpec(id="punctuation:no_comma", kwargs={}, text="Use no commas.")
@@ -102,6 +103,25 @@ def test_evaluate__answers_every_problem_samples_times():
         (2, 1, 2, 7),
     ]
     assert len(engine.requests[1].prompts[0]) > len(engine.requests[0].prompts[0])
+
+
+def test_evaluate__judges_the_content_of_an_answer_without_its_thoughts():
+    # the thoughts have a comma and three words, the answer has neither
+    engine, problems = Parrot("<think>blue, or green?</think>\nblue"), [make_problem("sea", NO_COMMA)]
+    evaluation = evaluate(engine, thinking_tokenizer(), problems, samples=1, batch_size=1, seed=0)
+    assert [(answer.completion, answer.pass_rate) for answer in evaluation.answers] == [("blue", 1.0)]
+
+
+def test_evaluate__problems_that_share_an_id_count_one_by_one():
+    # "wide, blue" passes WORDS and fails NO_COMMA: (0 + 1 + 1) / 3; three problems called "sea" were one of rate 2 / 3
+    rows = [make_problem("sea", NO_COMMA), make_problem("sea", WORDS), make_problem("sea (2)", WORDS)]
+    before, after = (
+        evaluate(Parrot(text), TOKENIZER, rows, samples=2, batch_size=8, seed=0)
+        for text in ("a, b, c, d", "wide, blue")
+    )
+    assert after.problem_rates() == {"sea": 0.0, "sea (2)": 1.0, "sea (2) (2)": 1.0}
+    gain = paired_gain(before, after)
+    assert (gain.mean, gain.num_problems) == (pytest.approx(2 / 3), 3)
 
 
 def test_evaluate__two_policies_get_the_same_requests():
@@ -200,3 +220,10 @@ def test_load_evaluation__reads_what_was_written(tmp_path):
     write_json(tmp_path / "before.json", asdict(evaluation))
     assert load_evaluation(tmp_path / "before.json") == evaluation
     assert load_evaluation(tmp_path / "before.json") != replace(evaluation, answers=evaluation.answers[:1])
+
+
+def test_evaluation__without_an_applicable_constraint_has_no_rate_and_no_gain():
+    nothing = make_evaluation(sea=(), sky=())
+    summary = nothing.summary()
+    assert (summary["pass_rate"], summary["all_satisfied"], summary["kinds"]) == (None, None, {})
+    assert paired_gain(nothing, nothing) is None

@@ -9,7 +9,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from rl.export.adapter_files import check_files, check_vllm
-from rl.export.verify import export_run
+from rl.export.verify import export_run, plain_peft_logits
+from rl.models.load import load_model, model_path
+from rl.models.saved_adapter import adapted
 from tests.rl.conftest import FinishedRun
 
 PLAIN = {"r": 16, "bias": "none", "use_dora": False, "modules_to_save": None, "target_modules": ["q_proj", "v_proj"]}
@@ -33,6 +35,16 @@ def test_export_run__passes_the_trained_adapter(finished_run):
     assert result["adapter"] == str(finished_run.folder / "adapters" / "default")
     assert result["max_logit_gap"] <= 1e-5
     assert result["vllm_max_lora_rank"] == 16
+
+
+def test_plain_peft_logits__take_a_base_by_relative_path(finished_run, tmp_path, monkeypatch):
+    shutil.copytree(model_path("tiny"), tmp_path / "base")
+    monkeypatch.chdir(tmp_path)
+    adapter, ids = finished_run.folder / "adapters" / "default", torch.tensor([[5, 6, 7, 8]])
+    with torch.no_grad():
+        expected = adapted(load_model("./base"), adapter)(input_ids=ids).logits
+    for base in ("base", "./base"):
+        assert torch.equal(plain_peft_logits(base, adapter, ids), expected)
 
 
 def test_export_run__refuses_an_adapter_with_other_logits(adapter):
@@ -82,7 +94,7 @@ def test_check_files__refuse_values_that_are_not_finite(value, adapter):
         return tensor
 
     change_tensors(adapter, spoil)
-    with pytest.raises(ValueError, match="values that are not finite; the training diverged"):
+    with pytest.raises(ValueError, match=r"tensor .*lora_.* holds values that are not finite"):
         check_files(adapter)
 
 

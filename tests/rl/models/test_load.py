@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.trainer_utils import align_special_tokens
 
-from rl.models.load import cpu_has_bf16, load_model, load_tokenizer, model_path, resolve_dtype
+from rl.common.errors import UserError
+from rl.models.load import cpu_has_bf16, end_token_ids, load_model, load_tokenizer, model_path, resolve_dtype
+from rl.models.tiny import tiny_model, tiny_tokenizer
 
 
 @pytest.fixture
@@ -55,6 +58,18 @@ def test_load_model__from_a_folder(empty_cache, tmp_path):
     assert same_weights(load_model(str(tmp_path / "mine")), load_model("tiny"))
 
 
+def test_load_model__answers_end_at_the_model_s_and_at_the_tokenizer_s_end_tokens(tmp_path):
+    # 7 is the only end token of the model's own settings, 2 is the tokenizer's
+    model, tokenizer = load_model("tiny"), load_tokenizer("tiny")
+    model.config.eos_token_id = model.generation_config.eos_token_id = 7
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    loaded = load_model(str(tmp_path))
+    assert end_token_ids(loaded, tokenizer) == {2, 7}
+    align_special_tokens(loaded, tokenizer)  # as transformers' trainer does when training begins
+    assert end_token_ids(loaded, tokenizer) == {2, 7}
+
+
 def test_load_tokenizer__without_a_pad_token_pads_with_its_end_token(tmp_path):
     tokenizer = load_tokenizer("tiny")
     tokenizer.pad_token = None
@@ -83,6 +98,21 @@ def test_model_path__refuses_a_folder_without_a_model(tmp_path):
 def test_load_model__suggests_the_name_meant():
     with pytest.raises(ValueError, match=r"Did you mean the built-in smollm2-135m-instruct\?"):
         load_model("smollm2-135m-instuct")
+
+
+def test_load_model__says_where_a_misspelt_folder_would_be(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models").mkdir()
+    for name in ("models/tinny", "mine"):
+        with pytest.raises(ValueError, match=rf"There is no folder {tmp_path}/{name}, and built in are "):
+            load_model(name)
+
+
+def test_load_model__names_what_it_takes_for_a_file(tmp_path):
+    for name, words in (("w.gguf", "load a GGUF file with transformers"), ("w.bin", "written by save_pretrained$")):
+        (tmp_path / name).touch()
+        with pytest.raises(ValueError, match=rf"{name} is a file: expected a folder .*{words}"):
+            load_model(str(tmp_path / name))
 
 
 @pytest.mark.parametrize("load", [load_model, load_tokenizer])
@@ -129,3 +159,16 @@ def test_real_model__knows_something(smollm2_path):
     with torch.no_grad():
         logits = model(**inputs).logits
     assert tokenizer.decode(logits[0, -1].argmax()) == " Paris"
+
+
+@pytest.mark.parametrize(
+    ("lacks", "sentence"),
+    [("eos_token", "has no end-of-sequence token, so no answer would end"), ("chat_template", "has no chat template")],
+)
+def test_load_tokenizer__without_an_end_or_a_template_is_an_error(tmp_path, lacks, sentence):
+    tokenizer = tiny_tokenizer()
+    setattr(tokenizer, lacks, None)
+    tiny_model().save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(UserError, match=sentence):
+        load_tokenizer(str(tmp_path))

@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given
 
 from rl.models.load import load_tokenizer
-from rl.models.tokenization import completion_spans, encode_prompt, pad_right, prompt_spans, tokens_overlapping
+from rl.models.tokenization import (
+    answer_text,
+    completion_spans,
+    encode_prompt,
+    pad_right,
+    prompt_spans,
+    tokens_overlapping,
+)
+from tests.rl.thinking import thinking_tokenizer
 
 TOKENIZER = load_tokenizer("tiny")
 SPECIAL = sorted(TOKENIZER.all_special_ids)
@@ -129,3 +137,24 @@ def test_pad_right__zeros_after_each_sequence_are_not_real():
     ids, real = pad_right([[7, 8, 9], [5], (6, 4)])
     assert ids.tolist() == [[7, 8, 9], [5, 0, 0], [6, 4, 0]]
     assert real.tolist() == [[True, True, True], [True, False, False], [True, True, False]]
+
+
+@pytest.mark.parametrize(
+    ("answer", "content"),
+    [
+        ("<think>Blue, or green?</think>\nBlue.<|im_end|>", "Blue."),
+        ("<think>It never ends", ""),
+        ("Blue.<|im_end|>", "Blue."),
+        ("<tool_call>{oops</tool_call>Blue.<|im_end|>", "<tool_call>{oops</tool_call>Blue."),  # cannot be parsed
+    ],
+)
+def test_answer_text__is_the_content_by_the_response_template(answer, content):
+    tokenizer = thinking_tokenizer()
+    prompt = encode_prompt(tokenizer, [{"role": "user", "content": "Describe the sea."}])
+    assert answer_text(tokenizer, prompt, encode(answer)) == content
+
+
+def test_answer_text__is_all_of_it_without_a_response_template():
+    assert (
+        answer_text(TOKENIZER, [5, 6], encode("<think>Blue?</think> Blue.<|im_end|>")) == "<think>Blue?</think> Blue."
+    )

@@ -156,3 +156,12 @@ def test_ledger__loses_only_the_transaction_under_way_to_a_kill(ledger):
     )
     assert done.returncode == -signal.SIGKILL
     assert ledger.totals() == LedgerTotals(dispatched=4, trained=3, dropped=0)
+
+
+def test_record__full_disk_is_one_sentence_and_loses_nothing_before(ledger):
+    train_whole(ledger, 0)
+    [(pages,)] = ledger._rows("PRAGMA page_count")
+    ledger._rows(f"PRAGMA max_page_count = {pages}")  # as on a disk without a free block
+    with pytest.raises(RunFailure, match=r"the ledger .*ledger\.sqlite could not be written: database or disk is full"):
+        ledger.dispatch(make_request(1, groups=400), ["a problem's id" * 20] * 400)
+    assert ledger.totals() == LedgerTotals(dispatched=4, trained=4, dropped=0)

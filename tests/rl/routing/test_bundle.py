@@ -1,5 +1,6 @@
 """A routed run's bundle: loaded by plain PEFT and by Heed, routed with, merged, continued and damaged."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from peft import PeftModel, get_peft_model
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from data.problems import to_row
@@ -16,13 +18,13 @@ from rl.build import build_route
 from rl.common.errors import UserError
 from rl.config.load import load_run_config
 from rl.config.root import Config
+from rl.config.routing import MIX
 from rl.datasets import load_problems, load_training
-from rl.export.verify import export_run
+from rl.export.verify import export_run, fresh_bundle_logits
 from rl.models.load import load_model, load_tokenizer, model_path
 from rl.models.lora import lora_config
 from rl.routing.bundle import bundle_of, extract_adapter, load_routed, read_description, save_bundle, start_from_bundle
 from rl.routing.merge import merge_adapter
-from rl.routing.mix import MIX
 from rl.routing.route import add_adapters
 from rl.train import train
 from tests.rl.grpo_fixtures import tiny_config
@@ -53,6 +55,19 @@ def test_export__verifies_every_adapter_and_the_routed_model(run: Path) -> None:
     report = export_run(run)
     assert set(report["gaps"]) == {*NAMES, MIX, "routed"}
     assert report["max_logit_gap"] <= 1e-5
+
+
+def test_fresh_bundle_logits__take_a_base_by_relative_path(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(model_path("tiny"), tmp_path / "base")
+    shutil.copytree(bundle_of(run), tmp_path / "bundle")
+    description = json.loads((tmp_path / "bundle" / "routing.json").read_text())
+    (tmp_path / "bundle" / "routing.json").write_text(json.dumps(description | {"base_model": "./base"}))
+    monkeypatch.chdir(tmp_path)
+    assert torch.equal(
+        fresh_bundle_logits(Path("bundle"), IDS, "left"), fresh_bundle_logits(run / "bundle", IDS, "left")
+    )
 
 
 def test_mix__equals_the_mean_gates(run: Path) -> None:
@@ -127,7 +142,10 @@ def test_start_from_bundle__continues_and_adds_an_adapter(run: Path, tmp_path: P
 
 def test_start_from_bundle__refuses_another_base_or_rank(run: Path) -> None:
     saved = load_run_config(run)
-    for change, message in (({"ranks": {"right": 3}}, "its adapter right has another rank"), ({}, "is for tiny")):
+    for change, message in (
+        ({"ranks": {"right": 3}}, r"its adapter right was trained with lora\.r=2, got 3"),
+        ({}, "was trained on the base model tiny"),
+    ):
         routing = saved.routing.model_copy(update={**change, "start": run})
         policy = get_peft_model(load_model("tiny"), lora_config(saved.lora))
         assert isinstance(policy, PeftModel)
@@ -148,3 +166,16 @@ def test_load_routed__refuses_what_is_no_bundle_or_has_changed(run: Path, tmp_pa
     (copy / "routing.json").write_text('{"schema": 9}')
     with pytest.raises(ValueError, match="has schema 9; this version of Heed reads 1"):
         load_routed(copy, load_model("tiny"))
+
+
+def test_check_digests__refuse_an_adapter_that_is_not_finite(run: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(bundle_of(run), tmp_path / "bundle")
+    path, description = folder / "adapters" / "left" / "adapter_model.safetensors", folder / "routing.json"
+    tensors = load_file(path)
+    name = next(iter(tensors))
+    tensors[name].view(-1)[0] = float("nan")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    save_file(tensors, path)
+    description.write_text(description.read_text().replace(digest, hashlib.sha256(path.read_bytes()).hexdigest()))
+    with pytest.raises(UserError, match=f"left/adapter_model.safetensors: tensor {name} holds values that are not"):
+        load_routed(folder, load_model("tiny"))

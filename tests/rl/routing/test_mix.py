@@ -5,8 +5,9 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.lora import LoraLayer
 
+from rl.config.routing import MIX
 from rl.models.load import load_model
-from rl.routing.mix import MIX, weighted_adapter
+from rl.routing.mix import weighted_adapter
 
 SHARES = {"left": 0.7, "right": 0.3}
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 from peft import PeftModel, get_peft_model
 
+from rl.common.errors import UserError
 from rl.config.model import AdapterConfig
 from rl.config.routing import RoutingConfig
 from rl.models.load import load_model
@@ -120,3 +121,10 @@ def test_features__do_not_depend_on_padding():
     torch.testing.assert_close(deep, token_features(route.policy, *alone, layer=1), atol=1e-5, rtol=0)
     with pytest.raises(ValueError, match=r"routing\.layer=3, but the model has 2 layers"):
         token_features(route.policy, ids, mask, layer=3)
+
+
+def test_add_adapters__refuses_a_name_that_torch_needs():
+    policy = get_peft_model(load_model("tiny"), lora_config(AdapterConfig(r=2)))
+    assert isinstance(policy, PeftModel)
+    with pytest.raises(UserError, match="torch does not take 'items' as a module's name"):
+        add_adapters(policy, AdapterConfig(r=2), RoutingConfig(adapters=("left", "items")))

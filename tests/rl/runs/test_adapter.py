@@ -28,7 +28,7 @@ def test_held_out_sentence__has_pass_rates_and_interval():
 
 
 def test_held_out_sentence__claims_nothing_without_evaluation():
-    assert held_out_sentence({}) == "Not evaluated (data.held_out=0)."
+    assert held_out_sentence({}) == "Not evaluated."
 
 
 def test_model_card__says_that_the_built_in_weights_are_widened():

@@ -6,7 +6,8 @@ import pytest
 
 from rl.common.errors import UserError
 from rl.config.root import Config
-from rl.runs.custom_code import check_custom_code, custom_files, first_difference, save_custom_code
+from rl.runs.custom_code import custom_files, first_difference, save_custom_code
+from rl.runs.inputs import check_inputs
 from tests.rl.grpo_fixtures import tiny_config
 
 REWARD = "def reward(completions, **columns):\n    return [0.0] * len(completions)\n"
@@ -50,7 +51,7 @@ def test_custom_files__are_listed_once_with_all_their_settings():
 
 def test_unchanged_code__is_resumed_without_a_word(reward, caplog):
     run = started_run(reward)
-    check_custom_code(config_of(reward, run))
+    check_inputs(config_of(reward, run))
     save_custom_code(config_of(reward, run), run)
     assert copies(run) == [REWARD]
     assert caplog.text == ""
@@ -60,7 +61,7 @@ def test_changed_code__is_refused_by_name_with_both_digests(reward):
     run = started_run(reward)
     reward.write_text(REWARD.replace("0.0", "1.0"))
     with pytest.raises(UserError) as refused:
-        check_custom_code(config_of(reward, run))
+        check_inputs(config_of(reward, run))
     # sha256sum of the two texts
     assert str(refused.value) == (
         f"rewards.functions: {reward} has changed since the run was started (sha256 {{}} then, {{}} now; line 2 was "
@@ -74,19 +75,19 @@ def test_accepted_code__is_copied_beside_the_old_copy(reward, caplog):
     run, changed = started_run(reward), REWARD.replace("0.0", "1.0")
     reward.write_text(changed)
     accepting = config_of(reward, run, accept=True)
-    check_custom_code(accepting)
+    check_inputs(accepting)
     save_custom_code(accepting, run)
     assert copies(run) == [REWARD, changed]
     [said] = caplog.messages
     assert said.startswith(f"{reward} has changed since ") and said.endswith("; the run goes on with the new code")
     # from now on the new code is the run's
-    check_custom_code(config_of(reward, run))
+    check_inputs(config_of(reward, run))
 
 
 def test_missing_file__is_an_error_where_it_is_loaded(reward):
     run = started_run(reward)
     reward.unlink()
-    check_custom_code(config_of(reward, run))
+    check_inputs(config_of(reward, run))
 
 
 @pytest.mark.parametrize(

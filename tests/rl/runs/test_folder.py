@@ -11,6 +11,7 @@ import pytest
 from rl.config.load import load_run_config
 from rl.config.run import RunConfig
 from rl.runs.folder import claim_folder, next_folder, open_run
+from rl.runs.jsonl import JsonlFile
 from rl.runs.lock import LOCK
 from tests.rl.grpo_fixtures import tiny_config
 
@@ -36,13 +37,63 @@ def test_next_folder__starts_at_the_same_moment_get_different_folders(tmp_path):
     assert {folder.name for folder in folders} == {f"run-{number}" for number in range(1, 41)}
 
 
-def test_open_run__refuses_a_used_folder(tmp_path):
+@pytest.mark.parametrize("used", ["checkpoint-2", "round-1"])
+def test_open_run__refuses_a_used_folder(tmp_path, used):
     config = tiny_config(run={"folder": str(tmp_path / "run")})
     with open_run(config):
-        pass
+        (tmp_path / "run" / used).mkdir()
     refused = pytest.raises(ValueError, match="already holds a run: choose another, or continue it with heed resume ")
     with refused, open_run(config):
         pass
+
+
+def test_open_run__refuses_a_folder_with_trained_steps(tmp_path):
+    config = tiny_config(run={"folder": str(tmp_path / "run")})
+    with open_run(config):
+        JsonlFile(tmp_path / "run" / "metrics.jsonl").append({"step": 1, "loss": 0.5})
+    with pytest.raises(ValueError, match="already holds a run"), open_run(config):
+        pass
+
+
+def test_open_run__sets_a_start_that_failed_before_its_first_step_aside(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("mine")
+    with open_run(tiny_config(run={"folder": str(folder)}, model={"name": "tinny"})):
+        (folder / "before.json").write_text("{}")
+        (folder / "ledger.sqlite").write_text("")
+        (folder / "metrics.jsonl").touch()
+    config = tiny_config(run={"folder": str(folder)})
+    with open_run(config) as opened:
+        assert opened == (folder, None)
+    assert load_run_config(folder) == config
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "config.yaml",
+        "custom",
+        "environment.json",
+        "inputs.json",
+        "notes.txt",
+    ]
+    aside = sorted(path.name for path in (tmp_path / "run.unfinished-1").iterdir())
+    assert aside == [
+        "before.json",
+        "config.yaml",
+        "custom",
+        "environment.json",
+        "inputs.json",
+        "ledger.sqlite",
+        "metrics.jsonl",
+    ]
+
+
+@pytest.mark.parametrize("name", ["checkpoint-7", "adapters", "round-1", "metrics.jsonl", "ledger-1.sqlite", "custom"])
+def test_open_run__refuses_a_folder_with_what_it_would_replace(name, tmp_path):
+    (tmp_path / name).mkdir()
+    config = tiny_config(run={"folder": str(tmp_path)})
+    refused = pytest.raises(ValueError, match=f"holds {name}, which the run would replace or add to; choose another")
+    with refused, open_run(config):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_make_folder__refuses_a_folder_that_cannot_be_written(tmp_path):

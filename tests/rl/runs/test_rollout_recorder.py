@@ -124,3 +124,14 @@ def test_recorder__ignores_a_batch_begun_before_a_resume(recorder):
     # a resumed generation buffer: its batch began in the process that was killed
     record(recorder, 0, 1)
     assert lines(recorder) == []
+
+
+def test_recorder__an_unscored_completion_is_never_the_worst_and_has_no_reward(recorder):
+    recorder.num_generations = 3
+    begin(recorder, math.nan, 0.75, 0.25, math.nan, math.nan, math.nan)
+    record(recorder, *range(6))
+    assert [(line["which"], line["reward"]) for line in lines(recorder)] == [
+        ("best", 0.75),
+        ("worst", 0.25),
+        ("equal", None),
+    ]

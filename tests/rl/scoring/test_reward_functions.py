@@ -1,9 +1,11 @@
 """Reward functions and the batch scorer: scores by hand, guards, and the user's own functions."""
 
+import asyncio
 from collections import defaultdict
 from typing import Any, get_args
 
 import pytest
+from trl.trainer.utils import is_async_callable
 
 from data.problems import ConstraintSpec, Problem, from_row, to_row
 from data.verdicts import verdicts_for
@@ -165,6 +167,46 @@ def test_reward_functions__load_the_user_s_from_its_file(tmp_path):
     assert functions[0].__name__ == "shouting"
     assert weights == [1.0]
     assert score(functions[0], (SEA, "blue")) == ([1.0], {})
+
+
+PARTIALS = """
+from functools import partial
+
+
+def near(completions, target, **columns):
+    completions[0][0]["content"] = "edited"
+    columns["completion_ids"].clear()
+    return [float(target)] * len(completions)
+
+
+async def slow(completions, **columns):
+    completions.clear()
+    return [3.0]
+
+
+one, two = partial(near, target=1), partial(near, target=2)
+"""
+
+
+def test_reward_functions__have_their_own_names_and_edit_copies(tmp_path):
+    path = tmp_path / "near.py"
+    path.write_text(PARTIALS)
+    settings = RewardsConfig(satisfaction_weight=0.0, functions=tuple(f"{path}:{name}" for name in ("one", "two")))
+    functions, _ = reward_functions(settings)
+    assert [function.__name__ for function in functions] == ["one", "two"]
+    completions, ids = [[{"role": "assistant", "content": "wide"}]], [[1, 2]]
+    scores = [function(completions=completions, completion_ids=ids) for function in functions]
+    assert scores == [[1.0], [2.0]]
+    assert (completions, ids) == ([[{"role": "assistant", "content": "wide"}]], [[1, 2]])
+
+
+def test_reward_functions__an_asynchronous_one_stays_so(tmp_path):
+    path = tmp_path / "near.py"
+    path.write_text(PARTIALS)
+    [function], _ = reward_functions(RewardsConfig(satisfaction_weight=0.0, functions=(f"{path}:slow",)))
+    assert is_async_callable(function)
+    completions = ["wide"]
+    assert asyncio.run(function(completions=completions)) == [3.0] and completions == ["wide"]
 
 
 @pytest.mark.parametrize("completion", ["blue", [{"role": "assistant", "content": "blue"}]])

@@ -1,5 +1,6 @@
 """Metrics: one path from whatever measures to `metrics.jsonl` and to every tracker."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,11 @@ import pytest
 from torch.nn import Linear
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from rl.common.errors import UserError
 from rl.config.root import Config
 from rl.config.run import TrackingConfig
 from rl.runs.jsonl import JsonlFile, read_jsonl
-from rl.tracking.metrics import MetricsCallback, log_metrics, start_trackers, trl_trackers
+from rl.tracking.metrics import MetricsCallback, check_trackers, log_metrics, start_trackers, trl_trackers
 
 
 def logged_lines(folder: Path, state: TrainerState, logs: dict[str, float]) -> list[dict[str, Any]]:
@@ -64,3 +66,11 @@ def test_trackers__wandb_is_started_here_and_the_others_by_trl(tmp_path):
     assert trl_trackers(both.tracking) == ["tensorboard"]
     assert start_trackers(Config(), tmp_path) == []
     assert trl_trackers(TrackingConfig()) == []
+
+
+def test_check_trackers__names_a_package_that_is_not_installed(monkeypatch):
+    monkeypatch.setattr("rl.tracking.metrics.find_spec", lambda name: None)
+    monkeypatch.delitem(sys.modules, "trackio", raising=False)
+    check_trackers(TrackingConfig())
+    with pytest.raises(UserError, match="names trackio, which is not installed; pip install trackio, or leave it out"):
+        check_trackers(TrackingConfig(report_to=("trackio",)))

@@ -15,6 +15,7 @@ from rl.config.routing import RoutingConfig
 from rl.rollouts.ledger import Ledger, LedgerTotals
 from rl.rollouts.workers.ray_session import SESSION_FILE, session_processes
 from rl.runs.jsonl import read_jsonl
+from rl.runs.signals import UNFINISHED
 from rl.train import train
 from tests.rl.grpo_fixtures import EVEN_SHARE, Outcome, credit_trainer, outcome, tiny_config
 from tests.rl.ray_fixture import one_ray
@@ -192,7 +193,7 @@ def test_sigterm__saves_within_its_deadline_and_the_run_resumes(undisturbed, tmp
     wait_for(run, process)
     process.send_signal(signal.SIGTERM)
     printed, _ = process.communicate(timeout=DEADLINE)
-    assert process.returncode == 0, printed[-3000:]
+    assert process.returncode == UNFINISHED, printed[-3000:]
     assert "Continue with: heed resume" in " ".join(printed.split())
     assert not (run / "adapters").exists()
     train(load_recipe(f"{run}/config.yaml", [f"resume={run}"]))

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from rl.common.errors import UserError
 from rl.config.root import Config
 from rl.config.trainer import DpoLoss
 from rl.train import train
@@ -198,6 +199,11 @@ def test_train__makes_an_adapter_of_pairs(pairs, tmp_path):
     assert (folder / "adapters" / "default" / "adapter_model.safetensors").is_file()
     assert "Held-out constraints satisfied" in printed.getvalue()
     assert (folder / "summary.json").is_file()
+
+
+def test_build_trainer__prompts_that_fill_all_pairs_are_an_error(pairs, tmp_path):
+    with pytest.raises(UserError, match=r"dpo\.max_length=4 is filled by the prompt of each of the 6 pairs"):
+        credit_dpo_trainer(tiny_dpo_config(pairs, dpo={"max_length": 4}), tmp_path)
 
 
 def test_comma_pair__differs_in_one_comma():

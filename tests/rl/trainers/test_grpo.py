@@ -1,11 +1,15 @@
 """GRPO: uniform credit is TRL's own training, bit for bit (law 1); a rule that shares credit is not."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rl.config.root import Config
+from rl.models.tokenization import answer_text, encode_prompt
 from tests.rl.grpo_fixtures import Outcome, credit_trainer, outcome, plain_trainer, tiny_config
+from tests.rl.thinking import thinking_tokenizer
 
 
 def train(config: Config, folder: Path) -> Outcome:
@@ -62,6 +66,51 @@ def test_truncated_completions__may_be_masked_entirely(tmp_path):
     uniform = tiny_config(trainer=changes, probe={"listen": "always"})
     assert train(uniform, tmp_path / "credit") == train_plainly(uniform, tmp_path / "plain")
     assert len(train(config, tmp_path / "shared").losses) == 4
+
+
+def test_generate__gives_rewards_the_text_that_evaluation_judges(tmp_path):
+    # TRL takes an answer with a malformed tool call whole
+    trainer, tokenizer = credit_trainer(tiny_config(), tmp_path), thinking_tokenizer()
+    trainer.processing_class = trainer._tokenizer = tokenizer
+    chat = [{"role": "user", "content": "Describe the sea."}]
+    prompt = encode_prompt(tokenizer, chat)
+    answers = [
+        list(tokenizer(text)["input_ids"])
+        for text in ("<think>Green?</think>\nBlue.<|im_end|>", "<tool_call>{}</tool_call>Blue.<|im_end|>")
+    ]
+    sampled = {
+        "prompt_ids": [list(prompt)] * 2,
+        "completion_ids": answers,
+        "logprobs": [[0.0] * len(a) for a in answers],
+    }
+    trainer.rollout_func = lambda prompts, trainer: sampled
+    completions = trainer._generate([chat] * 2)[3]
+    assert [message["content"] for [message] in completions] == ["Blue.", "Blue."]
+    assert [answer_text(tokenizer, prompt, ids) for ids in answers] == ["Blue.", "Blue."]
+
+
+def prompt_and_answer_lengths(prompts: list, completions: list, **columns: Any) -> list[float]:
+    return [100.0 * len(prompt) + len(completion) for prompt, completion in zip(prompts, completions, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("prompts", "expected"),
+    [
+        # as text: 17 and 14 characters of prompt, 5 and 2 of answer
+        (["Describe the sea.", "Describe rain."], [[1705.0], [1402.0]]),
+        # as lists: one message each
+        ([[{"role": "user", "content": "Describe the sea."}], "Describe rain."], [[101.0], [101.0]]),
+    ],
+)
+def test_rewards__get_text_where_every_prompt_is_text(prompts, expected, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps({"prompt": prompt}) + "\n" for prompt in prompts))
+    functions = [f"{__file__}:prompt_and_answer_lengths"]
+    trainer = credit_trainer(tiny_config(data={"path": str(path)}, rewards={"functions": functions}), tmp_path)
+    rows = list(trainer.train_dataset)
+    completions = [[{"role": "assistant", "content": text}] for text in ("Blue.", "No")]
+    rewards = trainer._calculate_rewards(rows, [row["prompt"] for row in rows], completions, [[5], [6]])
+    assert rewards[:, -1:].tolist() == expected
 
 
 @pytest.mark.parametrize("rule", ["random", "global_anchor"])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from trl import GRPOTrainer
 
-from rl.common.errors import RunFailure
+from rl.common.errors import RunFailure, UserError
 from rl.rollouts.ledger import LedgerTotals
 from rl.runs.checkpoint import newest_checkpoint
 from rl.trainers.grpo import CreditGRPOTrainer
@@ -56,12 +56,36 @@ def test_resume__from_any_step_changes_no_bit_and_loses_no_sample(step, undistur
     assert trainer.rollouts.ledger.totals() == LedgerTotals(dispatched=32, trained=32, dropped=0)
 
 
+def test_resume__needs_no_adapter_that_the_run_started_from(undisturbed, tmp_path):
+    expected, folder = undisturbed
+    run, gone = tmp_path / "run", tmp_path / "gone"
+    shutil.copytree(folder, run)
+    lora = BUFFERED.lora.model_copy(update={"start": gone})
+    with pytest.raises(UserError, match=rf"lora\.start={gone} has no adapter_config"):
+        credit_trainer(BUFFERED.model_copy(update={"lora": lora}), run)
+    trainer = credit_trainer(BUFFERED.model_copy(update={"lora": lora, "resume": run}), run)
+    trainer.train(resume_from_checkpoint=str(run / "checkpoint-5"))
+    assert outcome(trainer) == expected
+
+
 def test_resume__without_the_ledger_is_refused(undisturbed, tmp_path):
     _, folder = undisturbed
     shutil.copytree(folder, tmp_path / "run", ignore=shutil.ignore_patterns("ledger.sqlite*"))
     trainer = credit_trainer(BUFFERED, tmp_path / "run")
     with pytest.raises(RunFailure, match=r"ledger.sqlite was lost or changed: checkpoint-3 .* trained=16"):
         trainer.train(resume_from_checkpoint=str(tmp_path / "run" / "checkpoint-3"))
+
+
+def test_resume__rebuilds_a_lost_ledger_when_asked(undisturbed, tmp_path):
+    expected, folder = undisturbed
+    shutil.copytree(folder, tmp_path / "run", ignore=shutil.ignore_patterns("ledger.sqlite*"))
+    accepting = BUFFERED.model_copy(update={"run": BUFFERED.run.model_copy(update={"rebuild_ledger": True})})
+    trainer = credit_trainer(accepting, tmp_path / "run")
+    # after step 1 two of the first buffer's four micro-batches of 4 are trained, and two wait
+    trainer.train(resume_from_checkpoint=str(tmp_path / "run" / "checkpoint-1"))
+    assert outcome(trainer) == expected
+    assert trainer.rollouts.ledger is not None
+    assert trainer.rollouts.ledger.totals() == LedgerTotals(dispatched=32, trained=32, dropped=0)
 
 
 def test_resume__says_how_many_samples_it_takes_back(undisturbed, tmp_path, caplog):

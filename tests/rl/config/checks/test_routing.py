@@ -10,6 +10,9 @@ from rl.config.load import parse_config
     [
         ({"top": 2}, "have no effect without routing.adapters"),
         ({"adapters": ["a", "a"]}, "names one twice"),
+        ({"adapters": ["a", "mix"]}, "mix is a name of Heed's own"),
+        ({"adapters": ["routed", "a"]}, "routed is a name of Heed's own"),
+        ({"adapters": ["a.b", "c"]}, "a.b has a dot"),
         ({"adapters": ["a"], "ranks": {"b": 2}}, "routing.ranks names b"),
         ({"adapters": ["a", "b"], "tasks": {"x": "c"}}, "routing.tasks names c"),
         ({"adapters": ["a"], "top": 2}, "more than the 1 adapters"),
