@@ -1,14 +1,14 @@
 """Adapter trainer: what TRL's GRPO and DPO trainers both need to train LoRA adapters that can be resumed and routed."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from peft import PeftModel
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase, Trainer, TrainerState
+from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 
 from rl.common.atomic import write_json
@@ -21,6 +21,16 @@ from rl.runs.checkpoint import checkpoint_step, mark_complete, remove_old, savin
 from rl.trainers.divergence import DivergenceGuard, check_weights
 
 CREDIT_STATE = "credit.json"
+
+
+class _AtTrainBegin(TrainerCallback):
+    """Calls a function once the weights are where training needs them, before the first step."""
+
+    def __init__(self, function: Callable[[], None]):
+        self.function = function
+
+    def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
+        self.function()
 
 
 class AdapterTrainer(Trainer):
@@ -89,6 +99,14 @@ class AdapterTrainer(Trainer):
         """Add values to the means that TRL logs at the end of the optimizer step."""
         for name, value in metrics.items():
             self._metrics["train" if self.policy.training else "eval"][name].append(value)
+
+    def once_usable(self, function: Callable[[], None]) -> None:
+        """Call a function that uses the policy: now, or when training begins under ZeRO-3, which only then gathers."""
+        plugin = self.args.deepspeed_plugin
+        if plugin is not None and plugin.zero_stage == 3:
+            self.add_callback(_AtTrainBegin(function))
+        else:
+            function()
 
     def train(self, resume_from_checkpoint: str | None = None, **kwargs: Any) -> Any:
         checkpoint = None if resume_from_checkpoint is None else Path(resume_from_checkpoint)
