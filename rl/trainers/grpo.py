@@ -147,7 +147,7 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
             rewards,
             self.reward_weights.to(rewards.device),
             num_generations=self.num_generations,
-            scale_rewards=self.scale_rewards,
+            scale_rewards=self.config.trainer.scale_rewards,
             normalize_each=self.multi_objective_aggregation == "normalize_then_sum",
         )
 
