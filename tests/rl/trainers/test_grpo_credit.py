@@ -161,7 +161,7 @@ def test_separate_readings__are_those_of_the_loss_pass(tmp_path):
             credit={"rule": "combined"}, probe={"source": source, "horizon": [1, 8]}, trainer={"max_steps": 1}
         )
         trainer = trained(config, tmp_path / source)
-        given[source] = {tuple(live["row"].tolist()): tokens for live, tokens in trainer.assigned}
+        given[source] = {tuple(live["row"]): tokens for live, tokens in trainer.assigned}
     assert given["loss"].keys() == given["separate"].keys()
     assert given["loss"]
     for rows, tokens in given["loss"].items():
