@@ -1,6 +1,7 @@
 """The recorder: collects one forward pass layer by layer and turns it into readings."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -46,6 +47,18 @@ class Readings:
     span_mass: Float[Tensor, "L B P S C"] | None = None
     """With `record_attention(..., spans=)`: mass that each token pays to each span, mean over all heads (P = 1); with
     roles in the plan, over all, the local and the global ones (P = 3; NaN in a layer without such heads)."""
+
+    def cpu(self) -> "Readings":
+        """Return the same readings in the host's memory."""
+        return _on_cpu(self)
+
+
+def _on_cpu(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.cpu()
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{field.name: _on_cpu(getattr(value, field.name)) for field in fields(value)})
+    return tuple(map(_on_cpu, value)) if isinstance(value, tuple) else value
 
 
 class AttentionRecorder:

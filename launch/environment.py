@@ -5,6 +5,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from launch.install import has_nvidia_driver
+from rl.common.gpu_environment import GPU_ENVIRONMENT
 from rl.common.model_names import TINY
 from rl.models.builtin import builtin_path, is_builtin
 
@@ -23,15 +24,18 @@ def prepare_environment(config: "Config | None" = None) -> None:
 
     A run whose model and data are on this machine does not connect to the hub.
     """
-    variables = dict(QUIET)
-    if not has_nvidia_driver():
-        variables["DS_ACCELERATOR"] = "cpu"
+    variables = QUIET | (GPU_ENVIRONMENT if sees_gpus() else {"DS_ACCELERATOR": "cpu"})
     if config is not None and needs_no_hub(config):
         variables["HF_HUB_OFFLINE"] = "1"
     for name, value in variables.items():
         os.environ.setdefault(name, value)
     # transformers warns about deprecated properties that it uses itself.
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+
+
+def sees_gpus() -> bool:
+    """Whether there is an NVIDIA driver, and CUDA_VISIBLE_DEVICES does not hide all GPUs; asked without torch."""
+    return has_nvidia_driver() and os.environ.get("CUDA_VISIBLE_DEVICES") not in ("", "-1")
 
 
 def needs_no_hub(config: "Config") -> bool:

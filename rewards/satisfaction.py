@@ -26,16 +26,17 @@ def all_satisfied(verdicts: Sequence[Verdict]) -> float | None:
 
 
 def graded_satisfied(verdicts: Sequence[Verdict]) -> float | None:
-    """Return the mean over the applicable constraints of 1 if satisfied, else 0.5 / (1 - margin).
+    """Return the mean of the applicable constraints' `graded_score`.
 
     A miss by one earns a quarter and a miss by ten next to nothing, so that completions which all break a rule still
     differ; no miss earns as much as a satisfied rule.
     """
-    grades = [_grade(verdict) for verdict in verdicts if verdict.satisfied is not None]
+    grades = [graded_score(verdict) for verdict in verdicts if verdict.satisfied is not None]
     return sum(grades) / len(grades) if grades else None
 
 
-def _grade(verdict: Verdict) -> float:
+def graded_score(verdict: Verdict) -> float:
+    """Return what one applicable constraint earns: 1 if satisfied, else 0.5 / (1 - margin)."""
     return 1.0 if verdict.satisfied else 0.5 / (1.0 - verdict.margin)
 
 

@@ -72,8 +72,10 @@ def build_trainer(
     config: Config, folder: Path, training: Training, callbacks: list[TrainerCallback]
 ) -> CreditGRPOTrainer | CreditDPOTrainer:
     """Build the trainer of the config's algorithm around the base model and a fresh LoRA adapter called `default`."""
-    tokenizer = load_tokenizer(config.model.name)
-    dtype = resolve_dtype(config.model.dtype)
+    tokenizer, dtype = load_tokenizer(config.model.name), resolve_dtype(config.model.dtype)
+    is_grpo, bf16 = config.algorithm == "grpo", dtype == torch.bfloat16
+    # Before the model is loaded: under ZeRO-3 the arguments have transformers shard the weights while it reads them.
+    arguments = (grpo_arguments if is_grpo else dpo_arguments)(config, folder=folder, bf16=bf16)
     model = load_model(config.model.name, dtype=dtype)
     check_targets(model, config.lora)
     check_messages(model, tokenizer, problems_of(training))
@@ -84,14 +86,14 @@ def build_trainer(
     with PartialState().main_process_first():  # it copies the files that the others then load
         credit = build_credit(config, folder, tokenizer)
     shared = {
+        "args": arguments,
         "model": model,
         "processing_class": tokenizer,
         "peft_config": lora_config(config.lora),
         "credit": credit,
         "callbacks": callbacks,
     }
-    build = _grpo_trainer if config.algorithm == "grpo" else _dpo_trainer
-    trainer = build(config, folder, training, bf16=dtype == torch.bfloat16, **shared)
+    trainer = (_grpo_trainer if is_grpo else _dpo_trainer)(config, folder, training, **shared)
     if config.routing.adapters:
         trainer.route_by(build_route(config, trainer.policy, tokenizer, training))
     if config.lora.start is not None and config.resume is None:  # a checkpoint has the weights
@@ -100,20 +102,18 @@ def build_trainer(
     return trainer
 
 
-def _grpo_trainer(config: Config, folder: Path, problems: Any, *, bf16: bool, **shared: Any) -> CreditGRPOTrainer:
-    tokenizer, callbacks = shared["processing_class"], shared.pop("callbacks")
+def _grpo_trainer(config: Config, folder: Path, problems: Any, **shared: Any) -> CreditGRPOTrainer:
+    arguments, tokenizer, callbacks = shared["args"], shared["processing_class"], shared.pop("callbacks")
     # `trainer` is assigned below: TRL makes the policy out of the model, and asks for no reward before that.
     scorer = BatchScorer(
         config.rewards, log_probs=lambda problems, texts: base_logprobs(trainer.policy, tokenizer, problems, texts)
     )
     rewards, weights = reward_functions(config.rewards, scorer=scorer)
-    arguments = grpo_arguments(config, folder=folder, bf16=bf16)
     arguments.reward_weights = weights
     balancing = Balancing(config.rewards) if len(rewards) > 1 else None
     ledger = Ledger(ledger_path(folder, arguments.process_index), num_generations=config.trainer.num_generations)
     recorder = RolloutRecorder(JsonlFile(folder / "rollouts.jsonl"), num_generations=config.trainer.num_generations)
     trainer = CreditGRPOTrainer(
-        args=arguments,
         config=config,
         train_dataset=as_dataset(problems),
         reward_funcs=rewards,
@@ -129,9 +129,8 @@ def _grpo_trainer(config: Config, folder: Path, problems: Any, *, bf16: bool, **
     return trainer
 
 
-def _dpo_trainer(config: Config, folder: Path, pairs: Any, *, bf16: bool, **shared: Any) -> CreditDPOTrainer:
-    arguments = dpo_arguments(config, folder=folder, bf16=bf16)
-    trainer = CreditDPOTrainer(args=arguments, train_dataset=as_preferences(pairs), pairs=pairs, **shared)
+def _dpo_trainer(config: Config, folder: Path, pairs: Any, **shared: Any) -> CreditDPOTrainer:
+    trainer = CreditDPOTrainer(train_dataset=as_preferences(pairs), pairs=pairs, **shared)
     if not len(trainer.train_dataset):  # pyright: ignore[reportArgumentType]
         raise UserError(
             f"dpo.max_length={config.dpo.max_length} is filled by the prompt of each of the {len(pairs)} pairs, so no "

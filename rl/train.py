@@ -1,16 +1,19 @@
 """One run: problems in, a trained and evaluated adapter out."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
 from rl.build import trainer_context
+from rl.common.device import idle_gpus, local_ranks, visible_gpus
 from rl.common.distributed import check_ranks, init_distributed, is_main_process
 from rl.config.paths import with_absolute_paths
 from rl.config.root import Config
 from rl.datasets import Pairs, Problems, check_columns, check_signal, load_training
 from rl.evaluation.base_model import evaluate_base
+from rl.rollouts.workers.placement import place_workers
 from rl.runs.folder import open_run
 from rl.runs.inputs import check_inputs
 from rl.runs.resume import resume_command, resume_hint_on_error
@@ -29,7 +32,8 @@ def train(config: Config, *, locked: bool = False) -> Path:
     for what ends a run that has begun. A run that was stopped and is saved has no summary.json.
     """
     check_ranks(config.distributed, os.environ)
-    init_distributed(config.distributed)
+    init_distributed(config.distributed, longest_wait=config.rollouts.longest_wait)
+    place_workers(config)  # raises now rather than when the model is loaded
     config = with_absolute_paths(config)  # a resume may be typed in another folder
     check_inputs(config)
     with custom_verifiers(config.rewards):
@@ -54,12 +58,14 @@ def _train_in(folder: Path, checkpoint: Path | None, config: Config, problems: P
     console = Console(quiet=not is_main_process())
     stop, observers = StopCallback(folder, config.run.grace), Observers(config, folder, console)
     callbacks = [*observers.callbacks, stop]
+    if idle := idle_gpus(local_ranks(), visible_gpus(), config.rollouts.workers):
+        observers.announce(idle)
     observers.announce(f"Loading the model: {config.model.name}")
     with resume_hint_on_error(folder), trainer_context(config, folder, problems.train, callbacks) as trainer:
         observers.watch(trainer)
         policy, tokenizer = trainer.policy, trainer.policy_tokenizer
-        before = evaluate_base(config, policy, tokenizer, problems.held_out, folder, announce=observers.announce)
-        observers.follow_held_out(trainer, problems.held_out, before)
+        base = partial(evaluate_base, config, policy, tokenizer, problems.held_out, folder, announce=observers.announce)
+        trainer.once_usable(lambda: observers.follow_held_out(trainer, problems.held_out, base()))
         if is_main_process():
             (folder / "summary.json").unlink(missing_ok=True)  # of a finished run that trains on
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
@@ -67,4 +73,4 @@ def _train_in(folder: Path, checkpoint: Path | None, config: Config, problems: P
             observers.finish()
             observers.announce(f"Saved. Continue with: {resume_command(folder)}")
         else:
-            finalize_run(config, trainer, problems, folder, before, observers)
+            finalize_run(config, trainer, problems, folder, base(), observers)

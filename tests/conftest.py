@@ -25,6 +25,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the slow tests too (on when CI is set)")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Hide the GPUs from all lanes but their own, also in the processes that tests start: laws are stated for CPUs."""
+    if not _chooses_gpu(config.option.markexpr):
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+def _chooses_gpu(markexpr: str) -> bool:
+    return "gpu" in markexpr.replace("not gpu", "")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         for marker, reason in _skipped_markers(config).items():

@@ -10,6 +10,7 @@ import sys
 
 import torch
 from torch import Tensor
+from transformers import PreTrainedModel
 
 from attention_probes.align import align_in_order, segment_attention, soft_assignment
 from attention_probes.constraint_attention import constraint_attention, prompt_spans
@@ -42,13 +43,14 @@ def main(model_name: str = "smollm2-135m-instruct") -> list[tuple[str, str]]:
     return [(CONSTRAINTS[c], texts[n]) for rows, columns in groups for c in range(*rows) for n in range(*columns)]
 
 
-def read(model: torch.nn.Module, text: ProbedText) -> tuple[Readings, Tensor]:
+def read(model: PreTrainedModel, text: ProbedText) -> tuple[Readings, Tensor]:
     """Return the readings of one forward pass over prompt and response, and the spans that it recorded."""
     stated = torch.tensor([list(text.constraints.values())])
     spans = prompt_spans(stated, ~text.completion_mask())
-    with torch.no_grad(), record_attention(model, ProbePlan(boundary_window=WINDOW), spans=spans) as recorder:
-        model(input_ids=torch.tensor([text.ids]), use_cache=False)
-    return recorder.read(), spans
+    plan, device = ProbePlan(boundary_window=WINDOW), model.device
+    with torch.no_grad(), record_attention(model, plan, spans=spans.to(device)) as recorder:
+        model(input_ids=torch.tensor([text.ids], device=device), use_cache=False)
+    return recorder.read().cpu(), spans
 
 
 def response_segments(readings: Readings, text: ProbedText) -> tuple[Segment, ...]:

@@ -21,7 +21,7 @@ a net of gluten, so the dough swells. In the oven the bubbles grow once more, an
 def main(model_name: str = "smollm2-135m-instruct") -> list[tuple[str, float]]:
     """Print and return the ten tokens with the highest future attention influence (FAI)."""
     model, tokenizer = load_model(model_name), load_tokenizer(model_name)
-    batch = tokenizer(TEXT, return_tensors="pt")
+    batch = tokenizer(TEXT, return_tensors="pt").to(model.device)
     with torch.no_grad(), record_attention(model, ProbePlan(window=10, horizon=(4, 40))) as recorder:
         model(**batch, use_cache=False)
     readings = recorder.read()

@@ -17,7 +17,7 @@ BATCH_SIZE = 8
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CalibrationTexts:
-    """A batch of prompts and answers; each tensor is (B, S)."""
+    """A batch of prompts and answers in the host's memory; each tensor is (B, S)."""
 
     ids: Tensor
     real: Tensor
@@ -44,22 +44,23 @@ def _answer(
     with torch.no_grad(), torch.random.fork_rng():
         torch.manual_seed(0)
         ids = policy.generate(
-            **prompts,
+            **prompts.to(policy.device),
             do_sample=True,
             temperature=0.7,
             max_new_tokens=max_new_tokens,
             pad_token_id=tokenizer.pad_token_id,
-        )
+        ).cpu()
     length = prompts["input_ids"].shape[1]
     answer = ids[:, length:]
     # A row ends with its first end token; what follows is padding.
     ends = torch.isin(answer, torch.tensor(list(end_token_ids(policy, tokenizer)))).long()
-    real = torch.cat([prompts["attention_mask"].bool(), ends.cumsum(dim=1) == ends], dim=1)
+    real = torch.cat([prompts["attention_mask"].bool().cpu(), ends.cumsum(dim=1) == ends], dim=1)
     return CalibrationTexts(ids=ids, real=real, completion=real & (torch.arange(ids.shape[1]) >= length))
 
 
 def read_calibration_texts(policy: Any, batch: CalibrationTexts, plan: ProbePlan) -> Readings:
-    """Record one forward pass over the batch, prompts included."""
+    """Record one forward pass over the batch, prompts included; the readings are in the host's memory."""
+    ids, mask = batch.ids.to(policy.device), batch.real.long().to(policy.device)
     with torch.no_grad(), record_attention(policy, plan) as recorder:
-        policy(input_ids=batch.ids, attention_mask=batch.real.long(), logits_to_keep=1, use_cache=False)
-    return recorder.read()
+        policy(input_ids=ids, attention_mask=mask, logits_to_keep=1, use_cache=False)
+    return recorder.read().cpu()

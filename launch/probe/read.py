@@ -58,9 +58,9 @@ def run_probe(
     text = probed_text(tokenizer, policy, prompt, completion, constraints, max_new_tokens)
     plan = ProbePlan(roles=None if roles is None else HeadRoles.load(roles), per_head=True)
     spans = _spans(text)
-    with torch.no_grad(), record_attention(policy, plan, spans=spans) as recorder:
-        policy(input_ids=torch.tensor([text.ids]), logits_to_keep=1, use_cache=False)
-    readings = recorder.read()
+    with torch.no_grad(), record_attention(policy, plan, spans=spans.to(policy.device)) as recorder:
+        policy(input_ids=torch.tensor([text.ids], device=policy.device), logits_to_keep=1, use_cache=False)
+    readings = recorder.read().cpu()
     page = _page(model, text, plan, readings, spans)
     content = null_for_nan(_json_content(model, text, page))
     write_json(out / "readings.json", content)

@@ -60,13 +60,13 @@ def _score_test(
     text = probed_text(tokenizer, policy, test.prompt, answer, [test.copied.strip()], max_new_tokens=0)
     ids, start = torch.tensor([text.ids]), text.num_prompt_tokens
     with torch.no_grad(), record_attention(policy, ProbePlan(layers=layers, per_head=True)) as recorder:
-        output = policy(input_ids=ids, use_cache=False, logits_to_keep=ids.shape[1] - start + 1)
-    heads = recorder.read().heads
+        output = policy(input_ids=ids.to(policy.device), use_cache=False, logits_to_keep=ids.shape[1] - start + 1)
+    heads = recorder.read().cpu().heads
     assert heads is not None
     spans = completion_spans(tokenizer, text.ids[start:])
     copied_T = torch.tensor(tokens_overlapping(spans, [(len(test.opening), len(answer))]))
     # The query before a token generates it, so the last query generates nothing.
-    predicted_T = output.logits[0, :-1].argmax(dim=-1) == ids[0, start:]
+    predicted_T = output.logits[0, :-1].argmax(dim=-1).cpu() == ids[0, start:]
     needle = torch.tensor([text.constraints[test.copied.strip()]])
     copied = torch.nn.functional.pad(copied_T, (start, 0))[None]
     return copy_scores(heads.top_key, ids, needle, copied), predicted_T[copied_T].float().mean().item()

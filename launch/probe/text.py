@@ -69,7 +69,7 @@ def probed_text(
 
 
 def _generate(policy: Any, tokenizer: PreTrainedTokenizerBase, prompt_ids: list[int], max_new_tokens: int) -> list[int]:
-    ids = torch.tensor([prompt_ids])
+    ids = torch.tensor([prompt_ids], device=policy.device)
     with torch.no_grad():
         sequence = policy.generate(
             input_ids=ids,

@@ -10,6 +10,7 @@ from typing import Any
 
 from launch.ranks.ray_rank import RankLost, cause_of, train_rank
 from launch.ranks.resume import restart_config
+from rl.common.distributed import group_timeout
 from rl.config.root import Config
 from rl.rollouts.workers.ray_pool import Connection, connect
 from rl.rollouts.workers.ray_session import end_recorded_session, record_session
@@ -131,7 +132,10 @@ def _trainer(config: Config, folder: Path) -> Any:
             "directory": str(Path.cwd()),
             "log": str(folder / RANK_LOG),
         },
-        torch_config=TorchConfig(backend="nccl" if gpus else "gloo"),
+        torch_config=TorchConfig(
+            backend="nccl" if gpus else "gloo",
+            timeout_s=int(group_timeout(config.rollouts.longest_wait).total_seconds()),
+        ),
         scaling_config=ScalingConfig(
             num_workers=ranks.processes,
             use_gpu=bool(gpus),

@@ -98,13 +98,11 @@ def custom_kinds(kinds: Mapping[str, VerifierKind]) -> Iterator[None]:
             del _CUSTOM[kind]
 
 
-def check_arguments(kind: str, kwargs: Mapping[str, Any]) -> None:
-    """Raise an InputError that says what is wrong if the kind is unknown or its arguments do not fit."""
-    _checked_arguments(kind, kwargs)
+def check_arguments(kind: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments as the verifier takes them: 3 for 3.0.
 
-
-def _checked_arguments(kind: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments as the verifier takes them: 3 for 3.0."""
+    Raises an InputError that says what is wrong if the kind is unknown or its arguments do not fit.
+    """
     try:
         checked = _kind_of(kind).arguments(**kwargs)
         return {name: getattr(checked, name) for name in kwargs}
@@ -115,14 +113,10 @@ def _checked_arguments(kind: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:
 def verify(kind: str, completion: str, /, *, prompt: str, **kwargs: Any) -> Verdict:
     """Return the verdict of one kind of constraint about one completion.
 
-    A completion of white space alone, or of more than `MAX_CHARACTERS` characters, satisfies nothing.
-
-        A completion of white space alone, or of more than `MAX_CHARACTERS` characters, satisfies nothing.
-
-        Raises:
-            InputError: the kind is unknown, or an argument is missing, unknown or malformed.
+    A completion of white space alone, or of more than `MAX_CHARACTERS` characters, satisfies nothing. Raises InputError
+    when the kind is unknown, or an argument is missing, unknown or malformed.
     """
-    arguments = _checked_arguments(kind, kwargs)
+    arguments = check_arguments(kind, kwargs)
     row = _kind_of(kind)
     if len(completion) > MAX_CHARACTERS:
         return whole_text_verdict(completion, MAX_CHARACTERS - len(completion))

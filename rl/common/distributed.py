@@ -2,21 +2,27 @@
 
 import importlib
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from accelerate import PartialState
-from accelerate.utils import broadcast_object_list
+from accelerate.utils import broadcast_object_list, gather_object
 from torch import nn
 
+from rl.common.device import check_gpus, local_ranks, visible_gpus
 from rl.common.errors import UserError
 
 if TYPE_CHECKING:  # the settings import this package
     from rl.config.distributed import DistributedConfig
 
+Item = TypeVar("Item")
 Value = TypeVar("Value")
+
+RANK_SECONDS = 1800.0
+"""Longest wait for another rank's own work: a step, its share of an evaluation, a checkpoint."""
 
 
 def check_ranks(distributed: "DistributedConfig", environment: Mapping[str, str]) -> None:
@@ -29,22 +35,33 @@ def check_ranks(distributed: "DistributedConfig", environment: Mapping[str, str]
         )
 
 
-def init_distributed(distributed: "DistributedConfig") -> PartialState:
-    """Join the other ranks, by NCCL on GPUs and gloo on CPUs; does nothing with a single process."""
-    cpu = not torch.cuda.is_available()
+def init_distributed(distributed: "DistributedConfig", *, longest_wait: float = 0.0) -> PartialState:
+    """Join the other ranks, by NCCL on GPUs and gloo on CPUs; does nothing with a single process.
+
+    A rank that waits for another's workers may wait `longest_wait` seconds longer than for the rank itself. Raises
+    UserError when this machine has more ranks than GPUs.
+    """
+    check_gpus(local_ranks(), visible_gpus())
+    cpu, timeout = not torch.cuda.is_available(), group_timeout(longest_wait)
     if distributed.zero and cpu:
-        _init_deepspeed()
-    return PartialState(cpu=cpu, **({"backend": "gloo"} if cpu and distributed.processes > 1 else {}))
+        _init_deepspeed(timeout)
+    alone = distributed.processes == 1
+    return PartialState(cpu=cpu, **({} if alone else {"timeout": timeout, **({"backend": "gloo"} if cpu else {})}))
 
 
-def _init_deepspeed() -> None:
+def group_timeout(longest_wait: float) -> timedelta:
+    """Return the time after which ranks that wait for another are ended; NCCL's own is 10 minutes, gloo's 30."""
+    return timedelta(seconds=RANK_SECONDS + longest_wait)
+
+
+def _init_deepspeed(timeout: timedelta) -> None:
     """Initialise DeepSpeed on CPUs, which accelerate does not: ZeRO-3 would then see a single rank."""
     # DeepSpeed compiles its shared-memory operation at the first start, and not every machine has a compiler.
     importlib.import_module("deepspeed.comm.torch")
     sys.modules["deepspeed.comm.torch"].build_shm_op = lambda: None  # pyright: ignore[reportAttributeAccessIssue]
     import deepspeed
 
-    deepspeed.init_distributed(dist_backend="gloo", verbose=False)
+    deepspeed.init_distributed(dist_backend="gloo", timeout=timeout, verbose=False)
 
 
 def broadcast_from_main(value: Value) -> Value:
@@ -96,6 +113,16 @@ def max_over_ranks(number: int) -> int:
     largest = torch.tensor(number, device=state.device)
     torch.distributed.all_reduce(largest, op=torch.distributed.ReduceOp.MAX)
     return int(largest)
+
+
+def map_over_ranks(function: Callable[[Item], Value], items: Sequence[Item]) -> list[Value]:
+    """Return the function's value of each item; every rank computes its share of them. All ranks must call it."""
+    state = PartialState()
+    mine = [function(item) for item in items[state.process_index :: state.num_processes]]
+    if state.num_processes == 1:
+        return mine
+    shares = gather_object([mine])
+    return [shares[index % len(shares)][index // len(shares)] for index in range(len(items))]
 
 
 @contextmanager

@@ -20,11 +20,12 @@ class RolloutsConfig(Section):
     cpus: Weight = 1.0
     """CPUs that Ray reserves for each worker."""
     gpus: Weight = 0.0
-    """GPUs that Ray reserves for each worker; with a fraction, workers share one."""
+    """Share of a GPU that each worker takes. A cluster's Ray reserves it; on one machine, workers go to GPUs without a
+    rank, then beside their own rank, as long as these shares fit, and 0 shares what there is."""
     resources: dict[str, float] = Field(default_factory=dict)
     """Custom resources of your cluster that Ray reserves for each worker, as in {rollout_node: 1}."""
-    object_store_mb: Annotated[int, Field(ge=80)] = 200
-    """Shared memory of a Ray that Heed starts; adapters pass through it."""
+    object_store_mb: Annotated[int, Field(ge=80)] | None = None
+    """Shared memory of a Ray that Heed starts; adapters pass through it, and null makes it large enough for them."""
     groups_per_unit: Positive | None = None
     """Groups in one unit of work, which is one rollout request and one `generate` call; null puts a whole generation
     batch into one. A group is the `trainer.num_generations` completions of one prompt."""
@@ -47,3 +48,8 @@ class RolloutsConfig(Section):
     """How the probability ratio of learner to sampler weighs stale tokens, as TRL's vllm_importance_sampling_mode."""
     correction_cap: Annotated[float, Field(ge=1.0)] = 3.0
     """Largest ratio; 3 is TRL's default."""
+
+    @property
+    def longest_wait(self) -> float:
+        """Seconds after which a request is answered or dropped: each try may end a worker and start another."""
+        return self.tries * (self.time_limit + self.start_limit) if self.workers else 0.0

@@ -25,6 +25,7 @@ DECIDED: Mapping[str, str] = {
     "chat_template_kwargs": _ROLLOUTS,
     "data_seed": "set trainer.seed",
     "dataloader_pin_memory": "it follows from the hardware",
+    "ddp_timeout": "it follows from rollouts.tries, time_limit and start_limit",
     "disable_tqdm": "Heed shows its own progress bar",
     "do_eval": _EVALUATION,
     "eval_on_start": _EVALUATION,

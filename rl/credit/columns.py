@@ -7,9 +7,9 @@ from typing import Any
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
+from rewards.satisfaction import graded_score
 from rl.config.rewards import RewardsConfig
-from rl.config.trainer import TrainerConfig
-from rl.credit.channels import channel_advantages, constraint_scores
+from rl.credit.channels import Scaling, channel_advantages, constraint_scores
 from rl.credit.evidence import TokenizedCompletion, evidence_masks
 from rl.credit.inputs import CreditInputs, Evidence
 from rl.credit.reader import ProbeReadings, recording_spans
@@ -44,20 +44,32 @@ def evidence_columns(
 
 
 def channel_column(
-    batch: Batch, totals: Tensor, *, weight: float, rewards: RewardsConfig, trainer: TrainerConfig
+    batch: Batch,
+    scored: Sequence[ScoredCompletion],
+    totals: Tensor,
+    scaling: Scaling,
+    *,
+    weight: float,
+    rewards: RewardsConfig,
+    num_generations: int,
 ) -> dict[str, Tensor]:
     """Return the advantages of a generation batch by channel.
 
     `totals` (B,) are the weighted rewards that TRL compares, `weight` is that of the constraints among them.
     """
-    assert trainer.scale_rewards != "batch" and rewards.satisfaction != "graded", "refused by the config"
+    verdict_scores = batch["constraint_satisfied"].clone()
+    if rewards.satisfaction == "graded":
+        for row, completion in enumerate(scored):
+            for constraint, verdict in enumerate(completion.verdicts):
+                if verdict.satisfied is not None:
+                    verdict_scores[row, constraint] = graded_score(verdict)
     advantages = channel_advantages(
         batch["advantages"],
-        constraint_scores(batch["constraint_satisfied"], rewards.satisfaction),
+        constraint_scores(verdict_scores, rewards.satisfaction),
         totals,
+        scaling,
         weight=weight,
-        num_generations=trainer.num_generations,
-        scale_rewards=trainer.scale_rewards,
+        num_generations=num_generations,
     )
     return {"channel_advantages": advantages}
 

@@ -6,16 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from data.problems import Problem, user_text
+from rl.common.device import visible_gpus
 from rl.common.errors import UserError
 from rl.config.load import load_run_config
 from rl.datasets import load_problems
-from rl.models.tokenization import answer_text, encode_prompt
+from rl.models.tokenization import answer_text, encode_problems
 from rl.rollouts.local import Engine
 from rl.rollouts.types import RolloutRequest
 from rl.runs.jsonl import read_jsonl
 
 Samples = tuple[Problem, list[str]]
 """A problem and several answers to it."""
+
+ROWS_ON_GPU = 64
+"""Answers sampled together on a GPU. On a CPU each prompt's are sampled alone: padding would change the last bits."""
 
 
 def recorded_samples(run: Path) -> list[Samples]:
@@ -55,8 +59,11 @@ def sample_answers(
     engine: Engine, tokenizer: Any, problems: Sequence[Problem], *, samples: int, seed: int
 ) -> Iterator[Samples]:
     """Yield `samples` answers to each problem; they depend on the seed and the problem's position in the list."""
-    for position, problem in enumerate(problems):
-        prompt = encode_prompt(tokenizer, [dict(message) for message in problem.messages])
-        request = RolloutRequest(position=position, prompts=(prompt,), num_generations=samples, version=0, seed=seed)
-        sampled = engine.sample(request)
-        yield problem, [answer_text(tokenizer, prompt, sample.completion_ids) for sample in sampled]
+    size = max(1, ROWS_ON_GPU // samples) if visible_gpus() else 1
+    for first in range(0, len(problems), size):
+        batch = problems[first : first + size]
+        prompts = tuple(encode_problems(tokenizer, batch))
+        request = RolloutRequest(position=first, prompts=prompts, num_generations=samples, version=0, seed=seed)
+        texts = [answer_text(tokenizer, one.prompt_ids, one.completion_ids) for one in engine.sample(request)]
+        for index, problem in enumerate(batch):
+            yield problem, texts[index * samples : (index + 1) * samples]

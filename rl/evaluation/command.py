@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from peft import PeftModel
 from rich.console import Console
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -39,7 +38,7 @@ def evaluate_policy(
     tokenizer: PreTrainedTokenizerBase,
     problems: Sequence[Problem],
 ) -> Evaluation:
-    """Evaluate a policy on the problems, sampled as `config.evaluation` says."""
+    """Evaluate a policy on the problems, sampled as `config.evaluation` says. All ranks must call it."""
     settings = config.evaluation
     check_messages(policy, tokenizer, problems)
     check_prompt_lengths(policy, tokenizer, problems, data="held-out problems")
@@ -52,6 +51,7 @@ def evaluate_policy(
         batch_size=settings.batch_size,
         seed=config.trainer.seed,
         rewards=custom_rewards(config.rewards) if settings.rewards else (),
+        over_ranks=config.distributed.zero < 3,  # with sharded weights all ranks compute every forward pass together
     )
 
 
@@ -95,9 +95,7 @@ def _evaluate_model(config: Config, problems: Sequence[Problem]) -> dict[str, An
 
 
 def _load(config: Config) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    model: Any = load_model(config.model.name, dtype=resolve_dtype(config.model.dtype))
-    if torch.cuda.is_available():
-        model.cuda()
+    model = load_model(config.model.name, dtype=resolve_dtype(config.model.dtype))
     return model, load_tokenizer(config.model.name)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from data.problems import Problem, request, user_text
 from data.verdicts import verdicts_for
 from rewards.guards import distinct_words, not_echo, on_topic
+from rl.common.distributed import map_over_ranks
 from rl.common.errors import UserError
 from rl.common.intervals import bootstrap_interval
 from rl.evaluation.custom_rewards import Scores, score_answers
@@ -123,8 +124,11 @@ def evaluate(
     batch_size: int,
     seed: int,
     rewards: Sequence[RewardFunction] = (),
+    over_ranks: bool = False,
 ) -> Evaluation:
     """Answer every problem `samples` times, verify the answers and score them by the custom `rewards`.
+
+    With `over_ranks` each rank answers a share of the batches, and all ranks must call it.
 
     Problems without a constraint are left out: there is nothing to pass. Every other one counts, those that share an
     id, too: later ones get a number behind it. Raises ValueError if none is left.
@@ -136,9 +140,9 @@ def evaluate(
     prompts = encode_problems(tokenizer, constrained)
     # Similar lengths together save padding; the order must not depend on the policy.
     order = sorted(range(len(constrained)), key=lambda index: (len(prompts[index]), index))
-    answers: list[EvaluatedAnswer] = []
     size = max(1, batch_size // samples)
-    for first in range(0, len(order), size):
+
+    def answer_batch(first: int) -> list[EvaluatedAnswer]:
         batch = order[first : first + size]
         rollout_request = RolloutRequest(
             position=first,
@@ -152,8 +156,12 @@ def evaluate(
         texts = [answer_text(tokenizer, sample.prompt_ids, sample.completion_ids) for sample in sampled]
         answered = [constrained[index] for index in batch for _ in range(samples)]
         scores = score_answers(rewards, answered, sampled, texts, as_text=as_text)
-        answers += [evaluate_answer(*answer) for answer in zip(answered, texts, scores, strict=True)]
-    return Evaluation(answers=tuple(answers))
+        return [evaluate_answer(*answer) for answer in zip(answered, texts, scores, strict=True)]
+
+    # A batch stays whole, so that its answers do not depend on who samples it.
+    batches = range(0, len(order), size)
+    answers = map_over_ranks(answer_batch, batches) if over_ranks else map(answer_batch, batches)
+    return Evaluation(answers=tuple(chain(*answers)))
 
 
 def number_equal_ids(problems: Iterable[Problem]) -> list[Problem]:

@@ -15,7 +15,7 @@ from rl.routing.bundle import load_routed, read_description
 
 def main(bundle: str, task: str, tokens: str, logits: str) -> None:
     folder, ids = Path(bundle), load_file(tokens)["ids"]
-    route = load_routed(folder, load_model(read_description(folder)["base_model"], dtype=torch.float32))
+    route = load_routed(folder, load_model(read_description(folder)["base_model"], device="cpu"))
     with torch.no_grad(), route.applied(route.gates(ids.tolist(), [task])):
         save_file({"logits": route.policy(input_ids=ids).logits.contiguous()}, logits)
 

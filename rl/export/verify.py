@@ -33,8 +33,8 @@ PROBE_TEXT = "Explain in one sentence why the sky is blue."
 def export_run(run: Path) -> dict[str, Any]:
     """Re-load `adapters/default` in a fresh process with plain PEFT and compare its logits with the trained model's.
 
-    Both sides load base and adapter in float32. Raises UserError, naming what is wrong, when the run has no adapter, a
-    file is damaged, logits differ by more than 1e-5 of the largest, or vLLM would refuse the adapter.
+    Both sides load base and adapter in float32 on the CPU. Raises UserError, naming what is wrong, when the run has no
+    adapter, a file is damaged, logits differ by more than 1e-5 of the largest, or vLLM would refuse the adapter.
     """
     config = load_run_config(run)
     if config.routing.adapters:
@@ -92,12 +92,12 @@ def largest_gap(trained: Tensor, reloaded: Tensor) -> float:
 @torch.no_grad()
 def trained_logits(base: str, checkpoint: Path, ids: Tensor) -> Tensor:
     """Compute logits of the base model with a checkpoint's adapter, in this process."""
-    model = adapted(load_model(base, dtype=torch.float32), checkpoint, read_trained(checkpoint))
+    model = adapted(load_model(base, device="cpu"), checkpoint, read_trained(checkpoint))
     return model(input_ids=ids).logits
 
 
 def _trained_route(config: Config, checkpoint: Path) -> Route:
-    model = get_peft_model(load_model(config.model.name, dtype=torch.float32), lora_config(config.lora))
+    model = get_peft_model(load_model(config.model.name, device="cpu"), lora_config(config.lora))
     assert isinstance(model, PeftModel)
     route = add_adapters(model, config.lora, config.routing)
     load_adapters(model, checkpoint)

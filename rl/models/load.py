@@ -13,7 +13,9 @@ from huggingface_hub.errors import HFValidationError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.trainer_utils import align_special_tokens
 
+from rl.common.attention_kernels import choose_attention_kernels
 from rl.common.cache import build_once
+from rl.common.device import process_device
 from rl.common.errors import UserError
 from rl.common.model_names import TINY
 from rl.models.builtin import BUILTIN, fetch, is_builtin
@@ -67,14 +69,19 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
 
 
 def load_model(
-    name: str, *, dtype: torch.dtype = torch.float32, attn_implementation: str | None = None
+    name: str,
+    *,
+    dtype: torch.dtype = torch.float32,
+    attn_implementation: str | None = None,
+    device: torch.device | str | None = None,
 ) -> PreTrainedModel:
-    """Load a causal language model, in eval mode, on the CPU; its tokenizer's end token ends its answers too.
+    """Load a causal language model, in eval mode, on this process's device unless another is given.
 
-    transformers' trainer aligns the special tokens when training begins; done here, answers end at the same tokens
-    before, during and after training, and in every worker.
+    Its tokenizer's end token ends its answers too: transformers' trainer aligns the special tokens when training
+    begins; done here, answers end at the same tokens before, during and after training, and in every worker.
     Its `name_or_path` is `name`, which PEFT writes into every adapter as the base model; a cache path would be useless.
     """
+    choose_attention_kernels()
     if name == TINY:
         model = tiny_model().eval()
         torch.nn.Module.to(model, dtype)  # transformers wraps `to` in a decorator that hides its types
@@ -84,6 +91,7 @@ def load_model(
         model = _load(AutoModelForCausalLM, name, dtype=dtype, attn_implementation=attn_implementation)
     align_special_tokens(model, load_tokenizer(name))
     model.name_or_path = model.config._name_or_path = name
+    torch.nn.Module.to(model, device or process_device())
     return model
 
 

@@ -16,7 +16,7 @@ from rl.models.eval_mode import eval_mode
 from rl.models.load import end_token_ids, load_model, load_tokenizer, resolve_dtype
 from rl.models.logprobs import token_logprobs
 from rl.models.lora import lora_config
-from rl.rollouts.adapter_bytes import adapter_state, deserialize_adapter
+from rl.rollouts.adapter_bytes import deserialize_adapter, host_adapter
 from rl.rollouts.engines import EngineSetup
 from rl.rollouts.generation import GenerationConfig
 from rl.rollouts.seeded_sampling import SeededSampler, row_uniforms
@@ -77,8 +77,8 @@ class TransformersEngine:
         return deserialize_adapter(payload, self.model)
 
     def active_tensors(self) -> dict[str, Tensor]:
-        """Return the adapter's tensors, and the router's, by name."""
-        return adapter_state(self.model)
+        """Return the adapter's tensors, and the router's, by name, as they are published."""
+        return host_adapter(self.model)
 
     def _routed(self, gates: Tensor | None) -> AbstractContextManager[None]:
         return nullcontext() if self.route is None or gates is None else self.route.applied(gates)
@@ -142,8 +142,6 @@ def worker_engine(setup: EngineSetup) -> TransformersEngine:
     model = load_model(setup.model.name, dtype=resolve_dtype(setup.model.dtype))
     policy: Any = get_peft_model(model, lora_config(setup.lora))
     route = add_adapters(policy, setup.lora, setup.routing) if setup.routing.adapters else None
-    if torch.cuda.is_available():
-        policy.cuda()
     return TransformersEngine(policy, load_tokenizer(setup.model.name), setup.generation, route=route)
 
 

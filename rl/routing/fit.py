@@ -38,19 +38,23 @@ def fit(
 def _prompt_features(
     router: Router, policy: PeftModel, prompts: Sequence[Sequence[int]], size: int = BATCH
 ) -> list[tuple[Tensor, ...]]:
+    """Return the features of each batch, computed on the policy's device and kept in the host's memory."""
+    batches = [pad_right(prompts[first : first + size]) for first in range(0, len(prompts), size)]
+    device = policy.device
     return [
-        router.prompt_features(policy, *pad_right(prompts[first : first + size]))
-        for first in range(0, len(prompts), size)
+        tuple(feature.cpu() for feature in router.prompt_features(policy, ids.to(device), mask.to(device)))
+        for ids, mask in batches
     ]
 
 
 def _fit_labels(router: Router, batches: list[tuple[Tensor, ...]], labels: Tensor, generator: torch.Generator) -> None:
     """Minimise the cross-entropy to the labels: each batch once in order, then batches drawn at random."""
-    parts = labels.split(BATCH)
+    parts, device = labels.split(BATCH), next(router.parameters()).device
     optimizer = torch.optim.Adam(router.parameters(), lr=router.settings.fit_learning_rate)
     for step in range(router.settings.fit_steps):
         index = int(torch.randint(len(batches), (), generator=generator)) if step >= len(batches) else step
-        loss = nn.functional.cross_entropy(router.router_logits(*batches[index]), parts[index])
+        features = (feature.to(device) for feature in batches[index])
+        loss = nn.functional.cross_entropy(router.router_logits(*features), parts[index].to(device))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -63,17 +67,19 @@ def _fit_centres(router: KMeansRouter, features: Tensor, generator: torch.Genera
     The capacity works as in expert-choice routing: every centre gets prompts, and no balancing loss is needed.
     """
     settings = router.settings
-    router.middle.copy_(features.mean(dim=0))
-    directions = nn.functional.normalize(features - router.middle, dim=-1)
-    router.centres.copy_(_farthest_points(directions, len(router.centres), generator))
+    middle = features.mean(dim=0)
+    directions = nn.functional.normalize(features - middle, dim=-1)
+    centres = _farthest_points(directions, len(router.centres), generator)
     for _ in range(settings.fit_steps):
         batch = directions[torch.randperm(len(directions), generator=generator)[:BATCH]]
-        share = -(-len(batch) * settings.capacity // len(router.centres))
-        owners = assign_with_capacity(batch @ router.centres.T, int(share))
-        for centre in range(len(router.centres)):
+        share = -(-len(batch) * settings.capacity // len(centres))
+        owners = assign_with_capacity(batch @ centres.T, int(share))
+        for centre in range(len(centres)):
             if (members := batch[owners == centre]).numel():
-                moved = settings.ema * router.centres[centre] + (1 - settings.ema) * members.mean(dim=0)
-                router.centres[centre] = nn.functional.normalize(moved, dim=-1)
+                moved = settings.ema * centres[centre] + (1 - settings.ema) * members.mean(dim=0)
+                centres[centre] = nn.functional.normalize(moved, dim=-1)
+    router.middle.copy_(middle)
+    router.centres.copy_(centres)
 
 
 def _farthest_points(directions: Tensor, number: int, generator: torch.Generator) -> Tensor:

@@ -23,7 +23,7 @@ def merge_adapter(source: Path, name: str, output: Path) -> Path:
     folder, lineage = _plain_adapter(source, name) if _is_plain(source) else _bundled_adapter(source, name)
     base = lineage["base_model"]
     with export_folder(output, folder.parent.parent) as temporary:  # the run or the bundle
-        policy: Any = adapted(load_model(base), folder)
+        policy: Any = adapted(load_model(base, device="cpu"), folder)
         merged = policy.merge_and_unload()
         merged.save_pretrained(str(temporary))
         load_tokenizer(base).save_pretrained(str(temporary))

@@ -46,13 +46,13 @@ class Route:
     def gates_with_grad(
         self, ids: Int[Tensor, "P L"], mask: Bool[Tensor, "P L"], tasks: Sequence[str] = ()
     ) -> Float[Tensor, "P N"]:
-        """Return the gates of padded prompts, with the router's gradient."""
+        """Return the gates of padded prompts on the policy's device, with the router's gradient."""
         device = self.policy.device
-        return self.router.gates(self.policy, ids.to(device), mask.to(device), tasks)
+        return self.router.gates(self.policy, ids.to(device), mask.to(device), tasks).to(device)
 
     def applied(self, gates: Float[Tensor, "B N"]) -> AbstractContextManager[None]:
         """Apply one row of gates to each row of the forward passes in the block."""
-        return gated(self.policy, self.names, gates)
+        return gated(self.policy, self.names, gates.to(self.policy.device))  # once, and not in every layer
 
     def applied_evenly(self, rows: int) -> AbstractContextManager[None]:
         """Apply the same gate to every adapter in the block."""

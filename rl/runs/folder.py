@@ -12,7 +12,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from rl.common.atomic import write_json, write_text
+from rl.common.attention_kernels import choose_attention_kernels
+from rl.common.device import visible_gpus
 from rl.common.distributed import run_on_main
 from rl.common.errors import UserError
 from rl.config.load import resolved_yaml
@@ -145,7 +149,7 @@ def next_folder(parent: Path, name: str) -> Path:
 
 
 def environment(seed: int) -> dict[str, Any]:
-    """Return what it takes to repeat the run: versions, git revision, seed and command."""
+    """Return what it takes to repeat the run: versions, git revision, seed, hardware, GPU kernels and command."""
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -153,6 +157,8 @@ def environment(seed: int) -> dict[str, Any]:
         "git_revision": git_revision(),
         "seed": seed,
         "cpu_count": os.cpu_count(),
+        "gpus": [torch.cuda.get_device_name(gpu) for gpu in range(visible_gpus())],
+        "attention_kernels": choose_attention_kernels(),
         "command": sys.argv,
     }
 

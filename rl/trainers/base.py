@@ -1,14 +1,14 @@
 """Adapter trainer: what TRL's GRPO and DPO trainers both need to train LoRA adapters that can be resumed and routed."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from peft import PeftModel
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase, Trainer, TrainerState
+from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 
 from rl.common.atomic import write_json
@@ -22,6 +22,16 @@ from rl.tracking.metrics import fetch_metrics
 from rl.trainers.divergence import DivergenceGuard, check_weights
 
 CREDIT_STATE = "credit.json"
+
+
+class _AtTrainBegin(TrainerCallback):
+    """Calls a function once the weights are where training needs them, before the first step."""
+
+    def __init__(self, function: Callable[[], None]):
+        self.function = function
+
+    def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
+        self.function()
 
 
 class AdapterTrainer(Trainer):
@@ -102,6 +112,14 @@ class AdapterTrainer(Trainer):
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         fetch_metrics(self._metrics[self._mode])
         super().log(logs, *args, **kwargs)
+
+    def once_usable(self, function: Callable[[], None]) -> None:
+        """Call a function that uses the policy: now, or when training begins under ZeRO-3, which only then gathers."""
+        plugin = self.args.deepspeed_plugin
+        if plugin is not None and plugin.zero_stage == 3:
+            self.add_callback(_AtTrainBegin(function))
+        else:
+            function()
 
     def train(self, resume_from_checkpoint: str | None = None, **kwargs: Any) -> Any:
         checkpoint = None if resume_from_checkpoint is None else Path(resume_from_checkpoint)

@@ -113,7 +113,7 @@ class CreditDPOTrainer(AdapterTrainer, DPOTrainer):
         problems = [self.pairs[index].problem for index in inputs[PAIR].tolist()]
         prompts = encode_problems(self.policy_tokenizer, problems)
         tasks = [problem.task for problem in problems]
-        gates = self.route.gates_with_grad(*pad_right(prompts), tasks).to(self.accelerator.device)
+        gates = self.route.gates_with_grad(*pad_right(prompts), tasks)
         self._log_metrics(self.route.metrics(gates.detach(), tasks))
         self.gate(torch.cat([gates, gates]))
         settings = self.route.settings

@@ -14,6 +14,7 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 from attention_probes.record import AttentionRecorder
 from rl.config.root import Config
 from rl.credit.assigner import CreditAssigner
+from rl.credit.channels import Scaling, reward_scaling, total_rewards
 from rl.credit.columns import advantage_channels, batch_inputs, batch_spans, channel_column, evidence_columns
 from rl.credit.faithfulness_monitor import FaithfulnessMonitor
 from rl.credit.reader import from_columns
@@ -129,15 +130,26 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
         self.reward_check.check(rewards, texts, step=self.state.global_step + 1, first=first)
         if self.balancing is not None:
             self._balance(self.balancing, rewards)
-        local_BR = rewards[first : first + len(prompts)]  # TRL gathers the rewards of all ranks
-        totals_B = (local_BR * self.reward_weights.to(local_BR.device)).nansum(dim=1)
+        # TRL gathers the rewards of all ranks
+        totals_B = total_rewards(rewards, self.reward_weights.to(rewards.device))[first : first + len(prompts)]
         needs_verdicts = self.recorder is not None or self.credit.needs_constraint_attention
         scored = self.scorer.score(inputs, completions) if needs_verdicts else []
-        totals_B = totals_B.where(~local_BR.isnan().all(dim=1), torch.nan)
         self._scored = scored, completion_ids_list, totals_B
+        if self.credit.needs_evidence:
+            self._scaling = self._reward_scaling(rewards).rows(first, len(prompts))
         if self.recorder is not None:
             self.recorder.begin_batch(self.state.global_step + 1, scored, completion_ids_list, totals_B.tolist())
         return rewards
+
+    def _reward_scaling(self, rewards: Tensor) -> Scaling:
+        assert self.num_generations is not None
+        return reward_scaling(
+            rewards,
+            self.reward_weights.to(rewards.device),
+            num_generations=self.num_generations,
+            scale_rewards=self.config.trainer.scale_rewards,
+            normalize_each=self.multi_objective_aggregation == "normalize_then_sum",
+        )
 
     def _balance(self, balancing: Balancing, rewards: Tensor) -> None:
         assert self.num_generations is not None
@@ -156,8 +168,15 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
         if self.credit.needs_constraint_attention:
             batch |= evidence_columns(self.policy_tokenizer, scored, completion_ids, batch)
         if self.credit.needs_evidence:
-            weight, rewards, trainer = self.reward_weights[0].item(), self.config.rewards, self.config.trainer
-            batch |= channel_column(batch, totals, weight=weight, rewards=rewards, trainer=trainer)
+            batch |= channel_column(
+                batch,
+                scored,
+                totals,
+                self._scaling,
+                weight=self.reward_weights[0].item(),
+                rewards=self.config.rewards,
+                num_generations=self.config.trainer.num_generations,
+            )
         if self.credit.needs_probe and self.credit.source == "separate":
             forward, rows = super()._get_per_token_logps_and_entropies, self.args.per_device_train_batch_size
             reader = self.credit.reader

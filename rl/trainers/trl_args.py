@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.grpo_config import GRPOConfig
 
+from rl.common.device import visible_gpus
 from rl.common.distributed import deepspeed_config
 from rl.common.errors import UserError
 from rl.config.distributed import DistributedConfig
@@ -35,7 +35,7 @@ def dpo_arguments(config: Config, *, folder: Path, bf16: bool) -> DPOConfig:
 
 
 def _common(config: Config, *, folder: Path, bf16: bool) -> dict[str, Any]:
-    cuda = torch.cuda.is_available()
+    cuda = visible_gpus() > 0
     return {
         # It looks at every loss; `divergence` stops the run before one that is not finite counts.
         "logging_nan_inf_filter": False,
@@ -60,13 +60,16 @@ def _common(config: Config, *, folder: Path, bf16: bool) -> dict[str, Any]:
 
 
 def _ranks(distributed: DistributedConfig) -> dict[str, Any]:
-    backend = {} if torch.cuda.is_available() or distributed.processes == 1 else {"ddp_backend": "gloo"}
+    backend = {} if visible_gpus() or distributed.processes == 1 else {"ddp_backend": "gloo"}
     shared = deepspeed_config(distributed)
     return backend if shared is None else {**backend, "deepspeed": shared}
 
 
 def _construct(kind: type[Arguments], stated: dict[str, Any]) -> Arguments:
     try:
-        return kind(**stated)
+        arguments = kind(**stated)
     except (TypeError, ValueError) as error:
         raise UserError(f"TRL refuses these settings: {error}") from error
+    if arguments.n_gpu > 1:  # a single process that sees several: DataParallel would use them all, and TRL refuses it
+        arguments._n_gpu = 1
+    return arguments

@@ -13,7 +13,13 @@ from rl.runs.jsonl import read_jsonl
 from tests.rl.grpo_fixtures import EVEN_SHARE
 
 STEPS = 4
-COMMON = [f"rewards.functions=[{EVEN_SHARE}]", f"trainer.max_steps={STEPS}", "data.held_out=2", "trainer.beta=0.04"]
+COMMON = [
+    f"rewards.functions=[{EVEN_SHARE}]",
+    f"trainer.max_steps={STEPS}",
+    "trainer.beta=0.04",
+    "data.held_out=2",
+    "evaluation.batch_size=1",  # a batch for each of two ranks
+]
 DEADLINE = 240.0
 HEED_TRAIN = [sys.executable, "-m", "launch.cli", "train"]
 TWO_RANKS = [*COMMON, "distributed.processes=2", "trainer.per_device_train_batch_size=4"]

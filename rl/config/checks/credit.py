@@ -89,25 +89,10 @@ def _channels(config: "Config") -> Iterator[str]:
             f"credit.rule={rule} shares what constraints earn, and rewards.satisfaction_weight=0.0 pays nothing for "
             "them; set satisfaction_weight=1.0, or another rule"
         )
-    if config.rewards.satisfaction == "graded":
-        yield (
-            f"credit.rule={rule} shares what each satisfied constraint earns, and rewards.satisfaction=graded pays "
-            "near misses in part; set satisfaction to mean or count"
-        )
     if config.rewards.separate:
         yield (
             f"credit.rule={rule} splits one reward for all constraints, and rewards.separate=true makes several, "
             "each with its own weight; set separate=false"
-        )
-    if config.trainer.scale_rewards == "batch":
-        yield (
-            f"credit.rule={rule} splits each group's advantages, but trainer.scale_rewards=batch divides them by a "
-            "standard deviation over all ranks' completions; set scale_rewards to group or none"
-        )
-    if config.trl.get("multi_objective_aggregation") == "normalize_then_sum":
-        yield (
-            f"credit.rule={rule} needs a total reward that its constraints add up to, and "
-            "trl.multi_objective_aggregation=normalize_then_sum scales each reward by itself; drop that key"
         )
     if config.trl.get("off_policy_mask_threshold") is not None:
         yield (

@@ -5,12 +5,13 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from rl.common.errors import RunFailure
+from rl.common.gpu_environment import GPU_ENVIRONMENT
 from rl.config.rollouts import RolloutsConfig
 from rl.rollouts.types import RolloutRequest
 from rl.rollouts.workers.pool import WorkerFailure
@@ -64,20 +65,48 @@ class Connection:
 
 
 class RayWorkerPool:
-    """Ray actors, each with a worker that `make_worker` builds there."""
+    """Ray actors, each with a worker that `make_worker` builds there.
 
-    def __init__(self, make_worker: Callable[[str], Worker], settings: RolloutsConfig, connection: Connection):
+    With `gpus`, names in CUDA_VISIBLE_DEVICES, each worker sees one of them, in turn; without, Ray gives it the GPUs
+    that it reserves.
+    """
+
+    def __init__(
+        self,
+        make_worker: Callable[[str], Worker],
+        settings: RolloutsConfig,
+        connection: Connection,
+        *,
+        gpus: Sequence[str] = (),
+    ):
         import ray
 
         self._ray = ray
         self._connection = connection
         self._make_worker = make_worker
-        self._actor_class = ray.remote(RolloutActor).options(
-            num_cpus=settings.cpus, num_gpus=settings.gpus, resources=dict(settings.resources), max_restarts=0
-        )
+        self._gpus = gpus
+        self._gpu_of: dict[str, str] = {}
+        """The GPU of each worker by name, which a replacement takes over."""
+        self._reserved = {
+            "num_cpus": settings.cpus,
+            "num_gpus": 0.0 if gpus else settings.gpus,
+            "resources": dict(settings.resources),
+        }
+        self._actor_class = ray.remote(RolloutActor)
 
     def spawn(self, name: str) -> Any:
-        return self._actor_class.remote(self._make_worker, name)
+        options, variables = {**self._reserved, "max_restarts": 0}, self._variables(name)
+        if variables:
+            options["runtime_env"] = {"env_vars": variables}
+        return self._actor_class.options(**options).remote(self._make_worker, name)
+
+    def _variables(self, name: str) -> dict[str, str]:
+        """Return the environment variables of a worker with a GPU; none on a CPU."""
+        if not self._gpus:
+            return GPU_ENVIRONMENT if self._reserved["num_gpus"] else {}
+        gpu = self._gpu_of.setdefault(name, self._gpus[len(self._gpu_of) % len(self._gpus)])
+        # The process inherits the number of the rank that started Ray, whose GPU it does not see.
+        return GPU_ENVIRONMENT | {"CUDA_VISIBLE_DEVICES": gpu, "LOCAL_RANK": "0"}
 
     def start(self, worker: Any) -> Any:
         return worker.ready.remote()
@@ -130,7 +159,8 @@ def connect(settings: RolloutsConfig, *, cpus: float) -> Connection:
     owned = not ray.is_initialized()
     if owned and address is None:
         # Ray only counts CPUs, and a worker for which none is left would wait for ever.
-        sizes = {"num_cpus": math.ceil(cpus) or 1, "object_store_memory": settings.object_store_mb * 2**20}
+        store = {} if settings.object_store_mb is None else {"object_store_memory": settings.object_store_mb * 2**20}
+        sizes = {"num_cpus": math.ceil(cpus) or 1, **store}
         _start(settings, **sizes)
     elif owned:
         _join_cluster(str(address))

@@ -1,5 +1,6 @@
 """Remote sampling: the learner's adapter is published to workers, which answer requests and prove what they used."""
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,11 +9,13 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 
+from rl.common.distributed import gathered_parameters
+from rl.common.errors import UserError
 from rl.config.rollouts import RolloutsConfig
 from rl.config.root import Config
 from rl.models.load import resolve_dtype
 from rl.models.tokenization import encode_prompt
-from rl.rollouts.adapter_bytes import adapter_state, serialize_adapter
+from rl.rollouts.adapter_bytes import adapter_size, host_adapter, serialize_adapter
 from rl.rollouts.engine_hf import TransformersEngine
 from rl.rollouts.engines import EngineSetup, import_package
 from rl.rollouts.generation import generation_config
@@ -21,6 +24,7 @@ from rl.rollouts.ledger import Ledger
 from rl.rollouts.types import RolloutRequest
 from rl.rollouts.workers.dispatcher import Dispatcher
 from rl.rollouts.workers.factory import WorkerFactory
+from rl.rollouts.workers.placement import place_workers, workers_per_rank
 from rl.rollouts.workers.ray_pool import Connection, RayWorkerPool, connect
 from rl.rollouts.workers.ray_session import record_session
 from rl.rollouts.workers.weight_sync import PROBE_TEXT, weight_fingerprint
@@ -28,6 +32,11 @@ from rl.routing.route import Route
 
 TOLERANCES = {torch.float32: 1e-4, torch.bfloat16: 0.1}
 """Allowed gap of the probe text's log-probs; one bfloat16 kernel with other padding moves a logit by 0.56."""
+
+
+LEAST_STORE_MB = 200
+SLACK = 1.25
+"""Shared memory for each byte of an adapter: Ray keeps its own objects there, too."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -44,7 +53,8 @@ class RemoteSampler:
 
     def publish(self, version: int) -> dict[str, float]:
         start = time.perf_counter()
-        state = adapter_state(self.learner.model)
+        with gathered_parameters(self.learner.model):
+            state = host_adapter(self.learner.model)
         payload = serialize_adapter(state)
         fingerprint = weight_fingerprint(
             state, self.learner.token_logprobs(self.probe_ids), owner="learner", version=version
@@ -82,22 +92,41 @@ class RemoteSampler:
 def start_remote_sampler(config: Config, learner: TransformersEngine, ledger: Ledger | None) -> RemoteSampler:
     """Start this rank's share of the workers; they load their models while this process goes on."""
     import_package(config.rollouts.engine)  # a missing package is better reported here than by a worker
-    ranks = PartialState()
-    share = -(-config.rollouts.workers // ranks.num_processes)
-    settings = config.rollouts.model_copy(update={"workers": share})
+    ranks, gpus = PartialState(), place_workers(config)
+    size = store_size(config, adapter_size(learner.model, config.lora, config.routing))
+    settings = config.rollouts.model_copy(update={"workers": workers_per_rank(config), "object_store_mb": size})
     connection = connect_ranks(settings, ranks)
     if ledger is not None and connection.started:
         record_session(ledger.path.parent, connection.session)
     probe_ids = encode_prompt(learner.tokenizer, PROBE_TEXT)
     factory = WorkerFactory(engine=settings.engine, setup=_engine_setup(config), probe_ids=probe_ids)
     dispatcher = Dispatcher(
-        RayWorkerPool(factory, settings, connection),
+        RayWorkerPool(factory, settings, connection, gpus=gpus),
         settings,
         tolerance=settings.tolerance or TOLERANCES[resolve_dtype(config.model.dtype)],
         observer=ledger,
         rank=ranks.process_index,
     )
     return RemoteSampler(dispatcher=dispatcher, learner=learner, probe_ids=probe_ids)
+
+
+def store_size(config: Config, adapter_bytes: int) -> int | None:
+    """Return the MiB of shared memory of a Ray that Heed starts; Ray would write to disk what does not fit.
+
+    Each rank keeps the version that it publishes, the one before, and those of requests sampled ahead. Raises
+    UserError when `rollouts.object_store_mb` is less.
+    """
+    settings, ranks = config.rollouts, config.distributed.processes
+    versions = settings.max_staleness + 2
+    needed = math.ceil(SLACK * adapter_bytes * versions * ranks / 2**20)
+    if settings.object_store_mb is None:
+        return max(needed, LEAST_STORE_MB)
+    if settings.object_store_mb < needed:
+        raise UserError(
+            f"rollouts.object_store_mb={settings.object_store_mb} does not hold {versions} versions of an adapter of "
+            f"{adapter_bytes / 2**20:.0f} MiB from each of {ranks} ranks; set at least {needed}, or leave it null"
+        )
+    return settings.object_store_mb
 
 
 def _engine_setup(config: Config) -> EngineSetup:

@@ -148,6 +148,21 @@ def test_shutdown_main_last__the_other_ranks_shut_down_before_it(tmp_path):
     assert sorted(left) == ["0", "1", "2"] and left[-1] == "0"
 
 
+def test_map_over_ranks__every_rank_has_all_values_and_computed_its_share(tmp_path):
+    text = (
+        "import os\n"
+        "from pathlib import Path\n"
+        "from rl.config.distributed import DistributedConfig\n"
+        "from rl.common.distributed import init_distributed, map_over_ranks\n"
+        "init_distributed(DistributedConfig(processes=2))\n"
+        "values = map_over_ranks(lambda number: f'{number}{os.environ[\"RANK\"]}', range(5))\n"
+        f"Path(r'{tmp_path}', os.environ['RANK']).write_text(' '.join(values))\n"
+    )
+    assert start_ranks(script(text), 2) == 0
+    # number and rank: the ranks take turns
+    assert [(tmp_path / rank).read_text() for rank in ("0", "1")] == ["00 11 20 31 40"] * 2
+
+
 def test_must_start_ranks__unless_a_launcher_has(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     assert not must_start_ranks(DistributedConfig())

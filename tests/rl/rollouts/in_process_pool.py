@@ -13,7 +13,7 @@ from rl.rollouts.workers.worker import Reply, Worker
 class InProcessPool:
     """Workers that are called in the dispatcher's own thread."""
 
-    def __init__(self, factory: WorkerFactory, settings: RolloutsConfig, connection: Connection):
+    def __init__(self, factory: WorkerFactory, settings: RolloutsConfig, connection: Connection, *, gpus: tuple = ()):
         self.factory = factory
 
     def spawn(self, name: str) -> Worker:

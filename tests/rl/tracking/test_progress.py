@@ -112,8 +112,8 @@ def test_run__grpo_has_a_line_for_each_phase_and_step(finished_run):
         "step 3",
         "step 4",
         "Saved checkpoint-4",
-        "Scoring the adapter: 8 answers",
         "Saving the adapter",
+        "Scoring the adapter: 8 answers",
         "Writing the report",
     ]
 
@@ -129,8 +129,8 @@ def test_run__dpo_has_a_line_for_each_phase_and_step(tmp_path):
         "step 2",
         "step 3",
         "Saved checkpoint-3",
-        "Scoring the adapter: 2 answers",
         "Saving the adapter",
+        "Scoring the adapter: 2 answers",
         "Writing the report",
     ]
 

@@ -55,9 +55,18 @@ def trained(config: Config, folder) -> RememberingTrainer:
     return trainer
 
 
-@pytest.mark.parametrize("rule", ["constraint", "combined"])
-def test_channels__sum_to_trls_advantage(rule, tmp_path):
-    trainer = trained(constrained_config(credit={"rule": rule}), tmp_path)
+@pytest.mark.parametrize(
+    ("rule", "sections"),
+    [
+        ("constraint", {}),
+        ("combined", {}),
+        ("constraint", {"rewards": {"satisfaction": "graded"}, "trainer": {"scale_rewards": "batch"}}),
+        ("constraint", {"rewards": {"guards": ("distinct_words",)}, "trainer": {"scale_rewards": "none"}}),
+        ("constraint", {"trl": {"multi_objective_aggregation": "normalize_then_sum"}}),
+    ],
+)
+def test_channels__sum_to_trls_advantage(rule, sections, tmp_path):
+    trainer = trained(constrained_config(credit={"rule": rule}, **sections), tmp_path)
     assert trainer.assigned, "there was something to share"
     for live, tokens in trainer.assigned:
         channels = live["channel_advantages"]

@@ -36,24 +36,9 @@ PAIRS = {"algorithm": "dpo", "data": {"path": "pairs.jsonl"}}
             "them; set satisfaction_weight=1.0, or another rule",
         ),
         (
-            {"credit": {"rule": "constraint"}, "rewards": {"satisfaction": "graded"}},
-            "credit.rule=constraint shares what each satisfied constraint earns, and rewards.satisfaction=graded pays "
-            "near misses in part; set satisfaction to mean or count",
-        ),
-        (
             {"credit": {"rule": "constraint"}, "rewards": {"separate": True}},
             "credit.rule=constraint splits one reward for all constraints, and rewards.separate=true makes several, "
             "each with its own weight; set separate=false",
-        ),
-        (
-            {"credit": {"rule": "constraint"}, "trainer": {"scale_rewards": "batch"}},
-            "credit.rule=constraint splits each group's advantages, but trainer.scale_rewards=batch divides them by a "
-            "standard deviation over all ranks' completions; set scale_rewards to group or none",
-        ),
-        (
-            {"credit": {"rule": "constraint"}, "trl": {"multi_objective_aggregation": "normalize_then_sum"}},
-            "credit.rule=constraint needs a total reward that its constraints add up to, and "
-            "trl.multi_objective_aggregation=normalize_then_sum scales each reward by itself; drop that key",
         ),
         (
             {"credit": {"rule": "constraint"}, "trl": {"off_policy_mask_threshold": 0.5}},
@@ -84,6 +69,9 @@ def test_contradictions_name_both_keys_and_the_fix(sections, sentence):
     "sections",
     [
         {"credit": {"rule": "constraint"}, "trainer": {"scale_rewards": "none"}},
+        {"credit": {"rule": "constraint"}, "trainer": {"scale_rewards": "batch"}},
+        {"credit": {"rule": "constraint"}, "rewards": {"satisfaction": "graded"}},
+        {"credit": {"rule": "constraint"}, "trl": {"multi_objective_aggregation": "normalize_then_sum"}},
         {"credit": {"rule": "coupled", "faithfulness": {"every": 5, "resample": True, "measure": "verdict"}}},
         {"credit": {"rule": "mine.py:rule"}},
         {"credit": {"readings": "residual"}, "probe": {"baseline": "null.safetensors"}},

@@ -1,5 +1,6 @@
 """The pool on real Ray: workers die, hang or get damaged adapters; requests are answered, or an error says why."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,26 @@ def test_failed_start__is_reported_with_its_cause(start_dispatcher, tmp_path):
     dispatcher.submit([make_request(0)])
     with pytest.raises(RunFailure, match=r"no rollout worker is left: worker-0\.0.*no model here"):
         dispatcher.collect([make_request(0)])
+
+
+def test_worker_with_a_gpu__sees_that_one_alone_and_its_replacement_too(connection, tmp_path):
+    pool = RayWorkerPool(SeeingFactory(marks=tmp_path), SETTINGS, connection, gpus=("4", "7"))
+    workers = {name: pool.spawn(name) for name in ("worker-0.0", "worker-0.1")}
+    pool.end(workers["worker-0.1"])
+    workers["worker-0.1"] = pool.spawn("worker-0.1")
+    for worker in workers.values():
+        assert pool.wait([pool.start(worker)], timeout=240.0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["worker-0.0 4 0", "worker-0.1 7 0"]
+    for worker in workers.values():
+        pool.end(worker)
+
+
+class SeeingFactory(ToyFactory):
+    """Leaves a file named by the worker, its GPUs and its local rank."""
+
+    def __call__(self, name: str) -> Any:
+        (self.marks / f"{name} {os.environ['CUDA_VISIBLE_DEVICES']} {os.environ['LOCAL_RANK']}").touch()
+        return super().__call__(name)
 
 
 class BrokenFactory(ToyFactory):

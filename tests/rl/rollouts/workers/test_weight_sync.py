@@ -6,12 +6,17 @@ from peft import LoraConfig, get_peft_model
 from torch import nn
 
 from rl.common.errors import RunFailure
+from rl.config.load import parse_config
+from rl.config.model import AdapterConfig
+from rl.config.routing import RoutingConfig
 from rl.models.load import load_model, load_tokenizer
+from rl.models.lora import lora_config
 from rl.models.tokenization import encode_prompt
-from rl.rollouts.adapter_bytes import adapter_state, serialize_adapter
+from rl.rollouts.adapter_bytes import adapter_size, adapter_state, host_adapter, serialize_adapter
 from rl.rollouts.engine_hf import TransformersEngine
 from rl.rollouts.generation import GenerationConfig
 from rl.rollouts.types import RolloutRequest
+from rl.rollouts.workers.sampler import store_size
 from rl.rollouts.workers.weight_sync import PROBE_TEXT, check_fingerprint, weight_fingerprint
 from rl.rollouts.workers.worker import Worker
 
@@ -31,7 +36,7 @@ def make_worker(**changes: int) -> Worker:
 
 
 def published(engine: TransformersEngine, version: int):
-    state = adapter_state(engine.model)
+    state = host_adapter(engine.model)
     return serialize_adapter(state), weight_fingerprint(
         state, engine.token_logprobs(PROBE_IDS), owner="learner", version=version
     )
@@ -45,6 +50,49 @@ def test_load_adapter__delivers_what_the_learner_published():
     assert delivered.digest == fingerprint.digest
     assert delivered.logprobs == fingerprint.logprobs
     check_fingerprint(fingerprint, delivered, previous=None, tolerance=1e-9)
+
+
+def test_load_adapter__proves_a_learner_in_bfloat16_to_a_worker_in_float32():
+    # DeepSpeed turns the whole policy to bfloat16, the adapter too; a worker's adapter stays float32
+    learner, worker = make_engine(seed=1), make_worker(seed=2)
+    learner.model.to(torch.bfloat16)
+    state = host_adapter(learner.model)
+    assert {tensor.dtype for tensor in state.values()} == {torch.float32}
+    fingerprint = weight_fingerprint(state, learner.token_logprobs(PROBE_IDS), owner="learner", version=3)
+    delivered = worker.load_adapter(3, serialize_adapter(state))
+    assert delivered.digest == fingerprint.digest
+    check_fingerprint(fingerprint, delivered, previous=None, tolerance=0.5)
+
+
+def test_load_adapter__notices_a_worker_that_rounds():
+    learner, worker = make_engine(seed=1), make_worker(seed=2)
+    worker.engine.model.to(torch.bfloat16)
+    payload, fingerprint = published(learner, 3)
+    with pytest.raises(RunFailure, match="is not what was published"):
+        check_fingerprint(fingerprint, worker.load_adapter(3, payload), previous=None, tolerance=0.5)
+
+
+def test_adapter_size__is_known_before_there_is_an_adapter():
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    lora, base = AdapterConfig(r=4, alpha=8), load_model("tiny")
+    before = base.state_dict().keys()
+    size = adapter_size(base, lora, RoutingConfig())
+    assert torch.equal(torch.rand(1), expected) and base.state_dict().keys() == before
+    assert size == sum(4 * tensor.numel() for tensor in host_adapter(get_peft_model(base, lora_config(lora))).values())
+
+
+def test_store_size__holds_every_version_in_flight_of_every_rank():
+    # 100 MiB, the published version and the one before, of 8 ranks, and a quarter more: 1.25 * 100 * 2 * 8 = 2000
+    sections = {"distributed": {"processes": 8}, "rollouts": {"workers": 8}}
+    assert store_size(parse_config(sections), 100 * 2**20) == 2000
+    assert store_size(parse_config(sections), 1) == 200
+    stale = {"workers": 8, "max_staleness": 1, "object_store_mb": 2999}  # a third version: 3000
+    with pytest.raises(
+        ValueError, match=r"object_store_mb=2999 does not hold 3 versions of an adapter of 100 MiB.*3000"
+    ):
+        store_size(parse_config({**sections, "rollouts": stale}), 100 * 2**20)
 
 
 def test_worker__samples_what_the_learner_would():

@@ -1,0 +1,79 @@
+"""Placement: the GPU of each rollout worker, where no Ray that knows of the ranks' GPUs decides it."""
+
+import os
+
+from rl.common.device import local_ranks, visible_gpus
+from rl.common.errors import UserError
+from rl.config.root import Config
+
+RANK_SHARE = 0.5
+"""Least share of its GPU that a rank needs, as `distributed.gpus` demands too; its workers get the rest at most."""
+ROUNDING = 1e-9
+
+
+def place_workers(config: Config) -> tuple[str, ...]:
+    """Return the GPU of each of this rank's workers by its name in CUDA_VISIBLE_DEVICES; none on CPUs.
+
+    Neither where workers run on a cluster, whose Ray reserves `rollouts.gpus` for each. Raises UserError when that is 0
+    there, and when a Ray of the run's own would have to put more on this machine's GPUs than they hold.
+    """
+    settings, gpus = config.rollouts, visible_gpus()
+    if has_own_ray(config):
+        workers, rank = workers_per_rank(config), int(os.environ.get("LOCAL_RANK", "0"))
+        placed = worker_gpus(rank, workers, ranks=local_ranks(), gpus=gpus, share=settings.gpus)
+        return tuple(map(cuda_name, placed))
+    if settings.workers and gpus and not settings.gpus:
+        raise UserError(
+            "rollouts.gpus=0 reserves no GPU for the workers of a cluster, so that all would take the first of their "
+            "node; set rollouts.gpus=1, or 0.4 and distributed.gpus=0.6 to let ranks and workers share"
+        )
+    return ()
+
+
+def has_own_ray(config: Config) -> bool:
+    """Whether the run starts a Ray on this machine for its workers alone, which knows nothing of the ranks' GPUs."""
+    return not (config.distributed.on_ray or config.rollouts.address or os.environ.get("RAY_ADDRESS"))
+
+
+def workers_per_rank(config: Config) -> int:
+    """Return each rank's share of the workers, rounded up."""
+    return -(-config.rollouts.workers // config.distributed.processes)
+
+
+def worker_gpus(rank: int, workers: int, *, ranks: int, gpus: int, share: float) -> tuple[int, ...]:
+    """Return the GPU of each of a local rank's workers, on a machine with a rank on each of its first `ranks` GPUs.
+
+    `workers` is the number of each rank's. Each goes where most is free, so first to GPUs without a rank, and then
+    beside its own rank. `share` is what each takes of a GPU, 0 if unknown. Raises UserError when they do not fit.
+    """
+    if not gpus:
+        if workers and share:
+            raise UserError(f"rollouts.gpus={share:g}, but no GPU can be seen here; set rollouts.gpus=0")
+        return ()
+    free = [1.0 - RANK_SHARE * (gpu < ranks) for gpu in range(gpus)]
+    placed = [0] * gpus
+    mine = []
+    for worker in range(workers * ranks):
+        gpu = max(range(gpus), key=lambda gpu: (round(free[gpu], 6), -placed[gpu], -gpu))
+        if share > free[gpu] + ROUNDING:
+            raise _no_room(workers * ranks, ranks=ranks, gpus=gpus, share=share)
+        free[gpu] -= share
+        placed[gpu] += 1
+        if worker % ranks == rank:
+            mine.append(gpu)
+    return tuple(mine)
+
+
+def _no_room(workers: int, *, ranks: int, gpus: int, share: float) -> UserError:
+    whole, half = (int((room + ROUNDING) / share) for room in (1.0, 1.0 - RANK_SHARE))
+    room = whole * (gpus - ranks) + half * ranks
+    return UserError(
+        f"rollouts.gpus={share:g} leaves room for {room} workers on {gpus} GPUs with a rank on {ranks} of them, which "
+        f"keeps at least {RANK_SHARE:g} of its GPU, and there are {workers}; lower rollouts.gpus or rollouts.workers"
+    )
+
+
+def cuda_name(gpu: int) -> str:
+    """Return the name by which CUDA_VISIBLE_DEVICES shows another process the GPU that is `gpu` in this one."""
+    names = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    return names.split(",")[gpu].strip() if names else str(gpu)
