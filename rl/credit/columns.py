@@ -59,13 +59,14 @@ def channel_column(
     """
     verdict_scores = batch["constraint_satisfied"].clone()
     if rewards.satisfaction == "graded":
+        verdict_scores = verdict_scores.cpu()  # one copy each way, rather than one for every score
         for row, completion in enumerate(scored):
             for constraint, verdict in enumerate(completion.verdicts):
                 if verdict.satisfied is not None:
                     verdict_scores[row, constraint] = graded_score(verdict)
     advantages = channel_advantages(
         batch["advantages"],
-        constraint_scores(verdict_scores, rewards.satisfaction),
+        constraint_scores(verdict_scores.to(batch["advantages"].device), rewards.satisfaction),
         totals,
         scaling,
         weight=weight,

@@ -9,8 +9,10 @@ from torch import Tensor
 
 from rl.config.credit import CreditConfig, ProbeConfig
 from rl.config.credit_rules import CREDIT_RULES
+from rl.config.rewards import RewardsConfig
 from rl.credit.assigner import CreditAssigner
-from rl.credit.columns import batch_inputs, batch_spans, trained_tokens
+from rl.credit.channels import reward_scaling
+from rl.credit.columns import batch_inputs, batch_spans, channel_column, trained_tokens
 from rl.credit.inputs import CreditInputs, Evidence
 from rl.rollouts.off_policy import OffPolicyCorrection
 from rl.runs.jsonl import JsonlFile
@@ -73,6 +75,23 @@ def test_batch_columns__are_on_one_device():
     spans = batch_spans(batch)
     assert spans is not None and spans.is_meta
     assert trained_tokens(batch).is_meta
+
+
+@pytest.mark.parametrize("satisfaction", ["mean", "all", "count", "graded"])
+@pytest.mark.parametrize("scale_rewards", ["group", "batch", "none"])
+def test_channel_column__is_on_the_batchs_device(satisfaction, scale_rewards):
+    weights, rewards = meta(2), meta(ROWS, 2)
+    scaling = reward_scaling(
+        rewards, weights, num_generations=2, scale_rewards=scale_rewards, normalize_each=False
+    ).rows(0, ROWS)
+    batch = meta_batch() | {"advantages": meta(ROWS)}
+    settings = RewardsConfig(satisfaction=satisfaction)
+    if satisfaction == "graded":  # the scores of verdicts are filled in on the host
+        with pytest.raises((NotImplementedError, RuntimeError), match="meta tensor"):
+            channel_column(batch, [], meta(ROWS), scaling, weight=1.0, rewards=settings, num_generations=2)
+        return
+    column = channel_column(batch, [], meta(ROWS), scaling, weight=1.0, rewards=settings, num_generations=2)
+    assert column["channel_advantages"].is_meta and column["channel_advantages"].shape == (ROWS, 1 + CONSTRAINTS)
 
 
 @pytest.mark.parametrize("mode", ["token_truncate", "sequence_mask", "none"])
