@@ -8,12 +8,13 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 aten = torch.ops.aten
+EFFICIENT = aten._scaled_dot_product_efficient_attention.default
 # Each returns (output, log-sum-exp, ...). The CPU's is exact, for bfloat16 inputs too.
 FUSED_KERNELS = frozenset(
     {
         aten._scaled_dot_product_flash_attention_for_cpu.default,
         aten._scaled_dot_product_flash_attention.default,
-        aten._scaled_dot_product_efficient_attention.default,
+        EFFICIENT,
         aten._scaled_dot_product_cudnn_attention.default,
     }
 )
@@ -27,6 +28,8 @@ class LogSumExpCapture(TorchDispatchMode):
         self.lse: Tensor | None = None
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is EFFICIENT:
+            args = with_efficient_lse(args)
         result = func(*args, **(kwargs or {}))
         if func in FUSED_KERNELS:
             self.lse = result[1]
@@ -39,8 +42,23 @@ def call_with_lse(
     """Return `attention(module, query, ...)` and the (B, H, S) log-sum-exp of its rows, or None if there is none."""
     with LogSumExpCapture() as capture:
         result = attention(module, query, *args, **kwargs)
-    if capture.lse is None:
-        return result, None
-    # CUDA's efficient kernel pads the rows, and computes none at all where no gradient is needed.
-    lse = capture.lse[..., : query.shape[2]]
-    return result, lse if lse.shape == query.shape[:3] else None
+    return result, lse_of_rows(capture.lse, query.shape[:3])
+
+
+def with_efficient_lse(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the arguments of the efficient kernel with `compute_log_sumexp` set, which is off where no gradient is.
+
+    It stores what the kernel has at hand anyway. cuDNN's flag is left alone: there it may choose another kernel.
+    """
+    return (*args[:4], True, *args[5:])
+
+
+def lse_of_rows(lse: Tensor | None, shape: torch.Size) -> Tensor | None:
+    """Return a kernel's log-sum-exp in the shape (B, H, S), or None if the kernel computed none.
+
+    CUDA's efficient kernel pads S to a multiple of 32, and cuDNN gives (B, H, S, 1).
+    """
+    if lse is None:
+        return None
+    rows = (lse.squeeze(3) if lse.dim() == 4 else lse)[..., : shape[2]]
+    return rows if rows.shape == shape else None

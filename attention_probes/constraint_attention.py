@@ -30,7 +30,7 @@ def prompt_spans(constraints: Bool[Tensor, "B C S"], prompt: Bool[Tensor, "B S"]
 
     The row's first token is not among the others: as attention's usual sink it would outweigh them all.
     """
-    first = torch.nn.functional.one_hot(prompt.float().argmax(dim=1), prompt.shape[1]).bool()
+    first = torch.arange(prompt.shape[1], device=prompt.device) == prompt.float().argmax(dim=1, keepdim=True)
     others = prompt & ~constraints.any(dim=1) & ~first
     return torch.cat([constraints, prompt[:, None], others[:, None]], dim=1)
 

@@ -12,6 +12,9 @@ from torch import Tensor
 
 CPU_BLOCK, GPU_BLOCK = 64, 512
 """Rows worked on at a time: few enough for a CPU's cache, many enough to keep a GPU busy."""
+GPU_BLOCK_BYTES = 2**28
+"""Largest float32 block on a GPU, which then has fewer rows: some three are alive at once, beside a model in training.
+At 256 MiB one still takes far longer to compute than its kernels take to start."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +67,7 @@ class LayerAttention:
         if self.lse is not None:
             return self.lse
         lse = self.zeros(self.batch, self.num_heads, self.length)
-        for rows in self._row_blocks():
+        for rows in self._row_blocks(self.length):
             columns = slice(0, rows.stop)
             logits = self._logits(rows, columns).masked_fill_(~self._allowed(rows, columns), -torch.inf)
             lse[:, :, rows] = logits.logsumexp(dim=-1)
@@ -73,21 +76,34 @@ class LayerAttention:
     def blocks(self, reach: int | None = None) -> Iterator["AttentionBlock"]:
         """Yield the attention a few rows at a time: to all earlier keys, or to those less than `reach` tokens back."""
         lse, real_BS = self.row_lse(), self.real()
-        for rows in self._row_blocks():
+        for rows in self._row_blocks(self.length if reach is None else reach):
             columns = slice(0 if reach is None else max(0, rows.start - reach + 1), rows.stop)
             raw = self._logits(rows, columns).sub_(lse[:, :, rows, None]).exp_()
             allowed = self._allowed(rows, columns) & real_BS[:, None, rows, None]
             yield AttentionBlock(rows=rows, columns=columns, raw=raw, allowed=allowed)
 
-    def _row_blocks(self) -> Iterator[slice]:
-        size = CPU_BLOCK if self.device.type == "cpu" else GPU_BLOCK
+    def _row_blocks(self, reach: int) -> Iterator[slice]:
+        size = self._block_rows(reach)
         return (slice(start, min(start + size, self.length)) for start in range(0, self.length, size))
 
+    def _block_rows(self, reach: int) -> int:
+        """Return how many rows make a block, if each reads `reach` keys."""
+        if self.device.type == "cpu":
+            return CPU_BLOCK
+        rows, entry_bytes = GPU_BLOCK, 4 * self.batch * self.num_heads
+        while rows > 1 and entry_bytes * rows * min(self.length, rows + reach) > GPU_BLOCK_BYTES:
+            rows //= 2
+        return rows
+
     def _logits(self, rows: slice, columns: slice) -> Float[Tensor, "B H R C"]:
-        # float32 throughout: a half-precision logit is off by percents once exponentiated.
-        query = (self.query[:, :, rows].float() * self.scale).unflatten(1, (self.key.shape[1], -1))
-        logits = query.flatten(2, 3) @ self.key[:, :, columns].float().transpose(-1, -2)
-        logits = logits.unflatten(2, query.shape[2:4]).flatten(1, 2)
+        query, key = self.query[:, :, rows], self.key[:, :, columns]
+        in_half = self.device.type != "cpu" and query.dtype != torch.float32
+        if not in_half:
+            # float32 throughout: a half-precision logit is off by percents once exponentiated.
+            query, key = query.float() * self.scale, key.float()
+        grouped = query.unflatten(1, (key.shape[1], -1)).flatten(2, 3)
+        logits = _half_products(grouped, key).mul_(self.scale) if in_half else grouped @ key.transpose(-1, -2)
+        logits = logits.unflatten(2, (-1, query.shape[2])).flatten(1, 2)
         if self.softcap is not None:
             logits.div_(self.softcap).tanh_().mul_(self.softcap)
         if self.mask is not None and self.mask.dtype != torch.bool:
@@ -123,6 +139,15 @@ class AttentionBlock:
     def distance(self) -> Int[Tensor, "R C"]:
         """Return how many tokens back each key lies; negative for later keys."""
         return distance(self.rows, self.columns, self.raw.device)
+
+
+def _half_products(query: Float[Tensor, "B K Q D"], key: Float[Tensor, "B K C D"]) -> Float[Tensor, "B K Q C"]:
+    """Return every query times every key, in float32: exact products of half-precision numbers, summed in float32.
+
+    CUDA's matrix units do both; turned to float32 first, the same numbers would not use them.
+    """
+    products = torch.bmm(query.flatten(0, 1), key.flatten(0, 1).transpose(1, 2), out_dtype=torch.float32)
+    return products.unflatten(0, key.shape[:2])
 
 
 def distance(rows: slice, columns: slice, device: torch.device) -> Int[Tensor, "R C"]:

@@ -116,6 +116,8 @@ def _refuse_packed_texts(layer: LayerAttention, position_ids: Tensor | None) -> 
     """Raise ProbeError for packed texts: distances and horizons would run from one text into the next."""
     if position_ids is None or position_ids.dim() != 2:
         return
+    if len(position_ids) < layer.batch:  # the decoder's own count, shared by all rows; to look at it would take a wait
+        return
     real_BS = layer.real()
     restarts = (position_ids.diff(dim=1) < 1) & real_BS[:, 1:] & real_BS[:, :-1]
     if restarts.any():

@@ -119,8 +119,8 @@ class AttentionRecorder:
         if roles is None:
             pools = mean_pools(layer) / len(self.layers)
         else:
-            num_members = torch.tensor([[len(roles.local_heads)], [len(roles.global_heads)]], device=layer.device)
-            pools = membership(layer, *roles.in_layer(index)) / num_members
+            num_members = torch.tensor([[len(roles.local_heads)], [len(roles.global_heads)]])
+            pools = on_device(membership(layer, *roles.in_layer(index)) / num_members, layer)
         nearness, future_mass = rhythm_sums(layer, pools, window=self.plan.window, horizon=self.plan.horizon)
         return {"nearness": nearness[:, 0], "future_mass": future_mass[:, -1]}
 
@@ -140,12 +140,17 @@ def _each_head(layer: LayerAttention, *, window: int, horizon: tuple[int, int]) 
 def mean_pools(layer: LayerAttention, *roles: tuple[int, ...]) -> Float[Tensor, "P H"]:
     """Return the weights of the mean over all heads, then over each of `roles`; NaN for a role without heads."""
     members = membership(layer, tuple(range(layer.num_heads)), *roles)
-    return members / members.sum(dim=1, keepdim=True)
+    return on_device(members / members.sum(dim=1, keepdim=True), layer)
 
 
 def membership(layer: LayerAttention, *groups: tuple[int, ...]) -> Float[Tensor, "P H"]:
-    """Return 1 where the head is in the group, else 0."""
-    members = layer.zeros(len(groups), layer.num_heads)
+    """Return 1 where the head is in the group, else 0; on the host."""
+    members = torch.zeros(len(groups), layer.num_heads)
     for row, heads in zip(members, groups, strict=True):
         row[list(heads)] = 1.0
     return members
+
+
+def on_device(pools: Float[Tensor, "P H"], layer: LayerAttention) -> Float[Tensor, "P H"]:
+    """Return the pools where the layer is, without waiting for it."""
+    return pools.to(layer.device, non_blocking=True)

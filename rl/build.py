@@ -26,7 +26,8 @@ from rl.models.context import check_messages, check_prompt_lengths
 from rl.models.load import load_model, load_tokenizer, model_path, resolve_dtype
 from rl.models.logprobs import base_logprobs
 from rl.models.lora import check_targets, lora_config, start_from
-from rl.models.tokenization import decode, encode_problems
+from rl.models.tokenization import encode_problems
+from rl.models.vocabulary import punctuation_mask
 from rl.rollouts.engine_hf import local_engine
 from rl.rollouts.engines import build_local_engine
 from rl.rollouts.generation import generation_config
@@ -177,7 +178,7 @@ def build_credit(config: Config, folder: Path, tokenizer: PreTrainedTokenizerBas
         probe.model_copy(update=copies),
         seed=config.trainer.seed,
         custom_rule=custom_rule,
-        token_text=lambda token: decode(tokenizer, [token]),
+        punctuation=punctuation_mask(tokenizer),
     )
 
 

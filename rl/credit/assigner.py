@@ -1,6 +1,6 @@
 """Assigner: from what was read and verified of a micro-batch to the advantage of each token."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -12,10 +12,10 @@ from attention_probes.record import AttentionRecorder
 from rl.config.credit import CreditConfig, ProbeConfig
 from rl.config.credit_rules import credit_rule
 from rl.credit.inputs import CreditInputs, Rule, RuleParams
-from rl.credit.metrics import ConcentrationMetrics
+from rl.credit.metrics import ConcentrationMetrics, mean_where
 from rl.credit.reader import ProbeReader
 from rl.credit.rules import rule_functions
-from rl.credit.token_weights import normalize_weights, token_advantages
+from rl.credit.token_weights import WeightCheck, normalize_weights, token_advantages
 
 # Axes: B completions of a micro-batch, C channels, T completion tokens.
 
@@ -29,7 +29,8 @@ class AssignedCredit:
     """The weights; of several channels, the size of each token's advantage, scaled to a mean of 1."""
     rule_weights: Float[Tensor, "B T"]
     """The shares that the rule gives, even while it is disabled."""
-    metrics: Mapping[str, float]
+    metrics: Mapping[str, float | Tensor]
+    """Tensors are still on the device."""
 
 
 class CreditAssigner:
@@ -45,7 +46,7 @@ class CreditAssigner:
         *,
         seed: int,
         custom_rule: Rule | None = None,
-        token_text: Callable[[int], str] | None = None,
+        punctuation: Bool[Tensor, " V"] | None = None,
     ):
         needs = credit_rule(credit.rule).needs
         functions = rule_functions()
@@ -61,7 +62,8 @@ class CreditAssigner:
         """False while the faithfulness check finds the rule's weights no better than chance: then all weigh alike."""
         self._rule = custom_rule or functions[credit.rule]
         self._uniform, self._base = functions["uniform"], functions[credit.base]
-        self._concentration = ConcentrationMetrics(q=credit.q, token_text=token_text)
+        self._concentration = ConcentrationMetrics(q=credit.q, punctuation=punctuation)
+        self._weight_check = WeightCheck()
 
     def needs_probe_at(self, step: int) -> bool:
         """Return whether optimizer step `step`, counted from 0, has readings: each `probe.every`-th one does."""
@@ -79,7 +81,15 @@ class CreditAssigner:
         no_readings = self.needs_readings and inputs.fai is None
         rule = self._uniform if no_readings else self._rule
         weights = rule(inputs, self._params(step, micro_step))
+        self._weight_check.add(weights, inputs.mask)
         return normalize_weights(weights, inputs.mask, floor=self.credit.floor, preserve_mass=self.credit.preserve_mass)
+
+    def check_weights(self) -> None:
+        """Raise UserError if the rule gave a negative or non-finite weight since the last call.
+
+        To be called before an optimizer step: looking at each micro-batch would wait for the device as often.
+        """
+        self._weight_check.raise_if_invalid()
 
     def assign(
         self, inputs: CreditInputs, advantages: Float[Tensor, "B channels"], ids: Tensor, *, step: int, micro_step: int
@@ -99,11 +109,11 @@ class CreditAssigner:
             metrics=concentration | self._probe_metrics(inputs),
         )
 
-    def _probe_metrics(self, inputs: CreditInputs) -> dict[str, float]:
-        metrics = {"probe/used": float(inputs.fai is not None)} if self.needs_probe else {}
+    def _probe_metrics(self, inputs: CreditInputs) -> dict[str, float | Tensor]:
+        metrics: dict[str, float | Tensor] = {"probe/used": float(inputs.fai is not None)} if self.needs_probe else {}
         for name, reading in (("probe/fai", inputs.fai), ("probe/waad", inputs.waad)):
             if reading is not None:
-                metrics[f"{name}_mean"] = reading[inputs.mask].mean().item()
+                metrics[f"{name}_mean"] = mean_where(reading, inputs.mask)
         if inputs.evidence is not None and inputs.evidence.attention is not None:
             metrics |= constraint_metrics(inputs.evidence.attention, inputs.mask)
         return metrics | ({} if self.rule_enabled else {"credit/rule_disabled": 1.0})
@@ -134,11 +144,9 @@ def row_shares(
     return normalize_weights(advantages.abs(), mask, floor=0.0, preserve_mass=True)[:, 0]
 
 
-def constraint_metrics(attention: Float[Tensor, "B C T"], mask: Bool[Tensor, "B T"]) -> dict[str, float]:
-    """Return the mean attention of real tokens to the constraints that some of them attend to; empty without any."""
+def constraint_metrics(attention: Float[Tensor, "B C T"], mask: Bool[Tensor, "B T"]) -> dict[str, Tensor]:
+    """Return the mean attention of real tokens to the constraints that some of them attend to; NaN without any."""
     real = attention * mask[:, None]
     stated = real.any(dim=2)
-    if not bool(stated.any()):
-        return {}
     means = real.sum(dim=2) / mask.sum(dim=1, keepdim=True).clamp(min=1)
-    return {"probe/constraint_attention_mean": means[stated].mean().item()}
+    return {"probe/constraint_attention_mean": mean_where(means, stated)}

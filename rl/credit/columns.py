@@ -1,6 +1,7 @@
 """Columns: what credit needs of each completion, as tensors that stay with its row in TRL's shuffled batch."""
 
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from typing import Any
 
 from torch import Tensor
@@ -27,9 +28,10 @@ def evidence_columns(
 ) -> dict[str, Tensor]:
     """Return the evidence of a generation batch, as columns to be added to it."""
     mask = batch["prompt_mask"].bool()
+    prompts = zip(batch["prompt_ids"].tolist(), mask.tolist(), strict=True)
     completions = [
-        TokenizedCompletion(scored=one, prompt_ids=tuple(prompt_ids[real].tolist()), completion_ids=tuple(ids))
-        for one, ids, prompt_ids, real in zip(scored, completion_ids, batch["prompt_ids"], mask, strict=True)
+        TokenizedCompletion(scored=one, prompt_ids=tuple(compress(prompt_ids, real)), completion_ids=tuple(ids))
+        for one, ids, (prompt_ids, real) in zip(scored, completion_ids, prompts, strict=True)
     ]
     length = batch["completion_ids"].shape[1]
     masks = evidence_masks(tokenizer, completions, prompt_length=mask.shape[1], completion_length=length)
@@ -57,13 +59,14 @@ def channel_column(
     """
     verdict_scores = batch["constraint_satisfied"].clone()
     if rewards.satisfaction == "graded":
+        verdict_scores = verdict_scores.cpu()  # one copy each way, rather than one for every score
         for row, completion in enumerate(scored):
             for constraint, verdict in enumerate(completion.verdicts):
                 if verdict.satisfied is not None:
                     verdict_scores[row, constraint] = graded_score(verdict)
     advantages = channel_advantages(
         batch["advantages"],
-        constraint_scores(verdict_scores, rewards.satisfaction),
+        constraint_scores(verdict_scores.to(batch["advantages"].device), rewards.satisfaction),
         totals,
         scaling,
         weight=weight,

@@ -36,7 +36,7 @@ class LivePolicy:
         answer_logprobs: list[float] = []
         for first in range(0, len(rows), BATCH):
             batch = rows[first : first + BATCH]
-            logprobs = token_logprobs(self.policy, [(*row.prompt_ids, *ids) for row, ids in batch])
+            logprobs = token_logprobs(self.policy, [(*row.prompt_ids, *ids) for row, ids in batch]).cpu()
             for (row, ids), start, values in zip(batch, answer[first : first + BATCH], logprobs, strict=True):
                 begin, end = len(row.prompt_ids) + start, len(row.prompt_ids) + len(ids)
                 # values[t] is the log-prob of token t + 1

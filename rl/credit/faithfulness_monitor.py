@@ -32,7 +32,8 @@ class FaithfulnessMonitor:
 
     def collect(self, prompts: Tensor, prompt_mask: Tensor, ids: Tensor, mask: Tensor, weights: Tensor) -> None:
         """Add completions of a micro-batch until there are enough for a check."""
-        rows = zip(prompts, prompt_mask.bool(), ids, mask.bool(), weights, strict=True)
+        columns = (prompts, prompt_mask.bool(), ids, mask.bool(), weights)
+        rows = zip(*(column.cpu() for column in columns), strict=True)
         for prompt, prompt_real, completion, real, row_weights in rows:
             if len(self._collected) < self.settings.completions and bool(real.any()):
                 self._collected.append(

@@ -1,10 +1,7 @@
 """Concentration metrics: how unevenly a rule shares credit, and what else would have chosen the same tokens."""
 
-import unicodedata
-from collections.abc import Callable
-
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from attention_probes.rhythm import top_share
@@ -57,47 +54,48 @@ def decile(mask: Bool[Tensor, "B T"], number: int) -> Bool[Tensor, "B T"]:
     return mask & (position_BT * 10 // mask.sum(dim=1, keepdim=True).clamp(min=1) == number)
 
 
-def is_punctuation(text: str) -> bool:
-    """Return whether a token's text is punctuation and white space, with some punctuation."""
-    return bool(text.strip()) and all(unicodedata.category(character).startswith("P") for character in text.strip())
+def mean_where(values: Shaped[Tensor, "*B"], counted: Bool[Tensor, "*B"]) -> Float[Tensor, ""]:
+    """Return the mean of the counted values; NaN where none is."""
+    return values.where(counted, 0.0).sum() / counted.sum()
 
 
 class ConcentrationMetrics:
-    """Measures the weights of each step for `credit/*`; completions whose tokens are all masked do not count."""
+    """Measures the weights of each step for `credit/*`; completions whose tokens are all masked do not count.
 
-    def __init__(self, *, q: float, token_text: Callable[[int], str] | None = None):
+    Nothing here waits for the device: the results are tensors without dimensions, to be fetched together.
+    """
+
+    def __init__(self, *, q: float, punctuation: Bool[Tensor, " V"] | None = None):
         self.q = q
-        self.token_text = token_text
-        """Text of a token id; without it the share on punctuation is not measured."""
-        self._punctuation_ids: dict[int, bool] = {}
+        self.punctuation = punctuation
+        """Which tokens of the vocabulary are punctuation; without it the share on punctuation is not measured."""
 
     def measure(
         self, weights: Float[Tensor, "B T"], inputs: CreditInputs, ids: Tensor, *, generator: torch.Generator
-    ) -> dict[str, float]:
-        """Return each metric's mean over the completions; empty where all are masked."""
-        counted_B = inputs.mask.any(dim=1)
-        if not bool(counted_B.any()):
-            return {}
-        # Drawn for all rows, as the rule `random` does: these are the tokens that it would choose.
-        noise = torch.rand(inputs.mask.shape, generator=generator).to(inputs.mask.device)[counted_B]
-        weights, mask, entropy = weights[counted_B], inputs.mask[counted_B], inputs.entropy[counted_B]
-        earliness = -torch.arange(mask.shape[1], device=mask.device, dtype=torch.float32).expand(mask.shape)
-        metrics = {
-            "credit/gini": gini(weights, mask).mean(),
-            "credit/effective_token_ratio": effective_token_ratio(weights, mask).mean(),
-            "credit/first_decile_share": share_on(decile(mask, 0), weights, mask).mean(),
-            "credit/last_decile_share": share_on(decile(mask, 9), weights, mask).mean(),
+    ) -> dict[str, Tensor]:
+        """Return each metric's mean over the completions; NaN where all are masked."""
+        mask, entropy, device = inputs.mask, inputs.entropy, inputs.mask.device
+        counted_B = mask.any(dim=1)
+        # Drawn as the rule `random` does: these are the tokens that it would choose.
+        noise = torch.rand(mask.shape, generator=generator).to(device, non_blocking=True)
+        earliness = -torch.arange(mask.shape[1], device=device, dtype=torch.float32).expand(mask.shape)
+        by_row = {
+            "credit/gini": gini(weights, mask),
+            "credit/effective_token_ratio": effective_token_ratio(weights, mask),
+            "credit/first_decile_share": share_on(decile(mask, 0), weights, mask),
+            "credit/last_decile_share": share_on(decile(mask, 9), weights, mask),
+        }
+        if self.punctuation is not None:
+            self.punctuation = self.punctuation.to(device)
+            by_row["credit/punctuation_share"] = share_on(marked(ids, self.punctuation), weights, mask)
+        return {name: mean_where(values, counted_B) for name, values in by_row.items()} | {
             "credit/overlap_position": overlap(weights, earliness, mask, self.q),
             "credit/overlap_entropy": overlap(weights, entropy, mask, self.q),
             "credit/overlap_random": overlap(weights, noise, mask, self.q),
         }
-        if self.token_text is not None:
-            metrics["credit/punctuation_share"] = share_on(self._punctuation(ids[counted_B]), weights, mask).mean()
-        return {name: value.item() for name, value in metrics.items()}
 
-    def _punctuation(self, ids: Tensor) -> Bool[Tensor, "B T"]:
-        assert self.token_text is not None
-        rows, known = ids.tolist(), self._punctuation_ids
-        for token in {token for row in rows for token in row if token not in known}:
-            known[token] = is_punctuation(self.token_text(token))
-        return torch.tensor([[known[token] for token in row] for row in rows], dtype=torch.bool).to(ids.device)
+
+def marked(ids: Int[Tensor, "B T"], vocabulary: Bool[Tensor, " V"]) -> Bool[Tensor, "B T"]:
+    """Return which ids the vocabulary's mask marks; ids beyond it, which a padded embedding has, are not."""
+    last = len(vocabulary) - 1
+    return vocabulary[ids.clamp(max=last)] & (ids <= last)

@@ -34,6 +34,8 @@ class PairEvidence:
 
     def columns(self, batch: Batch) -> dict[str, Tensor]:
         """Return `evidence_tokens` (2B, C, S-1), `evidence_passages` (2B, C, S) and `constraint_failed` (2B, C)."""
+        device = batch["input_ids"].device
+        batch = {name: batch[name].cpu() for name in (PAIR, "input_ids", "attention_mask", "completion_mask")}
         indices = batch[PAIR].tolist()
         rows = [(index, True) for index in indices] + [(index, False) for index in indices]
         num_constraints = self._num_constraints(indices)
@@ -50,7 +52,6 @@ class PairEvidence:
                 passages[row, constraint, : len(prompt)] = torch.tensor(prompt_masks[constraint][: len(prompt)])
                 tokens[row, constraint, len(prompt) : end] = torch.tensor(answer_masks[constraint][: len(answer)])
                 failed[row, constraint] = verdict.satisfied is False
-        device = batch["input_ids"].device
         columns = {
             "evidence_tokens": tokens[:, :, 1:],
             "evidence_passages": passages,

@@ -17,8 +17,19 @@ def normalize_weights(
     """Return a rule's weights (B, T) or (B, channels, T) detached, >= `floor` on real tokens and exactly 0 elsewhere.
 
     With `preserve_mass` the masked mean of each channel of each row is 1, so that an advantage keeps its size.
-    Raises UserError when the shape is wrong, or a weight is negative or not finite.
+    Raises UserError when the shape is wrong.
     """
+    weights, mask_B1T = real_weights(weights, mask), mask[:, None]
+    if not preserve_mass:
+        return weights.clamp(min=floor).masked_fill(~mask_B1T, 0.0)
+    count_B11 = mask_B1T.sum(dim=2, keepdim=True).clamp(min=1)
+    mean_BC1 = weights.sum(dim=2, keepdim=True) / count_B11
+    shares = torch.where(mean_BC1 > 0.0, weights / mean_BC1, 1.0)
+    return (floor + (1.0 - floor) * shares).masked_fill(~mask_B1T, 0.0)
+
+
+def real_weights(weights: Tensor, mask: Bool[Tensor, "B T"]) -> Float[Tensor, "B channels T"]:
+    """Return a rule's weights detached and with channels, 0 on masked tokens. Raises UserError for a wrong shape."""
     if weights.dim() == 2:
         weights = weights[:, None]
     if weights.dim() != 3 or weights[:, 0].shape != mask.shape:
@@ -26,16 +37,25 @@ def normalize_weights(
             f"a credit rule gave weights of shape {tuple(weights.shape)}; they must be (B, T) or (B, channels, T) "
             f"with (B, T) = {tuple(mask.shape)}"
         )
-    mask_B1T = mask[:, None]
-    weights = weights.detach().float().masked_fill(~mask_B1T, 0.0)
-    if not bool((torch.isfinite(weights) & (weights >= 0.0)).all()):
-        raise UserError("a credit rule gave a negative or non-finite weight; weights must be finite and >= 0")
-    if not preserve_mass:
-        return weights.clamp(min=floor).masked_fill(~mask_B1T, 0.0)
-    count_B11 = mask_B1T.sum(dim=2, keepdim=True).clamp(min=1)
-    mean_BC1 = weights.sum(dim=2, keepdim=True) / count_B11
-    shares = torch.where(mean_BC1 > 0.0, weights / mean_BC1, 1.0)
-    return (floor + (1.0 - floor) * shares).masked_fill(~mask_B1T, 0.0)
+    return weights.detach().float().masked_fill(~mask[:, None], 0.0)
+
+
+class WeightCheck:
+    """Checks that weights are finite and >= 0: many micro-batches with one look at the device."""
+
+    def __init__(self) -> None:
+        self._valid: list[Bool[Tensor, ""]] = []
+
+    def add(self, weights: Tensor, mask: Bool[Tensor, "B T"]) -> None:
+        """Remember whether the weights of the real tokens are valid. Raises UserError when the shape is wrong."""
+        real = real_weights(weights, mask)
+        self._valid.append((torch.isfinite(real) & (real >= 0.0)).all())
+
+    def raise_if_invalid(self) -> None:
+        """Raise UserError if any weight since the last call was negative or not finite."""
+        valid, self._valid = self._valid, []
+        if valid and not bool(torch.stack(valid).all()):
+            raise UserError("a credit rule gave a negative or non-finite weight; weights must be finite and >= 0")
 
 
 def token_advantages(

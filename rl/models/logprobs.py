@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from peft import PeftModel
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
@@ -14,10 +14,13 @@ from data.problems import Problem
 from rl.models.eval_mode import eval_mode
 from rl.models.tokenization import encode_problems, pad_right
 
-# Axes: B rows of one forward pass, S padded tokens of a row, V vocabulary.
+# Axes: B rows of one forward pass, S padded tokens of a row, N = B * S, V vocabulary.
 
 BATCH_SIZE = 8
 """Completions in one forward pass: the logits of more would take hundreds of megabytes."""
+CHUNK_BYTES = 2**28
+"""Of float32 logits at a time. All at once, and their log-softmax beside them, would be 11 GB for 16 rows of 600 tokens
+and a vocabulary of 152,000; in chunks what remains is the model's own output."""
 
 
 @torch.no_grad()
@@ -30,8 +33,19 @@ def token_logprobs(model: Any, sequences: Sequence[Sequence[int]]) -> Float[Tens
     ids_BS, real_BS = (tensor.to(model.device) for tensor in pad_right(sequences))
     with eval_mode(model):
         logits_BSV = model(input_ids=ids_BS, attention_mask=real_BS.long(), use_cache=False).logits
-    logprobs_BSV = torch.log_softmax(logits_BSV[:, :-1].float(), dim=-1)
-    return logprobs_BSV.gather(2, ids_BS[:, 1:, None]).squeeze(2)
+    # The last position has no next token; what is computed for it is cut off.
+    return selected_logprobs(logits_BSV.flatten(0, 1), ids_BS.roll(-1, dims=1).flatten()).view(ids_BS.shape)[:, :-1]
+
+
+def selected_logprobs(logits: Float[Tensor, "N V"], tokens: Int[Tensor, " N"]) -> Float[Tensor, " N"]:
+    """Return each row's log-prob of its token, in float32, which CHUNK_BYTES of the logits are turned to at a time."""
+    rows = max(1, CHUNK_BYTES // (4 * logits.shape[1]))
+    return torch.cat(
+        [
+            torch.log_softmax(some.float(), dim=-1).gather(1, chosen[:, None]).squeeze(1)
+            for some, chosen in zip(logits.split(rows), tokens.split(rows), strict=True)
+        ]
+    )
 
 
 def base_logprobs(

@@ -12,12 +12,10 @@ from transformers import PreTrainedTokenizerBase
 
 from data.problems import Problem
 from rl.common.errors import UserError
+from rl.models.vocabulary import UNFINISHED, TextLengths
 
 Span = tuple[int, int]
 Prompt = str | list[dict[str, str]]
-
-UNFINISHED = "\ufffd"
-"""What a tokenizer decodes a character to while some of its bytes are missing."""
 
 
 def encode_prompt(tokenizer: PreTrainedTokenizerBase, prompt: Prompt) -> tuple[int, ...]:
@@ -59,7 +57,7 @@ def completion_spans(tokenizer: PreTrainedTokenizerBase, completion_ids: Sequenc
     The sampled ids are decoded cumulatively, never re-tokenised, because about half of all id sequences do not survive
     re-encoding. A character whose bytes are shared by several tokens belongs to each of them.
     """
-    special = frozenset(tokenizer.all_special_ids)
+    special, text_lengths = frozenset(tokenizer.all_special_ids), TextLengths(tokenizer)
     last = max((index for index, token in enumerate(completion_ids) if token not in special), default=0)
     spans: list[Span] = []
     open_tokens: list[int] = []
@@ -69,6 +67,11 @@ def completion_spans(tokenizer: PreTrainedTokenizerBase, completion_ids: Sequenc
         if token in special:
             continue
         open_tokens.append(index)
+        length = text_lengths[token] if len(open_tokens) == 1 else None
+        if length is not None:
+            spans[index] = (finished, finished + length)
+            finished, anchor, open_tokens = finished + length, index, []
+            continue
         # One finished token before the open ones keeps a leading space that decoding would strip.
         text = decode(tokenizer, completion_ids[anchor : index + 1])
         before = decode(tokenizer, completion_ids[anchor : open_tokens[0]])

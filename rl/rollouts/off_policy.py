@@ -66,13 +66,17 @@ class OffPolicyCorrection:
 
     def apply(
         self, live: dict[str, Any], learner_logps: Float[Tensor, "B T"], *, loss_type: str
-    ) -> tuple[dict[str, Tensor], dict[str, float]]:
-        """Return the changes to a micro-batch whose (B, T) advantages are known, and metrics to log."""
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Return the changes to a micro-batch whose (B, T) advantages are known, and metrics to log.
+
+        Its columns `row` and `staleness` are lists, so that nothing here waits for the device.
+        """
         mask = (live["completion_mask"] * live.get("tool_mask", 1)).bool()
-        sampler_logps, stale = live["sampling_per_token_logps"], live["staleness"] > 0
-        weights = self.weights(live["row"].tolist(), learner_logps, sampler_logps, mask, stale)
+        sampler_logps, stale = live["sampling_per_token_logps"], [staleness > 0 for staleness in live["staleness"]]
+        stale_B = torch.tensor(stale).to(mask.device, non_blocking=True)
+        weights = self.weights(live["row"], learner_logps, sampler_logps, mask, stale_B)
         metrics = correction_metrics(learner_logps, sampler_logps, mask, weights)
-        if not stale.any():
+        if not any(stale):
             return {}, metrics
         if loss_type == "vespo":  # its own weights include the ratio
             return {"importance_sampling_ratio": weights}, metrics
@@ -91,16 +95,15 @@ def correction_metrics(
     sampler_logps: Float[Tensor, "B T"],
     mask: Bool[Tensor, "B T"],
     weights: Float[Tensor, "B T"],
-) -> dict[str, float]:
-    """Return how far learner and sampler are apart, and the weights of the tokens."""
-    gap = (learner_logps - sampler_logps).detach().abs()[mask]
-    weight = weights[mask]
-    if gap.numel() == 0:
-        return {}
-    return {
-        "sync/logp_gap_mean": gap.mean().item(),
-        "sync/logp_gap_max": gap.max().item(),
-        "sync/ratio_mean": weight.mean().item(),
-        "sync/ratio_min": weight.min().item(),
-        "sync/ratio_max": weight.max().item(),
+) -> dict[str, Tensor]:
+    """Return how far learner and sampler are apart, and the weights of the tokens; NaN where all are masked."""
+    gap = (learner_logps - sampler_logps).detach().abs()
+    count, inf = mask.sum(), torch.inf
+    metrics = {
+        "sync/logp_gap_mean": gap.where(mask, 0.0).sum() / count,
+        "sync/logp_gap_max": gap.where(mask, -inf).max(),
+        "sync/ratio_mean": weights.where(mask, 0.0).sum() / count,
+        "sync/ratio_min": weights.where(mask, inf).min(),
+        "sync/ratio_max": weights.where(mask, -inf).max(),
     }
+    return {name: value.where(count > 0, torch.nan) for name, value in metrics.items()}

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from data.problems import user_text
 from rl.runs.jsonl import JsonlFile
 from rl.scoring.scorer import ScoredCompletion
 
-# Axes: B completions of a micro-batch, C constraints, T completion tokens.
+# Axes: B completions of a micro-batch, C constraints, T completion tokens, R rows of values, F all of a record.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +29,27 @@ class _TokenRecord:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class _Waiting:
+    """A record whose numbers are still on the device."""
+
+    advantage: Float[Tensor, " 1"]
+    names: tuple[str, ...]
+    values: Float[Tensor, "R T"]
+    """A row for each name, then one for each constraint's attention."""
+
+    def flat(self) -> Float[Tensor, " F"]:
+        return torch.cat([self.advantage, self.values.flatten()])
+
+    def record(self, numbers: Sequence[float]) -> _TokenRecord:
+        """Return the record of the numbers that `flat` holds."""
+        rounded = [float(f"{number:.4g}") for number in numbers[1:]]
+        count, length = self.values.shape
+        rows = [rounded[index * length : (index + 1) * length] for index in range(count)]
+        tokens = dict(zip(self.names, rows, strict=False))  # attention follows
+        return _TokenRecord(advantage=numbers[0], tokens=tokens, attention=rows[len(self.names) :])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _Batch:
     """One generation batch that waits for its credit weights."""
 
@@ -38,7 +60,7 @@ class _Batch:
     """NaN for a completion without any."""
     labels: dict[int, str]
     """Row -> `best`, `worst` or `equal`, of the rows to be written."""
-    records: dict[int, _TokenRecord] = field(default_factory=dict)
+    waiting: dict[int, _Waiting] = field(default_factory=dict)
 
 
 def best_and_worst(rewards: Sequence[float]) -> tuple[int, int] | None:
@@ -87,34 +109,41 @@ class RolloutRecorder:
     def record(
         self,
         rows: list[int],
-        advantages: list[float],
+        advantages: Float[Tensor, " B"],
         tokens: Mapping[str, Shaped[Tensor, "B T"]],
         attention: Float[Tensor, "B C T"] | None = None,
     ) -> None:
-        """Record the values per token (`weights` among them) and the attention of some rows, at their first visit."""
+        """Record the values per token (`weights` among them) and the attention of some rows, at their first visit.
+
+        Nothing is fetched from the device before the batch is complete, and then all of it at once.
+        """
         batch = self._batch
         if batch is None:  # a buffer that was begun before a resume
             return
         for index, row in enumerate(rows):
-            if row in batch.labels and row not in batch.records:
+            if row in batch.labels and row not in batch.waiting:
                 length = len(batch.completion_ids[row])
                 values = torch.stack([value[index, :length].float() for value in tokens.values()])
-                batch.records[row] = _TokenRecord(
-                    advantage=advantages[index],
-                    tokens=dict(zip(tokens, _rounded(values), strict=True)),
-                    attention=[] if attention is None else _rounded(attention[index, :, :length]),
-                )
-        if len(batch.records) == len(batch.labels):
-            self.log_file.append(*({"which": label, **_line(batch, row)} for row, label in batch.labels.items()))
+                if attention is not None:
+                    values = torch.cat([values, attention[index, :, :length]])
+                advantage = advantages[index : index + 1]
+                batch.waiting[row] = _Waiting(advantage=advantage, names=tuple(tokens), values=values)
+        if len(batch.waiting) == len(batch.labels):
+            records = _fetched(batch.waiting)
+            self.log_file.append(
+                *({"which": label, **_line(batch, row, records[row])} for row, label in batch.labels.items())
+            )
             self._batch = None
 
 
-def _rounded(values: Tensor) -> list[list[float]]:
-    return [[float(f"{value:.4g}") for value in row] for row in values.tolist()]
+def _fetched(waiting: Mapping[int, _Waiting]) -> dict[int, _TokenRecord]:
+    """Bring the records to the host, by one transfer."""
+    numbers = iter(torch.cat([one.flat() for one in waiting.values()]).tolist())
+    return {row: one.record(list(islice(numbers, 1 + one.values.numel()))) for row, one in waiting.items()}
 
 
-def _line(batch: _Batch, row: int) -> dict[str, Any]:
-    scored, record = batch.scored[row], batch.records[row]
+def _line(batch: _Batch, row: int, record: _TokenRecord) -> dict[str, Any]:
+    scored = batch.scored[row]
     problem = scored.problem
     verdicts = [
         {"id": spec.id, "spans": spec.spans, **asdict(verdict)}

@@ -4,12 +4,15 @@ That path is the `on_log` event of transformers' callbacks: `MetricsCallback` wr
 trackers of transformers send the same values on. `log_metrics` is for what is measured outside the trainer.
 """
 
+import math
 import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from rl.common.errors import UserError
@@ -36,6 +39,23 @@ class MetricsCallback(TrainerCallback):
         if state.is_world_process_zero and logs:
             renamed = {f"eval/{name[5:]}" if name.startswith("eval_") else name: logs[name] for name in logs}
             self.log_file.append({"step": state.global_step, **renamed})
+
+
+def fetch_metrics(metrics: dict[str, list[Any]]) -> None:
+    """Replace the tensors among each metric's values by numbers, which one transfer brings to the host.
+
+    A tensor that is NaN stands for nothing measured and is left out; so is a metric without any value.
+    """
+    waiting = [value for values in metrics.values() for value in values if isinstance(value, Tensor)]
+    if not waiting:
+        return
+    fetched = iter(torch.stack([value.detach().float() for value in waiting]).tolist())
+    for name, values in list(metrics.items()):
+        numbers = [next(fetched) if isinstance(value, Tensor) else value for value in values]
+        pairs = zip(numbers, values, strict=True)
+        metrics[name] = [number for number, value in pairs if not (isinstance(value, Tensor) and math.isnan(number))]
+        if not metrics[name]:
+            del metrics[name]
 
 
 def log_metrics(trainer: Trainer, metrics: Mapping[str, float | str]) -> None:

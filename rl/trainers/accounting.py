@@ -48,13 +48,13 @@ class RolloutAccounting:
         """Record that micro-step `micro_step` trained its part of the buffer, if that was the part's first visit."""
         visit = micro_step % self.visits_per_batch
         if visit < self.steps_per_generation:
-            self.ledger.trained(_count(buffer[visit]["position"].tolist()))
+            self.ledger.trained(_count(buffer[visit]["position"]))
 
     def in_flight(self, micro_step: int, buffer: Sequence[MicroBatch] | None) -> dict[int, int]:
         """Count the samples that wait in the buffer or were handed out ahead, by position."""
         visit = micro_step % self.visits_per_batch
         waiting = buffer[visit : self.steps_per_generation] if visit and buffer else []
-        positions = [position for batch in waiting for position in batch["position"].tolist()]
+        positions = [position for batch in waiting for position in batch["position"]]
         return Counter(_count(positions)) + Counter(self.rollouts.in_flight())
 
     def verify(self, micro_step: int, buffer: Sequence[MicroBatch] | None) -> dict[str, float]:

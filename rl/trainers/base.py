@@ -18,6 +18,7 @@ from rl.models.tokenization import Span, completion_spans
 from rl.routing.files import load_adapters, save_router
 from rl.routing.route import Route
 from rl.runs.checkpoint import checkpoint_step, mark_complete, remove_old, saving
+from rl.tracking.metrics import fetch_metrics
 from rl.trainers.divergence import DivergenceGuard, check_weights
 
 CREDIT_STATE = "credit.json"
@@ -86,6 +87,7 @@ class AdapterTrainer(Trainer):
         return outcome
 
     def _get_grad_norm(self, *args: Any, **kwargs: Any) -> Tensor | float | None:
+        self.credit.check_weights()
         norm = super()._get_grad_norm(*args, **kwargs)
         self.divergence.check_gradient(norm, step=self.state.global_step + 1)
         return norm
@@ -95,10 +97,21 @@ class AdapterTrainer(Trainer):
         assert self.route is not None
         self._step_gates.enter_context(self.route.applied(gates))
 
-    def _log_metrics(self, metrics: Mapping[str, float]) -> None:
-        """Add values to the means that TRL logs at the end of the optimizer step."""
+    @property
+    def _mode(self) -> str:
+        return "train" if self.policy.training else "eval"
+
+    def _log_metrics(self, metrics: Mapping[str, float | Tensor]) -> None:
+        """Add values to the means that TRL logs at the end of the optimizer step; tensors stay on the device till then.
+
+        A tensor that is NaN does not count in the mean.
+        """
         for name, value in metrics.items():
-            self._metrics["train" if self.policy.training else "eval"][name].append(value)
+            self._metrics[self._mode][name].append(value)
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        fetch_metrics(self._metrics[self._mode])
+        super().log(logs, *args, **kwargs)
 
     def once_usable(self, function: Callable[[], None]) -> None:
         """Call a function that uses the policy: now, or when training begins under ZeRO-3, which only then gathers."""

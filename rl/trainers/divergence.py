@@ -1,5 +1,6 @@
 """Divergence: all ranks stop before a loss, a gradient or a weight that is not finite is used, published or saved."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -38,9 +39,13 @@ class DivergenceGuard(TrainerCallback):
         `norm` is the norm of the gradient; None where the backend does not tell. Raises RunFailure.
         """
         trained, self._trained = self._trained, []
-        losses = [loss.item() for loss, _ in trained]
-        values = torch.tensor([*losses, 0.0 if norm is None else float(norm)])
-        if not max_over_ranks(int(not values.isfinite().all())):
+        # One look at the device, however many micro-batches there were.
+        numbers = [loss.float() for loss, _ in trained] + ([norm.float()] if isinstance(norm, Tensor) else [])
+        values = torch.stack(numbers).tolist() if numbers else []
+        losses = values[: len(trained)]
+        if not isinstance(norm, Tensor):
+            values.append(0.0 if norm is None else norm)
+        if not max_over_ranks(int(not all(map(math.isfinite, values)))):
             return
         ids = sorted(set(gather_object([name for _, batch in trained for name in self.problem_ids(batch)])))
         raise RunFailure(

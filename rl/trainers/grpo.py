@@ -103,7 +103,7 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
 
     def _problem_ids(self, batch: Mapping[str, Any]) -> list[str]:
         assert self.rollouts.order is not None
-        positions = set(batch["position"].tolist()) - {PLACEHOLDER_POSITION}
+        positions = set(batch["position"]) - {PLACEHOLDER_POSITION}
         return [str(self.rollouts.order.row(position).get("problem_id", "unknown")) for position in positions]
 
     def _get_train_sampler(self, dataset: Any = None) -> EpochOrder:
@@ -183,14 +183,16 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
             batch |= separate_readings(forward, reader, self.policy, batch, route=self.route, rows=rows)
         return batch
 
-    def _rollout_columns(self, num_rows: int) -> dict[str, Tensor]:
-        """Return what must stay with a row when TRL shuffles the batch: its index, group position and staleness."""
-        columns = {
+    def _rollout_columns(self, num_rows: int) -> dict[str, list[int]]:
+        """Return what must stay with a row when TRL shuffles the batch: its index, group position and staleness.
+
+        They are lists, which the host reads without waiting for the device.
+        """
+        return {
             "row": list(range(num_rows)),
-            "position": self.rollouts.positions,
+            "position": list(self.rollouts.positions),
             "staleness": [self.state.global_step - version for version in self.rollouts.versions],
         }
-        return {name: torch.tensor(value, device=self.accelerator.device) for name, value in columns.items()}
 
     def _compute_loss(self, model, inputs):
         step = self.state.global_step
@@ -231,7 +233,7 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
             self.gate(inputs["gates"])
             return None
         gates = self.route.gates_with_grad(inputs["prompt_ids"], inputs["prompt_mask"].bool())
-        self._log_metrics({"routing/drift": (gates - inputs["gates"]).abs().mean().item()})
+        self._log_metrics({"routing/drift": (gates - inputs["gates"]).detach().abs().mean()})
         self.gate(gates)
         return settings.balance * load_balancing_loss(gates) / self.current_gradient_accumulation_steps
 
@@ -256,7 +258,7 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
             ratio = (logps.detach() - live["sampling_per_token_logps"]).exp()
             tokens = {"weights": assigned.shares, "ratio": ratio, **inputs.by_token()}
             attention = None if inputs.evidence is None else inputs.evidence.attention
-            self.recorder.record(live["row"].tolist(), live["advantages"].tolist(), tokens, attention)
+            self.recorder.record(live["row"], live["advantages"], tokens, attention)
         if self.faithfulness_monitor is not None and self.faithfulness_monitor.due(step):
             prompts, prompt_mask = live["prompt_ids"], live["prompt_mask"]
             self.faithfulness_monitor.collect(prompts, prompt_mask, ids, inputs.mask, assigned.rule_weights)

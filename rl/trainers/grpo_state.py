@@ -16,6 +16,8 @@ from rl.rollouts.prefetch import SavedRequest
 
 NAME = "grpo_state-{rank}"
 """Of two files in a checkpoint for each rank: `.json` and `.safetensors`."""
+LIST_COLUMNS = ("row", "position", "staleness")
+"""Columns of the buffer that are lists of integers."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,10 +63,10 @@ class GRPOState:
         """Write the state's two files into a checkpoint."""
         tensors = {
             # TRL's batches share memory (the token count), which safetensors refuses.
-            f"{index}/{name}": value.cpu().clone(memory_format=torch.contiguous_format)
+            f"{index}/{name}": torch.as_tensor(value).cpu().clone(memory_format=torch.contiguous_format)
             for index, batch in enumerate(self.buffer or [])
             for name, value in batch.items()
-            if isinstance(value, Tensor)
+            if isinstance(value, Tensor) or name in LIST_COLUMNS
         }
         tensors |= {f"ratios/{row}": ratios.cpu().contiguous() for row, ratios in self.ratios.items()}
         path = checkpoint / NAME.format(rank=rank)
@@ -85,11 +87,14 @@ class GRPOState:
         if not Path(f"{path}.json").is_file():
             raise UserError(f"{checkpoint} has nothing for rank {rank}: resume with as many processes as saved it")
         values = json.loads(Path(f"{path}.json").read_text(encoding="utf-8"))
-        buffer: list[dict[str, Tensor]] = [{} for _ in range(values["micro_batches"])]
+        buffer: list[dict[str, Any]] = [{} for _ in range(values["micro_batches"])]
         ratios: dict[int, Tensor] = {}
         for key, tensor in load_file(f"{path}.safetensors").items():
-            tensor = tensor.to(device)  # safetensors itself knows fewer device names than torch: not cpu:0
             group, _, name = key.partition("/")
+            if group != "ratios" and name in LIST_COLUMNS:
+                buffer[int(group)][name] = tensor.tolist()
+                continue
+            tensor = tensor.to(device)  # safetensors itself knows fewer device names than torch: not cpu:0
             if group == "ratios":
                 ratios[int(name)] = tensor
             else:

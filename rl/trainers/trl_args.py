@@ -37,6 +37,8 @@ def dpo_arguments(config: Config, *, folder: Path, bf16: bool) -> DPOConfig:
 def _common(config: Config, *, folder: Path, bf16: bool) -> dict[str, Any]:
     cuda = visible_gpus() > 0
     return {
+        # It looks at every loss; `divergence` stops the run before one that is not finite counts.
+        "logging_nan_inf_filter": False,
         **config.trl,
         # transformers 5.23 renames the field and warns whenever only the old name is set.
         "activation_checkpointing": config.trainer.gradient_checkpointing,

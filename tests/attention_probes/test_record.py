@@ -292,7 +292,7 @@ def test_record_attention__refuses_models_not_of_transformers():
 @pytest.mark.parametrize("padding", [[(0, 0), (0, 0)], [(9, 0), (0, 12)]])
 @pytest.mark.parametrize("training", [False, True])
 def test_readings__of_cuda_kernels_equal_eager_attention(padding, training):
-    # Without a mask the flash kernel runs; with one the efficient kernel, whose log-sum-exp exists only with gradients.
+    # Without a mask the flash kernel runs; with one the efficient kernel, which is asked for its log-sum-exp.
     model = copy.deepcopy(tiny_model("llama", torch.bfloat16)).cuda().train(training)
     batch = {name: values.cuda() for name, values in padded_batch(80, padding).items()}
     plan = ProbePlan(layers=LAYERS)

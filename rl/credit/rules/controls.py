@@ -63,4 +63,4 @@ def all_heads(inputs: CreditInputs, params: RuleParams) -> Float[Tensor, "B T"]:
 
 def random_numbers(inputs: CreditInputs, params: RuleParams) -> Float[Tensor, "B T"]:
     """Draw numbers in [0, 1) from the generator of `params`."""
-    return torch.rand(inputs.mask.shape, generator=params.generator).to(inputs.mask.device)
+    return torch.rand(inputs.mask.shape, generator=params.generator).to(inputs.mask.device, non_blocking=True)

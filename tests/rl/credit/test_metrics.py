@@ -12,7 +12,8 @@ from rl.credit.metrics import (
     decile,
     effective_token_ratio,
     gini,
-    is_punctuation,
+    marked,
+    mean_where,
     overlap,
     share_on,
 )
@@ -22,12 +23,12 @@ def all_real(count: int) -> torch.Tensor:
     return torch.ones(1, count, dtype=torch.bool)
 
 
-def concentration(weights, entropy, mask, q, *, ids=None, token_text=None) -> dict[str, float]:
+def concentration(weights, entropy, mask, q, *, ids=None, punctuation=None) -> dict[str, float]:
     ids = torch.zeros(mask.shape, dtype=torch.long) if ids is None else ids
     generator = torch.Generator().manual_seed(0)
-    return ConcentrationMetrics(q=q, token_text=token_text).measure(
-        weights, CreditInputs(mask=mask, entropy=entropy), ids, generator=generator
-    )
+    inputs = CreditInputs(mask=mask, entropy=entropy)
+    metrics = ConcentrationMetrics(q=q, punctuation=punctuation).measure(weights, inputs, ids, generator=generator)
+    return {name: value.item() for name, value in metrics.items()}
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])
@@ -107,25 +108,27 @@ def test_share_on__counts_the_weight_of_the_chosen_tokens():
     assert share.tolist() == [3 / 8]
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [(",", True), (" (", True), ("...", True), ("a,", False), (" ", False), ("", False), ("$", False)],
-)
-def test_is_punctuation__nothing_but_punctuation(text, expected):
-    assert is_punctuation(text) is expected
+def test_mean_where__is_over_the_counted_values():
+    counted = tensor([True, False, True])
+    assert mean_where(tensor([1.0, math.nan, 4.0]), counted).item() == 2.5
+    assert math.isnan(mean_where(torch.ones(3), counted & False).item())
+
+
+def test_marked__ids_beyond_the_vocabulary_are_not():
+    assert marked(tensor([[0, 1, 2, 7]]), tensor([False, True, True])).tolist() == [[False, True, True, False]]
 
 
 def test_concentration__measures_weight_on_punctuation_and_on_the_ends():
     # tokens a , b . with weights 1 2 1 4: 6 of 8 on punctuation; the first decile is the first token, the last is none
-    texts = dict(enumerate(["a", ",", "b", "."]))
+    punctuation = tensor([False, True, False, True])
     weights, ids = tensor([[1.0, 2.0, 1.0, 4.0]]), torch.arange(4)[None]
-    metrics = concentration(weights, torch.zeros(1, 4), all_real(4), 0.5, ids=ids, token_text=texts.get)
+    metrics = concentration(weights, torch.zeros(1, 4), all_real(4), 0.5, ids=ids, punctuation=punctuation)
     assert metrics["credit/punctuation_share"] == 6 / 8
     assert metrics["credit/first_decile_share"] == 1 / 8
     assert metrics["credit/last_decile_share"] == 0.0
 
 
-def test_concentration__without_token_texts_there_is_no_punctuation_share():
+def test_concentration__without_a_vocabulary_there_is_no_punctuation_share():
     assert "credit/punctuation_share" not in concentration(torch.ones(1, 4), torch.zeros(1, 4), all_real(4), 0.5)
 
 
@@ -138,6 +141,7 @@ def test_concentration__the_rule_random_overlaps_fully_with_random():
     assert concentration(weights, inputs.entropy, inputs.mask, 0.4)["credit/overlap_random"] == 1.0
 
 
-def test_concentration__is_empty_where_all_is_masked():
+def test_concentration__is_nan_where_all_is_masked():
     nothing = torch.zeros(2, 3)
-    assert concentration(nothing, nothing, nothing.bool(), 0.5, token_text=str) == {}
+    metrics = concentration(nothing, nothing, nothing.bool(), 0.5, punctuation=tensor([True]))
+    assert len(metrics) == 8 and all(math.isnan(value) for value in metrics.values())

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from torch import Tensor, tensor
 
-from rl.credit.token_weights import normalize_weights, token_advantages
+from rl.credit.token_weights import WeightCheck, normalize_weights, token_advantages
 
 SHAPES = numpy_strategies.array_shapes(min_dims=2, max_dims=2, max_side=12)
 FLOORS = st.floats(0.0, 1.0)
@@ -85,9 +85,19 @@ def test_normalize_weights__carry_no_gradient(preserve_mass):
 
 
 @pytest.mark.parametrize("wrong", [-0.1, float("nan"), float("inf")])
-def test_normalize_weights__refuse_a_wrong_weight(wrong):
+def test_weight_check__refuses_a_wrong_weight_of_any_micro_batch(wrong):
+    check = WeightCheck()
+    for weight in (1.0, wrong, 2.0):
+        check.add(tensor([[1.0, weight]]), tensor([[True, True]]))
     with pytest.raises(ValueError, match="negative or non-finite weight"):
-        normalize_weights(tensor([[1.0, wrong]]), tensor([[True, True]]), floor=0.0, preserve_mass=True)
+        check.raise_if_invalid()
+    check.raise_if_invalid()  # what was checked is forgotten
+
+
+def test_weight_check__ignores_a_wrong_weight_at_padding():
+    check = WeightCheck()
+    check.add(tensor([[1.0, float("nan")]]), tensor([[True, False]]))
+    check.raise_if_invalid()
 
 
 def test_normalize_weights__ignore_a_wrong_weight_at_padding():

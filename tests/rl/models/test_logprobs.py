@@ -9,7 +9,7 @@ from peft import get_peft_model
 from data.problems import Problem
 from rl.config.model import AdapterConfig
 from rl.models.load import load_model, load_tokenizer
-from rl.models.logprobs import base_logprobs, token_logprobs
+from rl.models.logprobs import base_logprobs, selected_logprobs, token_logprobs
 from rl.models.tokenization import encode_prompt
 
 PROBLEM = Problem(problem_id="p", messages=({"role": "user", "content": "Describe rain."},))
@@ -59,6 +59,27 @@ def test_token_logprobs__dropout_is_off_and_the_mode_as_before(policy):
     first, second = (token_logprobs(policy, [[1, 40, 41, 42]]) for _ in range(2))
     assert torch.equal(first, second) and not first.requires_grad
     assert policy.training
+
+
+@pytest.mark.parametrize(("chunk_bytes", "chunks"), [(1, 6), (4 * 5 * 4, 2), (2**28, 1)])
+def test_selected_logprobs__of_any_chunks_are_those_of_all_at_once(chunk_bytes, chunks, monkeypatch):
+    # rows of five float32 logits are 20 bytes: one at least, four in 80 bytes, all six in 256 MiB
+    monkeypatch.setattr("rl.models.logprobs.CHUNK_BYTES", chunk_bytes)
+    softmax, widths = torch.log_softmax, []
+    monkeypatch.setattr(torch, "log_softmax", lambda logits, dim: widths.append(len(logits)) or softmax(logits, dim))
+    logits = torch.randn(6, 5, generator=torch.Generator().manual_seed(0)).bfloat16()
+    tokens = torch.tensor([0, 4, 2, 2, 1, 3])
+    expected = softmax(logits.float(), -1).gather(1, tokens[:, None])[:, 0]
+    assert torch.equal(selected_logprobs(logits, tokens), expected)
+    assert len(widths) == chunks and sum(widths) == 6
+
+
+def test_token_logprobs__are_bit_for_bit_the_log_softmax_of_all_logits(policy):
+    ids = torch.tensor([[1, 40, 41, 42, 43], [1, 50, 51, 9, 8]])
+    with torch.no_grad():
+        logits = policy.eval()(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False).logits
+    expected = torch.log_softmax(logits[:, :-1].float(), dim=-1).gather(2, ids[:, 1:, None]).squeeze(2)
+    assert torch.equal(token_logprobs(policy, ids.tolist()), expected)
 
 
 def test_base_logprobs__are_the_mean_over_the_completion_of_the_base_model(policy, tokenizer):

@@ -1,6 +1,7 @@
 """Off-policy correction: ratios worked out by hand, reused over iterations, and no change where nothing is stale."""
 
-from math import log
+from math import isnan, log
+from typing import Any
 
 import pytest
 import torch
@@ -41,10 +42,10 @@ def test_importance_ratios__carry_no_gradient():
     assert not importance_ratios(learner, SAMPLER, MASK, mode="token_truncate", cap=3.0).requires_grad
 
 
-def make_batch(staleness: list[int]) -> dict[str, Tensor]:
+def make_batch(staleness: list[int]) -> dict[str, Any]:
     return {
-        "row": tensor([4, 9]),
-        "staleness": tensor(staleness),
+        "row": [4, 9],
+        "staleness": staleness,
         "completion_mask": MASK.int(),
         "sampling_per_token_logps": SAMPLER,
         "advantages": tensor([[1.0, -1.0], [2.0, 2.0]]),
@@ -94,3 +95,8 @@ def test_correction_metrics__leave_out_padding():
     # |log 2|, |log 0.5| and |log 5|
     assert metrics["sync/logp_gap_mean"] == pytest.approx((2 * log(2.0) + log(5.0)) / 3)
     assert metrics["sync/ratio_mean"] == pytest.approx((2.0 + 0.5 + 3.0) / 3)
+
+
+def test_correction_metrics__are_nan_where_all_is_masked():
+    metrics = correction_metrics(LEARNER, SAMPLER, MASK & False, ratios("token_truncate"))
+    assert len(metrics) == 5 and all(isnan(value) for value in metrics.values())

@@ -38,7 +38,7 @@ def record(recorder: RolloutRecorder, *rows: int, attention: torch.Tensor | None
     # padded to three tokens; the row's number is its advantage
     weights = torch.tensor([[0.5, 1.5, 0.0]] * len(rows))
     values = {"weights": weights, "mask": weights > 0, "fai": weights / 300}
-    recorder.record(list(rows), [float(row) for row in rows], values, attention)
+    recorder.record(list(rows), torch.tensor(rows, dtype=torch.float32), values, attention)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_recorder__takes_rows_in_any_order_at_their_first_visit(recorder):
     begin(recorder, 0.0, 1.0, 1.0, 0.0)
     record(recorder, 3, 0)
     assert lines(recorder) == [], "two of four rows are still to come"
-    recorder.record([3], [99.0], {"weights": torch.tensor([[9.0, 9.0, 0.0]])})
+    recorder.record([3], torch.tensor([99.0]), {"weights": torch.tensor([[9.0, 9.0, 0.0]])})
     record(recorder, 2, 1)
     record(recorder, 0, 1, 2, 3)
     assert [(line["which"], line["advantage"]) for line in lines(recorder)] == [

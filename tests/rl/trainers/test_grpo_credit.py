@@ -9,11 +9,12 @@ from torch import Tensor
 
 from data import problems
 from rewards import verifiers
+from rl.common.errors import UserError
 from rl.config.credit_rules import CREDIT_RULES
 from rl.config.root import Config
 from rl.runs.jsonl import read_jsonl
 from rl.trainers.grpo import CreditGRPOTrainer
-from tests.rl.grpo_fixtures import credit_trainer, outcome, tiny_config
+from tests.rl.grpo_fixtures import adapter_weights, credit_trainer, outcome, tiny_config
 
 HALF = f"{__file__}:first_half"
 
@@ -22,6 +23,11 @@ def first_half(view: Any, params: Any) -> Tensor:
     """A rule of one's own: the first half of the tokens counts double, the rest not at all."""
     place = view.mask.long().cumsum(dim=1)
     return (2 * place <= view.mask.sum(dim=1, keepdim=True)).float()
+
+
+def negative(view: Any, params: Any) -> Tensor:
+    """A rule of one's own that no advantage can be shared by."""
+    return -view.mask.float()
 
 
 def constrained_config(**sections: dict[str, Any]) -> Config:
@@ -170,7 +176,7 @@ def test_separate_readings__are_those_of_the_loss_pass(tmp_path):
             credit={"rule": "combined"}, probe={"source": source, "horizon": [1, 8]}, trainer={"max_steps": 1}
         )
         trainer = trained(config, tmp_path / source)
-        given[source] = {tuple(live["row"].tolist()): tokens for live, tokens in trainer.assigned}
+        given[source] = {tuple(live["row"]): tokens for live, tokens in trainer.assigned}
     assert given["loss"].keys() == given["separate"].keys()
     assert given["loss"]
     for rows, tokens in given["loss"].items():
@@ -186,6 +192,14 @@ def test_custom_rule__is_copied_into_the_run_and_followed(tmp_path):
         for row, real in zip(tokens, live["completion_mask"].bool(), strict=True):
             half = int(real.sum()) // 2
             assert not row[half:].any()
+
+
+def test_custom_rule__with_a_negative_weight_stops_before_the_optimizer_step(tmp_path):
+    trainer = credit_trainer(tiny_config(credit={"rule": f"{__file__}:negative"}), tmp_path)
+    before = adapter_weights(trainer)
+    with pytest.raises(UserError, match="negative or non-finite weight"):
+        trainer.train()
+    assert trainer.state.global_step == 0 and adapter_weights(trainer) == before
 
 
 def test_faithfulness_check__changes_nothing_for_a_rule_that_passes(tmp_path):

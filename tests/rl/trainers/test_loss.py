@@ -48,8 +48,8 @@ def make_batch(generator: torch.Generator, policy: Tensor) -> dict[str, Tensor]:
         "old_per_token_logps": policy + 0.3 * noise[0],
         "ref_per_token_logps": policy + 0.3 * noise[1],
         "num_items_in_batch": torch.tensor(WINDOW_TOKENS),
-        "row": torch.arange(len(MASK)),
-        "staleness": torch.zeros(len(MASK), dtype=torch.long),
+        "row": list(range(len(MASK))),
+        "staleness": [0] * len(MASK),
         "sampling_per_token_logps": policy + 0.3 * noise[0],
     }
 
