@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 from launch.doctor.check import Check
-from launch.plan.device import find_device, nvidia_gpus
+from launch.plan.nvidia import nvidia_gpus
+from launch.plan.device import find_device
 from launch.plan.show import size
 
 MEMORY_FOR_QUICKSTART = 6e9
@@ -22,7 +23,7 @@ def check_devices() -> Check:
     """Report the GPUs, or the CPU and whether it multiplies bfloat16."""
     gpus = nvidia_gpus()
     if gpus:
-        names = ", ".join(f"{name} ({size(memory)})" for name, memory in gpus)
+        names = ", ".join(f"{gpu.title} ({size(gpu.memory)})" for gpu in gpus)
         return Check(name="devices", level="pass", finding=f"{len(gpus)} GPU(s): {names}")
     device = find_device()
     width = "multiplies bfloat16" if device.has_bf16 else "float32 only (emulated bfloat16 is several times slower)"
