@@ -38,10 +38,9 @@ class Gpu:
         return self.name if self.capability is None else "{} (sm_{}{})".format(self.name, *self.capability)
 
 
-def nvidia_gpus() -> list[Gpu]:
+def nvidia_gpus(environment: Mapping[str, str] = os.environ) -> list[Gpu]:
     """Return the GPUs that this process may use; none where there is no driver or CUDA_VISIBLE_DEVICES hides them."""
-    text = _query(FIELDS) or _query(FIELDS[:-1])
-    return parse_gpus(text, os.environ)
+    return parse_gpus(_query(FIELDS) or _query(FIELDS[:-1]), environment)
 
 
 def parse_gpus(text: str, environment: Mapping[str, str]) -> list[Gpu]:
