@@ -37,7 +37,7 @@ def plan(
 def doctor(
     folder: Annotated[Path, typer.Option(parser=user_path, help="Where runs are written.")] = Path("runs"),
     quick: Annotated[
-        bool, typer.Option("--quick", help="Leave out the trial all-reduce and the trial rollout.")
+        bool, typer.Option("--quick", help="Leave out the trials: all-reduce, rollout, training.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:

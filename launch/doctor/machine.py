@@ -1,4 +1,4 @@
-"""Checks of this machine: devices, memory, disk, run folder, clock and ports."""
+"""Checks of this machine: memory, disk, run folder, clock and ports."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from launch.doctor.check import Check
-from launch.plan.device import find_device, nvidia_gpus
+from launch.plan.device import machine_memory
 from launch.plan.show import size
 
 MEMORY_FOR_QUICKSTART = 6e9
@@ -18,20 +18,9 @@ CLOCK_SKEW = 2.0
 PORTS = {29500: "torchrun", 6379: "ray", 8265: "ray's dashboard and jobs"}
 
 
-def check_devices() -> Check:
-    """Report the GPUs, or the CPU and whether it multiplies bfloat16."""
-    gpus = nvidia_gpus()
-    if gpus:
-        names = ", ".join(f"{name} ({size(memory)})" for name, memory in gpus)
-        return Check(name="devices", level="pass", finding=f"{len(gpus)} GPU(s): {names}")
-    device = find_device()
-    width = "multiplies bfloat16" if device.has_bf16 else "float32 only (emulated bfloat16 is several times slower)"
-    return Check(name="devices", level="pass", finding=f"no GPU; {os.cpu_count()} CPU cores, {width}")
-
-
 def check_memory() -> Check:
     """Check that the quickstart fits into memory."""
-    memory = find_device().memory
+    memory = machine_memory()
     if memory >= MEMORY_FOR_QUICKSTART:
         return Check(name="memory", level="pass", finding=size(memory))
     return Check(

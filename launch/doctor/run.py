@@ -10,10 +10,12 @@ from rich.markup import escape
 
 from launch.doctor.check import Check
 from launch.doctor.cluster import check_cluster
-from launch.doctor.machine import check_devices, check_disk, check_memory, check_ports, check_run_folder
+from launch.doctor.facts import gather_cpu_facts, gather_gpu_facts
+from launch.doctor.gpu import check_devices
+from launch.doctor.machine import check_disk, check_memory, check_ports, check_run_folder
 from launch.doctor.services import check_models, check_wandb
 from launch.doctor.software import check_python, check_versions
-from launch.doctor.trial import try_all_reduce, try_rollout
+from launch.doctor.trial import try_all_reduce, try_rollout, try_training
 
 COLOURS = {"pass": "green", "warn": "yellow", "fail": "red"}
 
@@ -28,11 +30,11 @@ def doctor_command(folder: Path, *, quick: bool = False) -> list[dict[str, Any]]
 
 
 def run_checks(folder: Path, *, quick: bool = False) -> Iterator[Check]:
-    """Yield every check, `folder` being where runs are written; `quick` leaves out the two trials."""
+    """Yield every check, `folder` being where runs are written; `quick` leaves out the trials."""
     checks: list[Callable[[], Check | list[Check]]] = [
         check_python,
         check_versions,
-        check_devices,
+        lambda: check_devices(gather_gpu_facts(), gather_cpu_facts()),
         check_memory,
         lambda: check_disk(folder),
         lambda: check_run_folder(folder),
@@ -40,7 +42,7 @@ def run_checks(folder: Path, *, quick: bool = False) -> Iterator[Check]:
         check_wandb,
         check_models,
         check_cluster,
-        *([] if quick else [try_all_reduce, try_rollout]),
+        *([] if quick else [try_all_reduce, try_rollout, try_training]),
     ]
     for check in checks:
         outcome = check()

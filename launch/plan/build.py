@@ -3,20 +3,22 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from launch.plan.activations import adapter_ranks
 from launch.plan.device import Device
-from launch.plan.memory import Phase, Workload, memory_phases, num_trainable
+from launch.plan.memory import Phase, host_bytes, memory_phases, peak_bytes
 from launch.plan.prompts import PromptLengths, prompt_lengths
 from launch.plan.savings import Saving, find_savings
-from launch.plan.shape import Shape, shape_of
+from launch.plan.shape import Shape, num_trainable, shape_of
 from launch.plan.sizes import Batch, batches, epochs
 from launch.plan.unused import unused_settings
+from launch.plan.workload import Workload
 from rl.common.errors import UserError
 from rl.config.distributed import DistributedConfig
 from rl.config.model import ModelConfig
 from rl.config.root import Config
 
 HEADROOM = 0.9
-"""Share of a device that a plan may fill: allocators leave gaps."""
+"""Share of a device that a plan may fill: the driver keeps some, and cards sold under one size differ."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +36,8 @@ class Plan:
     phases: list[Phase]
     budget: int
     """Bytes that one process may use."""
+    host_bytes: int
+    """Bytes of main memory of each node with GPUs, at their most while the model is loaded; 0 without GPUs."""
     sync_bytes: int
     """Bytes that each publication of the adapter sends to each node."""
     checkpoint_bytes: int
@@ -50,7 +54,12 @@ class Plan:
 
     @property
     def fits(self) -> bool:
-        return self.peak <= self.budget
+        return self.peak <= self.budget and not self.lacks_host_memory
+
+    @property
+    def lacks_host_memory(self) -> bool:
+        """Whether the machine that holds the GPU has too little main memory, as far as it is known."""
+        return self.device.host_memory is not None and self.host_bytes > HEADROOM * self.device.host_memory
 
 
 def make_plan(config: Config, device: Device) -> Plan:
@@ -60,11 +69,9 @@ def make_plan(config: Config, device: Device) -> Plan:
         raise UserError(f"heed plan counts GRPO's phases; algorithm={config.algorithm} has others")
     lengths = prompt_lengths(config.data, config.model.name)
     dtype = chosen_dtype(config.model, device)
-    workload = Workload(shape=shape, dtype=dtype, longest_prompt=lengths.longest, on_gpu=device.is_gpu)
-    trainable = num_trainable(config.lora, shape)
+    workload = Workload(shape=shape, dtype=dtype, longest_prompt=lengths.longest, device=device)
+    trainable = num_trainable(config.lora, shape, adapter_ranks(config))
     budget = memory_budget(config.distributed, device)
-    phases = memory_phases(config, workload)
-    fits = device.overhead + max(phase.total for phase in phases) <= budget
     return Plan(
         config=config,
         device=device,
@@ -74,13 +81,14 @@ def make_plan(config: Config, device: Device) -> Plan:
         batches=batches(config.trainer, config.distributed.processes, lengths),
         epochs=epochs(config.trainer, config.distributed.processes, lengths),
         trainable=trainable,
-        phases=phases,
+        phases=memory_phases(config, workload),
         budget=budget,
+        host_bytes=host_bytes(config, workload),
         sync_bytes=4 * trainable,
         # a checkpoint holds the adapter and Adam's two states; the adapter is saved once more at the end
         checkpoint_bytes=4 * trainable * (3 * config.trainer.save_total_limit + 1),
-        errors=[*unused_settings(config), *shape_errors(config, shape, lengths)],
-        savings=[] if fits else find_savings(config, workload, device, budget),
+        errors=[*unused_settings(config), *shape_errors(config, shape, lengths), *device_errors(config.model, device)],
+        savings=[] if peak_bytes(config, workload) <= budget else find_savings(config, workload, budget),
     )
 
 
@@ -92,9 +100,20 @@ def chosen_dtype(model: ModelConfig, device: Device) -> str:
 
 
 def memory_budget(ranks: DistributedConfig, device: Device) -> int:
-    """Return the bytes for one process: a rank's share of a GPU, or of the memory of its machine."""
-    share = (ranks.gpus or 1.0) if device.is_gpu else ranks.nodes / ranks.processes
-    return int(HEADROOM * device.memory * share)
+    """Return the bytes for one process and the workers beside it: a GPU's, or a rank's share of a machine's memory.
+
+    Ray's shares of a GPU (`distributed.gpus`, `rollouts.gpus`) decide who is placed on it, and limit no memory.
+    """
+    return int(HEADROOM * device.memory * (1.0 if device.is_gpu else ranks.nodes / ranks.processes))
+
+
+def device_errors(model: ModelConfig, device: Device) -> Iterator[str]:
+    """Yield a sentence for a number format that the GPU does not compute in."""
+    if model.dtype == "bfloat16" and device.is_gpu and not device.has_bf16:
+        yield (
+            f"model.dtype=bfloat16 needs a GPU of the Ampere generation (sm_80) or later, and this is {device.name}; "
+            "set model.dtype=float32, which takes twice the memory"
+        )
 
 
 def shape_errors(config: Config, shape: Shape, lengths: PromptLengths) -> Iterator[str]:

@@ -1,9 +1,10 @@
 """Device that a plan is compared with: its memory, and whether it multiplies bfloat16; found without torch."""
 
 import os
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+from launch.plan.nvidia import nvidia_gpus
 
 GIB = 2**30
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
@@ -23,31 +24,25 @@ class Device:
     """Bytes."""
     is_gpu: bool
     has_bf16: bool
+    host_memory: int | None = None
+    """Bytes of the machine that holds the GPU; None if it is not known."""
 
     @property
     def overhead(self) -> int:
-        """Bytes in use before the model is loaded: the libraries and, on a GPU, the CUDA context."""
+        """Bytes in use before the model is loaded: the libraries or, on a GPU, the CUDA context and cuBLAS's space."""
         return int((1.0 if self.is_gpu else 0.65) * 1e9)
 
 
 def find_device(gpu_memory_gib: float | None = None) -> Device:
-    """Return this machine's first GPU, else its memory; or a GPU of the given size, which need not exist."""
+    """Return this machine's first GPU, else its memory; or an Ampere or later GPU of the given size, which need not
+    exist."""
     if gpu_memory_gib is not None:
         return Device(name="a GPU", memory=int(gpu_memory_gib * GIB), is_gpu=True, has_bf16=True)
-    if (gpus := nvidia_gpus()) and (name := gpus[0][0]):
-        return Device(name=name, memory=gpus[0][1], is_gpu=True, has_bf16=True)
+    if gpus := nvidia_gpus():
+        gpu = gpus[0]
+        host = machine_memory()
+        return Device(name=gpu.title, memory=gpu.memory, is_gpu=True, has_bf16=gpu.has_bf16, host_memory=host)
     return Device(name="CPU", memory=machine_memory(), is_gpu=False, has_bf16=cpu_multiplies_bf16())
-
-
-def nvidia_gpus() -> list[tuple[str, int]]:
-    """Return (name, bytes) of each NVIDIA GPU; none where there is no driver."""
-    command = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
-    try:
-        outcome = subprocess.run(command, capture_output=True, text=True, timeout=20)
-    except (FileNotFoundError, subprocess.TimeoutExpired):
-        return []
-    rows = [line.rsplit(",", 1) for line in outcome.stdout.splitlines() if outcome.returncode == 0 and "," in line]
-    return [(name.strip(), int(mebibytes) * 2**20) for name, mebibytes in rows if mebibytes.strip().isdigit()]
 
 
 def machine_memory(limit: Path = CGROUP_LIMIT) -> int:

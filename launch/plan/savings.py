@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from launch.plan.device import Device
-from launch.plan.memory import Workload, peak_bytes
+from launch.plan.memory import peak_bytes
+from launch.plan.sampling import workers_beside
+from launch.plan.workload import Workload
 from rl.config.load import parse_config
 from rl.config.root import Config
 
@@ -25,15 +26,14 @@ class Saving:
     fits: bool
 
 
-def find_savings(config: Config, workload: Workload, device: Device, budget: int) -> list[Saving]:
+def find_savings(config: Config, workload: Workload, budget: int) -> list[Saving]:
     """Return the changes that lower the peak: those that fit first, and among them those that train the same."""
     before = peak_bytes(config, workload)
     savings = []
-    for overrides in _candidates(config):
+    for overrides in _candidates(config, workload):
         peak = peak_bytes(changed_config(config, overrides), workload)
         if peak < before:
-            total = device.overhead + peak
-            savings.append(Saving(overrides=overrides, peak=total, fits=total <= budget))
+            savings.append(Saving(overrides=overrides, peak=peak, fits=peak <= budget))
     return sorted(savings, key=lambda saving: not saving.fits)
 
 
@@ -47,7 +47,7 @@ def changed_config(config: Config, overrides: tuple[str, ...]) -> Config:
     return parse_config(tree)
 
 
-def _candidates(config: Config) -> Iterator[tuple[str, ...]]:
+def _candidates(config: Config, workload: Workload) -> Iterator[tuple[str, ...]]:
     """Yield changes worth a try; those that leave the mathematics alone come first."""
     trainer = config.trainer
     batch = trainer.per_device_train_batch_size
@@ -64,6 +64,8 @@ def _candidates(config: Config) -> Iterator[tuple[str, ...]]:
         )
     if not trainer.gradient_checkpointing:
         yield ("trainer.gradient_checkpointing=true",)
+    if workers_beside(config, workload.device):
+        yield ("rollouts.gpus=1",) if workload.on_gpu else ("rollouts.workers=0",)
     yield ("rollouts.groups_per_unit=1",)
     yield ("evaluation.batch_size=8",)
     if config.distributed.processes > 1 and config.distributed.zero < 3:

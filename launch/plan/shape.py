@@ -10,6 +10,7 @@ from huggingface_hub import hf_hub_download, try_to_load_from_cache
 
 from rl.common.errors import UserError
 from rl.common.model_names import TINY
+from rl.config.model import AdapterConfig
 from rl.models.builtin import builtin_path, is_builtin
 from rl.models.tiny_shape import TINY_SHAPE
 
@@ -59,6 +60,28 @@ class Shape:
         layer = sum(inputs * outputs for inputs, outputs in self.linears().values()) + 2 * self.hidden + biases
         embeddings = self.vocabulary * self.hidden * (1 if self.tied else 2)
         return self.layers * layer + embeddings + self.hidden
+
+
+def num_trainable(lora: AdapterConfig, shape: Shape, ranks: tuple[int, ...]) -> int:
+    """Count the parameters of the adapters, `ranks` being each one's.
+
+    Raises UserError for a module or a layer that the model does not have.
+    """
+    linears, names = shape.linears(), adapted_modules(lora, shape)
+    if unknown := [name for name in names if name not in linears]:
+        raise UserError(f"lora.target_modules: the model has no {', '.join(unknown)}; it has {', '.join(linears)}")
+    layers = range(shape.layers) if lora.layers is None else lora.layers
+    if outside := [layer for layer in layers if not 0 <= layer < shape.layers]:
+        raise UserError(f"lora.layers: {outside} do not exist; the model has layers 0 to {shape.layers - 1}")
+    return len(layers) * sum(ranks) * sum(sum(linears[name]) for name in names)
+
+
+def adapted_modules(lora: AdapterConfig, shape: Shape) -> tuple[str, ...]:
+    """Return the linear maps of a layer that have an adapter."""
+    names = lora.target_modules
+    if names == "all-linear":
+        return tuple(shape.linears())
+    return (names,) if isinstance(names, str) else names
 
 
 def shape_of(name: str) -> Shape:

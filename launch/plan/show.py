@@ -58,6 +58,8 @@ def _show_memory(console: Console, plan: Plan) -> None:
         f"each publication of the adapter sends {size(plan.sync_bytes)} a node; {trainer.save_total_limit} checkpoints "
         f"and the adapter take {size(plan.checkpoint_bytes)} of disk"
     )
+    if plan.host_bytes:
+        console.print(f"a node needs {size(plan.host_bytes)} of main memory while its processes load the model")
 
 
 def _show_verdict(console: Console, plan: Plan) -> None:
@@ -68,9 +70,14 @@ def _show_verdict(console: Console, plan: Plan) -> None:
         f"{verdict}: needs {size(plan.peak)} of the {size(plan.budget)} a process may use "
         f"({plan.device.name}, {size(plan.device.memory)})"
     )
+    if plan.lacks_host_memory:
+        console.print(
+            f"  main memory is too small: {size(plan.host_bytes)} of {size(plan.device.host_memory or 0)}; start fewer "
+            "distributed.processes a node, or take a smaller model.name"
+        )
     for saving in plan.savings:
         console.print(f"  {'fits' if saving.fits else 'helps'} with {' '.join(saving.overrides)}: {size(saving.peak)}")
-    if not plan.fits and not any(saving.fits for saving in plan.savings):
+    if plan.peak > plan.budget and not any(saving.fits for saving in plan.savings):
         console.print("  no single change is enough: combine them, or take a smaller model.name")
 
 
@@ -104,6 +111,7 @@ def plan_values(plan: Plan) -> dict[str, Any]:
         "budget": plan.budget,
         "fits": plan.fits,
         "savings": [asdict(saving) for saving in plan.savings],
+        "host_bytes": plan.host_bytes,
         "sync_bytes": plan.sync_bytes,
         "checkpoint_bytes": plan.checkpoint_bytes,
         "errors": plan.errors,

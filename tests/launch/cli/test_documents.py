@@ -121,7 +121,7 @@ def test_readme__shows_a_spec_that_is_read(tmp_path):
 def planned(name: str) -> list[str]:
     """Return what the table of recipes says of one: completions an update, trained parameters, peak, disk."""
     config = load_recipe(name)
-    is_gpu = name.endswith("7b")
+    is_gpu = "/" in config.model.name
     plan = make_plan(config, Device(name="", memory=80 * GIB, is_gpu=is_gpu, has_bf16=True))
     memory = {part: max(phase.parts.get(part, 0) for phase in plan.phases) for part in PARTS}
     (update,) = [batch for batch in plan.batches if "update" in batch.name]
@@ -140,5 +140,5 @@ def test_readme__shows_the_plan_of_every_recipe():
     rows = [[cell.strip(" `") for cell in line.split("|")[1:-1]] for line in lines if line.startswith("| `")]
     table = {row[0]: row[3:] for row in rows if row[0] in recipe_names()}
     assert table.keys() == set(recipe_names())
-    for name in ("quickstart", "laptop", "node-8gpu-7b", "two-nodes-7b"):
+    for name in ("quickstart", "laptop", "gpu-24gb-1.5b", "gpu-80gb-8b", "node-8gpu-7b", "two-nodes-7b"):
         assert table[name] == planned(name)

@@ -5,8 +5,7 @@ from importlib.resources import files
 
 import pytest
 
-from launch.plan.memory import num_trainable
-from launch.plan.shape import config_of, model_folder, parse_shape, shape_of
+from launch.plan.shape import config_of, model_folder, num_trainable, parse_shape, shape_of
 from rl.config.model import AdapterConfig
 from rl.models.builtin import BUILTIN
 from rl.models.tiny_shape import TINY_SHAPE
@@ -17,6 +16,10 @@ QWEN = "Qwen/Qwen2.5-7B-Instruct"
 def test_num_parameters__are_what_the_makers_state():
     # 28 layers of 233,057,792, two embeddings of 152,064 x 3,584, one norm of 3,584
     assert shape_of(QWEN).num_parameters == 7_615_616_512
+    # 28 layers of 46,797,824, one embedding of 151,936 x 1,536, one norm of 1,536
+    assert shape_of("Qwen/Qwen2.5-1.5B-Instruct").num_parameters == 1_543_714_304
+    # 32 layers of 218,112,000, two embeddings of 128,256 x 4,096, one norm of 4,096
+    assert shape_of("meta-llama/Llama-3.1-8B-Instruct").num_parameters == 8_030_261_248
     # 30 layers of 3,540,096, one embedding of 49,152 x 576, one norm of 576
     assert parse_shape(BUILTIN, config_of(BUILTIN)).num_parameters == 134_515_008
 
@@ -34,7 +37,7 @@ def test_num_trainable__is_pefts_count():
     peft = pytest.importorskip("peft")
     for lora in (AdapterConfig(), AdapterConfig(r=4, target_modules=("q_proj", "down_proj"), layers=(1,))):
         model = peft.get_peft_model(tiny_model(), lora_config(lora))
-        assert num_trainable(lora, shape_of("tiny")) == model.get_nb_trainable_parameters()[0]
+        assert num_trainable(lora, shape_of("tiny"), (lora.r,)) == model.get_nb_trainable_parameters()[0]
 
 
 def test_num_parameters__are_torchs_count():
@@ -77,4 +80,4 @@ def test_shape_of__an_unknown_model(monkeypatch):
 )
 def test_num_trainable__refuses_missing_modules_and_layers(lora, message):
     with pytest.raises(ValueError, match=message):
-        num_trainable(lora, shape_of("tiny"))
+        num_trainable(lora, shape_of("tiny"), (lora.r,))

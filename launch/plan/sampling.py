@@ -1,0 +1,62 @@
+"""Sampling: the memory of prompts and caches, in a rank or in a rollout worker, and the workers on a rank's device."""
+
+from launch.plan.activations import adapter_ranks
+from launch.plan.device import Device
+from launch.plan.shape import num_trainable
+from launch.plan.workload import Workload
+from rl.config.root import Config
+
+VLLM_SHARE = 0.92
+"""Share of a GPU that vLLM takes, whatever it needs: its default."""
+RANK_SHARE = 0.5
+"""Least share of a GPU that stays to its rank where Heed places the workers beside it."""
+ROUNDING = 1e-9
+
+
+def sampling_parts(workload: Workload, prompts: int, rows: int, completion: int) -> dict[str, int]:
+    """Return the KV cache of every row, and what comes and goes beside it: the prompts' pass, then each token's."""
+    shape, width = workload.shape, workload.width
+    cache = 2 * shape.layers * shape.key_value_heads * shape.head_size * width
+    # the gated part's three factors, one also in the adapter's float32; the norms' two copies
+    prompt = prompts * workload.longest_prompt * ((3 * width + 4) * shape.intermediate + 2 * 4 * shape.hidden)
+    # log-probs, their float32 copy, and the cumulative sum in float64 with its exponentials
+    token = rows * shape.vocabulary * (4 + 4 + 8 + 8)
+    return {
+        "kv cache": rows * (workload.longest_prompt + completion) * cache,
+        "decoding": max(prompt, token),
+    }
+
+
+def rollout_parts(config: Config, workload: Workload) -> dict[str, int]:
+    """Return the memory of sampling one unit of work."""
+    trainer = config.trainer
+    groups = trainer.batch_per_generation // trainer.num_generations
+    groups = min(config.rollouts.groups_per_unit or groups, groups)
+    return sampling_parts(workload, groups, groups * trainer.num_generations, trainer.max_completion_length)
+
+
+def worker_parts(config: Config, workload: Workload) -> dict[str, int]:
+    """Return what one worker needs without its libraries."""
+    adapter = 4 * num_trainable(config.lora, workload.shape, adapter_ranks(config))
+    return {"weights": workload.weights, "adapter": adapter, **workload.with_gaps(rollout_parts(config, workload))}
+
+
+def worker_bytes(config: Config, workload: Workload) -> int:
+    """Return what one worker takes of a device that it shares: all that it ever needed, as its allocator keeps it."""
+    if config.rollouts.engine == "vllm":
+        return int(VLLM_SHARE * workload.device.memory)
+    return workload.device.overhead + sum(worker_parts(config, workload).values())
+
+
+def workers_beside(config: Config, device: Device) -> int:
+    """Return how many workers share a rank's device: all on a CPU; on a GPU those that fit into what the rank leaves.
+
+    Each rank is taken to have a GPU, and workers that do not fit beside one to have GPUs of their own.
+    """
+    rollouts, distributed = config.rollouts, config.distributed
+    each = -(-rollouts.workers // distributed.processes)
+    if not (device.is_gpu and rollouts.gpus):
+        return each
+    on_cluster = distributed.on_ray or rollouts.address is not None
+    free = 1.0 - ((distributed.gpus or 1.0) if on_cluster else RANK_SHARE)
+    return min(each, int(free / rollouts.gpus + ROUNDING))
