@@ -35,6 +35,7 @@ DECIDED: Mapping[str, str] = {
     "generation_batch_size": "set trainer.steps_per_generation",
     "generation_kwargs": _ROLLOUTS,
     "load_best_model_at_end": "a result is the last checkpoint, never the best one seen",
+    "logging_nan_inf_filter": "a loss that is not finite stops the run",
     "min_p": _UNFILTERED,
     "model_init_kwargs": "the model is loaded by Heed; set model.name and model.dtype",
     "num_train_epochs": "set trainer.max_steps",

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from data import problems
 from rewards import verifiers
-from rl.common.errors import UserError
+from rl.common.errors import RunFailure
 from rl.config.credit_rules import CREDIT_RULES
 from rl.config.root import Config
 from rl.runs.jsonl import read_jsonl
@@ -197,7 +197,7 @@ def test_custom_rule__is_copied_into_the_run_and_followed(tmp_path):
 def test_custom_rule__with_a_negative_weight_stops_before_the_optimizer_step(tmp_path):
     trainer = credit_trainer(tiny_config(credit={"rule": f"{__file__}:negative"}), tmp_path)
     before = adapter_weights(trainer)
-    with pytest.raises(UserError, match="negative or non-finite weight"):
+    with pytest.raises(RunFailure, match="negative or non-finite weight"):
         trainer.train()
     assert trainer.state.global_step == 0 and adapter_weights(trainer) == before
 
