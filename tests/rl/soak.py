@@ -23,6 +23,7 @@ from tempfile import mkdtemp
 
 from launch.environment import prepare_environment
 from rl.rollouts.ledger import Ledger
+from rl.runs.checkpoint import newest_checkpoint
 from rl.runs.jsonl import read_jsonl
 
 STEPS = 6
@@ -147,8 +148,8 @@ class Soak:
         """Resume the run, or start one: as a job that restarts does, or by hand from some folder."""
         if self.run is None:
             return self.start()
-        if self.draw.random() < 0.3:
-            return self.train("--or-resume")
+        if self.draw.random() < 0.3 or (list(self.run.glob("checkpoint-*")) and not checkpoints(self.run)):
+            return self.train("--or-resume")  # which also starts anew where a kill left no complete checkpoint
         if not checkpoints(self.run):
             return self.train()
         if self.draw.random() < 0.3:
@@ -285,8 +286,9 @@ def product(run: Path) -> tuple[bytes, list]:
 
 
 def checkpoints(run: Path) -> list[Path]:
-    """Return the run's checkpoints."""
-    return list(run.glob("checkpoint-*"))
+    """Return the run's newest complete checkpoint, if it has one."""
+    newest = newest_checkpoint(run)
+    return [] if newest is None else [newest]
 
 
 def listing(run: Path) -> list[tuple[str, int]]:
