@@ -79,7 +79,7 @@ def build_trainer(
     model = load_model(config.model.name, dtype=dtype)
     check_targets(model, config.lora)
     check_messages(model, tokenizer, problems_of(training))
-    if config.algorithm == "grpo":  # DPO cuts its pairs at `dpo.max_length`
+    if is_grpo:  # DPO cuts its pairs at `dpo.max_length`
         check_prompt_lengths(model, tokenizer, problems_of(training), data="training problems")
     # PEFT looks for the base model's config at every save; a hub name would cost a request each time.
     model.name_or_path = model_path(config.model.name)

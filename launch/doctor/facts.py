@@ -9,7 +9,9 @@ from pathlib import Path
 
 import torch
 
-from launch.plan.nvidia import Gpu, nvidia_gpus
+from launch.plan.device import cpu_words
+from launch.plan.nvidia import Gpu, driver_lines, parse_gpus
+from rl.common.attention_kernels import KERNELS
 
 COMPILERS = ("gcc", "clang", "cc")
 CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd")
@@ -63,23 +65,18 @@ def gather_gpu_facts() -> GpuFacts:
     """Ask the driver, torch and this environment."""
     with warnings.catch_warnings(action="ignore"):  # torch warns of an old driver, and the check says what to do
         available = torch.cuda.is_available()
-    gpus = nvidia_gpus()
-    enabled = {
-        "flash": torch.backends.cuda.flash_sdp_enabled(),
-        "efficient": torch.backends.cuda.mem_efficient_sdp_enabled(),
-        "cudnn": torch.backends.cuda.cudnn_sdp_enabled(),
-        "math": torch.backends.cuda.math_sdp_enabled(),
-    }
+    lines = driver_lines()
+    gpus = parse_gpus(lines, os.environ)
     named = [os.environ["CC"]] if os.environ.get("CC") else list(COMPILERS)
     return GpuFacts(
         gpus=tuple(gpus),
-        hidden=len(nvidia_gpus({})) - len(gpus),
+        hidden=len(parse_gpus(lines, {})) - len(gpus),
         torch=torch.__version__,
         cuda=torch.version.cuda,
         available=available,
         architectures=tuple(torch.cuda.get_arch_list()) if available else (),
         cudnn=torch.backends.cudnn.version() if available else None,
-        kernels=tuple(name for name, is_enabled in enabled.items() if is_enabled),
+        kernels=tuple(name for name, enabled in KERNELS.items() if enabled()),
         compiler=next((path for name in named if (path := shutil.which(name))), None),
         headers=Path(sysconfig.get_paths()["include"], "Python.h").is_file(),
     )
@@ -87,9 +84,8 @@ def gather_gpu_facts() -> GpuFacts:
 
 def gather_cpu_facts(cpuinfo: Path = Path("/proc/cpuinfo")) -> CpuFacts:
     """Ask the kernel and torch."""
-    words = set(cpuinfo.read_text().split()) if cpuinfo.is_file() else set()
     return CpuFacts(
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-        flags=frozenset(words & set(CPU_FLAGS)),
+        flags=frozenset(cpu_words(cpuinfo) & set(CPU_FLAGS)),
         used=torch.backends.cpu.get_cpu_capability(),
     )

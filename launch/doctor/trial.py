@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from launch.doctor.check import Check
+from rl.common.device import process_device
 
 TIMEOUT_SECONDS = 120
 """Seconds for starting a process for each GPU and importing torch in each; the trial itself takes two."""
@@ -89,9 +90,7 @@ def try_rollout() -> Check:
 
     tokenizer = load_tokenizer("tiny")
     generation = GenerationConfig(temperature=1.0, max_completion_length=16)
-    model = load_model("tiny", dtype=resolve_dtype("auto"))
-    torch.nn.Module.to(model, trial_device())
-    engine = TransformersEngine(model, tokenizer, generation)
+    engine = TransformersEngine(load_model("tiny", dtype=resolve_dtype("auto")), tokenizer, generation)
     prompts = (encode_prompt(tokenizer, "Say hello."),)
     started, tokens, position = time.monotonic(), 0, 0
     while time.monotonic() < started + 2.0:
@@ -99,7 +98,7 @@ def try_rollout() -> Check:
         tokens += sum(len(sample.completion_ids) for sample in engine.sample(request))
         position += 1
     rate = tokens / (time.monotonic() - started)
-    finding = f"{rate:.0f} tokens a second of the tiny model on {trial_device().type}"
+    finding = f"{rate:.0f} tokens a second of the tiny model on {process_device().type}"
     return Check(name="rollout", level="pass", finding=finding)
 
 
@@ -123,16 +122,11 @@ def check_step(metrics: dict[str, float]) -> Check:
     loss, norm = metrics["loss"], metrics["grad_norm"]
     if not (math.isfinite(loss) and math.isfinite(norm)):
         return _training_failed(f"loss {loss}, gradient norm {norm}")
-    return Check(name="training", level="pass", finding=f"one step of the tiny model on {trial_device().type}")
+    return Check(name="training", level="pass", finding=f"one step of the tiny model on {process_device().type}")
 
 
 def _training_failed(reason: str) -> Check:
     return Check(name="training", level="fail", finding=reason, fix="`heed train tiny` shows the whole error")
-
-
-def trial_device() -> torch.device:
-    """Return the device that a single process computes on."""
-    return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
 
 
 def _last_line(text: str) -> str:

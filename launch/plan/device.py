@@ -54,4 +54,9 @@ def machine_memory(limit: Path = CGROUP_LIMIT) -> int:
 
 def cpu_multiplies_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """Return whether this CPU multiplies bfloat16; `rl.models.load.cpu_has_bf16` does so by torch."""
-    return cpuinfo.is_file() and bool(BF16_FLAGS & set(cpuinfo.read_text().split()))
+    return bool(BF16_FLAGS & cpu_words(cpuinfo))
+
+
+def cpu_words(cpuinfo: Path = Path("/proc/cpuinfo")) -> set[str]:
+    """Return the words with which Linux describes the CPU, the flags of its units among them; none elsewhere."""
+    return set(cpuinfo.read_text().split()) if cpuinfo.is_file() else set()

@@ -38,9 +38,14 @@ class Gpu:
         return self.name if self.capability is None else "{} (sm_{}{})".format(self.name, *self.capability)
 
 
-def nvidia_gpus(environment: Mapping[str, str] = os.environ) -> list[Gpu]:
+def nvidia_gpus() -> list[Gpu]:
     """Return the GPUs that this process may use; none where there is no driver or CUDA_VISIBLE_DEVICES hides them."""
-    return parse_gpus(_query(FIELDS) or _query(FIELDS[:-1]), environment)
+    return parse_gpus(driver_lines(), os.environ)
+
+
+def driver_lines() -> str:
+    """Return the lines of `nvidia-smi` about this machine's GPUs; empty where there is no driver."""
+    return _query(FIELDS) or _query(FIELDS[:-1])
 
 
 def parse_gpus(text: str, environment: Mapping[str, str]) -> list[Gpu]:

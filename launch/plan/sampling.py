@@ -4,12 +4,11 @@ from launch.plan.activations import adapter_ranks
 from launch.plan.device import Device
 from launch.plan.shape import num_trainable
 from launch.plan.workload import Workload
+from rl.config.distributed import RANK_SHARE
 from rl.config.root import Config
 
 VLLM_SHARE = 0.92
 """Share of a GPU that vLLM takes, whatever it needs: its default."""
-RANK_SHARE = 0.5
-"""Least share of a GPU that stays to its rank where Heed places the workers beside it."""
 ROUNDING = 1e-9
 
 
@@ -54,7 +53,7 @@ def workers_beside(config: Config, device: Device) -> int:
     Each rank is taken to have a GPU, and workers that do not fit beside one to have GPUs of their own.
     """
     rollouts, distributed = config.rollouts, config.distributed
-    each = -(-rollouts.workers // distributed.processes)
+    each = config.workers_per_rank
     if not (device.is_gpu and rollouts.gpus):
         return each
     on_cluster = distributed.on_ray or rollouts.address is not None

@@ -6,6 +6,9 @@ from pydantic import Field
 
 from rl.config.types import Positive, Section, Weight
 
+RANK_SHARE = 0.5
+"""Least share of its GPU that a rank needs; its workers get the rest at most."""
+
 
 class DistributedConfig(Section):
     """The processes that train together."""
@@ -24,7 +27,7 @@ class DistributedConfig(Section):
     when there are several nodes."""
     cpus: Weight = 1.0
     """CPUs that Ray reserves for each rank it starts, which is also the rank's number of threads."""
-    gpus: Annotated[float, Field(gt=0.5, le=1.0)] | None = None
+    gpus: Annotated[float, Field(gt=RANK_SHARE, le=1.0)] | None = None
     """Share of a GPU that Ray reserves for each rank it starts; less than 1 leaves the rest to `rollouts.gpus`. Null is
     1 where the cluster has GPUs, else 0."""
     restarts: Annotated[int, Field(ge=0)] = 0

@@ -54,6 +54,11 @@ class Config(Section):
     trl: dict[str, object] = Field(default_factory=dict)
     """Other fields of TRL's GRPOConfig or DPOConfig, passed on after a check of their names."""
 
+    @property
+    def workers_per_rank(self) -> int:
+        """Each rank's share of the rollout workers, rounded up."""
+        return -(-self.rollouts.workers // self.distributed.processes)
+
     @field_validator("trl")
     @classmethod
     def _check_trl_fields(cls, block: dict[str, object], info: Any) -> dict[str, object]:

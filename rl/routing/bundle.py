@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 
 from data.problems import Problem
 from rl.common.atomic import atomic_folder, write_json, write_text
+from rl.common.digest import file_digest
 from rl.common.errors import UserError
 from rl.common.export_folder import export_folder
 from rl.config.load import resolved_yaml
@@ -87,7 +88,7 @@ def adapter_description(folder: Path) -> dict[str, Any]:
         "rank": settings["r"],
         "alpha": settings["lora_alpha"],
         "target_modules": sorted(settings["target_modules"]),
-        "digest": hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(),
+        "digest": file_digest(folder / WEIGHTS),
     }
 
 
@@ -170,7 +171,7 @@ def check_digests(folder: Path, description: dict[str, Any]) -> None:
         path = folder / "adapters" / name / WEIGHTS
         if not path.is_file():
             raise UserError(f"{folder} has no adapter {name}, which its {DESCRIPTION} names")
-        if hashlib.sha256(path.read_bytes()).hexdigest() != stated["digest"]:
+        if file_digest(path) != stated["digest"]:
             raise UserError(f"{path} is not the file that {DESCRIPTION} describes; restore it")
         read_weights(path.parent)
 

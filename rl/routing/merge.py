@@ -1,10 +1,10 @@
 """Merge: the base model with one adapter of a run or a bundle merged into its weights, as a stand-alone model."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 from rl.common.atomic import write_json
+from rl.common.digest import file_digest
 from rl.common.errors import UserError
 from rl.common.export_folder import export_folder
 from rl.models.load import load_model, load_tokenizer
@@ -41,7 +41,7 @@ def _plain_adapter(run: Path, name: str) -> tuple[Path, dict[str, Any]]:
     folder = run / "adapters" / PLAIN
     settings = read_settings(folder)
     digests = {
-        key: hashlib.sha256(path.read_bytes()).hexdigest()
+        key: file_digest(path)
         for key, path in (("digest", folder / WEIGHTS), ("config_digest", run / "config.yaml"))
         if path.is_file()
     }

@@ -4,10 +4,9 @@ import os
 
 from rl.common.device import local_ranks, visible_gpus
 from rl.common.errors import UserError
+from rl.config.distributed import RANK_SHARE
 from rl.config.root import Config
 
-RANK_SHARE = 0.5
-"""Least share of its GPU that a rank needs, as `distributed.gpus` demands too; its workers get the rest at most."""
 ROUNDING = 1e-9
 
 
@@ -19,7 +18,7 @@ def place_workers(config: Config) -> tuple[str, ...]:
     """
     settings, gpus = config.rollouts, visible_gpus()
     if has_own_ray(config):
-        workers, rank = workers_per_rank(config), int(os.environ.get("LOCAL_RANK", "0"))
+        workers, rank = config.workers_per_rank, int(os.environ.get("LOCAL_RANK", "0"))
         placed = worker_gpus(rank, workers, ranks=local_ranks(), gpus=gpus, share=settings.gpus)
         return tuple(map(cuda_name, placed))
     if settings.workers and gpus and not settings.gpus:
@@ -33,11 +32,6 @@ def place_workers(config: Config) -> tuple[str, ...]:
 def has_own_ray(config: Config) -> bool:
     """Whether the run starts a Ray on this machine for its workers alone, which knows nothing of the ranks' GPUs."""
     return not (config.distributed.on_ray or config.rollouts.address or os.environ.get("RAY_ADDRESS"))
-
-
-def workers_per_rank(config: Config) -> int:
-    """Return each rank's share of the workers, rounded up."""
-    return -(-config.rollouts.workers // config.distributed.processes)
 
 
 def worker_gpus(rank: int, workers: int, *, ranks: int, gpus: int, share: float) -> tuple[int, ...]:

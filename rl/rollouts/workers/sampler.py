@@ -24,7 +24,7 @@ from rl.rollouts.ledger import Ledger
 from rl.rollouts.types import RolloutRequest
 from rl.rollouts.workers.dispatcher import Dispatcher
 from rl.rollouts.workers.factory import WorkerFactory
-from rl.rollouts.workers.placement import place_workers, workers_per_rank
+from rl.rollouts.workers.placement import place_workers
 from rl.rollouts.workers.ray_pool import Connection, RayWorkerPool, connect
 from rl.rollouts.workers.ray_session import record_session
 from rl.rollouts.workers.weight_sync import PROBE_TEXT, weight_fingerprint
@@ -94,7 +94,7 @@ def start_remote_sampler(config: Config, learner: TransformersEngine, ledger: Le
     import_package(config.rollouts.engine)  # a missing package is better reported here than by a worker
     ranks, gpus = PartialState(), place_workers(config)
     size = store_size(config, adapter_size(learner.model, config.lora, config.routing))
-    settings = config.rollouts.model_copy(update={"workers": workers_per_rank(config), "object_store_mb": size})
+    settings = config.rollouts.model_copy(update={"workers": config.workers_per_rank, "object_store_mb": size})
     connection = connect_ranks(settings, ranks)
     if ledger is not None and connection.started:
         record_session(ledger.path.parent, connection.session)
