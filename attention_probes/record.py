@@ -35,7 +35,7 @@ def record_attention(
 
     Raises ProbeError for a model that cannot be recorded (not of transformers, compiled, or neither sdpa nor eager
     attention), for attention that the probe does not know (position bias, sink logits, not causal), and for several
-    texts packed into one row.
+    texts packed into one row, unless `AttentionRecorder.texts` says where they lie.
     """
     decoder = _decoder(model)
     config = decoder.config.get_text_config()
@@ -106,7 +106,9 @@ def _call_and_record(
             softcap=kwargs.get("softcap"),
             lse=lse,
         )
-        if index == recorder.layers[0]:
+        if recorder.texts is not None:
+            layer = recorder.texts.unpack(layer)
+        elif index == recorder.layers[0]:
             _refuse_packed_texts(layer, kwargs.get("position_ids"))
         recorder.record(index, layer)
     return result

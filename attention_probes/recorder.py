@@ -9,6 +9,7 @@ from torch import Tensor
 
 from attention_probes import rhythm
 from attention_probes.layer import LayerAttention
+from attention_probes.packed import PackedTexts
 from attention_probes.plan import ProbePlan
 from attention_probes.statistics import boundary_masses, head_statistics, rhythm_sums, span_mass
 
@@ -68,6 +69,8 @@ class AttentionRecorder:
         self.plan = plan
         self.layers = layers
         self.spans = spans
+        self.texts: PackedTexts | None = None
+        """Set before a forward pass of packed rows, whose texts are then read each as a row of its own."""
         self.clear()
 
     def clear(self) -> None:

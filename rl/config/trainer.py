@@ -25,6 +25,8 @@ GRPO_ONLY = frozenset(
     }
 )
 """Fields of `TrainerConfig` that TRL's DPOConfig does not have."""
+OWN = frozenset({"shared_prompts"})
+"""Fields of `TrainerConfig` that TRL does not have at all."""
 
 
 class TrainerConfig(Section):
@@ -50,6 +52,9 @@ class TrainerConfig(Section):
     scale_rewards: Literal["group", "batch", "none"] = "group"
     importance_sampling_level: Literal["token", "sequence"] = "token"
     mask_truncated_completions: bool = False
+    shared_prompts: bool = True
+    """Pack the completions of a prompt behind it, so that the model reads it once a group instead of once a completion;
+    models whose attention cannot are trained unpacked, with a note. false computes, to the bit, what TRL does."""
     warmup_steps: Annotated[int, Field(ge=0)] = 0
     lr_scheduler_type: Literal["constant", "constant_with_warmup", "linear", "cosine"] = "constant"
     weight_decay: Weight = 0.0

@@ -1,15 +1,13 @@
 """GRPO with token credit: TRL's trainer with whole methods wrapped, none copied."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from trl.trainer.grpo_config import GRPOConfig
-from trl.trainer.grpo_trainer import GRPOTrainer
 
 from attention_probes.record import AttentionRecorder
 from rl.config.root import Config
@@ -30,11 +28,12 @@ from rl.trainers.accounting import RolloutAccounting
 from rl.trainers.base import AdapterTrainer
 from rl.trainers.extra_passes import routed_logps, separate_readings
 from rl.trainers.grpo_state import GRPOState
+from rl.trainers.shared_grpo import SharedPromptsGRPOTrainer
 
 # Axes: B rows of a batch on this rank, R rewards, T completion tokens, N adapters.
 
 
-class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
+class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
     """TRL's GRPOTrainer with each completion's advantage shared among its tokens.
 
     TRL reads `inputs["advantages"]` after the loss's forward pass and accepts (B, T). So the credit weights, which need
@@ -42,7 +41,6 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
     buffered batch itself never changes.
     """
 
-    args: GRPOConfig
     _live: dict[str, Any] | None = None
     """The micro-batch whose loss is being computed; None outside the loss."""
     _attention_recorder: AttentionRecorder | None = None
@@ -78,6 +76,8 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
         self.reward_check = RewardCheck(self.reward_func_names, batches=batches)
         self.faithfulness_monitor = faithfulness_monitor
         self.text_rewards = text_rewards
+        if config.trainer.shared_prompts:
+            self.share_prompts(self.policy.get_base_model())
 
     def route_by(self, route: Route) -> None:
         super().route_by(route)
@@ -160,7 +160,7 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
     def _generate_and_score_completions(self, inputs):
         batch = super()._generate_and_score_completions(inputs)
         self.rollouts.correction.start_batch()
-        batch |= self._rollout_columns(len(inputs))
+        batch |= self._rollout_columns(batch)
         if self.route is not None:
             batch["gates"] = self._sampled_gates()
             self._log_metrics(self.route.metrics(batch["gates"], [str(row.get("task", "")) for row in inputs]))
@@ -178,31 +178,38 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
                 num_generations=self.config.trainer.num_generations,
             )
         if self.credit.needs_probe and self.credit.source == "separate":
-            forward, rows = super()._get_per_token_logps_and_entropies, self.args.per_device_train_batch_size
-            reader = self.credit.reader
-            batch |= separate_readings(forward, reader, self.policy, batch, route=self.route, rows=rows)
+            rows, reader = self.args.per_device_train_batch_size, self.credit.reader
+            batch |= separate_readings(self.unshared_logps, reader, self.policy, batch, route=self.route, rows=rows)
         return batch
 
-    def _rollout_columns(self, num_rows: int) -> dict[str, list[int]]:
-        """Return what must stay with a row when TRL shuffles the batch: its index, group position and staleness.
+    def _rollout_columns(self, batch: Mapping[str, Any]) -> dict[str, list[int]]:
+        """Return what must stay with a row when TRL shuffles the batch: index, group position, staleness and lengths.
 
         They are lists, which the host reads without waiting for the device.
         """
+        lengths = torch.stack([batch[name].sum(dim=1) for name in ("prompt_mask", "completion_mask")]).tolist()
         return {
-            "row": list(range(num_rows)),
-            "position": list(self.rollouts.positions),
+            "row": list(range(len(self.rollouts.positions))),
+            "position": self.latest_positions(),
             "staleness": [self.state.global_step - version for version in self.rollouts.versions],
+            "prompt_length": lengths[0],
+            "completion_length": lengths[1],
         }
+
+    def latest_positions(self) -> list[int]:
+        return list(self.rollouts.positions)
 
     def _compute_loss(self, model, inputs):
         step = self.state.global_step
-        self._live = {**inputs}
+        self._live, self.shared = {**inputs}, self.pack(inputs)
         balance_loss = self._gate(inputs)
         try:
             with self.credit.recording(model, step=step, spans=batch_spans(inputs)) as self._attention_recorder:
+                if self._attention_recorder is not None and self.shared is not None:
+                    self._attention_recorder.texts = self.shared.texts
                 loss = super()._compute_loss(model, self._live)
         finally:
-            self._live = self._attention_recorder = None
+            self._live = self._attention_recorder = self.shared = None
         self._check_faithfulness(step)
         return loss if balance_loss is None else loss + balance_loss
 
@@ -214,6 +221,9 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
         result = monitor.evaluate(self.policy, step=step)
         self.credit.rule_enabled = result.faithful
         self._log_metrics(result.metrics())
+
+    def entered(self, rows: Sequence[int]) -> AbstractContextManager[None]:
+        return super().entered(rows) if self.route is None else self.route.applied(self._sampled_gates()[list(rows)])
 
     def _sampled_gates(self) -> Tensor:
         """Return the gates (B, N) that the latest rollouts were sampled with."""
@@ -229,18 +239,19 @@ class CreditGRPOTrainer(AdapterTrainer, GRPOTrainer):
         if self.route is None:
             return None
         settings = self.config.routing
+        rows = slice(None) if self.shared is None else self.shared.first_rows
         if settings.frozen:
-            self.gate(inputs["gates"])
+            self.gate(inputs["gates"][rows])
             return None
         gates = self.route.gates_with_grad(inputs["prompt_ids"], inputs["prompt_mask"].bool())
         self._log_metrics({"routing/drift": (gates - inputs["gates"]).detach().abs().mean()})
-        self.gate(gates)
+        self.gate(gates[rows])
         return settings.balance * load_balancing_loss(gates) / self.current_gradient_accumulation_steps
 
     def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any):
         forward = super()._get_per_token_logps_and_entropies
-        if self.route is not None and self._live is None:
-            return routed_logps(forward, self.route, self._sampled_gates(), *args, **kwargs)
+        if self.route is not None and self._live is None and not self.shares_prompts:
+            return routed_logps(self.unshared_logps, self.route, self._sampled_gates(), *args, **kwargs)
         logps, entropies, aux_loss = forward(*args, **kwargs)
         if self._live is not None and entropies is not None:
             self._live["advantages"] = self._token_advantages(self._live, entropies, logps)

@@ -16,7 +16,7 @@ from rl.rollouts.prefetch import SavedRequest
 
 NAME = "grpo_state-{rank}"
 """Of two files in a checkpoint for each rank: `.json` and `.safetensors`."""
-LIST_COLUMNS = ("row", "position", "staleness")
+LIST_COLUMNS = ("row", "position", "staleness", "prompt_length", "completion_length")
 """Columns of the buffer that are lists of integers."""
 
 

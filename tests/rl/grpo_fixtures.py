@@ -60,6 +60,11 @@ def tiny_config(**sections: dict[str, Any]) -> Config:
     return parse_config({**tree, **{name: {**tree.get(name, {}), **changes} for name, changes in sections.items()}})
 
 
+def plain_config(**sections: dict[str, Any]) -> Config:
+    """Return such a config without shared prompts, as TRL itself trains."""
+    return tiny_config(**{**sections, "trainer": {"shared_prompts": False, **sections.get("trainer", {})}})
+
+
 def credit_trainer(config: Config, folder: Path) -> CreditGRPOTrainer:
     """Return the trainer that a run of the config would use."""
     return build_trainer(config, folder, load_problems(config.data).train, callbacks=[])

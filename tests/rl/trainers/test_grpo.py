@@ -8,7 +8,7 @@ import pytest
 
 from rl.config.root import Config
 from rl.models.tokenization import answer_text, encode_prompt
-from tests.rl.grpo_fixtures import Outcome, credit_trainer, outcome, plain_trainer, tiny_config
+from tests.rl.grpo_fixtures import Outcome, credit_trainer, outcome, plain_config, plain_trainer, tiny_config
 from tests.rl.thinking import thinking_tokenizer
 
 
@@ -28,33 +28,33 @@ def train_plainly(config: Config, folder: Path) -> Outcome:
 @pytest.mark.parametrize("loss_type", ["dapo", "grpo", "dr_grpo"])
 def test_uniform_credit__is_plain_grpo(loss_type, num_iterations, tmp_path):
     changes = {"loss_type": loss_type, "num_iterations": num_iterations}
-    plain = train_plainly(tiny_config(trainer=changes), tmp_path / "plain")
+    plain = train_plainly(plain_config(trainer=changes), tmp_path / "plain")
     assert len(plain.losses) == 4 and all(plain.grad_norms), "there was something to learn"
-    assert train(tiny_config(trainer=changes), tmp_path / "off") == plain
-    assert train(tiny_config(trainer=changes, probe={"listen": "always"}), tmp_path / "recording") == plain
+    assert train(plain_config(trainer=changes), tmp_path / "off") == plain
+    assert train(plain_config(trainer=changes, probe={"listen": "always"}), tmp_path / "recording") == plain
 
 
 def test_uniform_credit__draws_none_of_dropouts_random_numbers(tmp_path):
-    config = tiny_config(lora={"dropout": 0.2}, probe={"listen": "always"})
+    config = plain_config(lora={"dropout": 0.2}, probe={"listen": "always"})
     assert train(config, tmp_path / "credit") == train_plainly(config, tmp_path / "plain")
 
 
 def test_uniform_credit__is_plain_grpo_when_a_buffer_spans_optimizer_steps(tmp_path):
-    config = tiny_config(trainer={"steps_per_generation": 4}, probe={"listen": "always"})
+    config = plain_config(trainer={"steps_per_generation": 4}, probe={"listen": "always"})
     assert train(config, tmp_path / "credit") == train_plainly(config, tmp_path / "plain")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("loss_type", ["bnpo", "cispo", "sapo", "vespo"])
 def test_uniform_credit__is_plain_grpo_under_the_rarer_losses(loss_type, tmp_path):
-    config = tiny_config(trainer={"loss_type": loss_type, "num_iterations": 2}, probe={"listen": "always"})
+    config = plain_config(trainer={"loss_type": loss_type, "num_iterations": 2}, probe={"listen": "always"})
     assert train(config, tmp_path / "credit") == train_plainly(config, tmp_path / "plain")
 
 
 @pytest.mark.slow
 def test_uniform_credit__is_plain_grpo_under_gradient_checkpointing(tmp_path):
     # the backward pass runs each layer a second time, which the probe must not hear
-    config = tiny_config(trainer={"gradient_checkpointing": True}, probe={"listen": "always"})
+    config = plain_config(trainer={"gradient_checkpointing": True}, probe={"listen": "always"})
     assert train(config, tmp_path / "credit") == train_plainly(config, tmp_path / "plain")
 
 
@@ -63,7 +63,7 @@ def test_truncated_completions__may_be_masked_entirely(tmp_path):
     # then whole rows, and most micro-batches, have no real token left
     changes = {"mask_truncated_completions": True, "max_completion_length": 4}
     config = tiny_config(trainer=changes, credit={"rule": "global_anchor"})
-    uniform = tiny_config(trainer=changes, probe={"listen": "always"})
+    uniform = plain_config(trainer=changes, probe={"listen": "always"})
     assert train(uniform, tmp_path / "credit") == train_plainly(uniform, tmp_path / "plain")
     assert len(train(config, tmp_path / "shared").losses) == 4
 

@@ -50,6 +50,9 @@ def make_batch(generator: torch.Generator, policy: Tensor) -> dict[str, Tensor]:
         "num_items_in_batch": torch.tensor(WINDOW_TOKENS),
         "row": list(range(len(MASK))),
         "staleness": [0] * len(MASK),
+        "position": [0, 1, 0, 2],
+        "prompt_length": PROMPT_MASK.sum(dim=1).tolist(),
+        "completion_length": MASK.sum(dim=1).tolist(),
         "sampling_per_token_logps": policy + 0.3 * noise[0],
     }
 
@@ -62,10 +65,12 @@ def policy_logprobs(model: Any, prompt_ids: Tensor, completion_ids: Tensor, *, t
     return logprobs.gather(2, ids[:, 1:, None]).squeeze(2)[:, prompt_ids.shape[1] - 1 :]
 
 
+@pytest.mark.parametrize("shared_prompts", [False, True])
 @pytest.mark.parametrize("loss_type", ["dapo", "grpo", "bnpo", "dr_grpo"])
-def test_token_advantages__enter_the_loss_as_written(loss_type, tmp_path):
+def test_token_advantages__enter_the_loss_as_written(loss_type, shared_prompts, tmp_path):
+    clipping = {"epsilon": 0.1, "epsilon_high": 0.3, "beta": 0.04}
     config = tiny_config(
-        trainer={"loss_type": loss_type, "epsilon": 0.1, "epsilon_high": 0.3, "beta": 0.04, "temperature": 0.9}
+        trainer={"loss_type": loss_type, "temperature": 0.9, "shared_prompts": shared_prompts, **clipping}
     )
     trainer = credit_trainer(config, tmp_path)
     trainer.recorder = None
@@ -74,6 +79,7 @@ def test_token_advantages__enter_the_loss_as_written(loss_type, tmp_path):
     prompt_ids, completion_ids = (
         torch.randint(3, 512, mask.shape, generator=generator) for mask in (PROMPT_MASK, MASK)
     )
+    prompt_ids[2] = prompt_ids[0]
     model = trainer.model.train()
     policy = policy_logprobs(model, prompt_ids, completion_ids, temperature=0.9)
     batch = {**make_batch(generator, policy), "prompt_ids": prompt_ids, "completion_ids": completion_ids}

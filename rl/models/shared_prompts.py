@@ -1,0 +1,183 @@
+"""Shared prompts: completions of one prompt packed behind it in a single row, so that a model reads the prompt once.
+
+A group of completions becomes the row
+
+    prompt without its last token | last prompt token, completion 1 | last prompt token, completion 2 | ...
+
+whose positions start again with every completion, and whose mask lets a token see the prompt and its own completion.
+Each completion has its own copy of the prompt's last token, since that one predicts the completion's first.
+"""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from inspect import signature
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn.functional import pad
+from torch.nn.utils.rnn import pad_sequence
+
+from attention_probes.packed import PackedTexts
+
+# Axes: B completions, S padded tokens of prompt and completion, T of the completion; G groups, L tokens of their rows.
+
+PROMPT, PADDING = 0, -1
+"""Segments of a packed row beside its completions, which are numbered from 1."""
+ATTENTION_TYPES = frozenset({"full_attention", "sliding_attention"})
+"""Kinds of layers that compute what their mask says; others carry a state from token to token, or choose chunks."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Group:
+    """The completions of one prompt, by their rows in the batch."""
+
+    rows: tuple[int, ...]
+    prompt_length: int
+    completion_lengths: tuple[int, ...]
+
+    @property
+    def lengths(self) -> list[int]:
+        """Return the tokens of each segment of the packed row."""
+        return [self.prompt_length - 1, *(length + 1 for length in self.completion_lengths)]
+
+
+def groups_of(
+    keys: Sequence[Hashable], prompt_lengths: Sequence[int], completion_lengths: Sequence[int]
+) -> list[Group]:
+    """Return the groups of rows with one key, which must have one prompt, in the order of their first rows."""
+    rows: dict[Hashable, list[int]] = {}
+    for row, key in enumerate(keys):
+        rows.setdefault(key, []).append(row)
+    return [
+        Group(
+            rows=tuple(members),
+            prompt_length=prompt_lengths[members[0]],
+            completion_lengths=tuple(completion_lengths[row] for row in members),
+        )
+        for members in rows.values()
+    ]
+
+
+class SharedPrompts:
+    """The packed rows of a batch of completions, and the way back to one row for each.
+
+    In the batch prompts are padded on the left to `prompt_width`, completions on the right to `completion_width`.
+    """
+
+    def __init__(self, groups: Sequence[Group], *, prompt_width: int, completion_width: int, device: torch.device):
+        self.groups = groups
+        self.prompt_width, self.width = prompt_width, prompt_width + completion_width
+        # Built on the host, where the lengths are known, and sent without waiting.
+        packed = zip(*(self._packed(group) for group in groups), strict=True)
+        self._source, self.position_ids, self._segment = (
+            pad_sequence(list(rows), batch_first=True, padding_value=padding).to(device, non_blocking=True)
+            for rows, padding in zip(packed, (0, 0, PADDING), strict=True)
+        )
+        self.texts = self._texts(device)
+
+    def _packed(self, group: Group) -> tuple[Int[Tensor, " L"], Int[Tensor, " L"], Int[Tensor, " L"]]:
+        """Return for each token of a packed row its place in the flattened batch, its position and its segment."""
+        last = self.prompt_width - 1
+        starts = [
+            group.rows[0] * self.width + last + 1 - group.prompt_length,
+            *(row * self.width + last for row in group.rows),
+        ]
+        positions = [0, *[group.prompt_length - 1] * len(group.rows)]
+        lengths = torch.tensor(group.lengths)
+        within = torch.cat([torch.arange(length) for length in group.lengths])
+        start, position, segment = (
+            torch.tensor(values).repeat_interleave(lengths) for values in (starts, positions, range(len(starts)))
+        )
+        return start + within, position + within, segment
+
+    def _texts(self, device: torch.device) -> PackedTexts:
+        batch = sum(len(group.rows) for group in self.groups)
+        row, column = torch.zeros(batch, dtype=torch.long), torch.zeros(batch, self.width, dtype=torch.long)
+        real = torch.zeros(batch, self.width, dtype=torch.bool)
+        for number, group in enumerate(self.groups):
+            begin = group.prompt_length - 1
+            for member, length in zip(group.rows, group.lengths[1:], strict=True):
+                first = self.prompt_width - group.prompt_length
+                own = torch.arange(begin, begin + length)
+                columns = torch.cat([torch.arange(group.prompt_length - 1), own])
+                row[member] = number
+                column[member, first : first + len(columns)] = columns
+                real[member, first : first + len(columns)] = True
+                begin += length
+        row, column, real = (values.to(device, non_blocking=True) for values in (row, column, real))
+        return PackedTexts(row=row, column=column, real=real)
+
+    @property
+    def first_rows(self) -> list[int]:
+        """Return the batch's row of each group's first completion."""
+        return [group.rows[0] for group in self.groups]
+
+    def pack(self, values: Int[Tensor, "B S"]) -> Int[Tensor, "G L"]:
+        """Return ids as packed rows; those at padding mean nothing."""
+        return values.flatten()[self._source]
+
+    def labels(self, ids: Int[Tensor, "B S"]) -> Int[Tensor, "G L"]:
+        """Return the packed ids of the completions, and -100 everywhere else."""
+        predicted = (self._segment > PROMPT) & (self._segment == pad(self._segment[:, :-1], (1, 0), value=PADDING))
+        return self.pack(ids).masked_fill(~predicted, -100)
+
+    def unpack(self, values: Float[Tensor, "G next"]) -> Float[Tensor, "B T"]:
+        """Return the completions' values, of which entry t of a packed row speaks of its token t + 1; 0 at padding."""
+        column, real = (of_text[:, self.prompt_width :] for of_text in (self.texts.column, self.texts.real))
+        return values[self.texts.row[:, None], (column - 1).clamp(min=0)].masked_fill(~real, 0.0)
+
+    @cached_property
+    def allowed(self) -> Bool[Tensor, "G 1 L L"]:
+        """Mark what each token may attend to: the prompt and its own completion, up to itself."""
+        own = self._segment[:, :, None] == self._segment[:, None]
+        prompt = (self._segment == PROMPT)[:, None]
+        return ((own | prompt) & (self._distance >= 0))[:, None]
+
+    @cached_property
+    def _distance(self) -> Int[Tensor, "G L L"]:
+        return self.position_ids[:, :, None] - self.position_ids[:, None]
+
+    def mask(self, model: Any) -> Tensor | dict[str, Tensor]:
+        """Return the attention mask as the model takes it: one, or one for each kind of its layers."""
+        config = model.config.get_text_config()
+        masks = {kind: _as_kernel(self._allowed_in(kind, config), model) for kind in layer_kinds(config)}
+        return masks if len(masks) > 1 else next(iter(masks.values()))
+
+    def _allowed_in(self, kind: str, config: Any) -> Bool[Tensor, "G 1 L L"]:
+        window = getattr(config, "sliding_window", None)
+        if kind == "full_attention" or window is None:
+            return self.allowed
+        return self.allowed & (self._distance < window)[:, None]
+
+
+def _as_kernel(allowed: Bool[Tensor, "G 1 L L"], model: Any) -> Tensor:
+    """Return the mask as the model's attention reads it: eager attention adds it to the logits."""
+    if model.config.get_text_config()._attn_implementation == "sdpa":
+        return allowed
+    lowest = torch.finfo(model.dtype).min
+    return torch.zeros(allowed.shape, dtype=model.dtype, device=allowed.device).masked_fill_(~allowed, lowest)
+
+
+def layer_kinds(config: Any) -> set[str]:
+    """Return the kinds of attention among the model's layers, as transformers names them."""
+    named = getattr(config, "layer_types", None)
+    if named is not None:
+        return set(named)
+    return {"full_attention" if getattr(config, "sliding_window", None) is None else "sliding_attention"}
+
+
+def cannot_share(model: Any) -> str | None:
+    """Return why the transformers model cannot read several completions in one row, or None if it can."""
+    config = model.config.get_text_config()
+    # Padding moves learnt positions, in TRL's rows as in TRL itself; rotary ones only count distances.
+    rotary = getattr(config, "rope_parameters", None) is not None
+    if not rotary or "position_ids" not in signature(model.get_decoder().forward).parameters:
+        return f"{type(model).__name__} has no rotary positions"
+    if config._attn_implementation not in ("sdpa", "eager"):
+        return f"its attention is {config._attn_implementation!r}, and only sdpa and eager take a mask of their own"
+    if others := sorted(layer_kinds(config) - ATTENTION_TYPES):
+        return f"it has layers of {', '.join(others)}"
+    return None

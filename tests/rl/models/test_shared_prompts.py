@@ -1,0 +1,159 @@
+"""Shared prompts: packed completions have the log-probs, gradients and readings that rows of their own give them."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from attention_probes.record import ProbePlan, Readings, record_attention
+from rl.models.shared_prompts import Group, SharedPrompts, cannot_share, groups_of
+from tests.attention_probes.tiny_decoders import CONFIGS, VOCABULARY, tiny_model
+
+CPU = torch.device("cpu")
+ROTARY = [family for family in CONFIGS if family != "gpt2"]
+PLAN = ProbePlan(layers=(0, 1, 2), window=3, horizon=(1, 6), per_head=True, boundary_window=2)
+
+
+class Batch:
+    """Completions of one prompt and of a shorter one, mixed, and padded as TRL pads them."""
+
+    keys = ("long", "short", "long", "long", "short")
+    prompt_width, completion_width = 16, 6
+    prompt_lengths, completion_lengths = (14, 1, 14, 14, 1), (5, 3, 1, 6, 0)
+
+    def __init__(self) -> None:
+        generator = torch.Generator().manual_seed(3)
+        prompts = {key: torch.randint(3, VOCABULARY, (16,), generator=generator) for key in ("long", "short")}
+        completions = torch.randint(3, VOCABULARY, (5, 6), generator=generator)
+        self.ids = torch.cat([torch.stack([prompts[key] for key in self.keys]), completions], dim=1)
+        place = torch.arange(22)
+        lengths = zip(self.prompt_lengths, self.completion_lengths, strict=True)
+        self.real = torch.stack([(place >= 16 - prompt) & (place < 16 + answer) for prompt, answer in lengths])
+        groups = groups_of(self.keys, self.prompt_lengths, self.completion_lengths)
+        self.shared = SharedPrompts(groups, prompt_width=16, completion_width=6, device=CPU)
+
+    def apart(self, model: PreTrainedModel) -> Tensor:
+        """Return the log-probs (B, T) of rows of their own, 0 at padding."""
+        logits = model(input_ids=self.ids, attention_mask=self.real.long()).logits
+        return self.of_tokens(logits, self.ids)[:, 15:].masked_fill(~self.real[:, 16:], 0.0)
+
+    def together(self, model: PreTrainedModel) -> Tensor:
+        """Return the same from packed rows."""
+        shared = self.shared
+        packed = shared.pack(self.ids)
+        logits = model(input_ids=packed, attention_mask=shared.mask(model), position_ids=shared.position_ids).logits
+        return shared.unpack(self.of_tokens(logits, packed))
+
+    @staticmethod
+    def of_tokens(logits: Tensor, ids: Tensor) -> Tensor:
+        return logits[:, :-1].log_softmax(dim=-1).gather(2, ids[:, 1:, None]).squeeze(2)
+
+
+@pytest.mark.parametrize(
+    ("family", "attention"),
+    # Gemma 2 caps its logits, which sdpa does not
+    [*((family, "sdpa") for family in ROTARY if "softcap" not in family), *((family, "eager") for family in ROTARY)],
+)
+def test_packed_rows__give_the_same_logprobs_and_gradients(family, attention):
+    batch, model = Batch(), tiny_model(family)
+    before = model.config._attn_implementation
+    model.set_attn_implementation(attention)
+    try:
+        weights = torch.randn(batch.real[:, 16:].shape, generator=torch.Generator().manual_seed(1))
+        outcomes = []
+        for logprobs in (batch.apart(model), batch.together(model)):
+            gradients = torch.autograd.grad((weights * logprobs).sum(), list(model.parameters()))
+            outcomes.append((logprobs, gradients))
+    finally:
+        model.set_attn_implementation(before)
+    (expected, expected_gradients), (logprobs, gradients) = outcomes
+    torch.testing.assert_close(logprobs, expected, rtol=0, atol=1e-5)
+    for gradient, reference in zip(gradients, expected_gradients, strict=True):
+        assert (gradient - reference).norm() <= 1e-4 * reference.norm() + 1e-7
+
+
+@pytest.mark.parametrize("family", ROTARY)
+def test_readings__of_packed_rows_are_those_of_rows_of_their_own(family):
+    batch, model = Batch(), tiny_model(family)
+    spans = torch.zeros(5, 2, 22, dtype=torch.bool)
+    spans[:, 0, 15], spans[:, 1, 17:19] = True, True
+    readings = []
+    for texts, run in ((None, batch.apart), (batch.shared.texts, batch.together)):
+        with torch.no_grad(), record_attention(model, PLAN, spans=spans) as recorder:
+            recorder.texts = texts
+            run(model)
+        readings.append(recorder.read())
+    expected, read = readings
+    assert torch.equal(read.real, expected.real) and torch.equal(read.real, batch.real)
+    for name in ("waad", "fai", "span_mass"):
+        torch.testing.assert_close(getattr(read, name), getattr(expected, name), rtol=0, atol=1e-5 * PLAN.window)
+    for one, other in zip(read.boundaries, expected.boundaries, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-5)
+    assert_same_heads(read, expected)
+
+
+def assert_same_heads(read: Readings, expected: Readings) -> None:
+    for name in ("waad", "fai", "distance", "entropy", "first_mass", "received"):
+        one, other = getattr(read.heads, name), getattr(expected.heads, name)
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-4)
+
+
+def test_packed_row__by_hand():
+    # prompt 7 8 9; completions 1 2 and 3; positions and who sees whom, worked out by hand
+    ids = torch.tensor([[0, 7, 8, 9, 1, 2], [0, 7, 8, 9, 3, 0]])
+    group = Group(rows=(0, 1), prompt_length=3, completion_lengths=(2, 1))
+    shared = SharedPrompts([group], prompt_width=4, completion_width=2, device=CPU)
+    assert shared.pack(ids).tolist() == [[7, 8, 9, 1, 2, 9, 3]]
+    assert shared.position_ids.tolist() == [[0, 1, 2, 3, 4, 2, 3]]
+    assert shared.labels(ids).tolist() == [[-100, -100, -100, 1, 2, -100, 3]]
+    assert shared.allowed[0, 0].int().tolist() == [
+        [1, 0, 0, 0, 0, 0, 0],
+        [1, 1, 0, 0, 0, 0, 0],
+        [1, 1, 1, 0, 0, 0, 0],
+        [1, 1, 1, 1, 0, 0, 0],
+        [1, 1, 1, 1, 1, 0, 0],
+        [1, 1, 0, 0, 0, 1, 0],
+        [1, 1, 0, 0, 0, 1, 1],
+    ]
+    assert shared.unpack(torch.tensor([[0.0, 0.0, 10.0, 20.0, 0.0, 30.0]])).tolist() == [[10.0, 20.0], [30.0, 0.0]]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), min_size=1, max_size=8))
+@settings(max_examples=50)
+def test_pack__holds_every_token_once_and_prompts_once_a_group(rows):
+    keys, lengths = [key for key, _ in rows], [length for _, length in rows]
+    groups = groups_of(keys, [key + 1 for key in keys], lengths)
+    shared = SharedPrompts(groups, prompt_width=4, completion_width=9, device=CPU)
+    ids = 1 + torch.arange(13 * len(rows)).view(-1, 13)
+    labels = shared.labels(ids)
+    wanted = [token for row, length in zip(ids, lengths, strict=True) for token in row[4 : 4 + length].tolist()]
+    assert sorted(labels[labels >= 0].tolist()) == wanted
+    assert [group.rows[0] for group in groups] == sorted({keys.index(key) for key in keys})
+    assert shared.pack(ids).shape[1] == max(group.prompt_length - 1 + sum(group.lengths[1:]) for group in groups)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, None),
+        ({"_attn_implementation": "flash_attention_2"}, "flash_attention_2"),
+        ({"layer_types": ["linear_attention", "full_attention"]}, "linear_attention"),
+        ({"rope_parameters": None}, "rotary"),
+    ],
+)
+def test_cannot_share__names_the_reason(changes, reason):
+    def forward(input_ids, attention_mask=None, position_ids=None): ...
+
+    config = SimpleNamespace(**{"_attn_implementation": "sdpa", "rope_parameters": {"rope_theta": 1e4}, **changes})
+    config.get_text_config = lambda: config
+    model = SimpleNamespace(config=config, get_decoder=lambda: SimpleNamespace(forward=forward))
+    said = cannot_share(model)
+    assert said is None if reason is None else reason in said
+
+
+def test_cannot_share__learnt_positions():
+    assert "rotary" in (cannot_share(tiny_model("gpt2")) or "")
