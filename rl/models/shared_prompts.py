@@ -8,9 +8,9 @@ whose positions start again with every completion, and whose mask lets a token s
 Each completion has its own copy of the prompt's last token, since that one predicts the completion's first.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
 from inspect import signature
 from typing import Any
 
@@ -22,7 +22,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from attention_probes.packed import PackedTexts
 
-# Axes: B completions, S padded tokens of prompt and completion, T of the completion; G groups, L tokens of their rows.
+# Axes: B completions, S padded tokens of prompt and completion; G groups, L padded tokens of their packed rows.
 
 PROMPT, PADDING = 0, -1
 """Segments of a packed row beside its completions, which are numbered from 1."""
@@ -35,6 +35,8 @@ class Group:
     """The completions of one prompt, by their rows in the batch."""
 
     rows: tuple[int, ...]
+    start: int
+    """The column where the prompt begins, in each of the rows; the completion follows it."""
     prompt_length: int
     completion_lengths: tuple[int, ...]
 
@@ -45,7 +47,10 @@ class Group:
 
 
 def groups_of(
-    keys: Sequence[Hashable], prompt_lengths: Sequence[int], completion_lengths: Sequence[int]
+    keys: Sequence[Hashable],
+    starts: Sequence[int],
+    prompt_lengths: Sequence[int],
+    completion_lengths: Sequence[int],
 ) -> list[Group]:
     """Return the groups of rows with one key, which must have one prompt, in the order of their first rows."""
     rows: dict[Hashable, list[int]] = {}
@@ -54,6 +59,7 @@ def groups_of(
     return [
         Group(
             rows=tuple(members),
+            start=starts[members[0]],
             prompt_length=prompt_lengths[members[0]],
             completion_lengths=tuple(completion_lengths[row] for row in members),
         )
@@ -62,14 +68,11 @@ def groups_of(
 
 
 class SharedPrompts:
-    """The packed rows of a batch of completions, and the way back to one row for each.
+    """The packed rows of a batch (B, S), and the way back to one row for each completion."""
 
-    In the batch prompts are padded on the left to `prompt_width`, completions on the right to `completion_width`.
-    """
-
-    def __init__(self, groups: Sequence[Group], *, prompt_width: int, completion_width: int, device: torch.device):
+    def __init__(self, groups: Sequence[Group], *, width: int, device: torch.device):
         self.groups = groups
-        self.prompt_width, self.width = prompt_width, prompt_width + completion_width
+        self.width = width
         # Built on the host, where the lengths are known, and sent without waiting.
         packed = zip(*(self._packed(group) for group in groups), strict=True)
         self._source, self.position_ids, self._segment = (
@@ -80,32 +83,27 @@ class SharedPrompts:
 
     def _packed(self, group: Group) -> tuple[Int[Tensor, " L"], Int[Tensor, " L"], Int[Tensor, " L"]]:
         """Return for each token of a packed row its place in the flattened batch, its position and its segment."""
-        last = self.prompt_width - 1
-        starts = [
-            group.rows[0] * self.width + last + 1 - group.prompt_length,
-            *(row * self.width + last for row in group.rows),
-        ]
-        positions = [0, *[group.prompt_length - 1] * len(group.rows)]
+        last = group.prompt_length - 1
+        places = [group.rows[0] * self.width + group.start]
+        places += [row * self.width + group.start + last for row in group.rows]
+        positions = [0, *[last] * len(group.rows)]
         lengths = torch.tensor(group.lengths)
         within = torch.cat([torch.arange(length) for length in group.lengths])
-        start, position, segment = (
-            torch.tensor(values).repeat_interleave(lengths) for values in (starts, positions, range(len(starts)))
+        place, position, segment = (
+            torch.tensor(values).repeat_interleave(lengths) for values in (places, positions, range(len(places)))
         )
-        return start + within, position + within, segment
+        return place + within, position + within, segment
 
     def _texts(self, device: torch.device) -> PackedTexts:
         batch = sum(len(group.rows) for group in self.groups)
         row, column = torch.zeros(batch, dtype=torch.long), torch.zeros(batch, self.width, dtype=torch.long)
         real = torch.zeros(batch, self.width, dtype=torch.bool)
         for number, group in enumerate(self.groups):
-            begin = group.prompt_length - 1
+            prompt, begin = torch.arange(group.prompt_length - 1), group.prompt_length - 1
             for member, length in zip(group.rows, group.lengths[1:], strict=True):
-                first = self.prompt_width - group.prompt_length
-                own = torch.arange(begin, begin + length)
-                columns = torch.cat([torch.arange(group.prompt_length - 1), own])
-                row[member] = number
-                column[member, first : first + len(columns)] = columns
-                real[member, first : first + len(columns)] = True
+                columns = torch.cat([prompt, torch.arange(begin, begin + length)])
+                own = slice(group.start, group.start + len(columns))
+                row[member], column[member, own], real[member, own] = number, columns, True
                 begin += length
         row, column, real = (values.to(device, non_blocking=True) for values in (row, column, real))
         return PackedTexts(row=row, column=column, real=real)
@@ -116,18 +114,13 @@ class SharedPrompts:
         return [group.rows[0] for group in self.groups]
 
     def pack(self, values: Int[Tensor, "B S"]) -> Int[Tensor, "G L"]:
-        """Return ids as packed rows; those at padding mean nothing."""
+        """Return ids or labels as packed rows; at their padding, the first token of the batch."""
         return values.flatten()[self._source]
 
-    def labels(self, ids: Int[Tensor, "B S"]) -> Int[Tensor, "G L"]:
-        """Return the packed ids of the completions, and -100 everywhere else."""
-        predicted = (self._segment > PROMPT) & (self._segment == pad(self._segment[:, :-1], (1, 0), value=PADDING))
-        return self.pack(ids).masked_fill(~predicted, -100)
-
-    def unpack(self, values: Float[Tensor, "G next"]) -> Float[Tensor, "B T"]:
-        """Return the completions' values, of which entry t of a packed row speaks of its token t + 1; 0 at padding."""
-        column, real = (of_text[:, self.prompt_width :] for of_text in (self.texts.column, self.texts.real))
-        return values[self.texts.row[:, None], (column - 1).clamp(min=0)].masked_fill(~real, 0.0)
+    def unpack(self, values: Float[Tensor, "G next"]) -> Float[Tensor, "B others"]:
+        """Return values of each token but a row's first, in packed rows, as those of the batch's; 0 at padding."""
+        column, real = self.texts.column[:, 1:], self.texts.real[:, 1:]
+        return pad(values, (1, 0))[self.texts.row[:, None], column].masked_fill(~real, 0.0)
 
     @cached_property
     def allowed(self) -> Bool[Tensor, "G 1 L L"]:
@@ -181,3 +174,26 @@ def cannot_share(model: Any) -> str | None:
     if others := sorted(layer_kinds(config) - ATTENTION_TYPES):
         return f"it has layers of {', '.join(others)}"
     return None
+
+
+def share_prompts(model: Any, current: Callable[[], SharedPrompts | None]) -> None:
+    """Make TRL's fused forward pass of a transformers model pack its rows as `current` says, and unpack its results.
+
+    The caller gives and gets batches (B, S) as without it. Where `current` returns None nothing changes.
+    """
+    fused = model.forward
+
+    @wraps(fused)
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        shared = current() if kwargs.get("fused_lm_head") else None
+        if shared is None:
+            return fused(*args, **kwargs)
+        packed = {name: shared.pack(kwargs[name]) for name in ("input_ids", "labels")}
+        places = {"attention_mask": shared.mask(model), "position_ids": shared.position_ids}
+        outputs = fused(*args, **{**kwargs, **packed, **places})
+        outputs.log_probs = shared.unpack(outputs.log_probs)
+        if outputs.entropy is not None:
+            outputs.entropy = shared.unpack(outputs.entropy)
+        return outputs
+
+    model.forward = forward

@@ -1,7 +1,7 @@
 """GRPO with token credit: TRL's trainer with whole methods wrapped, none copied."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from rl.credit.channels import Scaling, reward_scaling, total_rewards
 from rl.credit.columns import advantage_channels, batch_inputs, batch_spans, channel_column, evidence_columns
 from rl.credit.faithfulness_monitor import FaithfulnessMonitor
 from rl.credit.reader import from_columns
+from rl.models.shared_prompts import SharedPrompts
 from rl.models.tokenization import answer_text
 from rl.rollouts.data_order import DataOrder, EpochOrder
 from rl.rollouts.rollout_func import PLACEHOLDER_POSITION, Rollouts
@@ -26,7 +27,7 @@ from rl.scoring.reward_check import RewardCheck
 from rl.scoring.scorer import BatchScorer, completion_text
 from rl.trainers.accounting import RolloutAccounting
 from rl.trainers.base import AdapterTrainer
-from rl.trainers.extra_passes import routed_logps, separate_readings
+from rl.trainers.extra_passes import logps_in_parts, separate_readings
 from rl.trainers.grpo_state import GRPOState
 from rl.trainers.shared_grpo import SharedPromptsGRPOTrainer
 
@@ -178,8 +179,11 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
                 num_generations=self.config.trainer.num_generations,
             )
         if self.credit.needs_probe and self.credit.source == "separate":
-            rows, reader = self.args.per_device_train_batch_size, self.credit.reader
-            batch |= separate_readings(self.unshared_logps, reader, self.policy, batch, route=self.route, rows=rows)
+            forward, rows = super()._get_per_token_logps_and_entropies, self.args.per_device_train_batch_size
+            mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
+            prepare = partial(self._prepared, mask=mask, keep=batch["completion_mask"].shape[1])
+            reader = self.credit.reader
+            batch |= separate_readings(forward, reader, self.policy, batch, prepare=prepare, rows=rows)
         return batch
 
     def _rollout_columns(self, batch: Mapping[str, Any]) -> dict[str, list[int]]:
@@ -190,14 +194,11 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
         lengths = torch.stack([batch[name].sum(dim=1) for name in ("prompt_mask", "completion_mask")]).tolist()
         return {
             "row": list(range(len(self.rollouts.positions))),
-            "position": self.latest_positions(),
+            "position": list(self.rollouts.positions),
             "staleness": [self.state.global_step - version for version in self.rollouts.versions],
             "prompt_length": lengths[0],
             "completion_length": lengths[1],
         }
-
-    def latest_positions(self) -> list[int]:
-        return list(self.rollouts.positions)
 
     def _compute_loss(self, model, inputs):
         step = self.state.global_step
@@ -222,8 +223,16 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
         self.credit.rule_enabled = result.faithful
         self._log_metrics(result.metrics())
 
-    def entered(self, rows: Sequence[int]) -> AbstractContextManager[None]:
-        return super().entered(rows) if self.route is None else self.route.applied(self._sampled_gates()[list(rows)])
+    @contextmanager
+    def _prepared(self, rows: Tensor, *, mask: Tensor, keep: int) -> Iterator[SharedPrompts | None]:
+        """Pack some rows of the generation batch and apply their gates, for a forward pass outside the loss."""
+        self.shared = self.pack_rows([self.rollouts.positions[row] for row in rows.tolist()], mask[rows], keep)
+        first = rows if self.shared is None else rows[self.shared.first_rows]
+        try:
+            with nullcontext() if self.route is None else self.route.applied(self._sampled_gates()[first]):
+                yield self.shared
+        finally:
+            self.shared = None
 
     def _sampled_gates(self) -> Tensor:
         """Return the gates (B, N) that the latest rollouts were sampled with."""
@@ -248,14 +257,15 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
         self.gate(gates[rows])
         return settings.balance * load_balancing_loss(gates) / self.current_gradient_accumulation_steps
 
-    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any):
+    def _get_per_token_logps_and_entropies(self, model, ids, mask, keep, **options: Any):
         forward = super()._get_per_token_logps_and_entropies
-        if self.route is not None and self._live is None and not self.shares_prompts:
-            return routed_logps(self.unshared_logps, self.route, self._sampled_gates(), *args, **kwargs)
-        logps, entropies, aux_loss = forward(*args, **kwargs)
-        if self._live is not None and entropies is not None:
-            self._live["advantages"] = self._token_advantages(self._live, entropies, logps)
-            self._correct_for_staleness(self._live, logps)
+        if self._live is None:
+            prepare = partial(self._prepared, mask=mask, keep=keep)
+            return logps_in_parts(forward, model, ids, mask, keep, prepare=prepare, **options)
+        logps, entropies, aux_loss = forward(model, ids, mask, keep, **options)
+        assert entropies is not None, "TRL's loss asks for them"
+        self._live["advantages"] = self._token_advantages(self._live, entropies, logps)
+        self._correct_for_staleness(self._live, logps)
         return logps, entropies, aux_loss
 
     def _token_advantages(self, live: dict[str, Any], entropies: Tensor, logps: Tensor) -> Tensor:

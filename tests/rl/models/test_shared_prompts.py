@@ -22,7 +22,6 @@ class Batch:
     """Completions of one prompt and of a shorter one, mixed, and padded as TRL pads them."""
 
     keys = ("long", "short", "long", "long", "short")
-    prompt_width, completion_width = 16, 6
     prompt_lengths, completion_lengths = (14, 1, 14, 14, 1), (5, 3, 1, 6, 0)
 
     def __init__(self) -> None:
@@ -33,8 +32,9 @@ class Batch:
         place = torch.arange(22)
         lengths = zip(self.prompt_lengths, self.completion_lengths, strict=True)
         self.real = torch.stack([(place >= 16 - prompt) & (place < 16 + answer) for prompt, answer in lengths])
-        groups = groups_of(self.keys, self.prompt_lengths, self.completion_lengths)
-        self.shared = SharedPrompts(groups, prompt_width=16, completion_width=6, device=CPU)
+        starts = [16 - length for length in self.prompt_lengths]
+        groups = groups_of(self.keys, starts, self.prompt_lengths, self.completion_lengths)
+        self.shared = SharedPrompts(groups, width=22, device=CPU)
 
     def apart(self, model: PreTrainedModel) -> Tensor:
         """Return the log-probs (B, T) of rows of their own, 0 at padding."""
@@ -46,7 +46,7 @@ class Batch:
         shared = self.shared
         packed = shared.pack(self.ids)
         logits = model(input_ids=packed, attention_mask=shared.mask(model), position_ids=shared.position_ids).logits
-        return shared.unpack(self.of_tokens(logits, packed))
+        return shared.unpack(self.of_tokens(logits, packed))[:, 15:].masked_fill(~self.real[:, 16:], 0.0)
 
     @staticmethod
     def of_tokens(logits: Tensor, ids: Tensor) -> Tensor:
@@ -105,11 +105,10 @@ def assert_same_heads(read: Readings, expected: Readings) -> None:
 def test_packed_row__by_hand():
     # prompt 7 8 9; completions 1 2 and 3; positions and who sees whom, worked out by hand
     ids = torch.tensor([[0, 7, 8, 9, 1, 2], [0, 7, 8, 9, 3, 0]])
-    group = Group(rows=(0, 1), prompt_length=3, completion_lengths=(2, 1))
-    shared = SharedPrompts([group], prompt_width=4, completion_width=2, device=CPU)
+    group = Group(rows=(0, 1), start=1, prompt_length=3, completion_lengths=(2, 1))
+    shared = SharedPrompts([group], width=6, device=CPU)
     assert shared.pack(ids).tolist() == [[7, 8, 9, 1, 2, 9, 3]]
     assert shared.position_ids.tolist() == [[0, 1, 2, 3, 4, 2, 3]]
-    assert shared.labels(ids).tolist() == [[-100, -100, -100, 1, 2, -100, 3]]
     assert shared.allowed[0, 0].int().tolist() == [
         [1, 0, 0, 0, 0, 0, 0],
         [1, 1, 0, 0, 0, 0, 0],
@@ -119,19 +118,26 @@ def test_packed_row__by_hand():
         [1, 1, 0, 0, 0, 1, 0],
         [1, 1, 0, 0, 0, 1, 1],
     ]
-    assert shared.unpack(torch.tensor([[0.0, 0.0, 10.0, 20.0, 0.0, 30.0]])).tolist() == [[10.0, 20.0], [30.0, 0.0]]
+    # of the tokens 8 9 1 2 9 3
+    unpacked = shared.unpack(torch.tensor([[80.0, 90.0, 10.0, 20.0, 91.0, 30.0]]))
+    assert unpacked.tolist() == [[0.0, 80.0, 90.0, 10.0, 20.0], [0.0, 80.0, 91.0, 30.0, 0.0]]
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), min_size=1, max_size=8))
 @settings(max_examples=50)
 def test_pack__holds_every_token_once_and_prompts_once_a_group(rows):
     keys, lengths = [key for key, _ in rows], [length for _, length in rows]
-    groups = groups_of(keys, [key + 1 for key in keys], lengths)
-    shared = SharedPrompts(groups, prompt_width=4, completion_width=9, device=CPU)
+    groups = groups_of(keys, [3 - key for key in keys], [key + 1 for key in keys], lengths)
+    shared = SharedPrompts(groups, width=13, device=CPU)
     ids = 1 + torch.arange(13 * len(rows)).view(-1, 13)
-    labels = shared.labels(ids)
-    wanted = [token for row, length in zip(ids, lengths, strict=True) for token in row[4 : 4 + length].tolist()]
-    assert sorted(labels[labels >= 0].tolist()) == wanted
+    place = torch.arange(13)
+    completions = torch.stack([(place >= 4) & (place < 4 + length) for length in lengths])
+    labels = shared.pack(ids.masked_fill(~completions, -100))
+    assert sorted(labels[labels >= 0].tolist()) == ids[completions].tolist()
+    one_row = torch.arange(13)[None].repeat(len(rows), 1)
+    assert torch.equal(
+        shared.unpack(shared.pack(one_row).float()[:, 1:])[:, 3:][completions[:, 4:]], one_row[completions].float()
+    )
     assert [group.rows[0] for group in groups] == sorted({keys.index(key) for key in keys})
     assert shared.pack(ids).shape[1] == max(group.prompt_length - 1 + sum(group.lengths[1:]) for group in groups)
 
