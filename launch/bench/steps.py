@@ -9,6 +9,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from launch.bench.peak_memory import PeakMemory
 from rl.build import build_trainer
 from rl.common.threads import torch_threads
 from rl.config.load import parse_config
@@ -34,6 +35,7 @@ METRICS = {
     "handover_seconds": "sync/handover_seconds",
     "adapter_bytes": "sync/bytes",
     "staleness": "sync/staleness_mean",
+    "sampled_tokens": "completions/mean_length",
 }
 """Column of a row -> logged metric that it is the median of."""
 
@@ -44,13 +46,19 @@ def rule_modes(rules: Sequence[str]) -> Modes:
 
 
 class StepClock(TrainerCallback):
-    """Measures the seconds from one step's end to the next one's."""
+    """Measures the seconds from one step's end to the next one's, and the memory that each step needs."""
 
     def __init__(self) -> None:
         self.ends: list[float] = []
+        self.peaks: list[int] = []
+        self._memory = PeakMemory()
+
+    def on_step_begin(self, *_: Any, **__: Any) -> None:
+        self._memory.start()
 
     def on_step_end(self, *_: Any, **__: Any) -> None:
         self.ends.append(time.perf_counter())
+        self.peaks.append(self._memory.peak())
 
     def seconds(self, warm_up: int) -> list[float]:
         """Return the times between ends after the first `warm_up` of them."""
@@ -74,14 +82,16 @@ def bench_steps(
     """
     seconds: dict[str, list[float]] = {mode: [] for mode in modes}
     logged: dict[str, list[dict[str, float]]] = {mode: [] for mode in modes}
+    peaks: dict[str, list[int]] = {mode: [] for mode in modes}
     with torch_threads(1):
         for index in range(rounds):
             for mode in list(modes)[:: (-1) ** index]:  # drift favours no mode
                 config = bench_config(model, modes[mode], completions=completions, length=length, steps=steps)
-                step_seconds, log = _train(config, plain=modes[mode] is None)
-                seconds[mode] += step_seconds
+                clock, log = _train(config, plain=modes[mode] is None)
+                seconds[mode] += clock.seconds(warm_up=WARM_UP_STEPS - 1)
+                peaks[mode] += clock.peaks[WARM_UP_STEPS:]
                 logged[mode] += log
-    return [_row(mode, seconds, logged[mode], baselines) for mode in modes]
+    return [_row(mode, seconds, logged[mode], peaks[mode], baselines) for mode in modes]
 
 
 def bench_config(model: str, mode: dict[str, Any] | None, *, completions: int, length: int, steps: int) -> Config:
@@ -91,7 +101,7 @@ def bench_config(model: str, mode: dict[str, Any] | None, *, completions: int, l
         {
             **settings,
             "model": {"name": model, "dtype": "float32"},
-            "data": {"num_problems": 64, "held_out": 0},
+            "data": {"num_problems": 64, "held_out": 0, **settings.get("data", {})},
             "trainer": {
                 "max_steps": WARM_UP_STEPS + steps,
                 "per_device_train_batch_size": completions,
@@ -105,8 +115,8 @@ def bench_config(model: str, mode: dict[str, Any] | None, *, completions: int, l
     )
 
 
-def _train(config: Config, *, plain: bool) -> tuple[list[float], list[dict[str, float]]]:
-    """Return the seconds of each measured step, and the lines that were logged for them."""
+def _train(config: Config, *, plain: bool) -> tuple[StepClock, list[dict[str, float]]]:
+    """Return the clock of a training, and the lines that were logged for its measured steps."""
     clock, problems = StepClock(), load_problems(config.data).train
     with tempfile.TemporaryDirectory() as folder:
         if plain:
@@ -120,19 +130,30 @@ def _train(config: Config, *, plain: bool) -> tuple[list[float], list[dict[str, 
             finally:
                 trainer.rollouts.close()
     lines = [line for line in trainer.state.log_history if "loss" in line]
-    return clock.seconds(warm_up=WARM_UP_STEPS - 1), lines[WARM_UP_STEPS:]
+    return clock, lines[WARM_UP_STEPS:]
 
 
 def _row(
-    mode: str, seconds: dict[str, list[float]], log: list[dict[str, float]], baselines: Sequence[str]
+    mode: str,
+    seconds: dict[str, list[float]],
+    log: list[dict[str, float]],
+    peaks: list[int],
+    baselines: Sequence[str],
 ) -> dict[str, Any]:
     median = statistics.median(seconds[mode])
+    learner = [
+        step - line[METRICS["sampling_seconds"]]
+        for step, line in zip(seconds[mode], log, strict=False)
+        if METRICS["sampling_seconds"] in line
+    ]
     ratios = {name: median / statistics.median(seconds[name]) if name in seconds else None for name in baselines}
     logged = {column: [line[key] for line in log if key in line] for column, key in METRICS.items()}
     return {
         "mode": mode,
         "step_seconds": round(median, 4),
         "step_seconds_spread": [round(min(seconds[mode]), 4), round(max(seconds[mode]), 4)],
+        "learner_seconds": round(statistics.median(learner), 4) if learner else None,
+        "learner_bytes": round(statistics.median(peaks)) if peaks else None,
         **{f"ratio_to_{name}": ratio and round(ratio, 4) for name, ratio in ratios.items()},
         **{column: round(statistics.median(values), 4) if values else None for column, values in logged.items()},
     }

@@ -188,3 +188,33 @@ def rules(
         show=show_rows,
         output=output,
     )
+
+
+@app.command()
+def step(
+    model: Model = "smollm2-135m-instruct",
+    shape: Annotated[
+        list[str] | None,
+        typer.Option(help="Tokens of prompt and completion, completions; repeat for several. Default: three shapes."),
+    ] = None,
+    steps: Steps = 3,
+    rounds: Annotated[int, typer.Option(help="Trainings of each mode, in turn.")] = 2,
+    output: ResultFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Time a step with shared prompts beside separate ones and plain TRL, by the lengths of prompt and completion."""
+    shapes = [_shape(text) for text in shape or ("60,36,8", "256,64,8", "1024,128,8")]
+    prepare_environment()
+    from launch.bench.shapes import bench_shapes
+
+    print_result(
+        as_json, lambda: bench_shapes(model, shapes, steps=steps, rounds=rounds), show=show_rows, output=output
+    )
+
+
+def _shape(text: str) -> tuple[int, int, int]:
+    numbers = text.split(",")
+    if len(numbers) != 3 or not all(number.strip().isdecimal() and int(number) > 0 for number in numbers):
+        raise typer.BadParameter(f"got {text!r}; write three numbers, such as 256,64,8")
+    prompt, completion, generations = map(int, numbers)
+    return prompt, completion, generations

@@ -10,17 +10,19 @@ BASELINES = ("plain TRL", "synchronous")
 def test_row__compares_medians():
     seconds = {"plain TRL": [1.0, 2.0, 9.0], "synchronous": [2.5, 2.2, 2.1], "overlapped": [1.1]}
     log = [
-        {"sync/wait_seconds": 0.5, "sync/staleness_mean": 1.0},
+        {"sync/wait_seconds": 0.5, "sync/staleness_mean": 1.0, "sync/sampling_seconds": 0.3},
         {"sync/wait_seconds": 0.7, "sync/staleness_mean": 1.0},
     ]
-    row = _row("overlapped", seconds, log, BASELINES)
+    row = _row("overlapped", seconds, log, [5, 7, 12], BASELINES)
     assert row["step_seconds"] == 1.1
     assert row["ratio_to_plain TRL"] == 0.55
     assert row["ratio_to_synchronous"] == 0.5
     assert row["wait_seconds"] == pytest.approx(0.6)
     assert row["staleness"] == 1.0
     assert row["adapter_bytes"] is None
-    assert _row("synchronous", seconds, [], BASELINES)["step_seconds_spread"] == [2.1, 2.5]
+    assert row["learner_seconds"] == pytest.approx(0.8)
+    assert row["learner_bytes"] == 7
+    assert _row("synchronous", seconds, [], [], BASELINES)["step_seconds_spread"] == [2.1, 2.5]
 
 
 def test_step_clock__leaves_out_the_warm_up():

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from rl.config.errors import dotted_keys
 from rl.config.root import Config
-from rl.config.trainer import GRPO_ONLY, DpoConfig, TrainerConfig
+from rl.config.trainer import GRPO_ONLY, OWN, DpoConfig, TrainerConfig
 from rl.config.trl_fields import DECIDED, REMOVED, trl_fields
 from tests.rl.config_fixtures import problems
 
@@ -29,8 +29,8 @@ def test_dotted_keys__reach_into_sections_but_not_into_trl():
 
 
 def test_trainer_and_dpo__keys_are_names_of_trl():
-    assert set(TrainerConfig.model_fields) <= trl_fields("grpo")
-    assert set(TrainerConfig.model_fields) - trl_fields("dpo") <= GRPO_ONLY <= set(TrainerConfig.model_fields)
+    assert set(TrainerConfig.model_fields) - trl_fields("grpo") == OWN
+    assert set(TrainerConfig.model_fields) - OWN - trl_fields("dpo") <= GRPO_ONLY <= set(TrainerConfig.model_fields)
     assert set(DpoConfig.model_fields) <= trl_fields("dpo")
 
 
