@@ -7,7 +7,14 @@ between blocks, a process's main memory) is a round estimate.
 from dataclasses import dataclass
 
 from launch.plan.activations import adapter_ranks, adapter_width, kept_bytes, loss_bytes, passing_bytes
-from launch.plan.sampling import rollout_parts, sampling_parts, worker_bytes, worker_parts, workers_beside
+from launch.plan.sampling import (
+    autocast_copies,
+    rollout_parts,
+    sampling_parts,
+    worker_bytes,
+    worker_parts,
+    workers_beside,
+)
 from launch.plan.shape import num_trainable
 from launch.plan.workload import Workload
 from rl.config.root import Config
@@ -57,7 +64,8 @@ def memory_phases(config: Config, workload: Workload) -> list[Phase]:
         phases.insert(0, Phase(name="worker", parts=worker_parts(config, workload)))
     if config.data.held_out or config.data.held_out_path:
         rows = config.evaluation.batch_size
-        scored = sampling_parts(workload, rows, rows, config.trainer.max_completion_length)
+        answered = sampling_parts(workload, rows, rows, config.trainer.max_completion_length)
+        scored = autocast_copies(config, workload) | answered
         phases.append(Phase(name="score", parts=resident | workload.with_gaps(scored) | shared))
     return phases
 
@@ -106,8 +114,7 @@ def training_parts(config: Config, workload: Workload) -> dict[str, int]:
     }
     if distributed.zero:
         parts["buckets"] = ZERO_BUCKET * workload.width
-    elif workload.on_gpu and workload.dtype == "bfloat16":
-        parts["autocast copies"] = workload.width * trainable  # of the adapter, which is in float32
+    parts |= autocast_copies(config, workload)
     if workload.on_gpu:
         return parts | {"passing": passing_bytes(config, workload, rows, length)}
     loss = loss_bytes(workload, rows * length, rows * trainer.max_completion_length)

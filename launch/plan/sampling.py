@@ -1,6 +1,6 @@
 """Sampling: the memory of prompts and caches, in a rank or in a rollout worker, and the workers on a rank's device."""
 
-from launch.plan.activations import adapter_ranks
+from launch.plan.activations import adapter_ranks, adapter_width
 from launch.plan.device import Device
 from launch.plan.shape import num_trainable
 from launch.plan.workload import Workload
@@ -16,8 +16,8 @@ def sampling_parts(workload: Workload, prompts: int, rows: int, completion: int)
     """Return the KV cache of every row, and what comes and goes beside it: the prompts' pass, then each token's."""
     shape, width = workload.shape, workload.width
     cache = 2 * shape.layers * shape.key_value_heads * shape.head_size * width
-    # the gated part's three factors, one also in the adapter's float32; the norms' two copies
-    prompt = prompts * workload.longest_prompt * ((3 * width + 4) * shape.intermediate + 2 * 4 * shape.hidden)
+    # the gated part's first factor, and the second with its adapter's part and their sum; the norms' two copies
+    prompt = prompts * workload.longest_prompt * (4 * width * shape.intermediate + 2 * 4 * shape.hidden)
     # log-probs, their float32 copy, and the cumulative sum in float64 with its exponentials
     token = rows * shape.vocabulary * (4 + 4 + 8 + 8)
     return {
@@ -31,12 +31,20 @@ def rollout_parts(config: Config, workload: Workload) -> dict[str, int]:
     trainer = config.trainer
     groups = trainer.batch_per_generation // trainer.num_generations
     groups = min(config.rollouts.groups_per_unit or groups, groups)
-    return sampling_parts(workload, groups, groups * trainer.num_generations, trainer.max_completion_length)
+    sampled = sampling_parts(workload, groups, groups * trainer.num_generations, trainer.max_completion_length)
+    return autocast_copies(config, workload) | sampled
+
+
+def autocast_copies(config: Config, workload: Workload) -> dict[str, int]:
+    """Return the adapter in bfloat16, which autocast keeps beside its float32; DeepSpeed has it in bfloat16 only."""
+    if config.distributed.zero or workload.dtype != "bfloat16":
+        return {}
+    return {"autocast copies": workload.width * num_trainable(config.lora, workload.shape, adapter_ranks(config))}
 
 
 def worker_parts(config: Config, workload: Workload) -> dict[str, int]:
     """Return what one worker needs without its libraries."""
-    adapter = 4 * num_trainable(config.lora, workload.shape, adapter_ranks(config))
+    adapter = adapter_width(config, workload) * num_trainable(config.lora, workload.shape, adapter_ranks(config))
     return {"weights": workload.weights, "adapter": adapter, **workload.with_gaps(rollout_parts(config, workload))}
 
 

@@ -40,8 +40,8 @@ class RolloutsConfig(Section):
     max_dropped: Fraction = 0.01
     """Share of the run's groups that may be dropped before the run stops."""
     tolerance: Annotated[float, Field(gt=0.0)] | None = None
-    """Largest allowed gap between learner's and worker's log-probs of a fixed prompt after new weights were sent; null
-    is 1e-4 in float32, else 0.1."""
+    """Allowed gap between learner's and worker's log-probs of a fixed prompt after new weights were sent: in float32
+    the largest, in bfloat16 the mean, and twice as much at the 0.9 quantile; null is 1e-4 in float32, else 0.1."""
     max_staleness: Annotated[int, Field(ge=0)] = 0
     """Optimizer steps by which a completion's policy may lag behind when its training begins; 0 is synchronous."""
     correction: Literal["token_truncate", "sequence_mask", "none"] = "token_truncate"

@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerBase
 
 from data.problems import Problem
 from rl.models.eval_mode import eval_mode
+from rl.models.precision import loss_precision
 from rl.models.tokenization import encode_problems, pad_right
 
 # Axes: B rows of one forward pass, S padded tokens of a row, N = B * S, V vocabulary.
@@ -28,10 +29,11 @@ def token_logprobs(model: Any, sequences: Sequence[Sequence[int]]) -> Float[Tens
     """Return the log-probs of each sequence's tokens after the first, at temperature 1 and with dropout off.
 
     Entry t of a row is log p(token t + 1 | tokens 0 to t); the row has as many entries as the longest sequence has
-    tokens after its first, and those beyond its own end mean nothing. All sequences go through one forward pass.
+    tokens after its first, and those beyond its own end mean nothing. All sequences go through one forward pass, in
+    the precision of the loss.
     """
     ids_BS, real_BS = (tensor.to(model.device) for tensor in pad_right(sequences))
-    with eval_mode(model):
+    with eval_mode(model), loss_precision(model):
         logits_BSV = model(input_ids=ids_BS, attention_mask=real_BS.long(), use_cache=False).logits
     # The last position has no next token; what is computed for it is cut off.
     return selected_logprobs(logits_BSV.flatten(0, 1), ids_BS.roll(-1, dims=1).flatten()).view(ids_BS.shape)[:, :-1]

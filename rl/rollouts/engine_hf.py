@@ -16,6 +16,7 @@ from rl.models.eval_mode import eval_mode
 from rl.models.load import end_token_ids, load_model, load_tokenizer, resolve_dtype
 from rl.models.logprobs import token_logprobs
 from rl.models.lora import lora_config
+from rl.models.precision import loss_precision
 from rl.rollouts.adapter_bytes import deserialize_adapter, host_adapter
 from rl.rollouts.engines import EngineSetup
 from rl.rollouts.generation import GenerationConfig
@@ -49,10 +50,10 @@ class TransformersEngine:
         sampler = SeededSampler(row_uniforms(request, length), temperature=self.generation.temperature)
         with torch.no_grad(), eval_mode(self.model), _unfiltered(self.model), torch_threads(self.generation.threads):
             gates_PN = None if self.route is None else self.route.gates(request.prompts, request.tasks)
-            with self._routed(gates_PN):
+            with loss_precision(self.model), self._routed(gates_PN):
                 ids_BL, mask_BL, cache = self._prefill(request)
             gates_BN = None if gates_PN is None else gates_PN.repeat_interleave(request.num_generations, dim=0)
-            with self._routed(gates_BN):
+            with loss_precision(self.model), self._routed(gates_BN):
                 sequences = self.model.generate(
                     input_ids=ids_BL,
                     attention_mask=mask_BL,
@@ -142,6 +143,9 @@ def worker_engine(setup: EngineSetup) -> TransformersEngine:
     model = load_model(setup.model.name, dtype=resolve_dtype(setup.model.dtype))
     policy: Any = get_peft_model(model, lora_config(setup.lora))
     route = add_adapters(policy, setup.lora, setup.routing) if setup.routing.adapters else None
+    if setup.rounded_adapter:
+        for weight in policy.parameters():  # buffers keep their type, as in DeepSpeed
+            weight.data = weight.data.to(model.dtype)
     return TransformersEngine(policy, load_tokenizer(setup.model.name), setup.generation, route=route)
 
 

@@ -20,6 +20,8 @@ class EngineSetup:
     lora: AdapterConfig
     routing: RoutingConfig
     generation: GenerationConfig
+    rounded_adapter: bool = False
+    """Whether the learner holds the adapter in the model's dtype, as DeepSpeed does, and not in float32."""
 
 
 def build_worker_engine(name: str, setup: EngineSetup) -> WorkerEngine:

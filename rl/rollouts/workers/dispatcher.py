@@ -13,7 +13,7 @@ from rl.config.rollouts import RolloutsConfig
 from rl.rollouts.interfaces import DroppedRequest, Outcome, RequestObserver, SampledRequest
 from rl.rollouts.types import RolloutRequest
 from rl.rollouts.workers.pool import WorkerFailure, WorkerPool
-from rl.rollouts.workers.weight_sync import WeightFingerprint, check_fingerprint, probe_gap
+from rl.rollouts.workers.weight_sync import ProbeGap, Tolerance, WeightFingerprint, check_fingerprint, probe_gap
 from rl.rollouts.workers.worker import Reply
 
 POLL_SECONDS = 0.02
@@ -51,7 +51,8 @@ class _Slot:
 class DispatchCounters:
     """What happened since the counters were last read."""
 
-    probe_gap: float = 0.0
+    probe_gap: ProbeGap = field(default_factory=ProbeGap)
+    """The worst of each measure."""
     idle_seconds: float = 0.0
     handover_seconds: float = 0.0
     """The most that an answer took besides sampling: delivery of the request, and of the adapter at a new version."""
@@ -82,7 +83,7 @@ class Dispatcher:
         pool: WorkerPool,
         settings: RolloutsConfig,
         *,
-        tolerance: float,
+        tolerance: Tolerance,
         observer: RequestObserver | None = None,
         rank: int = 0,
         clock: Callable[[], float] = time.monotonic,
@@ -207,7 +208,7 @@ class Dispatcher:
         """Take a reply whose fingerprint is the learner's. Raises RunFailure for another one."""
         published, fingerprint = self._state.published[request.version], reply.fingerprint
         check_fingerprint(published.learner, fingerprint, previous=published.previous, tolerance=self.tolerance)
-        self.counters.probe_gap = max(self.counters.probe_gap, probe_gap(published.learner, fingerprint))
+        self.counters.probe_gap = self.counters.probe_gap.worst(probe_gap(published.learner, fingerprint))
         outcome = SampledRequest(samples=reply.samples, worker=worker, seconds=reply.seconds, digest=fingerprint.digest)
         self._complete(request, outcome)
 

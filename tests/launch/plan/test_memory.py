@@ -14,9 +14,11 @@ from launch.plan.activations import kept_bytes as predicted_bytes
 from launch.plan.activations import passing_bytes
 from launch.plan.device import GIB, Device
 from launch.plan.memory import peak_bytes
+from launch.plan.sampling import autocast_copies, sampling_parts
 from launch.plan.shape import num_trainable, parse_shape, shape_of
 from launch.plan.workload import Workload
 from rl.build import lora_config
+from rl.models.precision import loss_precision
 from rl.models.tiny import tiny_model
 from tests.launch.plan.live_bytes import LiveBytes
 from tests.launch.plan.measure_peak import step_config
@@ -109,6 +111,31 @@ def peak_of_a_pass(config, dtype) -> int:
         with torch.autocast("cpu", torch.bfloat16, enabled=in_float32 and dtype == torch.bfloat16):
             hidden = base.model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
         hidden.sum().backward()
+    return live.peak
+
+
+@pytest.mark.parametrize(
+    ("dtype", "in_float32"),
+    [("float32", True), ("bfloat16", True), ("bfloat16", False)],
+    ids=["float32", "autocast", "zero"],
+)
+def test_sampling_parts__of_a_prompt_are_the_peak_of_its_pass(dtype, in_float32):
+    config = tiny_config(lora={"r": 8, "alpha": 8}, distributed={"zero": 0 if in_float32 else 2})
+    workload = Workload(shape=parse_shape("", WIDE), dtype=dtype, longest_prompt=96, device=GPU)
+    parts = sampling_parts(workload, 4, 4, 0) | autocast_copies(config, workload)
+    assert peak_of_a_prefill(config, getattr(torch, dtype)) == pytest.approx(sum(parts.values()), rel=0.05)
+
+
+def peak_of_a_prefill(config, dtype) -> int:
+    """Return the bytes of tensors at the peak of the pass over four prompts of 96 tokens, their cache included."""
+    peft, transformers = pytest.importorskip("peft"), pytest.importorskip("transformers")
+    base = transformers.LlamaForCausalLM(transformers.LlamaConfig(**WIDE)).to(dtype)
+    model = peft.get_peft_model(
+        base, lora_config(config.lora), autocast_adapter_dtype=not config.distributed.zero
+    ).eval()
+    cache, ids = transformers.DynamicCache(config=base.config), torch.ones(4, 96, dtype=torch.long)
+    with LiveBytes([*model.parameters(), *model.buffers(), ids]) as live, torch.no_grad(), loss_precision(base):
+        base(input_ids=ids, past_key_values=cache, logits_to_keep=1)
     return live.peak
 
 

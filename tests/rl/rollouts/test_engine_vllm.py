@@ -16,7 +16,7 @@ from rl.rollouts.adapter_bytes import adapter_state, serialize_adapter
 from rl.rollouts.engine_vllm import VllmEngine, import_vllm, row_seed, served_rank
 from rl.rollouts.generation import GenerationConfig
 from rl.rollouts.types import RolloutRequest
-from rl.rollouts.workers.weight_sync import check_fingerprint, weight_fingerprint
+from rl.rollouts.workers.weight_sync import Tolerance, check_fingerprint, weight_fingerprint
 from rl.rollouts.workers.worker import Worker
 
 EOS = 2
@@ -136,7 +136,9 @@ def test_worker__has_the_fingerprint_of_what_vllm_was_given():
     state = adapter_state(make_policy().get_base_model())
     worker = Worker(make_engine(), name="worker-0", probe_ids=(5, 10, 20))
     learner = weight_fingerprint(state, [-1.0, -2.0], owner="learner", version=3)  # as the fake scores tokens 10 and 20
-    check_fingerprint(learner, worker.load_adapter(3, serialize_adapter(state)), previous=None, tolerance=1e-9)
+    check_fingerprint(
+        learner, worker.load_adapter(3, serialize_adapter(state)), previous=None, tolerance=Tolerance(1e-9)
+    )
 
 
 def test_import_vllm__says_what_to_install_when_it_is_missing():

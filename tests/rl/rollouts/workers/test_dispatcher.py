@@ -12,7 +12,7 @@ from rl.rollouts.interfaces import DroppedRequest, SampledRequest
 from rl.rollouts.types import RolloutRequest, Sample
 from rl.rollouts.workers.dispatcher import Dispatcher
 from rl.rollouts.workers.pool import WorkerFailure
-from rl.rollouts.workers.weight_sync import WeightFingerprint
+from rl.rollouts.workers.weight_sync import ProbeGap, Tolerance, WeightFingerprint
 from rl.rollouts.workers.worker import Reply
 
 
@@ -120,7 +120,11 @@ def run(
 ) -> list:
     """Return the outcomes of requests that are sampled with policies published before."""
     dispatcher = Dispatcher(
-        pool, RolloutsConfig(workers=workers, **settings), tolerance=1e-4, observer=observer, clock=lambda: pool.now
+        pool,
+        RolloutsConfig(workers=workers, **settings),
+        tolerance=Tolerance(1e-4),
+        observer=observer,
+        clock=lambda: pool.now,
     )
     try:
         for version in sorted({request.version for request in requests}):
@@ -206,7 +210,7 @@ def test_hung_start__is_ended_at_the_start_limit():
         ({"zeros": ("a.lora_B",)}, r"policy version 2: a.lora_B is all zero at the worker, but not at the learner"),
         ({"tensors": {"a.lora_B": "digest of version 1"}}, r"policy version 2: a.lora_B is still as in version 1"),
         ({"tensors": {"a.lora_B": "other"}}, r"policy version 2: a.lora_B is not what was published"),
-        ({"logprobs": (-1.0, -2.001)}, r"log-probs differ by 0.001 \(rollouts.tolerance=0.0001\)"),
+        ({"logprobs": (-1.0, -2.001)}, r"differ by 0.001 at most.* \(rollouts.tolerance=0.0001\)"),
         ({"logprobs": (-1.0, float("nan"))}, r"log-probs differ by nan"),
     ],
 )
@@ -219,12 +223,14 @@ def test_reply__from_another_policy_stops_the_run(change, expected):
 
 def test_pop_counters__report_a_gap_within_the_tolerance():
     pool = FakePool(script={0: [{"logprobs": (-1.0, -2.00005)}]})
-    dispatcher = Dispatcher(pool, RolloutsConfig(workers=1), tolerance=1e-4)
+    dispatcher = Dispatcher(pool, RolloutsConfig(workers=1), tolerance=Tolerance(1e-4))
     dispatcher.publish(b"", fingerprint_of(0))
     dispatcher.submit([make_request(0)])
     dispatcher.collect([make_request(0)])
-    assert dispatcher.pop_counters().probe_gap == pytest.approx(5e-5)
-    assert dispatcher.pop_counters().probe_gap == 0.0
+    gap = dispatcher.pop_counters().probe_gap
+    # of 0 and 0.00005: half of it in the mean, and nine tenths of the way between them
+    assert (gap.largest, gap.mean, gap.quantile) == pytest.approx((5e-5, 2.5e-5, 4.5e-5))
+    assert dispatcher.pop_counters().probe_gap == ProbeGap()
     dispatcher.close()
 
 
@@ -238,7 +244,7 @@ class SlowPool(FakePool):
 
 def test_pop_counters__report_the_handover_once():
     pool = SlowPool()
-    dispatcher = Dispatcher(pool, RolloutsConfig(workers=1), tolerance=1e-4, clock=lambda: pool.now)
+    dispatcher = Dispatcher(pool, RolloutsConfig(workers=1), tolerance=Tolerance(1e-4), clock=lambda: pool.now)
     dispatcher.publish(b"", fingerprint_of(0))
     dispatcher.submit([make_request(0)])
     dispatcher.collect([make_request(0)])

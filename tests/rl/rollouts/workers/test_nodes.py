@@ -11,7 +11,7 @@ from rl.rollouts.interfaces import SampledRequest
 from rl.rollouts.types import RolloutRequest
 from rl.rollouts.workers.dispatcher import Dispatcher
 from rl.rollouts.workers.ray_pool import RayWorkerPool, connect
-from rl.rollouts.workers.weight_sync import weight_fingerprint
+from rl.rollouts.workers.weight_sync import Tolerance, weight_fingerprint
 from tests.rl.emulated_cluster import emulated_cluster
 from tests.rl.rollouts.fake_engine import NODE, ToyFactory, toy_adapter
 
@@ -49,7 +49,7 @@ def test_lost_node__has_its_requests_sampled_on_another(tmp_path):
         )
         connection = connect(settings, cpus=2.0)
         factory = ToyFactory(marks=tmp_path, failure="hang", positions=(0, 2, 4, 6))
-        dispatcher = Dispatcher(RayWorkerPool(factory, settings, connection), settings, tolerance=1e-4)
+        dispatcher = Dispatcher(RayWorkerPool(factory, settings, connection), settings, tolerance=Tolerance(1e-4))
         state = toy_adapter(1.0)
         learner = weight_fingerprint(
             state, [float(tensor.sum()) for tensor in state.values()], owner="learner", version=0

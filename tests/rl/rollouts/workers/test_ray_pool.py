@@ -14,7 +14,7 @@ from rl.rollouts.interfaces import DroppedRequest, SampledRequest
 from rl.rollouts.types import RolloutRequest
 from rl.rollouts.workers.dispatcher import Dispatcher
 from rl.rollouts.workers.ray_pool import Connection, RayWorkerPool, connect
-from rl.rollouts.workers.weight_sync import weight_fingerprint
+from rl.rollouts.workers.weight_sync import Tolerance, weight_fingerprint
 from tests.rl.ray_fixture import one_ray
 from tests.rl.rollouts.fake_engine import ToyFactory, toy_adapter
 
@@ -49,7 +49,7 @@ def start_dispatcher(connection, tmp_path) -> Iterator[Any]:
     ) -> Dispatcher:
         settings = SETTINGS.model_copy(update=changes)
         factory = factory or ToyFactory(marks=tmp_path)
-        made.append(Dispatcher(pool(factory, settings, connection), settings, tolerance=1e-4))
+        made.append(Dispatcher(pool(factory, settings, connection), settings, tolerance=Tolerance(1e-4)))
         return made[-1]
 
     yield make

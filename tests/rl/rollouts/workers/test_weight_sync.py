@@ -8,6 +8,7 @@ from torch import nn
 from rl.common.errors import RunFailure
 from rl.config.load import parse_config
 from rl.config.model import AdapterConfig
+from rl.config.rollouts import RolloutsConfig
 from rl.config.routing import RoutingConfig
 from rl.models.load import load_model, load_tokenizer
 from rl.models.lora import lora_config
@@ -16,8 +17,15 @@ from rl.rollouts.adapter_bytes import adapter_size, adapter_state, host_adapter,
 from rl.rollouts.engine_hf import TransformersEngine
 from rl.rollouts.generation import GenerationConfig
 from rl.rollouts.types import RolloutRequest
-from rl.rollouts.workers.sampler import store_size
-from rl.rollouts.workers.weight_sync import PROBE_TEXT, check_fingerprint, weight_fingerprint
+from rl.rollouts.workers.sampler import allowed_gap, store_size
+from rl.rollouts.workers.weight_sync import (
+    PROBE_TEXT,
+    ProbeGap,
+    Tolerance,
+    check_fingerprint,
+    probe_gap,
+    weight_fingerprint,
+)
 from rl.rollouts.workers.worker import Worker
 
 PROBE_IDS = encode_prompt(load_tokenizer("tiny"), PROBE_TEXT)
@@ -49,7 +57,7 @@ def test_load_adapter__delivers_what_the_learner_published():
     # bit for bit, so the probe text's log-probs are equal and not only near
     assert delivered.digest == fingerprint.digest
     assert delivered.logprobs == fingerprint.logprobs
-    check_fingerprint(fingerprint, delivered, previous=None, tolerance=1e-9)
+    check_fingerprint(fingerprint, delivered, previous=None, tolerance=Tolerance(1e-9))
 
 
 def test_load_adapter__proves_a_learner_in_bfloat16_to_a_worker_in_float32():
@@ -61,7 +69,7 @@ def test_load_adapter__proves_a_learner_in_bfloat16_to_a_worker_in_float32():
     fingerprint = weight_fingerprint(state, learner.token_logprobs(PROBE_IDS), owner="learner", version=3)
     delivered = worker.load_adapter(3, serialize_adapter(state))
     assert delivered.digest == fingerprint.digest
-    check_fingerprint(fingerprint, delivered, previous=None, tolerance=0.5)
+    check_fingerprint(fingerprint, delivered, previous=None, tolerance=Tolerance(0.5))
 
 
 def test_load_adapter__notices_a_worker_that_rounds():
@@ -69,7 +77,7 @@ def test_load_adapter__notices_a_worker_that_rounds():
     worker.engine.model.to(torch.bfloat16)
     payload, fingerprint = published(learner, 3)
     with pytest.raises(RunFailure, match="is not what was published"):
-        check_fingerprint(fingerprint, worker.load_adapter(3, payload), previous=None, tolerance=0.5)
+        check_fingerprint(fingerprint, worker.load_adapter(3, payload), previous=None, tolerance=Tolerance(0.5))
 
 
 def test_adapter_size__is_known_before_there_is_an_adapter():
@@ -117,7 +125,7 @@ def test_damaged_payload__stops_the_run(position):
     damaged = bytearray(payload)
     damaged[position] ^= 0x40
     with pytest.raises(RunFailure, match="worker-0, policy version 3: "):
-        check_fingerprint(fingerprint, worker.load_adapter(3, bytes(damaged)), previous=None, tolerance=1e-4)
+        check_fingerprint(fingerprint, worker.load_adapter(3, bytes(damaged)), previous=None, tolerance=Tolerance(1e-4))
 
 
 def test_check_fingerprint__notices_an_adapter_that_never_arrived():
@@ -130,13 +138,15 @@ def test_check_fingerprint__notices_an_adapter_that_never_arrived():
             tensor.add_(0.25)
     _, after = published(learner, 2)
     with pytest.raises(RunFailure, match=r"version 2: .*lora_A.* \(with 7 more\) is still as in version 1"):
-        check_fingerprint(after, worker.load_adapter(2, first_payload), previous=before, tolerance=1e-4)
+        check_fingerprint(after, worker.load_adapter(2, first_payload), previous=before, tolerance=Tolerance(1e-4))
 
 
 def test_check_fingerprint__names_a_tensor_of_another_shape():
     payload, fingerprint = published(make_engine(r=4), 0)
     with pytest.raises(RunFailure, match=r"policy version 0: .*lora_A.* \(with 7 more\) did not reach the worker"):
-        check_fingerprint(fingerprint, make_worker(r=2).load_adapter(0, payload), previous=None, tolerance=1e-4)
+        check_fingerprint(
+            fingerprint, make_worker(r=2).load_adapter(0, payload), previous=None, tolerance=Tolerance(1e-4)
+        )
 
 
 def test_check_fingerprint__notices_another_base_model_by_the_logprobs():
@@ -145,7 +155,47 @@ def test_check_fingerprint__notices_another_base_model_by_the_logprobs():
         worker.engine.model.model.norm.weight.mul_(1.01)
     payload, fingerprint = published(learner, 0)
     with pytest.raises(RunFailure, match="although the tensors are equal: the base models, their types or their"):
-        check_fingerprint(fingerprint, worker.load_adapter(0, payload), previous=None, tolerance=1e-4)
+        check_fingerprint(fingerprint, worker.load_adapter(0, payload), previous=None, tolerance=Tolerance(1e-4))
+
+
+@pytest.mark.parametrize(
+    ("differences", "gap", "in_float32", "in_bfloat16"),
+    [
+        # position 0.9 x 9 = 8.1 of the sorted ten: a tenth of the way from the ninth to the tenth
+        ([0.0] * 9 + [2.0], ProbeGap(mean=0.2, quantile=0.2, largest=2.0), False, True),
+        ([0.0] * 8 + [1.0] * 2, ProbeGap(mean=0.2, quantile=1.0, largest=1.0), False, False),
+        ([0.25] * 10, ProbeGap(mean=0.25, quantile=0.25, largest=0.25), True, True),
+        ([0.5] * 5 + [0.125] * 5, ProbeGap(mean=0.3125, quantile=0.5, largest=0.5), False, False),
+        ([0.0] * 9 + [float("nan")], None, False, False),
+    ],
+)
+def test_tolerance__is_of_the_largest_gap_or_in_bfloat16_of_mean_and_quantile(
+    differences, gap, in_float32, in_bfloat16
+):
+    learner = weight_fingerprint({}, [-3.0] * 10, owner="learner", version=0)
+    worker = weight_fingerprint({}, [-3.0 + each for each in differences], owner="worker-0", version=0)
+    measured = probe_gap(learner, worker)
+    if gap is not None:
+        assert (measured.mean, measured.quantile, measured.largest) == pytest.approx(
+            (gap.mean, gap.quantile, gap.largest)
+        )
+    assert Tolerance(0.25).allows(measured) == in_float32
+    assert Tolerance(0.25, rounded=True).allows(measured) == in_bfloat16
+
+
+def test_check_fingerprint__says_every_measure_of_a_gap():
+    learner = weight_fingerprint({}, [-3.0] * 10, owner="learner", version=2)
+    worker = weight_fingerprint({}, [-3.0] * 8 + [-2.0] * 2, owner="worker-1", version=2)
+    says = r"worker-1, policy version 2: .* differ by 1 at most, 0.2 in the mean and 1 at the 0.9 quantile \(rollouts"
+    with pytest.raises(RunFailure, match=says):
+        check_fingerprint(learner, worker, previous=None, tolerance=Tolerance(0.25, rounded=True))
+
+
+def test_allowed_gap__is_the_settings_or_what_the_dtype_leaves():
+    default, given = RolloutsConfig(), RolloutsConfig(tolerance=0.5)
+    assert allowed_gap(default, torch.float32) == Tolerance(1e-4)
+    assert allowed_gap(default, torch.bfloat16) == Tolerance(0.1, rounded=True)
+    assert allowed_gap(given, torch.bfloat16) == Tolerance(0.5, rounded=True)
 
 
 def test_adapter_state__includes_the_router():
