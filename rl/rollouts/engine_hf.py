@@ -1,13 +1,13 @@
 """Engine on transformers: answers a request with one `generate` call, prefilling each group's prompt once."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
 from peft import PeftModel, get_peft_model
 from torch import Tensor
-from transformers import DynamicCache, LogitsProcessorList, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 from transformers import GenerationConfig as ModelGenerationConfig
 
 from rl.common.threads import torch_threads
@@ -18,9 +18,10 @@ from rl.models.logprobs import token_logprobs
 from rl.models.lora import lora_config
 from rl.models.precision import loss_precision
 from rl.rollouts.adapter_bytes import deserialize_adapter, host_adapter
+from rl.rollouts.decoding import decode
 from rl.rollouts.engines import EngineSetup
 from rl.rollouts.generation import GenerationConfig
-from rl.rollouts.seeded_sampling import SeededSampler, row_uniforms
+from rl.rollouts.seeded_sampling import row_uniforms
 from rl.rollouts.types import RolloutRequest, Sample
 from rl.routing.route import Route, add_adapters
 
@@ -46,25 +47,23 @@ class TransformersEngine:
 
     def sample(self, request: RolloutRequest) -> list[Sample]:
         """Return one sample a row, groups in order, each group's samples in order."""
-        length = self.generation.max_completion_length
-        sampler = SeededSampler(row_uniforms(request, length), temperature=self.generation.temperature)
         with torch.no_grad(), eval_mode(self.model), _unfiltered(self.model), torch_threads(self.generation.threads):
             gates_PN = None if self.route is None else self.route.gates(request.prompts, request.tasks)
-            with loss_precision(self.model), self._routed(gates_PN):
+            with self._routed(gates_PN):
                 ids_BL, mask_BL, cache = self._prefill(request)
             gates_BN = None if gates_PN is None else gates_PN.repeat_interleave(request.num_generations, dim=0)
-            with loss_precision(self.model), self._routed(gates_BN):
-                sequences = self.model.generate(
-                    input_ids=ids_BL,
-                    attention_mask=mask_BL,
-                    past_key_values=cache,
-                    logits_processor=LogitsProcessorList([sampler]),
-                    do_sample=False,
-                    max_new_tokens=length,
-                    pad_token_id=self.tokenizer.pad_token_id,
-                )
-        rows = sequences[:, ids_BL.shape[1] :].tolist()
-        return self._samples(request, rows, sampler.logprobs().tolist(), [] if gates_BN is None else gates_BN.tolist())
+            rows, logprobs = decode(
+                self.model,
+                ids_BL,
+                mask_BL,
+                cache,
+                uniforms=row_uniforms(request, self.generation.max_completion_length),
+                temperature=self.generation.temperature,
+                ends=end_token_ids(self.model, self.tokenizer),
+                pad=self.tokenizer.pad_token_id,
+                routed=lambda rows: self._routed(None if gates_BN is None else gates_BN[rows]),
+            )
+        return self._samples(request, rows, logprobs, [] if gates_BN is None else gates_BN.tolist())
 
     def token_logprobs(self, token_ids: Sequence[int]) -> list[float]:
         """Return the log-probs, at temperature 1, of a text's tokens after the first."""
@@ -81,8 +80,12 @@ class TransformersEngine:
         """Return the adapter's tensors, and the router's, by name, as they are published."""
         return host_adapter(self.model)
 
-    def _routed(self, gates: Tensor | None) -> AbstractContextManager[None]:
-        return nullcontext() if self.route is None or gates is None else self.route.applied(gates)
+    @contextmanager
+    def _routed(self, gates: Tensor | None) -> Iterator[None]:
+        """Compute forward passes with the gates of their rows, in the loss's precision."""
+        routed = nullcontext() if self.route is None or gates is None else self.route.applied(gates)
+        with loss_precision(self.model), routed:
+            yield
 
     def _prefill(self, request: RolloutRequest) -> tuple[Tensor, Tensor, DynamicCache]:
         """Return padded prompts (B, L), their mask, and the cache of all but the last token, computed once a group."""
