@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,16 +69,20 @@ def log_end(folder: Path) -> list[str]:
 
 
 def end_tree(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process, and its children wherever they are: ranks and workers are in process groups of their own."""
-    try:
-        parent = psutil.Process(process.pid)
-        tree = [*parent.children(recursive=True), parent]
-    except psutil.NoSuchProcess:
-        tree = []
-    for one in tree:
-        try:
+    """Kill a process with its descendants, and whatever it left in its session when it ended by itself."""
+    left = [one for one in psutil.process_iter() if session_of(one.pid) == process.pid]
+    with suppress(psutil.NoSuchProcess):
+        left += psutil.Process(process.pid).children(recursive=True)
+    for one in left:
+        with suppress(psutil.NoSuchProcess):
             one.kill()
-        except psutil.NoSuchProcess:
-            continue
-    psutil.wait_procs(tree, timeout=ENDING_SECONDS)
+    psutil.wait_procs(left, timeout=ENDING_SECONDS)
     process.wait()
+
+
+def session_of(number: int) -> int | None:
+    """Return the session of a process; None of one that is gone."""
+    try:
+        return os.getsid(number)
+    except ProcessLookupError:
+        return None

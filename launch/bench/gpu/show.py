@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+LOG_LINES = 3
+"""What a stage that failed printed last."""
 COLOURS = {"passed": "green", "skipped": "dim", "finding": "yellow"}
 
 
@@ -19,7 +21,7 @@ def verdict(result: Mapping[str, Any]) -> str:
 
 
 def show_stage(console: Console, result: Mapping[str, Any]) -> None:
-    """Print a stage's outcome, its rows and its findings."""
+    """Print a stage's outcome, its rows, the end of its log if it failed, and its findings."""
     word = verdict(result)
     colour = COLOURS.get(word, "red")
     reason = f"  {escape(result['reason'])}" if "reason" in result else ""
@@ -28,6 +30,8 @@ def show_stage(console: Console, result: Mapping[str, Any]) -> None:
     )
     for row in result["rows"]:
         console.print("  " + escape(row_text(row)), highlight=False, soft_wrap=True)
+    for line in [line for line in result.get("log", []) if line.strip()][-LOG_LINES:]:
+        console.print(f"  [dim]{escape(line)}[/dim]", highlight=False, soft_wrap=True)
     for finding in result["findings"]:
         console.print(f"  [yellow]finding:[/yellow] {escape(finding)}", highlight=False, soft_wrap=True)
 
@@ -56,4 +60,5 @@ def show_summary(console: Console, report: Mapping[str, Any], output: Path) -> N
         remark = "; ".join(result["findings"]) or result.get("reason", "")
         table.add_row(result["name"], verdict(result), str(result["seconds"]), escape(remark))
     console.print(table)
+    console.print(f"Model of the trainings: {report['model']}", highlight=False)
     console.print(f"Numbers: {output}", highlight=False, soft_wrap=True)

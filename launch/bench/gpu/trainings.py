@@ -1,18 +1,18 @@
 """Trainings of the stages: a few steps with the same settings everywhere, and what a stage changes of them."""
 
-import os
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
 from launch.bench.gpu import reward
-from launch.bench.gpu.stage import Setup
+from launch.bench.gpu.stage import Row, Setup
 from rl.config.load import parse_config
 from rl.config.root import Config
 from rl.runs.jsonl import read_jsonl
@@ -40,14 +40,12 @@ def training_config(setup: Setup, **sections: dict[str, Any]) -> Config:
     return parse_config({**tree, **{name: {**tree.get(name, {}), **changes} for name, changes in sections.items()}})
 
 
-def heed(*arguments: str, accepted: Sequence[int] = (0,), environment: Mapping[str, str] | None = None) -> str:
+def heed(*arguments: str, accepted: Sequence[int] = (0,)) -> str:
     """Run a command of Heed in a process of its own; return what it printed on stdout.
 
     Raises RuntimeError for an exit code that is not among the accepted; the reason is in the stage's log.
     """
-    done = subprocess.run(
-        [*HEED, *arguments], env={**os.environ, **(environment or {})}, stdout=subprocess.PIPE, text=True
-    )
+    done = subprocess.run([*HEED, *arguments], stdout=subprocess.PIPE, text=True)
     if done.returncode not in accepted:
         raise RuntimeError(f"`heed {' '.join(arguments)}` ended with exit code {done.returncode}")
     return done.stdout
@@ -69,3 +67,11 @@ def steps_of(run: Path) -> list[dict[str, float]]:
 
 def adapter_of(run: Path) -> dict[str, Tensor]:
     return load_file(run / "adapters" / "default" / "adapter_model.safetensors")
+
+
+def gpu_peak(setup: Setup) -> Row:
+    """Return the most that this process had on the GPU, and a finding if that was nothing; nothing on a CPU."""
+    if not setup.on_gpu:
+        return {}
+    peak = torch.cuda.max_memory_allocated()
+    return {"peak_bytes": peak} | ({} if peak else {"finding": "the GPU was left idle"})

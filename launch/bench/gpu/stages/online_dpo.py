@@ -4,9 +4,8 @@ import json
 import time
 from collections.abc import Iterator
 
-import torch
-
 from launch.bench.gpu.stage import Row, Setup
+from launch.bench.gpu.trainings import gpu_peak
 from rl.config.load import parse_config
 from rl.runs.jsonl import read_jsonl
 from rl.train import train
@@ -40,13 +39,4 @@ def measure(setup: Setup) -> Iterator[Row]:
             "loss": steps[-1]["loss"],
         }
     summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
-    yield on_device(setup, {"seconds": time.perf_counter() - started, "steps": summary["steps"]})
-
-
-def on_device(setup: Setup, row: Row) -> Row:
-    """Add what the GPU held at most, and a finding if that was nothing."""
-    if not setup.on_gpu:
-        return row
-    peak = torch.cuda.max_memory_allocated()
-    idle = {} if peak else {"finding": "nothing was on the GPU"}
-    return row | {"peak_bytes": peak} | idle
+    yield {"seconds": time.perf_counter() - started, "steps": summary["steps"]} | gpu_peak(setup)

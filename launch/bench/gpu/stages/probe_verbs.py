@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from launch.bench.gpu.stage import Row, Setup
+from launch.bench.gpu.trainings import gpu_peak
 from launch.probe.baseline import fit_baseline
 from launch.probe.calibrate import calibrate_heads
 from launch.probe.read import run_probe
@@ -37,10 +38,4 @@ def timed(command: Callable[[], Any], setup: Setup) -> Row:
         torch.cuda.reset_peak_memory_stats()
     started = time.perf_counter()
     command()
-    row: Row = {"seconds": time.perf_counter() - started}
-    return row | (gpu_peak() if setup.on_gpu else {})
-
-
-def gpu_peak() -> Row:
-    peak = torch.cuda.max_memory_allocated()
-    return {"peak_bytes": peak} | ({} if peak else {"finding": "the command left the GPU idle"})
+    return {"seconds": time.perf_counter() - started} | gpu_peak(setup)

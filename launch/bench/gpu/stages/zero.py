@@ -9,7 +9,7 @@ from transformers import LlamaConfig
 
 from launch.bench.gpu.models import random_model
 from launch.bench.gpu.stage import Row, Setup, Skipped
-from launch.bench.gpu.trainings import EVEN_SHARE, adapter_of, heed, single_rank, steps_of
+from launch.bench.gpu.trainings import EVEN_SHARE, adapter_of, heed, steps_of
 from rl.models.load import load_tokenizer
 from rl.models.tiny_shape import TINY_SHAPE
 
@@ -51,7 +51,7 @@ def wide_model(setup: Setup) -> Path:
 def zero_row(stage: int, model: Path, run: Path) -> Row:
     """Train; the worker checks at each step that it samples with what was published."""
     settings = [f"run.folder={run}", f"model.name={model}", f"distributed.zero={stage}"]
-    heed("train", "tiny", *TRAINING, *settings, environment=single_rank())
+    heed("train", "tiny", *TRAINING, *settings)
     steps, adapter = steps_of(run), adapter_of(run)
     row: Row = {
         "steps": len(steps),

@@ -315,9 +315,10 @@ def test_probe_verbs__reads_calibrates_and_fits(rehearsal):
 
 
 @pytest.mark.parametrize(("peak", "found"), [(0, True), (4096, False)])
-def test_probe_verbs__that_leave_the_gpu_idle_are_a_finding(peak, found, monkeypatch):
+def test_gpu_peak__is_a_finding_where_the_gpu_was_left_idle(peak, found, monkeypatch, tmp_path):
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: peak)
-    assert ("finding" in probe_verbs.gpu_peak()) == found
+    row = trainings.gpu_peak(Setup(on_gpu=True, model="tiny", folder=tmp_path))
+    assert (row["peak_bytes"], "finding" in row) == (peak, found)
 
 
 @pytest.mark.slow
