@@ -13,6 +13,7 @@ from launch.bench.gpu.trainings import EVEN_SHARE, adapter_of, heed, steps_of
 from rl.models.load import load_tokenizer
 from rl.models.tiny_shape import TINY_SHAPE
 
+STAGES = (2, 3)
 WIDTH = RANK = 512
 """Every matrix has more than the 100,000 numbers below which DeepSpeed leaves it whole."""
 TRAINING = [
@@ -36,7 +37,7 @@ def measure(setup: Setup) -> Iterator[Row]:
     if setup.on_gpu and not torch.cuda.is_bf16_supported(including_emulation=False):
         raise Skipped("this GPU multiplies no bfloat16")
     model = wide_model(setup)
-    for stage in (2, 3):
+    for stage in STAGES:
         yield {"zero": stage} | zero_row(stage, model, setup.folder / f"zero-{stage}")
 
 
