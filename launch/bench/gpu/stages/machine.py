@@ -11,6 +11,8 @@ from launch.bench.gpu.stage import Row, Setup
 from launch.plan.nvidia import nvidia_gpus
 from rl.runs.folder import environment
 
+OF_A_RUN = ("seed", "command")
+
 
 def measure(setup: Setup) -> Iterator[Row]:
     """Yield a row for each GPU, and one for the software."""
@@ -18,7 +20,7 @@ def measure(setup: Setup) -> Iterator[Row]:
         yield from ({**asdict(gpu), "title": gpu.title} for gpu in nvidia_gpus())
         yield from map(torch_properties, range(torch.cuda.device_count()))
     yield {
-        **environment(seed=0),
+        **{name: value for name, value in environment(seed=0).items() if name not in OF_A_RUN},
         "torch": torch.__version__,
         "cuda": torch.version.cuda,
         "cudnn": torch.backends.cudnn.version(),
