@@ -74,6 +74,7 @@ def bench_steps(
     rounds: int = 3,
     modes: Modes = ROLLOUTS,
     baselines: Sequence[str] = ("plain TRL", "synchronous"),
+    dtype: str = "float32",
 ) -> list[dict[str, Any]]:
     """Return a row per mode: median seconds a step over `rounds` trainings of `steps` steps after two of warm-up.
 
@@ -86,7 +87,8 @@ def bench_steps(
     with torch_threads(1):
         for index in range(rounds):
             for mode in list(modes)[:: (-1) ** index]:  # drift favours no mode
-                config = bench_config(model, modes[mode], completions=completions, length=length, steps=steps)
+                sizes = {"completions": completions, "length": length, "steps": steps}
+                config = bench_config(model, modes[mode], **sizes, dtype=dtype)
                 clock, log = _train(config, plain=modes[mode] is None)
                 seconds[mode] += clock.seconds(warm_up=WARM_UP_STEPS - 1)
                 peaks[mode] += clock.peaks[WARM_UP_STEPS:]
@@ -94,13 +96,15 @@ def bench_steps(
     return [_row(mode, seconds, logged[mode], peaks[mode], baselines) for mode in modes]
 
 
-def bench_config(model: str, mode: dict[str, Any] | None, *, completions: int, length: int, steps: int) -> Config:
+def bench_config(
+    model: str, mode: dict[str, Any] | None, *, completions: int, length: int, steps: int, dtype: str = "float32"
+) -> Config:
     """Return the settings of one training of a mode."""
     settings = mode or {}
     return parse_config(
         {
             **settings,
-            "model": {"name": model, "dtype": "float32"},
+            "model": {"name": model, "dtype": dtype},
             "data": {"num_problems": 64, "held_out": 0, **settings.get("data", {})},
             "trainer": {
                 "max_steps": WARM_UP_STEPS + steps,

@@ -1,7 +1,7 @@
 """`heed bench`: what a feature costs or brings, and what a model can do, measured."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -153,6 +153,34 @@ def rollouts(
         lambda: bench_steps(model, completions=completions, length=length, steps=steps, rounds=rounds),
         show=show_rows,
         output=output,
+    )
+
+
+@app.command()
+def gpu(
+    device: Annotated[Literal["cuda", "cpu"], typer.Option(help="cpu rehearses the stages with tiny models.")] = "cuda",
+    only: Annotated[list[str] | None, typer.Option(help="A stage to run; repeat for several. Default: all.")] = None,
+    minutes: Annotated[float, typer.Option(min=0.1, help="Time for all stages, which share it.")] = 10,
+    output: Annotated[Path, output_option("The JSON file, written after each stage.")] = Path("runs/bench-gpu.json"),
+    as_json: AsJson = False,
+) -> None:
+    """Measure what only a GPU can tell, stage by stage: hazards, exactness, speed and memory, on one GPU or more."""
+    prepare_environment()
+    from rich.console import Console
+
+    from launch.bench.gpu.run import bench_gpu
+    from launch.bench.gpu.show import show_stage, show_summary
+
+    print_result(
+        as_json,
+        lambda: bench_gpu(
+            on_gpu=device == "cuda",
+            minutes=minutes,
+            only=only or (),
+            output=output,
+            show=lambda result: show_stage(Console(), result),
+        ),
+        show=lambda report: show_summary(Console(), report, output),
     )
 
 

@@ -19,8 +19,12 @@ FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 def must_start_ranks(distributed: DistributedConfig) -> bool:
-    """Whether this process has to start the ranks: there are several, and no launcher such as torchrun has."""
-    return (distributed.processes > 1 or distributed.on_ray) and "WORLD_SIZE" not in os.environ
+    """Whether this process has to start the ranks, and no launcher such as torchrun has.
+
+    There are several, or one that DeepSpeed shards, which takes a process without a launcher for one of MPI's.
+    """
+    needed = distributed.processes > 1 or distributed.on_ray or distributed.zero > 0
+    return needed and "WORLD_SIZE" not in os.environ
 
 
 def start_ranks(command: Sequence[str], processes: int, *, timeout: float = TIMEOUT_SECONDS) -> int:

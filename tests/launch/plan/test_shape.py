@@ -18,6 +18,10 @@ def test_num_parameters__are_what_the_makers_state():
     assert shape_of(QWEN).num_parameters == 7_615_616_512
     # 28 layers of 46,797,824, one embedding of 151,936 x 1,536, one norm of 1,536
     assert shape_of("Qwen/Qwen2.5-1.5B-Instruct").num_parameters == 1_543_714_304
+    # 24 layers of 14,912,384, one embedding of 151,936 x 896, one norm of 896
+    assert shape_of("Qwen/Qwen2.5-0.5B").num_parameters == 494_032_768
+    # 16 layers of 60,821,504, one embedding of 128,256 x 2,048, one norm of 2,048
+    assert shape_of("meta-llama/Llama-3.2-1B").num_parameters == 1_235_814_400
     # 32 layers of 218,112,000, two embeddings of 128,256 x 4,096, one norm of 4,096
     assert shape_of("meta-llama/Llama-3.1-8B-Instruct").num_parameters == 8_030_261_248
     # 30 layers of 3,540,096, one embedding of 49,152 x 576, one norm of 576

@@ -183,6 +183,7 @@ def test_must_start_ranks__unless_a_launcher_has(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     assert not must_start_ranks(DistributedConfig())
     assert must_start_ranks(DistributedConfig(processes=2))
+    assert must_start_ranks(DistributedConfig(zero=2))
     assert must_start_ranks(DistributedConfig(launcher="ray"))
     assert must_start_ranks(DistributedConfig(processes=16, nodes=2))
     monkeypatch.setenv("WORLD_SIZE", "16")
