@@ -1,4 +1,4 @@
-"""Stage: the time of a training step of plain TRL, of ours with uniform credit, and with credit by constraint."""
+"""Stage: the time of a training step of plain TRL, of ours with and without shared prompts, and with credit."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +11,7 @@ from rl.models.load import resolve_dtype
 
 MODES: Modes = {
     "plain TRL": None,
+    "separate prompts": {"trainer": {"shared_prompts": False}},
     "uniform": {"credit": {"rule": "uniform"}},
     "constraint": {"credit": {"rule": "constraint"}},
 }

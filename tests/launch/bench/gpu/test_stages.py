@@ -175,7 +175,7 @@ def test_gap_recorder__keeps_the_gaps_of_real_tokens():
 @pytest.mark.slow
 def test_step_time__has_a_row_for_each_way_to_train(rehearsal):
     rows = rows_of(step_time, rehearsal)
-    assert [row["mode"] for row in rows] == ["plain TRL", "uniform", "constraint"]
+    assert [row["mode"] for row in rows] == ["plain TRL", "separate prompts", "uniform", "constraint"]
     assert all(row["step_seconds"] > 0 for row in rows)
     assert rows[0]["ratio_to_plain TRL"] == 1.0
 
