@@ -184,7 +184,7 @@ def evaluate_answer(problem: Problem, completion: str, rewards: Scores = ()) -> 
         completion=completion,
         satisfied=tuple((spec.id, verdict.satisfied) for spec, verdict in verdicts if verdict.satisfied is not None),
         num_words=len(completion.split()),
-        distinct_share=distinct_words(completion),
+        distinct_share=distinct_words(completion, prompt=user_text(problem)),
         on_topic=on_topic(completion, request=request(problem)),
         not_echo=not_echo(completion, prompt=user_text(problem)),
         rewards=rewards,

@@ -7,6 +7,7 @@ from time import process_time
 import pytest
 
 from data.problems import ConstraintSpec, Problem
+from data.verdicts import verdicts_for
 from rewards.guards import apply_guards
 from rewards.satisfaction import mean_satisfied
 from rewards.verifiers import verify
@@ -15,6 +16,7 @@ from rl.scoring.guard_values import GUARDS
 
 HERE = Path(__file__).parent / "gaming"
 TASKS = runpy.run_path(str(HERE / "tasks.py"))["TASKS"]
+HONEST = runpy.run_path(str(HERE / "honest.py"))["ANSWERS"]
 GAMES = runpy.run_path(str(HERE / "attacks.py"))
 ATTACKS, GUARD_ATTACKS, attack = GAMES["ATTACKS"], GAMES["GUARD_ATTACKS"], GAMES["attack"]
 CASES = [pytest.param(family, number, id=f"{family}-{number}") for family in ATTACKS for number in range(len(TASKS))]
@@ -39,6 +41,16 @@ def total(task, text, rewards=EVERY_GUARD):
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.topic)
 def test_honest_answers__earn_the_full_reward(task):
     assert total(task, task.honest) == 1
+
+
+@pytest.mark.parametrize("answer", HONEST, ids=lambda answer: answer.problem.problem_id)
+def test_honest_answers__keep_their_rules(answer):
+    assert all(verdict.satisfied for verdict in verdicts_for(answer.problem, answer.text))
+
+
+def test_honest_answers__are_enough_and_distinct():
+    assert len({answer.text for answer in HONEST}) == len(HONEST) >= 200
+    assert len({answer.form for answer in HONEST}) >= 15
 
 
 @pytest.mark.parametrize(("family", "number"), CASES)
