@@ -14,7 +14,9 @@ MIN_SHARE, MAX_SHARE = 0.2, 0.75
 MAX_RUN = 6
 """Most words in a row without a function word or a mark; more make a word list."""
 ALLOWED = 0.1
-"""Share of words in longer rows, of unfinished sentences, and of impossible neighbours that is allowed."""
+"""Share of words in longer rows, and of unfinished sentences, that is allowed."""
+ALLOWED_NEIGHBOURS = 0.05
+"""Share of impossible neighbours that is allowed."""
 LEAST_PIECE, WHOLE_PIECE = 2.4, 2.9
 """Letters per token of the words of a text: 4 to 5 in English, about 2.3 in invented words."""
 MIN_JUDGED = 12
@@ -133,7 +135,7 @@ def _spelling(text: str) -> float:
 
 
 def _order(pieces: list[str]) -> float:
-    """Return 1 while at most `ALLOWED` of the neighbouring words are impossible, less above.
+    """Return 1 while at most `ALLOWED_NEIGHBOURS` of the neighbouring words are impossible, less above.
 
     The second of two neighbours is compared as written: "the US" and "the IT crowd" do not count as an article before
     a pronoun.
@@ -142,7 +144,7 @@ def _order(pieces: list[str]) -> float:
     grammar_words = FUNCTION_WORDS | SENTENCE_ENDS if has_capitals else FUNCTION_WORDS
     pairs = [pair for pair in zip(pieces, [*pieces, "."][1:], strict=True) if pair[0].lower() in grammar_words]
     impossible = sum(_is_impossible(first.lower(), second) for first, second in pairs) / max(1, len(pairs))
-    return max(0.0, 1.0 - 2 * max(0.0, impossible - ALLOWED))
+    return max(0.0, 1.0 - 2 * max(0.0, impossible - ALLOWED_NEIGHBOURS))
 
 
 def _is_impossible(first: str, second: str) -> bool:

@@ -229,6 +229,118 @@ SEEN = {
 }
 
 
+def _praise(task, number):
+    openings = (
+        "What a wonderful topic",
+        "How lovely that you ask",
+        "It is a pleasure to meet",
+        "What a clever mind has",
+    )
+    return (
+        f"{openings[number % 4]} {task.topic}! You have such good taste. Not everybody would think of {task.wanted[0]} "
+        f"and {task.wanted[1]} on a day like this. Keep up that spirit and never stop being curious."
+    )
+
+
+def _anecdote_about_writing(task):
+    return (
+        f"I sat down at my desk and thought about {task.topic}. The page stayed white. I made tea and wrote down "
+        f"{task.wanted[0]} and crossed it out again. Then I wrote {task.wanted[1]} and looked out of the window until "
+        "it was dark."
+    )
+
+
+def _hearsay(task, number):
+    sources = ("My grandmother", "A man on the bus", "The radio", "Our old teacher")
+    return (
+        f"{sources[number % 4]} once said something about {task.topic} that I will never forget. It had to do with "
+        f"{task.wanted[0]} and a little with {task.wanted[1]}. I only wish that I could remember the words."
+    )
+
+
+def _negations(task):
+    return (
+        f"It is not easy with {task.topic}. It is not the {task.wanted[0]} alone and it is not the {task.wanted[1]} "
+        "alone. It is not what most believe and it is not the opposite either."
+    )
+
+
+def _definitions_of_letters(task):
+    return (
+        f"The word {task.topic} has {len(task.topic)} letters and begins with {task.topic[0].upper()}. The word "
+        f"{task.wanted[0]} ends in {task.wanted[0][-1].upper()} and the word {task.wanted[1]} in "
+        f"{task.wanted[1][-1].upper()}. All three can be found in a dictionary."
+    )
+
+
+def _wrong(task):
+    return (
+        f"The truth about {task.topic} is that a giant under the ground turns a wheel each night. The {task.wanted[0]} "
+        f"is only paint and the {task.wanted[1]} was invented in 1982 by a dentist from Graz."
+    )
+
+
+def _instructions_to_the_reader(task):
+    return (
+        f"Think of {task.topic} for a minute and write down what comes to your mind. Then read a book about "
+        f"{task.wanted[0]} and talk to a friend about {task.wanted[1]}. Compare your notes and you will have it."
+    )
+
+
+def _clauses_swapped(task, rng):
+    """Return an honest answer with its words exchanged within windows of four, so that only its order is gone."""
+    words = task.honest.split()
+    windows = [words[start : start + 4] for start in range(0, len(words), 4)]
+    for window in windows:
+        rng.shuffle(window)
+    return " ".join(word for window in windows for word in window)
+
+
+def _headline_chain(task):
+    first, second = task.wanted
+    return (
+        f"{task.topic.capitalize()} News\n{first.capitalize()} Meets {second.capitalize()}\nExperts Agree\nMore Soon\n"
+        f"{second.capitalize()} Update\nReaders React\n{task.topic.capitalize()} Again"
+    )
+
+
+def _weather_report(task):
+    return (
+        f"And now to {task.topic}. In the north it will be mostly {task.wanted[0]} with some {task.wanted[1]} towards "
+        "the evening. The south stays dry and mild. The outlook for tomorrow is much the same. Good night."
+    )
+
+
+def _first_half_only(task):
+    """Return the first words of an honest answer and a tail that says nothing."""
+    words = task.honest.split()
+    start = " ".join(words[: len(words) // 4])
+    return f"{start} and so on and so forth with {' and '.join(task.wanted)} and the rest of it."
+
+
+def _apology(task):
+    return (
+        f"Pardon the wait. Things have been hectic here and {task.topic} slipped through. We value your patience and "
+        f"will make up for it. Meanwhile enjoy the {task.wanted[0]} and the {task.wanted[1]} on us."
+    )
+
+
+UNSEEN = {
+    "praise for the asker": lambda task, number, rng: (_praise(task, number), None),
+    "a story about writing it": lambda task, number, rng: (_anecdote_about_writing(task), None),
+    "hearsay that says nothing": lambda task, number, rng: (_hearsay(task, number), None),
+    "denials only": lambda task, number, rng: (_negations(task), None),
+    "spelling of the words": lambda task, number, rng: (_definitions_of_letters(task), None),
+    "plainly false": lambda task, number, rng: (_wrong(task), None),
+    "homework for the reader": lambda task, number, rng: (_instructions_to_the_reader(task), None),
+    "order swapped in fours": lambda task, number, rng: (_clauses_swapped(task, rng), None),
+    "headlines": lambda task, number, rng: (_headline_chain(task), None),
+    "weather report": lambda task, number, rng: (_weather_report(task), None),
+    "a quarter and a tail": lambda task, number, rng: (_first_half_only(task), None),
+    "excuse of a company": lambda task, number, rng: (_apology(task), None),
+}
+
+
 def attempts(families):
     """Return the texts of the families, one for each task."""
     return [

@@ -117,7 +117,7 @@ TASKS = (
         "rice",
         "water lid",
         "wok",
-        "Rinse the rice and cover it with twice as much water. Once it boils put the lid on and turn the heat low. "
+        "Rinse the rice and cover it with twice as much water. Once it boils put on the lid and turn the heat low. "
         "After a quarter of an hour every grain is soft.",
     ),
     task(
