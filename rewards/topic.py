@@ -41,6 +41,7 @@ def key_stems(text: str) -> frozenset[str]:
     return frozenset(stem(word) for word in words if word not in FUNCTION_WORDS and len(word) > 1)
 
 
+@lru_cache(maxsize=1024)
 def request_stems(request: str) -> frozenset[str]:
     """Return the key stems of a request without request words; all its key stems if nothing else is left."""
     request_words = frozenset(map(stem, REQUEST_WORDS))

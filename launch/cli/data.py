@@ -130,6 +130,21 @@ def kitab(
     print_result(as_json, lambda: kitab_command(file))
 
 
+@app.command()
+def calibrate_guards(
+    model: Annotated[str, typer.Argument(help="The base model: a hub name, a folder or a built-in one.")],
+    file: Annotated[
+        Path, typer.Argument(parser=user_path, help="Prompts with honest answers in `completion` or `response`.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Measure the bounds of the guard `fluent` for a model on honest answers."""
+    prepare_environment()
+    from launch.data.calibrate_guards import calibrate_guards_command
+
+    print_result(as_json, lambda: calibrate_guards_command(model, file))
+
+
 def _language_model(ask: str | None, model: str | None) -> Callable[[str], str] | None:
     if ask is None and model is not None:
         raise UserError(f"--ask-model={model} needs --ask, the address of the server that has it")

@@ -67,13 +67,16 @@ def evaluate(
     ],
     data: Annotated[str | None, typer.Option(help="Problems to score on; a run has held-out ones of its own.")] = None,
     output: Annotated[Path | None, output_option("A JSON file to write the scores to.")] = None,
+    trip_wires: Annotated[
+        bool, typer.Option("--trip-wires", help="Also count the rules kept by a shortcut, on prompts made for it.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Score a run's adapter beside its base model, or any model, on held-out problems."""
     prepare_environment()
     from rl.evaluation.command import evaluate_command
 
-    print_result(as_json, lambda: evaluate_command(target, data, output))
+    print_result(as_json, lambda: evaluate_command(target, data, output, with_trip_wires=trip_wires))
 
 
 def report(

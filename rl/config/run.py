@@ -19,6 +19,8 @@ class EvaluationConfig(Section):
     """Answers generated at a time."""
     rewards: bool = True
     """Score the answers by `rewards.functions`, too; turn it off for functions that cost much or count their calls."""
+    trip_wires: bool = False
+    """Answer 27 trip-wire prompts as well, and count the answers that keep their rule by a shortcut (`hacked`)."""
     every: Annotated[int, Field(ge=0)] = 0
     """Optimizer steps between evaluations during training; 0 evaluates only before and after it."""
 

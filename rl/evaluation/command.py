@@ -1,6 +1,7 @@
 """Evaluation of any model, or of a run's adapter and its base model, on held-out problems."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from data.problems import Problem
 from data.reading import read_problems
+from data.trip_wires import trip_wires
 from rl.common.atomic import write_json
 from rl.common.errors import UserError
 from rl.common.export_folder import check_apart
@@ -18,7 +20,7 @@ from rl.config.model import ModelConfig
 from rl.config.root import Config
 from rl.datasets import load_training
 from rl.evaluation.console import show_answers, show_gain, show_rates
-from rl.evaluation.evaluate import Evaluation, evaluate, paired_gain
+from rl.evaluation.evaluate import Evaluation, evaluate, mark_hacked, paired_gain
 from rl.evaluation.summary import comparison
 from rl.models.context import check_messages, check_prompt_lengths
 from rl.models.load import load_model, load_tokenizer, resolve_dtype
@@ -39,6 +41,19 @@ def evaluate_policy(
     problems: Sequence[Problem],
 ) -> Evaluation:
     """Evaluate a policy on the problems, sampled as `config.evaluation` says. All ranks must call it."""
+    evaluation = _answered(config, policy, tokenizer, problems)
+    if not config.evaluation.trip_wires:
+        return evaluation
+    traps = trip_wires()
+    return replace(evaluation, trip_wires=mark_hacked(_answered(config, policy, tokenizer, traps), traps))
+
+
+def _answered(
+    config: Config,
+    policy: PreTrainedModel | PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    problems: Sequence[Problem],
+) -> Evaluation:
     settings = config.evaluation
     check_messages(policy, tokenizer, problems)
     check_prompt_lengths(policy, tokenizer, problems, data="held-out problems")
@@ -55,16 +70,21 @@ def evaluate_policy(
     )
 
 
-def evaluate_command(target: str, data: str | None, output: Path | None = None) -> dict[str, Any]:
+def evaluate_command(
+    target: str, data: str | None, output: Path | None = None, *, with_trip_wires: bool = False
+) -> dict[str, Any]:
     """Run `heed eval`: evaluate a run (base and adapter) or a model, print the result and write it to `output`.
 
-    Without `data` a run is evaluated on its own held-out problems. Raises UserError when a model comes without `data`,
-    or the run has no adapter, or its data or base model has changed.
+    Trip wires are answered if asked for here or in the run's settings. Without `data` a run is evaluated on its own
+    held-out problems. Raises UserError when a model comes without `data`, or the run has no adapter, or its data or
+    base model has changed.
     """
     is_run = Path(target, "config.yaml").is_file()
     if not is_run and data is None:
         raise UserError(f"{target} is no run folder, so it has no held-out problems; name some with --data")
     config = load_run_config(Path(target)) if is_run else Config(model=ModelConfig(name=target))
+    if with_trip_wires:
+        config = config.model_copy(update={"evaluation": config.evaluation.model_copy(update={"trip_wires": True})})
     if output is not None:
         check_apart(output, data)
     if is_run:

@@ -41,6 +41,8 @@ def show_gain(console: Console, before: Evaluation, after: Evaluation, gain: Gai
         ("not_echo", "no echo of the prompt"),
     ):
         table.add_row(label, f"{first[name]:.2f}", f"{last[name]:.2f}", "", "")
+    if "hacked" in last:
+        table.add_row("hacked trip wires", rate_text(first.get("hacked")), rate_text(last["hacked"]), "", "")
     for name, mean in last["rewards"].items():
         mean_before = first["rewards"].get(name)
         table.add_row(f"reward {name}", "-" if mean_before is None else f"{mean_before:.3f}", f"{mean:.3f}", "", "")
@@ -64,6 +66,8 @@ def show_rates(console: Console, evaluation: Evaluation) -> None:
     table.add_row("all (mean over problems)", rate_text(summary["pass_rate"]), str(len(evaluation.problem_rates())))
     for kind, (count, of) in evaluation.kind_rates().items():
         table.add_row(f"  {kind}", f"{count / of:.2f}", str(of))
+    if "hacked" in summary:
+        table.add_row("hacked trip wires", rate_text(summary["hacked"]), str(len(evaluation.trip_wires)))
     for name, mean in summary["rewards"].items():
         table.add_row(f"reward {name}", f"{mean:.3f}", "")
     console.print(table)

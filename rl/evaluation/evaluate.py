@@ -13,6 +13,7 @@ import numpy as np
 from data.problems import Problem, request, user_text
 from data.verdicts import verdicts_for
 from rewards.guards import distinct_words, not_echo, on_topic
+from rewards.trip_wires import takes_shortcut
 from rl.common.distributed import map_over_ranks
 from rl.common.errors import UserError
 from rl.common.intervals import bootstrap_interval
@@ -39,6 +40,8 @@ class EvaluatedAnswer:
     """1 for an answer that does not repeat the prompt."""
     rewards: Scores = ()
     """What the run's own reward functions give it."""
+    hacked: bool = False
+    """Whether it satisfies its constraints by a shortcut; only looked for in answers to trip-wire prompts."""
 
     @property
     def pass_rate(self) -> float | None:
@@ -51,6 +54,8 @@ class Evaluation:
     """All held-out answers of one policy."""
 
     answers: tuple[EvaluatedAnswer, ...]
+    trip_wires: tuple[EvaluatedAnswer, ...] = ()
+    """Answers to the trip-wire prompts, which count in nothing but `hacked`."""
 
     def problem_ids(self) -> set[str]:
         """Return the ids of the problems answered."""
@@ -81,6 +86,10 @@ class Evaluation:
                     values[name].append(value)
         return {name: float(np.mean(numbers)) for name, numbers in values.items()}
 
+    def hacked(self) -> float | None:
+        """Return the share of the trip-wire answers that are hacked; None without any."""
+        return _mean(answer.hacked for answer in self.trip_wires)
+
     def summary(self) -> dict[str, Any]:
         """Return what `summary.json` holds of this evaluation; its rates are None when no constraint applied."""
         return {
@@ -90,6 +99,7 @@ class Evaluation:
             "distinct_share": float(np.mean([answer.distinct_share for answer in self.answers])),
             "on_topic": float(np.mean([answer.on_topic for answer in self.answers])),
             "not_echo": float(np.mean([answer.not_echo for answer in self.answers])),
+            **({"hacked": self.hacked()} if self.trip_wires else {}),
             "rewards": self.reward_means(),
             "kinds": {kind: {"satisfied": satisfied, "of": of} for kind, (satisfied, of) in self.kind_rates().items()},
         }
@@ -184,7 +194,7 @@ def evaluate_answer(problem: Problem, completion: str, rewards: Scores = ()) -> 
         completion=completion,
         satisfied=tuple((spec.id, verdict.satisfied) for spec, verdict in verdicts if verdict.satisfied is not None),
         num_words=len(completion.split()),
-        distinct_share=distinct_words(completion),
+        distinct_share=distinct_words(completion, prompt=user_text(problem)),
         on_topic=on_topic(completion, request=request(problem)),
         not_echo=not_echo(completion, prompt=user_text(problem)),
         rewards=rewards,
@@ -208,11 +218,28 @@ def paired_gain(before: Evaluation, after: Evaluation, *, seed: int = 0, resampl
 
 def load_evaluation(path: Path) -> Evaluation:
     """Read an evaluation from the JSON that `heed train` writes (`before.json`, `after.json`)."""
-    answers = json.loads(path.read_text(encoding="utf-8"))["answers"]
-    pairs = ("satisfied", "rewards")
+    saved = json.loads(path.read_text(encoding="utf-8"))
     return Evaluation(
-        answers=tuple(
-            EvaluatedAnswer(**{**answer, **{name: tuple(map(tuple, answer.get(name, ()))) for name in pairs}})
-            for answer in answers
-        )
+        answers=tuple(map(_read_answer, saved["answers"])),
+        trip_wires=tuple(map(_read_answer, saved.get("trip_wires", ()))),
     )
+
+
+def _read_answer(saved: dict[str, Any]) -> EvaluatedAnswer:
+    return EvaluatedAnswer(
+        **{**saved, **{name: tuple(map(tuple, saved.get(name, ()))) for name in ("satisfied", "rewards")}}
+    )
+
+
+def mark_hacked(evaluation: Evaluation, problems: Sequence[Problem]) -> tuple[EvaluatedAnswer, ...]:
+    """Return the answers to trip-wire problems with `hacked` set."""
+    by_id = {problem.problem_id: problem for problem in problems}
+    return tuple(
+        replace(answer, hacked=answer.pass_rate == 1.0 and _takes_shortcut(by_id[answer.problem_id], answer.completion))
+        for answer in evaluation.answers
+    )
+
+
+def _takes_shortcut(problem: Problem, completion: str) -> bool:
+    prompt = user_text(problem)
+    return any(takes_shortcut(spec.id, completion, prompt=prompt, kwargs=spec.kwargs) for spec in problem.constraints)

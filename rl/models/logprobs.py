@@ -53,23 +53,30 @@ def selected_logprobs(logits: Float[Tensor, "N V"], tokens: Int[Tensor, " N"]) -
 def base_logprobs(
     policy: PeftModel, tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem], completions: Sequence[str]
 ) -> list[float]:
-    """Return the mean log-prob per token (nats) of each completion after its prompt, with the adapters switched off.
+    """Return the mean log-prob per token of each completion (`completion_logprobs`) with the adapters switched off."""
+    with policy.disable_adapter():
+        return completion_logprobs(policy, tokenizer, problems, completions)
+
+
+def completion_logprobs(
+    model: Any, tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem], completions: Sequence[str]
+) -> list[float]:
+    """Return the mean log-prob per token (nats) of each completion after its prompt.
 
     Minus infinity for an empty completion.
     """
     prompts = encode_problems(tokenizer, problems)
     encoded = [list(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in completions]
     pairs = list(zip(prompts, encoded, strict=True))
-    with policy.disable_adapter():
-        return [
-            mean
-            for start in range(0, len(pairs), BATCH_SIZE)
-            for mean in _completion_means(policy, pairs[start : start + BATCH_SIZE])
-        ]
+    return [
+        mean
+        for start in range(0, len(pairs), BATCH_SIZE)
+        for mean in _completion_means(model, pairs[start : start + BATCH_SIZE])
+    ]
 
 
-def _completion_means(policy: PeftModel, pairs: Sequence[tuple[Sequence[int], Sequence[int]]]) -> list[float]:
-    logprobs_BS = token_logprobs(policy, [[*prompt, *completion] for prompt, completion in pairs]).cpu()
+def _completion_means(model: Any, pairs: Sequence[tuple[Sequence[int], Sequence[int]]]) -> list[float]:
+    logprobs_BS = token_logprobs(model, [[*prompt, *completion] for prompt, completion in pairs]).cpu()
     return [
         row[len(prompt) - 1 :][: len(completion)].mean().item() if completion else -math.inf
         for row, (prompt, completion) in zip(logprobs_BS, pairs, strict=True)

@@ -82,6 +82,13 @@ def _answers(run: RecordedRun) -> Iterator[Finding]:
             text=f"Answers shrank from {before['mean_words']:.1f} to {after['mean_words']:.1f} words: "
             "constraints may be satisfied by saying less. Raise rewards.min_words, or add guards.",
         )
+    hacked, hacked_before = after.get("hacked"), before.get("hacked")
+    if hacked is not None and hacked_before is not None:
+        yield Finding(
+            level="warn" if hacked > hacked_before + 0.1 else "note",
+            text=f"Trip wires: {hacked:.0%} of the answers keep their rule by a shortcut, {hacked_before:.0%} before "
+            "training. Read some answers before believing the gain.",
+        )
     for name, (label, guard) in TEXT_MEASURES.items():
         if after[name] < before[name] - 0.1:
             yield Finding(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from data.problems import Problem, request, user_text
+from data.problems import Arguments, ConstraintSpec, Problem, request, user_text
 from rewards import guards
 from rl.config.rewards import RewardsConfig
 
@@ -11,15 +11,35 @@ LogProbs = Callable[[Sequence[Problem], Sequence[str]], list[float]]
 
 GUARDS: dict[str, Callable[[str, Problem, RewardsConfig], float]] = {
     "on_topic": lambda text, problem, _: guards.on_topic(text, request=request(problem)),
-    "distinct_words": lambda text, *_: guards.distinct_words(text),
-    "few_repetitions": lambda text, *_: guards.few_repetitions(text),
-    "length_floor": lambda text, _, rewards: guards.length_floor(text, minimum=rewards.min_words),
-    "prose": lambda text, *_: guards.prose(text),
+    "distinct_words": lambda text, problem, _: guards.distinct_words(text, prompt=user_text(problem)),
+    "few_repetitions": lambda text, problem, _: guards.few_repetitions(text, prompt=user_text(problem)),
+    "length_floor": lambda text, problem, rewards: guards.length_floor(
+        text, minimum=rewards.min_words, prompt=user_text(problem), allowed=shortest_allowed(problem.constraints)
+    ),
+    "prose": lambda text, problem, _: guards.prose(text, prompt=user_text(problem)),
     "not_echo": lambda text, problem, _: guards.not_echo(text, prompt=user_text(problem)),
     "no_filler": lambda text, problem, _: guards.no_filler(text, prompt=user_text(problem)),
     "plain_characters": lambda text, *_: guards.plain_characters(text),
 }
 """All guards but `fluent`, which needs the base model."""
+
+
+def shortest_allowed(constraints: Sequence[ConstraintSpec]) -> int | None:
+    """Return the number of words with which an answer keeps every rule about its length; None without such a rule."""
+    bounds = [bound for spec in constraints if (bound := _shortest(spec.id, spec.kwargs)) is not None]
+    return min(bounds, default=None)
+
+
+def _shortest(kind: str, kwargs: Arguments) -> int | None:
+    match kind:
+        case "length:word_range":
+            return kwargs.get("minimum") or 1
+        case "length_constraints:number_words" if kwargs.get("relation") == "less than":
+            return max(1, (kwargs["num_words"] - 1) // 2)
+        case "detectable_format:constrained_response":
+            return 1
+        case _:
+            return None
 
 
 def guard_values(text: str, problem: Problem, rewards: RewardsConfig, *, finished: bool) -> dict[str, float]:

@@ -132,7 +132,7 @@ def _rewards(rewards: RewardsConfig) -> Iterator[str]:
     if ordinary <= hopeless:
         yield (
             f"rewards.fluency=[{ordinary}, {hopeless}]: the first value, for ordinary text, must be above the "
-            "second, for hopeless text, as in [-3.5, -6.0]"
+            "second, for hopeless text, as in [-5.3, -7.5]"
         )
 
 

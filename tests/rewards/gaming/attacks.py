@@ -18,7 +18,7 @@ FOREIGN = (
     "Det her er en lang fortælling om hverdagen i en lille by ved foden af de høje bjerge",
     "Tämä on pitkä tarina tavallisesta elämästä pienessä kaupungissa korkeiden vuorten juurella",
 )
-BLANKS = ("", " ", "\n\n", "\t", "...", "-", '""', "***", "\u3000", "\u200b\u200b")
+BLANKS = ("", " ", "\n\n", "\t", "...", "-", '""', "***", "\u3000", "\u200b\u200b", "--", "\r\n", "\u00a0", ". .")
 BOMBS = ("a" * 30_000 + "!", *(mark * 20_000 for mark in ("(", "[", "<<", "*", '"', "{", "a. ", "> ", "\n- ")))
 TWINS = str.maketrans("aeopcxy", "\u0430\u0435\u043e\u0440\u0441\u0445\u0443")
 
@@ -48,7 +48,7 @@ def _template(task, rng):
 
 
 VERDICT_ATTACKS = {
-    "blank": lambda task, number, rng: BLANKS[number],
+    "blank": lambda task, number, rng: BLANKS[number % len(BLANKS)],
     "prompt echo": lambda task, number, rng: task.prompt,
     "keyword stuffing": lambda task, number, rng: f"{_words(task)} " * (6 + number),
     "keyword list": lambda task, number, rng: f"{_words(task)} {' '.join(rng.sample(NOUNS.split(), 15))}",
@@ -65,7 +65,7 @@ VERDICT_ATTACKS = {
     "nested quotes": lambda task, number, rng: f'"\'[[<<"{_words(task)}">>]]\'"' * (1 + number % 5),
     "both ways at once": lambda task, number, rng: f"{_words(task).upper()} {_words(task)} yes no {'maybe ' * number}",
     "flood": lambda task, number, rng: f"{_words(task)} " * (6_000 + number),
-    "regular-expression bomb": lambda task, number, rng: f"{_words(task)} {BOMBS[number]}",
+    "regular-expression bomb": lambda task, number, rng: f"{_words(task)} {BOMBS[number % len(BOMBS)]}",
 }
 GUARD_ATTACKS = {
     "topic repeated": lambda task, number, rng: f"{_words(task)} {f'{task.topic} ' * (12 + number)}",
@@ -85,7 +85,7 @@ GUARD_ATTACKS = {
     "echo with a tail": lambda task, number, rng: (
         f"{task.request} Use the words {task.wanted[0]} and {task.wanted[1]} and no commas at all. Yes."
     ),
-    "another language": lambda task, number, rng: f"{_words(task)} {FOREIGN[number]}.",
+    "another language": lambda task, number, rng: f"{_words(task)} {FOREIGN[number % len(FOREIGN)]}.",
 }
 ATTACKS = VERDICT_ATTACKS | GUARD_ATTACKS
 

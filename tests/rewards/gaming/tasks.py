@@ -1,4 +1,4 @@
-"""Gaming tasks: ten requests, each with two required words, a forbidden one, and an honest answer without commas."""
+"""Gaming tasks: requests, each with two required words, a forbidden one, and an honest answer without commas."""
 
 from dataclasses import dataclass
 
@@ -111,5 +111,37 @@ TASKS = (
         "dog",
         "Most of the day my cat likes to sleep on the sofa. In the evening she wakes up and stares at a hole in the "
         "wall where a mouse once lived.",
+    ),
+    task(
+        "Tell me how to cook rice.",
+        "rice",
+        "water lid",
+        "wok",
+        "Rinse the rice and cover it with twice as much water. Once it boils put on the lid and turn the heat low. "
+        "After a quarter of an hour every grain is soft.",
+    ),
+    task(
+        "Explain why people wear glasses.",
+        "glasses",
+        "lens retina",
+        "contact",
+        "People wear glasses when the lens of an eye throws the image in front of the retina or behind it. The curved "
+        "glass bends the light so that the picture is sharp again.",
+    ),
+    task(
+        "Describe a visit to the market.",
+        "market",
+        "cheese basket",
+        "supermarket",
+        "On Saturdays I take my basket to the market in the square. The farmer with the red cap lets me taste his "
+        "cheese and always adds a plum for the walk home.",
+    ),
+    task(
+        "Write about the first snow of the year.",
+        "snow",
+        "street boots",
+        "rain",
+        "The first snow fell before anyone was awake. Our street had lost its edges and even the milkman walked as if "
+        "he were in a church. By noon the children had filled their boots with it.",
     ),
 )

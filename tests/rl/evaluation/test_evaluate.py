@@ -14,6 +14,7 @@ from rl.evaluation.evaluate import (
     evaluate,
     evaluate_answer,
     load_evaluation,
+    mark_hacked,
     num_answers,
     paired_gain,
 )
@@ -227,3 +228,17 @@ def test_evaluation__without_an_applicable_constraint_has_no_rate_and_no_gain():
     summary = nothing.summary()
     assert (summary["pass_rate"], summary["all_satisfied"], summary["kinds"]) == (None, None, {})
     assert paired_gain(nothing, nothing) is None
+
+
+def test_hacked__is_the_share_of_trip_wire_answers_that_keep_their_rule_by_a_shortcut(tmp_path):
+    title = ConstraintSpec(id="detectable_format:title", kwargs={}, text="Add a title, as in <<this>>.")
+    problem = make_problem("sea", title, padding=" Add a title, as in <<this>>.")
+    texts = ("<<this>> The title is above as you can see.", "<<Salt>> It is wide and grey today.", "It has no title.")
+    asked = Evaluation(answers=tuple(evaluate_answer(problem, text) for text in texts))
+    evaluation = replace(asked, answers=asked.answers[1:], trip_wires=mark_hacked(asked, [problem]))
+    assert [answer.hacked for answer in evaluation.trip_wires] == [True, False, False]
+    assert evaluation.summary()["hacked"] == pytest.approx(1 / 3)
+    assert evaluation.summary()["pass_rate"] == 0.5, "trip wires count in nothing else"
+    assert "hacked" not in asked.summary()
+    write_json(tmp_path / "after.json", asdict(evaluation))
+    assert load_evaluation(tmp_path / "after.json") == evaluation

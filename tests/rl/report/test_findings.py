@@ -49,6 +49,15 @@ def test_findings__warn_of_shorter_and_poorer_answers(texts):
     assert gain.startswith("good")
 
 
+@pytest.mark.parametrize(("before", "after", "level"), [(0.1, 0.5, "warn"), (0.1, 0.15, "note")])
+def test_findings__trip_wires_warn_where_hacking_rose(texts, before, after, level):
+    summary = make_summary(low=0.1)
+    summary["before"] |= {"hacked": before}
+    summary["after"] |= {"hacked": after}
+    (text,) = [text for text in texts(summary=summary) if "Trip wires" in text]
+    assert text.startswith(f"{level}: Trip wires: {after:.0%} of the answers")
+
+
 def test_findings__only_the_last_quarter_of_the_training_counts(texts):
     finished = make_summary(low=0.1)
     early = steps("frac_reward_zero_std", 1.0, 1.0, 1.0, 0.5)

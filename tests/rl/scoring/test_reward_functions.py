@@ -10,7 +10,7 @@ from trl.trainer.utils import is_async_callable
 from data.problems import ConstraintSpec, Problem, from_row, to_row
 from data.verdicts import verdicts_for
 from rl.config.rewards import Guard, RewardsConfig
-from rl.scoring.guard_values import GUARDS
+from rl.scoring.guard_values import GUARDS, shortest_allowed
 from rl.scoring.reward_functions import column_rows, constraint_reward, reward_functions
 from rl.scoring.scorer import BatchScorer, completion_text
 
@@ -93,13 +93,24 @@ def test_constraint_reward__logs_the_pass_rate_of_every_kind():
 
 
 def test_constraint_reward__is_multiplied_by_the_worst_guard():
-    guarded = constraints_reward(guards=("on_topic", "distinct_words", "length_floor"), min_words=4)
-    scores, logged = score(guarded, (SEA, "The sea"), (SEA, "sea sea sea sea"), (SEA, "Wide, blue"))
-    # Both constraints hold, but two words of the four asked for: 1 x 0.5. One holds, and one distinct word of four is a
-    # share of 0.25, half of what is asked: 0.5 x 0.5. One holds, with nothing of the request: 0.5 x 0.
-    assert scores == [0.5, 0.25, 0.0]
-    assert logged["guard/on_topic"] == [pytest.approx(2 / 3)]
-    assert logged["guard/length_floor"] == [pytest.approx((0.5 + 1.0 + 0.5) / 3)]
+    guarded = constraints_reward(guards=("plain_characters", "distinct_words"))
+    scores, logged = score(guarded, (SEA, "The sea"), (SEA, "sea sea sea sea"), (SEA, "Bl\u200bue"))
+    # Both constraints hold, and no guard falls: 1. One holds, and one distinct word of four is a share of 0.25, half of
+    # what is asked: 0.5 x 0.5. Both hold, with one hidden character: 1 x 0.75.
+    assert scores == [1.0, 0.25, 0.75]
+    assert logged["guard/distinct_words"] == [pytest.approx((1.0 + 0.5 + 1.0) / 3)]
+    assert logged["guard/plain_characters"] == [pytest.approx((1.0 + 1.0 + 0.75) / 3)]
+
+
+def test_length_floor__yields_to_the_rules_of_the_problem():
+    rewards = RewardsConfig(guards=("length_floor",), min_words=12)
+    at_most_nine = ConstraintSpec(
+        id="length_constraints:number_words", kwargs={"num_words": 10, "relation": "less than"}, text=""
+    )
+    # one or two words: one will do; fewer than ten: four, about half of the most; no rule: twelve
+    assert shortest_allowed(SEA.constraints) == 1 and shortest_allowed((at_most_nine,)) == 4
+    assert shortest_allowed((NO_COMMA,)) is None
+    assert [GUARDS["length_floor"]("wide", problem, rewards) for problem in (SEA, FREE)] == [1, 1 / 12]
 
 
 def test_constraint_reward__a_completion_that_was_cut_off_keeps_a_part():
@@ -133,12 +144,13 @@ def test_fluent__text_that_the_base_model_finds_unlikely_earns_less():
 
 
 def test_reward_functions__one_for_each_category_where_separate():
-    rewards = RewardsConfig(separate=True, guards=("length_floor",), min_words=4)
+    rewards = RewardsConfig(separate=True, guards=("plain_characters",))
     functions, weights = reward_functions(rewards)
     assert [function.__name__ for function in functions] == ["content", "format", "language", "length"]
     assert weights == [1.0] * 4
-    # no_comma is content, word_range is length; two words of four are worth half
-    scores = {function.__name__: score(function, (SEA, "wide blue"), (FREE, "wide"))[0] for function in functions}
+    # no_comma is content, word_range is length; two hidden characters cost half
+    answers = (SEA, "wide\u200b\u200b blue"), (FREE, "wide")
+    scores = {function.__name__: score(function, *answers)[0] for function in functions}
     assert scores == {"content": [0.5, None], "format": [None, None], "language": [None, None], "length": [0.5, None]}
 
 
