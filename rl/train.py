@@ -11,7 +11,7 @@ from rl.common.device import idle_gpus, local_ranks, visible_gpus
 from rl.common.distributed import check_ranks, init_distributed, is_main_process
 from rl.config.paths import with_absolute_paths
 from rl.config.root import Config
-from rl.datasets import Pairs, Problems, check_columns, check_signal, load_training
+from rl.datasets import Pairs, Problems, check_columns, check_signal, load_training, report_unreadable
 from rl.evaluation.base_model import evaluate_base
 from rl.rollouts.workers.placement import place_workers
 from rl.runs.folder import open_run
@@ -60,6 +60,8 @@ def _train_in(folder: Path, checkpoint: Path | None, config: Config, problems: P
     callbacks = [*observers.callbacks, stop]
     if idle := idle_gpus(local_ranks(), visible_gpus(), config.rollouts.workers):
         observers.announce(idle)
+    if is_main_process():
+        report_unreadable(problems, folder, observers.announce)
     observers.announce(f"Loading the model: {config.model.name}")
     with resume_hint_on_error(folder), trainer_context(config, folder, problems.train, callbacks) as trainer:
         observers.watch(trainer)
