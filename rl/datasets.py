@@ -76,6 +76,24 @@ def report_unreadable(training: Problems | Pairs, folder: Path, announce: Callab
         announce(f"Left out {len(lines)} rows that cannot be read, listed in {UNREADABLE_ROWS}; the first: {lines[0]}")
 
 
+def with_steps_of_epochs(config: Config, rows: int) -> Config:
+    """Return the config with the steps that `trainer.num_train_epochs` takes, if it is set.
+
+    Raises UserError when they are no more than the warm-up.
+    """
+    trainer = config.trainer
+    if trainer.num_train_epochs is None:
+        return config
+    is_grpo = config.algorithm == "grpo"
+    steps = trainer.steps_of_epochs(rows, ranks=config.distributed.processes, is_grpo=is_grpo)
+    if trainer.warmup_steps >= steps:
+        raise UserError(
+            f"trainer.num_train_epochs={trainer.num_train_epochs:g} passes over {rows} rows are {steps} steps, and "
+            f"trainer.warmup_steps={trainer.warmup_steps} leaves none of them; lower warmup_steps"
+        )
+    return config.model_copy(update={"trainer": trainer.model_copy(update={"max_steps": steps})})
+
+
 def check_columns(training: Problems | Pairs) -> None:
     """Raise UserError when the rows to train on make no dataset: before a run folder is made or a model loaded."""
     if isinstance(training, Problems):
@@ -145,10 +163,14 @@ def _without_held_out(
     return train
 
 
-def as_preferences(pairs: tuple[PreferencePair, ...]) -> Dataset:
-    """Return the pairs as the dataset that TRL's DPO reads, with the index of each."""
+def as_preferences(pairs: tuple[PreferencePair, ...], *, as_text: bool = False) -> Dataset:
+    """Return the pairs as the dataset that TRL's DPO reads, with their index; as text if there is no template."""
     columns = ("prompt", "chosen", "rejected")
     rows = [{name: pair_row(pair)[name] for name in columns} | {PAIR: index} for index, pair in enumerate(pairs)]
+    if as_text:
+        rows = [
+            {name: value[-1]["content"] if name in columns else value for name, value in row.items()} for row in rows
+        ]
     return dataset_from_rows(rows)
 
 

@@ -11,7 +11,15 @@ from rl.common.device import idle_gpus, local_ranks, visible_gpus
 from rl.common.distributed import check_ranks, init_distributed, is_main_process
 from rl.config.paths import with_absolute_paths
 from rl.config.root import Config
-from rl.datasets import Pairs, Problems, check_columns, check_signal, load_training, report_unreadable
+from rl.datasets import (
+    Pairs,
+    Problems,
+    check_columns,
+    check_signal,
+    load_training,
+    report_unreadable,
+    with_steps_of_epochs,
+)
 from rl.evaluation.base_model import evaluate_base
 from rl.rollouts.workers.placement import place_workers
 from rl.runs.folder import open_run
@@ -48,6 +56,7 @@ def train_once(config: Config, *, locked: bool = False) -> Path:
     check_columns(problems)
     check_signal(config, problems)
     check_trackers(config.tracking)
+    config = with_steps_of_epochs(config, len(problems.train))
     with open_run(config, locked=locked) as (folder, checkpoint):
         _train_in(folder, checkpoint, config, problems)
     return folder
