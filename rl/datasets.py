@@ -37,6 +37,10 @@ UNREADABLE_ROWS = "unreadable_rows.txt"
 """In the run folder: the rows that `data.unreadable=skip` left out, one a line."""
 
 
+IMAGE_COLUMNS = ("image", "images")
+"""Columns in which TRL's trainers look for pictures."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problems:
     """Problems to train on and problems to evaluate on; no problem is in both."""
@@ -165,12 +169,13 @@ def _without_held_out(
 
 def as_preferences(pairs: tuple[PreferencePair, ...], *, as_text: bool = False) -> Dataset:
     """Return the pairs as the dataset that TRL's DPO reads, with their index; as text if there is no template."""
-    columns = ("prompt", "chosen", "rejected")
-    rows = [{name: pair_row(pair)[name] for name in columns} | {PAIR: index} for index, pair in enumerate(pairs)]
-    if as_text:
-        rows = [
-            {name: value[-1]["content"] if name in columns else value for name, value in row.items()} for row in rows
-        ]
+    rows: list[dict[str, Any]] = []
+    for index, pair in enumerate(pairs):
+        row = pair_row(pair)
+        columns: dict[str, Any] = {name: row[name] for name in ("prompt", "chosen", "rejected")}
+        if as_text:
+            columns = {name: messages[-1]["content"] for name, messages in columns.items()}
+        rows.append({**columns, PAIR: index})
     return dataset_from_rows(rows)
 
 
@@ -214,6 +219,11 @@ def dataset_from_rows(rows: Sequence[Mapping[str, Any]]) -> Dataset:
             raise UserError(
                 f"column {name!r} of the data has the name of an argument that TRL passes to reward functions; "
                 f"give it another name, none of {', '.join(REWARD_ARGUMENTS)}"
+            )
+        if name in IMAGE_COLUMNS:
+            raise UserError(
+                f"column {name!r} of the data is where TRL looks for pictures, and Heed trains on text; remove it, or "
+                "give it another name"
             )
     try:
         return Dataset.from_dict(columns)

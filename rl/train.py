@@ -27,7 +27,7 @@ from rl.runs.inputs import check_inputs
 from rl.runs.resume import resume_command, resume_hint_on_error
 from rl.runs.stop_callback import StopCallback
 from rl.scoring.custom_verifiers import custom_verifiers
-from rl.tracking.metrics import check_trackers
+from rl.tracking.installed import check_trackers
 from rl.tracking.observers import Observers
 from rl.trainers.finalize import finalize_run
 from rl.trainers.online_dpo import train_in_rounds

@@ -149,6 +149,12 @@ def test_as_dataset__refuses_a_column_named_like_a_reward_argument(tmp_path, nam
         as_dataset(load_rows(tmp_path, {}, {name: "x"}))
 
 
+@pytest.mark.parametrize("name", ["image", "images"])
+def test_as_dataset__refuses_a_column_in_which_trl_looks_for_pictures(tmp_path, name):
+    with pytest.raises(UserError, match=f"^column '{name}' of the data is where TRL looks for pictures"):
+        as_dataset(load_rows(tmp_path, {}, {name: "sea.png"}))
+
+
 def test_reward_arguments__are_those_that_trl_passes():
     source = inspect.getsource(GRPOTrainer._calculate_rewards)
     assert "prompts=prompts, completions=completions, completion_ids=completion_ids_list, **reward_kwargs" in source
