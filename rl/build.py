@@ -223,6 +223,7 @@ def build_rollouts(
         seed=config.trainer.seed,
         max_staleness=settings.max_staleness,
         max_dropped=settings.max_dropped,
+        refill=settings.refill,
         ledger=ledger,
         correction=OffPolicyCorrection(mode=settings.correction, cap=settings.correction_cap),
     )

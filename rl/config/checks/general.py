@@ -195,6 +195,8 @@ def _rollouts(config: "Config") -> Iterator[str]:
             f"rollouts.correction={rollouts.correction} weighs stale tokens by the sampler's log-probs, which "
             f"rollouts.engine={rollouts.engine} does not give; set correction=none, or max_staleness=0"
         )
+    if rollouts.refill and config.trl.get("log_completions"):
+        yield "rollouts.refill rewards groups that TRL's table of trl.log_completions lacks; drop one of the two"
     if rollouts.max_staleness and rollouts.correction != "none" and trainer.loss_type == "luspo":
         yield (
             f"rollouts.correction={rollouts.correction} weighs tokens or sequences, which trainer.loss_type=luspo does "
@@ -228,6 +230,11 @@ def _single_process(config: "Config") -> Iterator[str]:
     processes = config.distributed.processes
     if config.pairs.rounds:
         yield f"pairs.rounds samples in one process, but distributed.processes={processes}; set rounds=0 or processes=1"
+    if config.rollouts.refill:
+        yield (
+            f"rollouts.refill={config.rollouts.refill} rewards groups before the batch is whole, in one process, but "
+            f"distributed.processes={processes}; set refill=0 or processes=1"
+        )
     if config.credit.faithfulness.every:
         yield (
             f"credit.faithfulness.every={config.credit.faithfulness.every} works in one process, but "
