@@ -43,7 +43,7 @@ def push_run(run: Path, repo: str, *, public: bool = False, api: HfApi | None = 
             api.create_repo(repo, private=not public, exist_ok=True)
             api.upload_folder(repo_id=repo, folder_path=scratch, commit_message="LoRA adapter trained by Heed")
     except HUB_ERRORS as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].split(". ")[0].rstrip(".")
         raise UserError(f"{repo} could not be written on the hub: {reason}; `hf auth login` gives access") from error
     return {**verified, "repository": f"{api.endpoint}/{repo}", "private": not public, "files": files}
 
