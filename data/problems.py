@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from data.literals import read_literal
 from rewards.errors import InputError
 from rewards.verdict import Span
 
@@ -137,14 +138,13 @@ def _messages(prompt: Any) -> tuple[Message, ...]:
 
 
 def chat_message(item: Any, column: str) -> Message:
-    """Read one message. Raises InputError for one without text, and for one with more, which would be lost."""
-    if (
-        not isinstance(item, Mapping)
-        or not isinstance(item.get("role"), str)
-        or not isinstance(item.get("content"), str)
-    ):
+    """Read one message; content may be a list of text parts.
+
+    Raises InputError for one without text, and for one with more, which would be lost.
+    """
+    if not isinstance(item, Mapping) or not isinstance(item.get("role"), str):
         raise InputError(
-            f"expected column {column!r} to have chat messages with text 'role' and 'content'; got {item!r}"
+            f"expected column {column!r} to have chat messages with text 'role' and 'content'; got {item!r:.200}"
         )
     # Arrow fills in the keys that only other messages have, with None.
     if more := sorted(name for name, value in item.items() if value and name not in ("role", "content")):
@@ -152,7 +152,26 @@ def chat_message(item: Any, column: str) -> Message:
             f"expected the messages of column {column!r} to have a role and a content alone; got {more} too, which "
             "would be lost: remove them, or write them into the content"
         )
-    return {"role": item["role"], "content": item["content"]}
+    return {"role": item["role"], "content": _content(item.get("content"), column)}
+
+
+def _content(content: Any, column: str) -> str:
+    """Return a message's text, that of all its parts if it has several."""
+    parts = [content] if isinstance(content, str) else content
+    texts = [_part_text(part) for part in parts] if isinstance(parts, list) else [None]
+    if None in texts:
+        raise InputError(
+            f"expected column {column!r} to have chat messages with text 'role' and 'content', or with a content of "
+            f"parts that are all of the type text; got the content {content!r:.200}"
+        )
+    return "".join(text for text in texts if text is not None)
+
+
+def _part_text(part: Any) -> str | None:
+    """Return the text of a part such as `{type: text, text: ...}`; None for an image and the like."""
+    if isinstance(part, Mapping) and part.get("type", "text") == "text":
+        part = part.get("text")
+    return part if isinstance(part, str) else None
 
 
 def _listed(value: Any) -> Sequence[Any]:
@@ -174,18 +193,19 @@ def _constraint(item: Any, length: int) -> ConstraintSpec:
 
 
 def _arguments(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the verifier's arguments, from JSON text or a mapping, without the nulls that Arrow fills in."""
+    """Return the verifier's arguments, from a literal's text or a mapping, without the nulls that Arrow fills in."""
     kwargs = item.get("kwargs")
     if isinstance(kwargs, str):
         try:
-            kwargs = json.loads(kwargs)
-        except json.JSONDecodeError as error:
-            raise InputError(f"kwargs of constraint {item['id']!r} are not JSON: {error}; got {kwargs!r}") from error
+            kwargs = read_literal(kwargs)
+        except InputError as error:
+            raise InputError(f"the text of the kwargs of constraint {item['id']!r} {error}") from error
     if kwargs is None:
         return {}
     if not isinstance(kwargs, Mapping):
         raise InputError(f"expected kwargs of constraint {item['id']!r} to be a JSON object; got {kwargs!r}")
-    return {name: value for name, value in kwargs.items() if value is not None}
+    # A data frame fills in NaN, which alone is unequal to itself.
+    return {name: value for name, value in kwargs.items() if value is not None and value == value}
 
 
 def _span(span: Any, length: int, kind: str) -> Span:

@@ -17,12 +17,14 @@ from typing import Any
 
 from rewards.errors import InputError
 from rewards.python_file import USER_FOLDERS
+from rewards.sandbox_answer import AnswerReader, clean_line, read_answer
 from rewards.sandbox_worker import KeywordParameters, serve
 from rewards.verdict import NOT_APPLICABLE, Verdict
 
 LOGGER = logging.getLogger("heed.rewards")
 START_TIMEOUT = 120.0
 """Seconds a process may take to start, import the function and report back."""
+LOG_BYTES = 1 << 16
 EXIT_TIMEOUT = 10.0
 """Seconds a process that closed its pipe may take to exit, so that its exit code is its own."""
 
@@ -153,6 +155,10 @@ class _Worker:
         self.error_log = error_log
         self.index = -1
         self.connection, child_connection = context.Pipe()
+        self.answer = AnswerReader(self.connection)  # pyright: ignore[reportArgumentType]  (Windows has another)
+        self.completion = ""
+        self.number = 0
+        """Of the latest call."""
         arguments = (child_connection, reference, limits.mebibytes, str(error_log), tuple(USER_FOLDERS))
         self.process = context.Process(target=serve, args=arguments, daemon=True)
         self.process.start()
@@ -160,33 +166,44 @@ class _Worker:
         self.pid = self.process.pid
         child_connection.close()
         self.deadline = monotonic() + START_TIMEOUT
-        if not self.connection.poll(START_TIMEOUT):
+        self.keywords = self._receive_keywords()
+
+    def _receive_keywords(self) -> KeywordParameters:
+        """Wait until the process has loaded the function. Raises VerifierError when it cannot."""
+        while not self.is_finished():
+            wait([self.connection], timeout=max(0.0, self.deadline - monotonic()))
+        if not self.answer.is_complete():
             self.kill()
-            raise VerifierError(f"verifier {reference} did not start within {START_TIMEOUT:g} s")
-        keywords = self._receive()
-        if keywords is None:
-            raise VerifierError(f"verifier {reference} could not be loaded: {self._last_error_line()}")
-        self.keywords: KeywordParameters = keywords
+            raise VerifierError(f"verifier {self.reference} did not start within {START_TIMEOUT:g} s")
+        try:
+            required, optional, accepts_any = self.answer.take()
+        except (EOFError, TypeError, ValueError):
+            raise VerifierError(f"verifier {self.reference} could not be loaded: {self._last_error_line()}") from None
+        return KeywordParameters(required=tuple(required), optional=tuple(optional), accepts_any=accepts_any)
 
     def send(self, index: int, call: VerifierCall) -> None:
         """Start a call; its time limit begins now."""
-        self.index = index
+        self.index, self.completion, self.number = index, call.completion, self.number + 1
         self.deadline = monotonic() + self.limits.seconds
         with suppress(BrokenPipeError):  # the process died while idle; `receive_verdict` reports it
-            self.connection.send((call.completion, call.prompt, dict(call.kwargs)))
+            self.connection.send((self.number, call.completion, call.prompt, dict(call.kwargs)))
 
     def is_finished(self) -> bool:
         """Return whether the process has answered or its time is up."""
-        return self.connection.poll() or monotonic() >= self.deadline
+        return self.answer.is_complete() or monotonic() >= self.deadline
 
     def receive_verdict(self) -> tuple[Verdict | None, str]:
         """Return the verdict, or None and what happened instead."""
-        if not self.connection.poll():
+        if not self.answer.is_complete():
             self.kill()
             return None, f"took longer than {self.limits.seconds:g} s"
-        verdict = self._receive()
-        if verdict is not None:
-            return verdict, ""
+        try:
+            return read_answer(self.answer.take(), self.number, self.completion), ""
+        except EOFError:
+            pass
+        except ValueError as error:
+            self.kill()
+            return None, clean_line(str(error))
         error = self._last_error_line()
         if self.process.exitcode == 1 and not error.startswith("MemoryError"):
             raise VerifierError(f"verifier {self.reference} raised {error}")
@@ -200,14 +217,15 @@ class _Worker:
         self.process.join()
         self.connection.close()
 
-    def _receive(self) -> Any:
-        try:
-            return self.connection.recv()
-        except (EOFError, ConnectionResetError):  # the other end is gone
-            return None
-
     def _last_error_line(self) -> str:
         wait([self.process.sentinel], timeout=EXIT_TIMEOUT)  # not `join`: the number must stay the process's own
         self.kill()
-        lines = self.error_log.read_text(errors="replace").split("\n") if self.error_log.exists() else []
-        return next((line.strip() for line in reversed(lines) if line.strip()), "it printed no error")
+        lines = _last_lines(self.error_log) if self.error_log.exists() else []
+        return next((line for line in map(clean_line, reversed(lines)) if line), "it printed no error")
+
+
+def _last_lines(path: Path) -> list[str]:
+    """Return the lines in a file's last bytes; a verifier may print without end."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - LOG_BYTES))
+        return file.read().decode(errors="replace").split("\n")

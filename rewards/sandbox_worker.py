@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from rewards.python_file import USER_FOLDERS, load_python_file
-from rewards.verdict import Verdict
+from rewards.sandbox_answer import read_verdict, verdict_values, write_line
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,9 +37,10 @@ class KeywordParameters:
 def serve(
     connection: Connection, reference: str, mebibytes: int, error_log: str, user_folders: Sequence[str] = ()
 ) -> None:
-    """Answer each (completion, prompt, kwargs) with a verdict; an exception ends the process, logged in `error_log`.
+    """Answer each (number, completion, prompt, kwargs) with the number and a verdict.
 
-    `user_folders` are those on the path for files that the parent process has loaded.
+    An exception ends the process, logged in `error_log`. `user_folders` are those on the path for files that the parent
+    process has loaded.
     """
     sys.stderr = open(error_log, "w", buffering=1)  # noqa: SIM115, open as long as the process lives
     faulthandler.enable(sys.stderr)
@@ -51,18 +52,16 @@ def serve(
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     socket.socket.connect = _refuse_connection
     function = load_function(reference)
-    connection.send(keyword_parameters(function))
+    keywords = keyword_parameters(function)
+    write_line(connection, [keywords.required, keywords.optional, keywords.accepts_any])
     while True:
         try:
-            completion, prompt, kwargs = connection.recv()
+            number, completion, prompt, kwargs = connection.recv()
         except EOFError:  # the parent closed the pipe or is gone
             return
-        verdict = function(completion, prompt=prompt, **kwargs)
-        if not isinstance(verdict, Verdict):
-            raise TypeError(f"{reference} must return a Verdict, got {verdict!r}")
-        if any(end > len(completion) for _, end in verdict.evidence):
-            raise ValueError(f"{reference} gave evidence {verdict.evidence} for a text of {len(completion)} characters")
-        connection.send(verdict)
+        values = verdict_values(function(completion, prompt=prompt, **kwargs))
+        read_verdict(values, completion)  # as the parent process will: what it refuses is the function's error here
+        write_line(connection, [number, *values])
 
 
 def load_function(reference: str) -> Callable[..., Any]:

@@ -130,7 +130,8 @@ def _grpo_trainer(config: Config, folder: Path, problems: Any, **shared: Any) ->
 
 
 def _dpo_trainer(config: Config, folder: Path, pairs: Any, **shared: Any) -> CreditDPOTrainer:
-    trainer = CreditDPOTrainer(train_dataset=as_preferences(pairs), pairs=pairs, **shared)
+    as_text = shared["processing_class"].chat_template is None
+    trainer = CreditDPOTrainer(train_dataset=as_preferences(pairs, as_text=as_text), pairs=pairs, **shared)
     if not len(trainer.train_dataset):  # pyright: ignore[reportArgumentType]
         raise UserError(
             f"dpo.max_length={config.dpo.max_length} is filled by the prompt of each of the {len(pairs)} pairs, so no "
@@ -222,6 +223,7 @@ def build_rollouts(
         seed=config.trainer.seed,
         max_staleness=settings.max_staleness,
         max_dropped=settings.max_dropped,
+        refill=settings.refill,
         ledger=ledger,
         correction=OffPolicyCorrection(mode=settings.correction, cap=settings.correction_cap),
     )

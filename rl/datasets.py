@@ -1,8 +1,9 @@
 """Datasets: the problems or preference pairs that a run trains on, and its held-out problems."""
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
@@ -10,10 +11,11 @@ from pyarrow import ArrowException, DataType
 
 from data.expansion import instruction_problem
 from data.instructions import Split
-from data.preferences import PreferencePair, pair_from_row, pair_row, plain_pair_from_row
+from data.preferences import PreferencePair, pair_row
 from data.problems import Problem, to_row, user_text
-from data.reading import read_problems
-from data.sources import read_rows
+from data.reading import read_pairs, read_problems
+from rewards.errors import InputError
+from rl.common.atomic import write_text
 from rl.common.errors import UserError
 from rl.config.data import DataConfig
 from rl.config.root import Config
@@ -31,12 +33,22 @@ REWARD_ARGUMENTS = (
 """What TRL passes to reward functions beside the columns: a column of such a name would be lost, or break the call."""
 
 
+UNREADABLE_ROWS = "unreadable_rows.txt"
+"""In the run folder: the rows that `data.unreadable=skip` left out, one a line."""
+
+
+IMAGE_COLUMNS = ("image", "images")
+"""Columns in which TRL's trainers look for pictures."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problems:
     """Problems to train on and problems to evaluate on; no problem is in both."""
 
     train: tuple[Problem, ...]
     held_out: tuple[Problem, ...]
+    unreadable: tuple[str, ...] = ()
+    """Where and why a row was left out, for each that could not be read."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +57,8 @@ class Pairs:
 
     train: tuple[PreferencePair, ...]
     held_out: tuple[Problem, ...]
+    unreadable: tuple[str, ...] = ()
+    """Where and why a row was left out, for each that could not be read."""
 
 
 def problems_of(training: Sequence[Problem] | Sequence[PreferencePair]) -> list[Problem]:
@@ -57,6 +71,31 @@ def load_training(config: Config) -> Problems | Pairs:
     if config.algorithm == "grpo" or config.pairs.rounds:
         return load_problems(config.data)
     return load_pairs(config.data)
+
+
+def report_unreadable(training: Problems | Pairs, folder: Path, announce: Callable[[str], None]) -> None:
+    """List the rows that could not be read in the run folder, and announce how many and why the first was left out."""
+    if lines := training.unreadable:
+        write_text(folder / UNREADABLE_ROWS, "".join(f"{line}\n" for line in lines))
+        announce(f"Left out {len(lines)} rows that cannot be read, listed in {UNREADABLE_ROWS}; the first: {lines[0]}")
+
+
+def with_steps_of_epochs(config: Config, rows: int) -> Config:
+    """Return the config with the steps that `trainer.num_train_epochs` takes, if it is set.
+
+    Raises UserError when they are no more than the warm-up.
+    """
+    trainer = config.trainer
+    if trainer.num_train_epochs is None:
+        return config
+    is_grpo = config.algorithm == "grpo"
+    steps = trainer.steps_of_epochs(rows, ranks=config.distributed.processes, is_grpo=is_grpo)
+    if trainer.warmup_steps >= steps:
+        raise UserError(
+            f"trainer.num_train_epochs={trainer.num_train_epochs:g} passes over {rows} rows are {steps} steps, and "
+            f"trainer.warmup_steps={trainer.warmup_steps} leaves none of them; lower warmup_steps"
+        )
+    return config.model_copy(update={"trainer": trainer.model_copy(update={"max_steps": steps})})
 
 
 def check_columns(training: Problems | Pairs) -> None:
@@ -94,17 +133,23 @@ def check_signal(config: Config, training: Problems | Pairs) -> None:
 def load_pairs(data: DataConfig) -> Pairs:
     """Read the pairs of `data.path`; the last `held_out` prompts are held out.
 
-    The answers to a prompt with constraints are verified anew; any other pair is taken as its row states it. Raises
-    ValueError, naming file and line of a row that is no pair, and when nothing is left to train on.
+    Raises ValueError, naming file and line of a row that is no pair, and when nothing is left to train on.
     """
     assert data.path is not None, "refused by the config"
-    pairs = [_read_pair(location, row) for location, row in read_rows(data.path, split="train")]
+    unreadable = _unreadable(data)
+    pairs = read_pairs(data.path, unreadable=unreadable)
     if data.held_out_path is not None:
-        held_out = tuple(read_problems(data.held_out_path))
+        held_out = tuple(read_problems(data.held_out_path, unreadable=unreadable))
     else:
         problems = {user_text(pair.problem): pair.problem for pair in pairs}
         held_out = tuple(problems.values())[max(0, len(problems) - data.held_out) :] if data.held_out else ()
-    return Pairs(train=_without_held_out(pairs, held_out, data, "pairs"), held_out=held_out)
+    train = _without_held_out(pairs, held_out, data, "pairs")
+    return Pairs(train=train, held_out=held_out, unreadable=tuple(map(str, unreadable or ())))
+
+
+def _unreadable(data: DataConfig) -> list[InputError] | None:
+    """Return a list for the rows that cannot be read, or None where the first of them is an error."""
+    return [] if data.unreadable == "skip" else None
 
 
 def _without_held_out(
@@ -122,18 +167,15 @@ def _without_held_out(
     return train
 
 
-def _read_pair(location: str, row: Any) -> PreferencePair:
-    try:
-        read = pair_from_row if row.get("constraints") else plain_pair_from_row
-        return read(row, default_id=location)
-    except ValueError as error:
-        raise UserError(f"{location}: {error}") from error
-
-
-def as_preferences(pairs: tuple[PreferencePair, ...]) -> Dataset:
-    """Return the pairs as the dataset that TRL's DPO reads, with the index of each."""
-    columns = ("prompt", "chosen", "rejected")
-    rows = [{name: pair_row(pair)[name] for name in columns} | {PAIR: index} for index, pair in enumerate(pairs)]
+def as_preferences(pairs: tuple[PreferencePair, ...], *, as_text: bool = False) -> Dataset:
+    """Return the pairs as the dataset that TRL's DPO reads, with their index; as text if there is no template."""
+    rows: list[dict[str, Any]] = []
+    for index, pair in enumerate(pairs):
+        row = pair_row(pair)
+        columns: dict[str, Any] = {name: row[name] for name in ("prompt", "chosen", "rejected")}
+        if as_text:
+            columns = {name: messages[-1]["content"] for name, messages in columns.items()}
+        rows.append({**columns, PAIR: index})
     return dataset_from_rows(rows)
 
 
@@ -144,12 +186,14 @@ def load_problems(data: DataConfig) -> Problems:
     """
     if data.path is None:
         return Problems(train=_draw(data, "train", data.num_problems), held_out=_draw(data, "held_out", data.held_out))
-    problems = tuple(read_problems(data.path))
+    unreadable = _unreadable(data)
+    problems = tuple(read_problems(data.path, unreadable=unreadable))
     if data.held_out_path is not None:
-        held_out = tuple(read_problems(data.held_out_path))
+        held_out = tuple(read_problems(data.held_out_path, unreadable=unreadable))
     else:
         held_out = problems[max(0, len(problems) - data.held_out) :]
-    return Problems(train=_without_held_out(problems, held_out, data, "problems"), held_out=held_out)
+    train = _without_held_out(problems, held_out, data, "problems")
+    return Problems(train=train, held_out=held_out, unreadable=tuple(map(str, unreadable or ())))
 
 
 def _draw(data: DataConfig, split: Split, count: int) -> tuple[Problem, ...]:
@@ -175,6 +219,11 @@ def dataset_from_rows(rows: Sequence[Mapping[str, Any]]) -> Dataset:
             raise UserError(
                 f"column {name!r} of the data has the name of an argument that TRL passes to reward functions; "
                 f"give it another name, none of {', '.join(REWARD_ARGUMENTS)}"
+            )
+        if name in IMAGE_COLUMNS:
+            raise UserError(
+                f"column {name!r} of the data is where TRL looks for pictures, and Heed trains on text; remove it, or "
+                "give it another name"
             )
     try:
         return Dataset.from_dict(columns)

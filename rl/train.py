@@ -11,7 +11,15 @@ from rl.common.device import idle_gpus, local_ranks, visible_gpus
 from rl.common.distributed import check_ranks, init_distributed, is_main_process
 from rl.config.paths import with_absolute_paths
 from rl.config.root import Config
-from rl.datasets import Pairs, Problems, check_columns, check_signal, load_training
+from rl.datasets import (
+    Pairs,
+    Problems,
+    check_columns,
+    check_signal,
+    load_training,
+    report_unreadable,
+    with_steps_of_epochs,
+)
 from rl.evaluation.base_model import evaluate_base
 from rl.rollouts.workers.placement import place_workers
 from rl.runs.folder import open_run
@@ -19,7 +27,7 @@ from rl.runs.inputs import check_inputs
 from rl.runs.resume import resume_command, resume_hint_on_error
 from rl.runs.stop_callback import StopCallback
 from rl.scoring.custom_verifiers import custom_verifiers
-from rl.tracking.metrics import check_trackers
+from rl.tracking.installed import check_trackers
 from rl.tracking.observers import Observers
 from rl.trainers.finalize import finalize_run
 from rl.trainers.online_dpo import train_in_rounds
@@ -48,6 +56,7 @@ def train_once(config: Config, *, locked: bool = False) -> Path:
     check_columns(problems)
     check_signal(config, problems)
     check_trackers(config.tracking)
+    config = with_steps_of_epochs(config, len(problems.train))
     with open_run(config, locked=locked) as (folder, checkpoint):
         _train_in(folder, checkpoint, config, problems)
     return folder
@@ -60,6 +69,8 @@ def _train_in(folder: Path, checkpoint: Path | None, config: Config, problems: P
     callbacks = [*observers.callbacks, stop]
     if idle := idle_gpus(local_ranks(), visible_gpus(), config.rollouts.workers):
         observers.announce(idle)
+    if is_main_process():
+        report_unreadable(problems, folder, observers.announce)
     observers.announce(f"Loading the model: {config.model.name}")
     with resume_hint_on_error(folder), trainer_context(config, folder, problems.train, callbacks) as trainer:
         observers.watch(trainer)

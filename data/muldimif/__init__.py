@@ -8,7 +8,7 @@ from typing import Any
 from data.muldimif.reading import Reading
 from data.muldimif.triples import read_triple
 from data.problems import Constraint, ConstraintSpec, Problem
-from data.sources import read_rows
+from data.sources import located, read_rows
 from rewards.errors import InputError
 from rewards.verdict import Span
 from rewards.verifiers import known_kinds
@@ -44,19 +44,28 @@ def read_muldimif(source: str | Path) -> MulDimIF:
     """Read MulDimIF's own JSON; a row of another format is an InputError with its location."""
     problems, unread, num_weaker = [], [], 0
     for location, row in read_rows(source):
-        try:
-            triples = _triples(row)
-            readings = [read_triple(*triple) for triple in triples]
-            missing = [_unread(row, triple, reading) for triple, reading in zip(triples, readings, strict=True)]
-            unread += [item for item in missing if item is not None]
-            if not any(missing):
-                problems.append(_problem(row, triples, readings))
-                num_weaker += sum(reading.weaker for reading in readings)
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(
-                f"{location}: expected a MulDimIF row (id, conversations, constraints); {error!r}"
-            ) from error
+        with located(location, None):
+            problem, missing = read_row(row)
+        unread += missing
+        if not missing:
+            problems.append(problem)
+            num_weaker += sum(read_triple(*triple).weaker for triple in _triples(row))
     return MulDimIF(problems=tuple(problems), unread=tuple(unread), num_weaker=num_weaker)
+
+
+def read_row(row: Mapping[str, Any]) -> tuple[Problem, list[UnreadTriple]]:
+    """Return a row as a problem, and its texts that cannot be read, which the problem lacks.
+
+    Raises InputError for a row of another format.
+    """
+    try:
+        triples = _triples(row)
+        readings = [read_triple(*triple) for triple in triples]
+        missing = [_unread(row, triple, reading) for triple, reading in zip(triples, readings, strict=True)]
+        known = [pair for pair, one in zip(zip(triples, readings, strict=True), missing, strict=True) if one is None]
+        return _problem(row, known), [item for item in missing if item is not None]
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"expected a MulDimIF row (id, conversations, constraints); {error!r}") from error
 
 
 def _triples(row: Mapping[str, Any]) -> list[Triple]:
@@ -69,14 +78,10 @@ def _unread(row: Mapping[str, Any], triple: Triple, reading: Reading) -> UnreadT
     return None if reason is None else UnreadTriple(problem_id=str(row["id"]), triple=triple, reason=reason)
 
 
-def _problem(row: Mapping[str, Any], triples: Sequence[Triple], readings: Sequence[Reading]) -> Problem:
+def _problem(row: Mapping[str, Any], known: Sequence[tuple[Triple, Reading]]) -> Problem:
     messages = tuple({"role": turn["role"], "content": turn["content"]} for turn in row["conversations"])
     content = messages[-1]["content"]
-    specs = [
-        _spec(rule, text, content)
-        for (_, _, text), reading in zip(triples, readings, strict=True)
-        for rule in reading.rules
-    ]
+    specs = [_spec(rule, text, content) for (_, _, text), reading in known for rule in reading.rules]
     return Problem(
         problem_id=str(row["id"]),
         messages=messages,

@@ -1,5 +1,6 @@
 """`heed data`: prompts with constraints or attributes, checks of files of them, pairs and verdicts of answers."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -53,6 +54,19 @@ def constraints(
             doubt=model if doubt else None,
         ),
     )
+
+
+@app.command()
+def inspect(
+    file: Annotated[
+        str, typer.Argument(parser=os.path.expanduser, help="A .jsonl, .json or .parquet file, or a hub dataset.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Say how a file is read: its format, its rows and constraints, what would be left out, and three rows."""
+    from launch.data.inspect import inspect_command
+
+    print_result(as_json, lambda: inspect_command(file))
 
 
 @app.command()

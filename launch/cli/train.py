@@ -107,11 +107,23 @@ def export(
     only: Annotated[str | None, typer.Option(help="Copy this adapter of a bundle to --output.")] = None,
     merge: Annotated[str | None, typer.Option(help="Write base and this adapter as one model to --output.")] = None,
     output: Annotated[Path | None, output_option("The folder to write, with --only or --merge.")] = None,
+    push: Annotated[
+        str | None, typer.Option(metavar="REPO", help="Then upload it to this repository of the Hugging Face hub.")
+    ] = None,
+    public: Annotated[bool, typer.Option("--public", help="With --push: for everyone; else it is private.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Prove that a run's adapter loads with plain PEFT and gives the trained model's logits, or write part of it."""
     prepare_environment()
-    if only is None and merge is None:
+    if public and push is None:
+        raise UserError("--public goes with --push REPO; without it nothing is uploaded")
+    if push is not None:
+        if only is not None or merge is not None:
+            raise UserError("--push uploads a run's adapter; upload what --only or --merge wrote with `hf upload`")
+        from rl.export.push import push_run, show_push
+
+        print_result(as_json, lambda: push_run(run, push, public=public), show=show_push)
+    elif only is None and merge is None:
         if output is not None:
             raise UserError(f"--output {output} goes with --only or --merge; without them nothing is written")
         from rl.export.verify import export_run, show_export
@@ -133,6 +145,9 @@ def _run(config: "Config", dry_run: bool, as_json: bool) -> None:
     """Train here or start the ranks that train, and print where the run lies."""
     if dry_run:
         from rl.config.load import resolved_yaml
+        from rl.tracking.installed import check_trackers
+
+        check_trackers(config.tracking)
 
         typer.echo(config.model_dump_json(indent=2) if as_json else resolved_yaml(config).rstrip())
         return

@@ -11,15 +11,34 @@ from rl.common.errors import UserError
 from rl.config.types import Positive, Section
 
 
+def _path(text: str) -> str:
+    """Return the text. Raises UserError for one that a command takes for an option, or that ends its line."""
+    if not text.strip() or text.startswith("-") or not text.isprintable():
+        raise UserError(f"should be a path or a name without line breaks that does not begin with '-', got {text!r}")
+    return text
+
+
 def _mount(text: str) -> str:
-    source, colon, target = text.partition(":")
+    source, colon, target = _path(text).partition(":")
     if not colon or not source or not target.startswith("/"):
         raise UserError(f"should look like /data:/data, got {text!r}")
     return text
 
 
+def _value(text: str) -> str:
+    if "\0" in text:
+        raise UserError(f"should hold no NUL character, which no environment can, got {text!r}")
+    return text
+
+
+PathText = Annotated[str, AfterValidator(_path)]
+"""A path or an image's name; whatever characters of the shell it has are quoted where it is written."""
 Mount = Annotated[str, AfterValidator(_mount)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,40}[a-z0-9])?$")]
+Queue = Annotated[str, Field(pattern=r"^[\w.][\w.,@+-]*$")]
+"""A partition or an account: SLURM reads them from comments, where nothing can be quoted."""
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+VariableValue = Annotated[str, AfterValidator(_value)]
 
 
 class ClusterSpec(Section):
@@ -38,20 +57,20 @@ class ClusterSpec(Section):
     """Time between the warning and the end of the job or a preemption; a step and its checkpoint must fit in."""
     restarts: Annotated[int, Field(ge=0)] = 3
     """How often the job may restart from its newest checkpoint."""
-    image: str | None = None
+    image: PathText | None = None
     """Container image; SLURM runs it with apptainer, and without an image uses the `.venv` of `checkout`."""
     mounts: tuple[Mount, ...] = ()
     """`source:target`; the source is a folder on the node (SLURM), or a volume claim (KubeRay)."""
-    environment: dict[str, str] = Field(default_factory=dict)
+    environment: dict[Variable, VariableValue] = Field(default_factory=dict)
     """Variables set on every node. Put no secrets here: name them in `secrets`."""
     secrets: tuple[Name, ...] = ()
     """Kubernetes secrets whose keys become variables, such as WANDB_API_KEY."""
-    checkout: str = "/opt/heed"
+    checkout: PathText = "/opt/heed"
     """The folder of Heed on the nodes, or in the image."""
-    runs: str = "/runs"
+    runs: PathText = "/runs"
     """The folder where runs are written; all nodes and all restarts must see it."""
-    partition: str | None = None
-    account: str | None = None
+    partition: Queue | None = None
+    account: Queue | None = None
 
 
 def load_spec(path: Path | None) -> ClusterSpec:

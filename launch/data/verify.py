@@ -11,6 +11,7 @@ from data.dataset_summary import answer_verdicts, count, soundness
 from data.muldimif import read_muldimif
 from data.problems import Problem
 from data.reading import read_implemented
+from data.row_formats import row_format
 from data.sources import read_rows
 from launch.data.show import progress, show_counts, show_prompts, show_table
 from rewards.satisfaction import rates_by_kind
@@ -40,7 +41,7 @@ def verify_command(file: Path) -> dict[str, Any]:
 def _read(file: Path) -> tuple[Sequence[Problem], dict[str, int]]:
     """Return the problems of a file, and reason -> how many are left out for it."""
     first = next((row for _, row in read_rows(file)), None)
-    if isinstance(first, dict) and "conversations" in first:
+    if first is not None and row_format(first) == "MulDimIF":
         muldimif = read_muldimif(file)
         reasons = [item.reason for item in muldimif.unread]
         return muldimif.problems, {reason: reasons.count(reason) for reason in dict.fromkeys(reasons)}

@@ -68,6 +68,11 @@ def make_plan(config: Config, device: Device) -> Plan:
     if config.algorithm != "grpo":
         raise UserError(f"heed plan counts GRPO's phases; algorithm={config.algorithm} has others")
     lengths = prompt_lengths(config.data, config.model.name)
+    if config.trainer.num_train_epochs is not None:
+        steps = config.trainer.steps_of_epochs(
+            lengths.num_problems, ranks=config.distributed.processes, is_grpo=config.algorithm == "grpo"
+        )
+        config = config.model_copy(update={"trainer": config.trainer.model_copy(update={"max_steps": steps})})
     dtype = chosen_dtype(config.model, device)
     workload = Workload(shape=shape, dtype=dtype, longest_prompt=lengths.longest, device=device)
     trainable = num_trainable(config.lora, shape, adapter_ranks(config))

@@ -48,7 +48,7 @@ def prompt_lengths(data: DataConfig, model: str) -> PromptLengths:
 
 def _problems(data: DataConfig) -> tuple[list[Problem], int]:
     if data.path is not None:
-        problems = read_problems(data.path)
+        problems = read_problems(data.path, unreadable=[] if data.unreadable == "skip" else None)
         return problems[:NUM_MEASURED], len(problems) - (0 if data.held_out_path else data.held_out)
     drawn = [
         instruction_problem(data.seed, index, kinds=data.kinds, max_constraints=data.max_constraints)

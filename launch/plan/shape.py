@@ -73,15 +73,18 @@ def num_trainable(lora: AdapterConfig, shape: Shape, ranks: tuple[int, ...]) -> 
     layers = range(shape.layers) if lora.layers is None else lora.layers
     if outside := [layer for layer in layers if not 0 <= layer < shape.layers]:
         raise UserError(f"lora.layers: {outside} do not exist; the model has layers 0 to {shape.layers - 1}")
-    return len(layers) * sum(ranks) * sum(sum(linears[name]) for name in names)
+    matrices = sum(ranks) * sum(sum(linears[name]) for name in names)
+    magnitudes = len(ranks) * sum(linears[name][1] for name in names) if lora.use_dora else 0
+    return len(layers) * (matrices + magnitudes)
 
 
 def adapted_modules(lora: AdapterConfig, shape: Shape) -> tuple[str, ...]:
     """Return the linear maps of a layer that have an adapter."""
     names = lora.target_modules
     if names == "all-linear":
-        return tuple(shape.linears())
-    return (names,) if isinstance(names, str) else names
+        names = tuple(shape.linears())
+    excluded = lora.exclude_modules or ()
+    return tuple(name for name in ((names,) if isinstance(names, str) else names) if name not in excluded)
 
 
 def shape_of(name: str) -> Shape:

@@ -11,6 +11,7 @@ from transformers import PreTrainedTokenizerBase
 from attention_probes.record import ProbePlan, Readings, record_attention
 from data.expansion import instruction_problem
 from rl.models.load import end_token_ids
+from rl.models.tokenization import adds_special_tokens, prompt_text
 
 BATCH_SIZE = 8
 
@@ -39,8 +40,8 @@ def generate_calibration_texts(
 def _answer(
     policy: Any, tokenizer: PreTrainedTokenizerBase, messages: list[Any], max_new_tokens: int
 ) -> CalibrationTexts:
-    texts = [str(tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)) for chat in messages]
-    prompts = tokenizer(texts, add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt")
+    texts, special = [prompt_text(tokenizer, chat) for chat in messages], adds_special_tokens(tokenizer)
+    prompts = tokenizer(texts, add_special_tokens=special, padding=True, padding_side="left", return_tensors="pt")
     with torch.no_grad(), torch.random.fork_rng():
         torch.manual_seed(0)
         ids = policy.generate(

@@ -9,7 +9,13 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from rl.common.errors import UserError
-from rl.models.tokenization import completion_spans, decode, tokens_overlapping
+from rl.models.tokenization import (
+    adds_special_tokens,
+    completion_spans,
+    decode,
+    prompt_text,
+    tokens_overlapping,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,11 +46,9 @@ def probed_text(
 
     Raises UserError for an empty completion and for a constraint that is no passage of the prompt.
     """
-    templated = prompt
-    if tokenizer.chat_template is not None:
-        message = {"role": "user", "content": prompt}
-        templated = str(tokenizer.apply_chat_template([message], tokenize=False, add_generation_prompt=True))
-    encoding = tokenizer(templated, add_special_tokens=tokenizer.chat_template is None, return_offsets_mapping=True)
+    templated = prompt_text(tokenizer, [{"role": "user", "content": prompt}])
+    special = adds_special_tokens(tokenizer)
+    encoding = tokenizer(templated, add_special_tokens=special, return_offsets_mapping=True)
     prompt_ids, offsets = encoding["input_ids"], [tuple(pair) for pair in encoding["offset_mapping"]]
     if completion is None:
         completion_ids = _generate(policy, tokenizer, prompt_ids, max_new_tokens)

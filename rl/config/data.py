@@ -1,6 +1,6 @@
 """Settings of `data`: the problems to train on, and those held out."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -11,9 +11,13 @@ class DataConfig(Section):
     """The problems to train on, and the held-out ones for evaluation."""
 
     path: str | None = None
-    """A JSONL or parquet file or a hub dataset, in TRL's columns; null generates prompts from built-in instructions."""
+    """A JSON, JSONL or parquet file or a hub dataset, of the formats in `data/README.md` (`heed data inspect FILE` says
+    which); null generates prompts from built-in instructions."""
     held_out_path: str | None = None
     """Held-out problems beside `path`; null holds out its last `held_out` rows. No held-out prompt is trained on."""
+    unreadable: Literal["error", "skip"] = "error"
+    """`skip` leaves out rows whose prompt or constraints cannot be read, lists them in the run's `unreadable_rows.txt`
+    and counts them; `error` ends at the first."""
     seed: Seed = 0
     """Seeds the problems that are generated when `path` is null."""
     num_problems: Positive = 512

@@ -39,6 +39,7 @@ RESUMABLE = frozenset(
         "run.grace",
         "run.rebuild_ledger",
         "trainer.max_steps",
+        "trainer.num_train_epochs",
         "trainer.save_steps",
         "trainer.save_total_limit",
         "tracking.project",

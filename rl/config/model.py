@@ -27,8 +27,12 @@ class AdapterConfig(Section):
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     target_modules: str | tuple[str, ...] = "all-linear"
     """Modules to adapt, by name, as in [q_proj, v_proj]; `all-linear` takes every linear layer but the output's."""
+    exclude_modules: tuple[str, ...] | None = None
+    """Modules of `target_modules` to leave out, by name, as in [down_proj]; null leaves out none."""
     layers: tuple[int, ...] | None = None
     """Layers to adapt; null is all. The backward pass ends at the lowest one, so adapting the upper half saves half."""
     use_rslora: bool = False
+    use_dora: bool = False
+    """Train the magnitude of each weight's columns apart from their direction (DoRA); vLLM serves it only merged."""
     start: Path | None = None
     """Folder of an adapter to continue from, with the same base, rank, alpha and modules; null starts a fresh one."""

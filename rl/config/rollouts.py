@@ -42,6 +42,9 @@ class RolloutsConfig(Section):
     tolerance: Annotated[float, Field(gt=0.0)] | None = None
     """Allowed gap between learner's and worker's log-probs of a fixed prompt after new weights were sent: in float32
     the largest, in bfloat16 the mean, and twice as much at the 0.9 quantile; null is 1e-4 in float32, else 0.1."""
+    refill: Annotated[int, Field(ge=0)] = 0
+    """How often a group whose completions all earn the same is sampled again, from the next prompts (dynamic sampling);
+    those that are replaced are dropped in the ledger as `no signal`."""
     max_staleness: Annotated[int, Field(ge=0)] = 0
     """Optimizer steps by which a completion's policy may lag behind when its training begins; 0 is synchronous."""
     correction: Literal["token_truncate", "sequence_mask", "none"] = "token_truncate"

@@ -1,5 +1,6 @@
 """Settings of `trainer` and `dpo`; fields that TRL has too are named as there."""
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
@@ -34,6 +35,8 @@ class TrainerConfig(Section):
 
     learning_rate: Annotated[float, Field(gt=0.0)] = 1e-5
     max_steps: Positive = 100
+    num_train_epochs: Annotated[float, Field(gt=0.0)] | None = None
+    """Passes over the training rows; a run then makes as many steps as they take, and does not read `max_steps`."""
     per_device_train_batch_size: Positive = 8
     gradient_accumulation_steps: Positive = 1
     steps_per_generation: Positive | None = None
@@ -74,6 +77,21 @@ class TrainerConfig(Section):
                 f"got {num_generations}, but GRPO compares the completions of a prompt with each other; set 2 or more"
             )
         return num_generations
+
+    def steps_of_epochs(self, rows: int, *, ranks: int, is_grpo: bool) -> int:
+        """Return the optimizer steps of `num_train_epochs` passes over the rows, as TRL's trainers count them.
+
+        GRPO takes whole generation batches of groups and leaves out the rows that fill none; DPO takes all pairs.
+        """
+        assert self.num_train_epochs is not None, "only asked where it is set"
+        if is_grpo:
+            micro_batches = (
+                rows * self.num_generations // (self.batch_per_generation * ranks) * self.micro_steps_per_batch
+            )
+        else:
+            micro_batches = -(-rows // (self.per_device_train_batch_size * ranks))
+        per_epoch = max(1, -(-micro_batches // self.gradient_accumulation_steps))
+        return math.ceil(self.num_train_epochs * per_epoch)
 
     @property
     def batch_per_generation(self) -> int:

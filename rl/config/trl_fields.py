@@ -38,7 +38,6 @@ DECIDED: Mapping[str, str] = {
     "logging_nan_inf_filter": "a loss that is not finite stops the run",
     "min_p": _UNFILTERED,
     "model_init_kwargs": "the model is loaded by Heed; set model.name and model.dtype",
-    "num_train_epochs": "set trainer.max_steps",
     "output_dir": "set run.folder",
     "pad_token": "it is the tokenizer's",
     "padding_free": "TRL has disabled it",

@@ -15,7 +15,7 @@ from rl.credit.inputs import CreditInputs, Rule, RuleParams
 from rl.credit.metrics import ConcentrationMetrics, mean_where
 from rl.credit.reader import ProbeReader
 from rl.credit.rules import rule_functions
-from rl.credit.token_weights import WeightCheck, normalize_weights, token_advantages
+from rl.credit.token_weights import WeightCheck, normalize_weights, token_advantages, weights_tensor
 
 # Axes: B completions of a micro-batch, C channels, T completion tokens.
 
@@ -80,7 +80,7 @@ class CreditAssigner:
         """Return the rule's normalized weights; they depend on inputs, seed, step and micro-step alone."""
         no_readings = self.needs_readings and inputs.fai is None
         rule = self._uniform if no_readings else self._rule
-        weights = rule(inputs, self._params(step, micro_step))
+        weights = weights_tensor(rule(inputs, self._params(step, micro_step)), inputs.mask)
         self._weight_check.add(weights, inputs.mask)
         return normalize_weights(weights, inputs.mask, floor=self.credit.floor, preserve_mass=self.credit.preserve_mass)
 

@@ -1,6 +1,6 @@
 """Token weights: brought into one form whatever a rule returned, and multiplied with the advantages."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -9,6 +9,22 @@ from torch import Tensor
 from rl.common.errors import UserError
 
 # Axes: B completions, C channels (1, but for credit by constraint), T completion tokens.
+
+
+def weights_tensor(weights: Any, mask: Bool[Tensor, "B T"]) -> Tensor:
+    """Return what a custom rule gave as a tensor beside the mask; numpy's arrays and lists of numbers are taken.
+
+    Raises UserError for anything else.
+    """
+    if isinstance(weights, Tensor):
+        return weights
+    try:
+        return torch.as_tensor(weights, dtype=torch.float32, device=mask.device)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UserError(
+            f"a credit rule gave the {type(weights).__name__} {weights!r:.60}; it must return a tensor of weights "
+            f"(B, T) or (B, channels, T) with (B, T) = {tuple(mask.shape)}"
+        ) from error
 
 
 def normalize_weights(

@@ -13,7 +13,6 @@ import torch
 from transformers import TrainerState
 
 from data.problems import Problem, to_row
-from rl.common.errors import UserError
 from rl.rollouts.types import Sample
 from rl.scoring.reward_functions import RewardFunction
 
@@ -38,7 +37,7 @@ def score_answers(
         return [()] * len(texts)
     with _kept_random_states():
         given = _columns(problems, samples, texts, as_text=as_text)
-        values = [_rewards(function, given, len(texts)) for function in functions]
+        values = [_rewards(function, given) for function in functions]
     names = [function.__name__ for function in functions]
     return [tuple(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
 
@@ -61,13 +60,10 @@ def _columns(
     }
 
 
-def _rewards(function: RewardFunction, given: dict[str, Any], number: int) -> list[float | None]:
+def _rewards(function: RewardFunction, given: dict[str, Any]) -> list[float | None]:
     values: Any = function(**given)
     if inspect.isawaitable(values):
         values = asyncio.run(_result(values))
-    if len(values) != number:
-        name = function.__name__
-        raise UserError(f"rewards.functions: {name} gave {len(values)} rewards for {number} held-out answers")
     return [None if value is None or not math.isfinite(value) else float(value) for value in values]
 
 

@@ -41,7 +41,8 @@ def export_run(run: Path) -> dict[str, Any]:
         return export_bundle(run, config)
     adapter = run / "adapters" / "default"
     check_files(adapter)
-    rank = check_vllm(read_settings(adapter))
+    settings = read_settings(adapter)
+    rank = None if settings.get("use_dora") else check_vllm(settings)
     ids = load_tokenizer(config.model.name)(PROBE_TEXT, return_tensors="pt")["input_ids"]
     trained = trained_logits(config.model.name, resume_point(run), ids)
     reloaded = plain_peft_logits(config.model.name, adapter, ids)
@@ -141,6 +142,9 @@ def show_export(result: dict[str, Any]) -> None:
     """Print what `export_run` verified."""
     print(
         f"{result['adapter']} re-loads with plain PEFT in a fresh process: largest logit difference "
-        f"{result['max_logit_gap']:.1e} of the largest logit (allowed {TOLERANCE:.0e}).\n"
-        f"vLLM accepts it with --enable-lora --max-lora-rank {result['vllm_max_lora_rank']}."
+        f"{result['max_logit_gap']:.1e} of the largest logit (allowed {TOLERANCE:.0e})."
     )
+    if result["vllm_max_lora_rank"] is None:
+        print("vLLM serves no DoRA adapter: merge it into its base model (heed export RUN --merge default -o MODEL).")
+    else:
+        print(f"vLLM accepts it with --enable-lora --max-lora-rank {result['vllm_max_lora_rank']}.")

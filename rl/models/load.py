@@ -2,7 +2,9 @@
 
 import difflib
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Literal
 
 import httpx2
@@ -10,6 +12,7 @@ import torch
 import transformers
 from huggingface_hub import HfApi, try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.trainer_utils import align_special_tokens
 
@@ -19,7 +22,20 @@ from rl.common.device import process_device
 from rl.common.errors import UserError
 from rl.common.model_names import TINY
 from rl.models.builtin import BUILTIN, fetch, is_builtin
+from rl.models.saved_adapter import SETTINGS, read_settings
 from rl.models.tiny import tiny_model, tiny_tokenizer
+
+LOAD_ERRORS = (
+    OSError,
+    ValueError,
+    RuntimeError,
+    ImportError,
+    UnpicklingError,
+    SafetensorError,
+    httpx2.HTTPError,
+    HFValidationError,
+)
+"""What transformers, the hub and the readers of weights raise for a model that cannot be loaded."""
 
 __all__ = [
     "cpu_has_bf16",
@@ -50,18 +66,13 @@ def model_path(name: str) -> str:
 def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
     """Load a model's tokenizer; one without a pad token pads with its end-of-sequence token.
 
-    Raises UserError for one without an end-of-sequence token or a chat template.
+    Raises UserError for one without an end-of-sequence token.
     """
     tokenizer = tiny_tokenizer() if name == TINY else _load(AutoTokenizer, name)
     if tokenizer.eos_token is None:
         raise UserError(
             f"model {name}: its tokenizer has no end-of-sequence token, so no answer would end; name one as eos_token "
             "in the tokenizer_config.json of a local copy"
-        )
-    if tokenizer.chat_template is None:
-        raise UserError(
-            f"model {name}: its tokenizer has no chat template, which turns a prompt's messages into text; take the "
-            "model's instruct version, or put a chat_template.jinja into a local copy"
         )
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -88,11 +99,22 @@ def load_model(
         if attn_implementation is not None:
             model.set_attn_implementation(attn_implementation)
     else:
-        model = _load(AutoModelForCausalLM, name, dtype=dtype, attn_implementation=attn_implementation)
+        options: dict[str, Any] = {"dtype": dtype, "attn_implementation": attn_implementation}
+        model, info = _load(AutoModelForCausalLM, name, output_loading_info=True, **options)
+        _check_complete(name, info)
     align_special_tokens(model, load_tokenizer(name))
     model.name_or_path = model.config._name_or_path = name
     torch.nn.Module.to(model, device or process_device())
     return model
+
+
+def _check_complete(name: str, info: Mapping[str, Any]) -> None:
+    """Raise UserError for a model whose files lack tensors: transformers draws them at random, and warns."""
+    if missing := sorted(info["missing_keys"]):
+        raise UserError(
+            f"model {name} could not be loaded: its files lack {len(missing)} of its tensors, such as {missing[0]}; "
+            f"they are incomplete, or of another architecture than config.json says. {_advice(name)}"
+        )
 
 
 def end_token_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[int]:
@@ -132,16 +154,22 @@ def _is_folder(name: str) -> bool:
 
 
 def _checked_folder(folder: Path) -> Path:
+    expected = f"model {folder}: expected a folder written by save_pretrained, but it"
+    if folder.suffix == ".gguf" or (any(folder.glob("*.gguf")) and not (folder / "config.json").is_file()):
+        raise UserError(f"{expected} is GGUF's; load it with transformers (gguf_file=) and save it so")
     if folder.is_file():
-        gguf = "; load a GGUF file with transformers (gguf_file=) and save it so" if folder.suffix == ".gguf" else ""
-        raise UserError(f"model {folder} is a file: expected a folder written by save_pretrained{gguf}")
+        raise UserError(f"{expected} is a file")
     if not folder.is_dir():
         raise UserError(f"model {folder}: there is no such folder")
     if not (folder / "config.json").is_file():
-        is_adapter = (folder / "adapter_config.json").is_file()
-        content = "a PEFT adapter: name its base model" if is_adapter else "no config.json"
-        raise UserError(f"model {folder}: expected a folder written by save_pretrained, but it holds {content}")
+        is_adapter = (folder / SETTINGS).is_file()
+        raise UserError(f"{expected} holds {_adapter_advice(folder) if is_adapter else 'no config.json'}")
     return folder
+
+
+def _adapter_advice(folder: Path) -> str:
+    base = read_settings(folder).get("base_model_name_or_path") or "its base model"
+    return f"a PEFT adapter: set model.name={base}, and lora.start to the adapter to train it on"
 
 
 def _load(loader: Any, name: str, **options: Any) -> Any:
@@ -149,11 +177,20 @@ def _load(loader: Any, name: str, **options: Any) -> Any:
     try:
         if path == name and not _is_folder(name):
             _check_hub(name)
-        return loader.from_pretrained(path, **options)
-    except (OSError, httpx2.HTTPError, HFValidationError) as error:
-        # transformers and the hub write several paragraphs; the first line says what happened.
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise UserError(f"model {name} could not be loaded: {reason}. {_advice(name)}") from error
+        return loader.from_pretrained(path, trust_remote_code=False, **options)
+    except torch.OutOfMemoryError:
+        raise
+    except LOAD_ERRORS as error:
+        raise UserError(f"model {name} could not be loaded: {_reason(error)}. {_advice(name)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """Return what happened in a line; transformers and the hub write several paragraphs, of which it is the first."""
+    if isinstance(error, UnpicklingError):
+        return "its .bin file is damaged or holds code beside tensors, which is never run; save it as safetensors"
+    if isinstance(error, SafetensorError):
+        return f"a .safetensors file of it is damaged ({error})"
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")
 
 
 def _check_hub(name: str) -> None:

@@ -18,7 +18,7 @@ START_SETTINGS = {
     "r": "r",
     "lora_alpha": "alpha",
     "use_rslora": "use_rslora",
-    "use_dora": None,
+    "use_dora": "use_dora",
     "alpha_pattern": None,
     "rank_pattern": None,
 }
@@ -33,8 +33,10 @@ def lora_config(lora: AdapterConfig) -> LoraConfig:
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
         target_modules=targets if isinstance(targets, str) else list(targets),
+        exclude_modules=None if lora.exclude_modules is None else list(lora.exclude_modules),
         layers_to_transform=None if lora.layers is None else list(lora.layers),
         use_rslora=lora.use_rslora,
+        use_dora=lora.use_dora,
         task_type="CAUSAL_LM",
     )
 
@@ -51,7 +53,7 @@ def check_targets(model: PreTrainedModel, lora: AdapterConfig) -> None:
         return [name for name in modules if check_target_module_exists(settings, name)]
 
     single = [(targets, targets)] if isinstance(targets, str) else [(name, (name,)) for name in targets]
-    if absent := [name for name, target in single if not adapted(target_modules=target)]:
+    if absent := [name for name, target in single if not adapted(target_modules=target, exclude_modules=None)]:
         raise UserError(
             f"lora.target_modules: the model has no module {', '.join(absent)}"
             f"{'' if lora.layers is None else ' in lora.layers'}; its linear modules are {', '.join(linear)}"
@@ -61,6 +63,14 @@ def check_targets(model: PreTrainedModel, lora: AdapterConfig) -> None:
             f"lora.layers: the model has no module of lora.target_modules in layer {', '.join(absent)}; it has "
             f"{model.config.num_hidden_layers} layers, numbered from 0"
         )
+    excluded = lora.exclude_modules or ()
+    if absent := [name for name in excluded if not adapted(target_modules=(name,), exclude_modules=None)]:
+        raise UserError(
+            f"lora.exclude_modules: the model has no module {', '.join(absent)} to leave out; its linear modules are "
+            f"{', '.join(linear)}"
+        )
+    if not adapted():
+        raise UserError("lora.exclude_modules leaves out every module of lora.target_modules; name fewer")
     if heads := [name for name in adapted() if modules[name] is head]:
         raise UserError(
             f"lora.target_modules names the output layer {heads[0]}, which the loss reads without an adapter; "
@@ -91,6 +101,9 @@ def load_earlier(policy: PeftModel, name: str, adapter: Path, *, source: str) ->
         default = getattr(LoraConfig(), key)
         if saved.get(key, default) != ours[key]:
             advice = "set it alike" if setting else "which no setting of Heed gives"
+            advice += (
+                ", or merge it into the base model (heed export RUN --merge default -o MODEL) and set model.name=MODEL"
+            )
             raise UserError(
                 f"{source} was trained with {f'lora.{setting}' if setting else key}={saved.get(key, default)}, "
                 f"got {ours[key]}; {advice}"

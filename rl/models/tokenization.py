@@ -1,7 +1,7 @@
 """Tokenization: prompts as token ids, padding, and the characters that each token stands for."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
@@ -21,21 +21,54 @@ Prompt = str | list[dict[str, str]]
 def encode_prompt(tokenizer: PreTrainedTokenizerBase, prompt: Prompt) -> tuple[int, ...]:
     """Return a prompt's token ids; messages go through the chat template, which opens the assistant's turn.
 
-    Raises UserError for messages that the template refuses.
+    A base model's tokenizer has no template: a user's message is then text like any other, for the model to go on with.
+    Raises UserError for messages that the template refuses, or that need one where there is none.
     """
     if isinstance(prompt, str):
         return tuple(tokenizer(prompt)["input_ids"])  # pyright: ignore[reportArgumentType]
-    try:
+    if tokenizer.chat_template is None:
+        return encode_prompt(tokenizer, prompt_text(tokenizer, prompt))
+    with _template_errors_named(prompt):
         token_ids: Any = tokenizer.apply_chat_template(
             prompt, add_generation_prompt=True, tokenize=True, return_dict=False
         )
+    return tuple(token_ids)
+
+
+def prompt_text(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Mapping[str, str]]) -> str:
+    """Return the text that the model is given for messages, before `adds_special_tokens` adds any.
+
+    Raises UserError as `encode_prompt` does.
+    """
+    if tokenizer.chat_template is None:
+        if [message["role"] for message in messages] != ["user"]:
+            roles = ", ".join(message["role"] for message in messages)
+            raise UserError(
+                f"the model's tokenizer has no chat template, so that it takes prompts of text or of one user's "
+                f"message; got messages of the roles {roles}: take the model's instruct version, or put a "
+                "chat_template.jinja into a local copy"
+            )
+        return messages[0]["content"]
+    with _template_errors_named(messages):
+        chat: Any = [dict(message) for message in messages]
+        return str(tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True))
+
+
+def adds_special_tokens(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Return whether a prompt's text gets the tokenizer's own special tokens; a chat template has written them."""
+    return tokenizer.chat_template is None
+
+
+@contextmanager
+def _template_errors_named(messages: Sequence[Mapping[str, str]]) -> Iterator[None]:
+    try:
+        yield
     except TemplateError as error:
-        roles = ", ".join(message["role"] for message in prompt)
+        roles = ", ".join(message["role"] for message in messages)
         raise UserError(
             f"the model's chat template refuses messages of the roles {roles}: {error}; text of a role that it does "
             "not know, such as system, can stand at the beginning of the user's message"
         ) from error
-    return tuple(token_ids)
 
 
 def encode_problems(tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem]) -> list[tuple[int, ...]]:
@@ -93,9 +126,9 @@ def prompt_spans(
     `prompt_ids` may lack tokens at the end. Raises UserError when the template does not contain the message, or when
     the templated text has other tokens than the prompt.
     """
-    chat: Any = [dict(message) for message in messages]
-    templated = str(tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True))
-    encoding = tokenizer(templated, add_special_tokens=False, return_offsets_mapping=True)
+    templated = prompt_text(tokenizer, messages)
+    special = adds_special_tokens(tokenizer)
+    encoding = tokenizer(templated, add_special_tokens=special, return_offsets_mapping=True)
     token_ids, offsets = list(encoding["input_ids"]), encoding["offset_mapping"]
     content = messages[-1]["content"]
     position = templated.rfind(content.strip())

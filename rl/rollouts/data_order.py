@@ -6,6 +6,9 @@ from typing import Any
 
 from torch.utils.data import Sampler
 
+REFILL = 2**40
+"""Groups that take the place of others have positions from here on, so often above the group they replace."""
+
 
 class EpochOrder(Sampler[int]):
     """TRL's order of rows, for any epoch.
@@ -71,9 +74,10 @@ class DataOrder:
         return [self.dataset[index] for index in indices]
 
     def row(self, position: int) -> dict[str, Any]:
-        """Return the row of one of this rank's groups."""
+        """Return the row of one of this rank's groups; one that replaces another has a row of a later batch."""
+        attempt, position = divmod(position, REFILL)
         batch, group = position // self.groups // self.ranks, position % self.groups
-        return self.rows(batch)[group]
+        return self.rows(batch + attempt)[group]
 
     def positions(self, batches: int) -> list[int]:
         """Return the positions of all of this rank's groups in the first `batches` batches."""

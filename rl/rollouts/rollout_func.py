@@ -13,6 +13,7 @@ from rl.rollouts.interfaces import Outcome, SampledRequest, Sampler
 from rl.rollouts.ledger import Ledger
 from rl.rollouts.off_policy import OffPolicyCorrection
 from rl.rollouts.prefetch import Prefetch, SavedRequest
+from rl.rollouts.refill import NO_SIGNAL, Group, HasSignal, Row, replacement, split_groups
 from rl.rollouts.types import RolloutRequest, Sample
 from rl.rollouts.units import split_requests
 
@@ -37,6 +38,7 @@ class Rollouts:
         seed: int,
         max_staleness: int = 0,
         max_dropped: float = 0.0,
+        refill: int = 0,
         ledger: Ledger | None = None,
         correction: OffPolicyCorrection | None = None,
     ):
@@ -46,6 +48,11 @@ class Rollouts:
         self.groups_per_unit = groups_per_unit
         self.seed = seed
         self.max_dropped = max_dropped
+        self.refill = refill
+        self.has_signal: HasSignal | None = None
+        """Rewards groups; the trainer sets it where `refill` says how often a group may be replaced."""
+        self.rows: list[Row] = []
+        """For each group of the latest batch, its row, where groups may be replaced."""
         self.ledger = ledger
         self.order: DataOrder | None = None
         self.prefetch = Prefetch(max_staleness)
@@ -73,9 +80,51 @@ class Rollouts:
         metrics |= {"sync/wait_seconds": time.perf_counter() - start, **self.sampler.pop_metrics()}
         metrics["sync/sampling_seconds"] = sum(one.seconds for one in outcomes if isinstance(one, SampledRequest))
         metrics |= self.prefetch.staleness(requests, version)
+        if self.refill:
+            requests, outcomes, metrics["rollouts/refilled"] = self._refilled(batch, requests, outcomes, trainer)
         for name, value in metrics.items():
             trainer._log_metric(name, value)
         return self._assemble(requests, outcomes)
+
+    def _refilled(
+        self, batch: int, requests: list[RolloutRequest], outcomes: list[Outcome], trainer: Any
+    ) -> tuple[list[RolloutRequest], list[Outcome], float]:
+        """Return the batch's groups, those without signal replaced up to `refill` times, and how many were replaced."""
+        assert self.order is not None and self.has_signal is not None
+        groups, self.rows, num_replaced = list(split_groups(requests, outcomes)), self.order.rows(batch), 0
+        unscored = range(len(groups))
+        for attempt in range(self.refill + 1):
+            flat = self._without_signal(unscored, groups)
+            if not flat or attempt == self.refill:
+                break
+            next_rows = self.order.rows(batch + attempt + 1)
+            replaced = [self._replace(groups[index][0], next_rows[index], trainer) for index in flat]
+            self.sampler.submit(replaced)
+            for index, request, outcome in zip(flat, replaced, self.sampler.collect(replaced), strict=True):
+                self._record(request, outcome, trainer)
+                groups[index], self.rows[index] = (request, outcome), next_rows[index]
+            num_replaced, unscored = num_replaced + len(flat), flat
+        return [request for request, _ in groups], [outcome for _, outcome in groups], float(num_replaced)
+
+    def _without_signal(self, indices: Sequence[int], groups: Sequence[Group]) -> list[int]:
+        """Reward the groups that were sampled; return the indices of those whose rewards are all equal."""
+        assert self.has_signal is not None
+        sampled = {index: outcome for index in indices if isinstance(outcome := groups[index][1], SampledRequest)}
+        rows, samples = [self.rows[index] for index in sampled], [outcome.samples for outcome in sampled.values()]
+        return [
+            index
+            for index, differ in zip(sampled, self.has_signal(list(sampled), rows, samples), strict=True)
+            if not differ
+        ]
+
+    def _replace(self, group: RolloutRequest, row: Row, trainer: Any) -> RolloutRequest:
+        """Return the request that takes a group's place; the ledger drops one and is told of the other."""
+        prompt = encode_prompt(self.tokenizer, row["prompt"])
+        request = replacement(group, row, prompt, version=trainer.state.global_step)
+        if self.ledger is not None:
+            self.ledger.drop_request(group, NO_SIGNAL)
+            self.ledger.dispatch(request, [str(row.get("problem_id", "unknown"))])
+        return request
 
     def _publish(self, version: int) -> dict[str, float]:
         if version == self._published:

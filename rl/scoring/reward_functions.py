@@ -10,6 +10,7 @@ from rewards.guards import apply_guards
 from rewards.satisfaction import all_satisfied, graded_satisfied, mean_satisfied, num_satisfied
 from rl.common.plugins import load_function
 from rl.config.rewards import RewardsConfig, constraint_names
+from rl.scoring.reward_values import reward_values
 from rl.scoring.scorer import BatchScorer, LogMetric, ScoredCompletion
 
 RewardFunction = Callable[..., list[float | None]]
@@ -36,17 +37,26 @@ def custom_rewards(rewards: RewardsConfig) -> list[RewardFunction]:
 
 
 def isolated(function: Callable[..., Any], *, name: str) -> Callable[..., Any]:
-    """Return a custom function under its name in the config, by which its metrics go; what it edits are copies."""
+    """Return a custom function under its name in the config, by which its metrics go.
+
+    What it edits are copies; what it returns is checked.
+    """
 
     def copied(columns: dict[str, Any]) -> dict[str, Any]:
         listed = {key: values for key, values in columns.items() if isinstance(values, list)}
         return columns | pickle.loads(pickle.dumps(listed))  # ten times as fast as deepcopy with token ids
 
+    def checked(returned: Any, columns: dict[str, Any]) -> list[float | None]:
+        count, state = len(columns["completions"]), columns.get("trainer_state")
+        problem_ids = columns.get("problem_id") or [f"of completion {index + 1}" for index in range(count)]
+        step = state.global_step + 1 if getattr(state, "max_steps", 0) else None  # none outside a training
+        return reward_values(returned, name=name, problem_ids=problem_ids, step=step)
+
     async def asynchronous(**columns: Any) -> Any:
-        return await function(**copied(columns))
+        return checked(await function(**copied(columns)), columns)
 
     def synchronous(**columns: Any) -> Any:
-        return function(**copied(columns))
+        return checked(function(**copied(columns)), columns)
 
     is_async = iscoroutinefunction(function) or iscoroutinefunction(function.__call__)
     reward: Callable[..., Any] = asynchronous if is_async else synchronous

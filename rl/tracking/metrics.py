@@ -5,9 +5,7 @@ trackers of transformers send the same values on. `log_metrics` is for what is m
 """
 
 import math
-import sys
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,6 @@ import torch
 from torch import Tensor
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from rl.common.errors import UserError
 from rl.config.root import Config
 from rl.config.run import TrackingConfig
 from rl.runs.jsonl import JsonlFile
@@ -67,16 +64,6 @@ def log_metrics(trainer: Trainer, metrics: Mapping[str, float | str]) -> None:
     is_due = trainer.control.should_log
     trainer.control = trainer.callback_handler.on_log(trainer.args, trainer.state, trainer.control, dict(metrics))
     trainer.control.should_log = is_due  # or the step's own line would be skipped
-
-
-def check_trackers(tracking: TrackingConfig) -> None:
-    """Raise UserError for a tracker whose package is not installed."""
-    missing = [name for name in tracking.report_to if name not in sys.modules and find_spec(name) is None]
-    if missing:
-        raise UserError(
-            f"tracking.report_to names {', '.join(missing)}, which is not installed; "
-            f"pip install {' '.join(missing)}, or leave it out"
-        )
 
 
 def start_trackers(config: Config, folder: Path) -> list[WandbCallback]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rl.common.errors import RunFailure
+from rl.rollouts.data_order import REFILL
 from rl.rollouts.ledger import Ledger
 from rl.rollouts.rollout_func import PLACEHOLDER_POSITION, Rollouts
 
@@ -95,6 +96,7 @@ class RolloutAccounting:
         batches_begun = -(-state.micro_step // self.visits_per_batch)
         in_buffer = self.in_flight(state.micro_step, state.buffer)
         waiting = {position: in_buffer.get(position, 0) for position in self.rollouts.order.positions(batches_begun)}
+        waiting |= {position: count for position, count in in_buffer.items() if position >= REFILL}
         groups = [
             range(saved["position"], saved["position"] + len(saved["samples"]) // self.ledger.num_generations)
             for saved in state.prefetched

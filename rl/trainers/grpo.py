@@ -20,6 +20,7 @@ from rl.models.shared_prompts import SharedPrompts
 from rl.models.tokenization import answer_text
 from rl.rollouts.data_order import DataOrder, EpochOrder
 from rl.rollouts.rollout_func import PLACEHOLDER_POSITION, Rollouts
+from rl.rollouts.types import Sample
 from rl.routing.route import Route, load_balancing_loss
 from rl.runs.rollout_recorder import RolloutRecorder
 from rl.scoring.balancing import Balancing
@@ -79,6 +80,12 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
         self.text_rewards = text_rewards
         if config.trainer.shared_prompts:
             self.share_prompts(self.policy.get_base_model())
+        self._inputs: list[dict[str, Any]] = []
+        """The rows of the generation batch under way."""
+        self._group_rewards: dict[int, Tensor] = {}
+        """Rewards (rows of a group, R) that were given before the batch was whole, by the group's index."""
+        if rollouts.refill:
+            rollouts.has_signal = self._reward_groups
 
     def route_by(self, route: Route) -> None:
         super().route_by(route)
@@ -113,6 +120,8 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
     def _generate(self, prompts: list):
         """Give rewards the text of each answer that evaluation judges, too."""
         generated: Any = super()._generate(prompts)
+        if self.rollouts.refill:
+            self._take_replaced_rows(prompts)
         prompt_ids, completion_ids, mask, completions, *others = generated
         completions = [
             [{**message, "content": answer_text(self.policy_tokenizer, *ids)}]
@@ -120,11 +129,59 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
         ]
         return prompt_ids, completion_ids, mask, completions, *others
 
-    def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list):
+    def _take_replaced_rows(self, prompts: list) -> None:
+        """Put the rows of groups that replaced others in place, where TRL finds them: in its own lists."""
+        size = len(prompts) // len(self.rollouts.rows)
+        for place in range(len(prompts)):
+            row = self.rollouts.rows[place // size]
+            prompts[place], self._inputs[place] = row["prompt"], dict(row)
+
+    def _reward_groups(
+        self, indices: Sequence[int], rows: Sequence[Mapping[str, Any]], samples: Sequence[Sequence[Sample]]
+    ) -> list[bool]:
+        """Reward groups and keep their rewards for the batch; return whether those in each group differ."""
+        repeated = [
+            ({**row, "finish_reason": sample.finish_reason}, sample)
+            for row, group in zip(rows, samples, strict=True)
+            for sample in group
+        ]
+        if not repeated:
+            return []
+        inputs = [row for row, _ in repeated]
+        ids = [list(sample.completion_ids) for _, sample in repeated]
+        completions = [
+            [
+                {
+                    "role": "assistant",
+                    "content": answer_text(self.policy_tokenizer, sample.prompt_ids, sample.completion_ids),
+                }
+            ]
+            for _, sample in repeated
+        ]
+        rewards = self._custom_and_constraint_rewards(inputs, [row["prompt"] for row in inputs], completions, ids)
+        groups = rewards.split(len(samples[0]))
+        self._group_rewards |= dict(zip(indices, groups, strict=True))
+        totals = [total_rewards(group, self.reward_weights.to(group.device)) for group in groups]
+        return [bool(total[~total.isnan()].unique().numel() > 1) for total in totals]
+
+    def _custom_and_constraint_rewards(self, inputs, prompts, completions, completion_ids_list) -> Tensor:
         if self.text_rewards:
             prompts, completions = (list(map(completion_text, messages)) for messages in (prompts, completions))
         with naming_problems(inputs):
-            rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
+            return super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
+
+    def _rewards_of_groups(self, num_rows: int) -> Tensor:
+        """Return the rewards that the batch's groups were given; a group that was not sampled has none."""
+        kept, self._group_rewards = self._group_rewards, {}
+        like = next(iter(kept.values()))
+        none = torch.full_like(like, torch.nan)
+        return torch.cat([kept.get(index, none) for index in range(num_rows // len(like))])
+
+    def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list):
+        if self._group_rewards:
+            rewards = self._rewards_of_groups(len(prompts))
+        else:
+            rewards = self._custom_and_constraint_rewards(inputs, prompts, completions, completion_ids_list)
         self.accounting.record_rewards()
         first = self.accelerator.process_index * len(prompts)
         texts = [completion_text(completion) for completion in completions]
@@ -159,6 +216,7 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
         self._log_metrics(logged)
 
     def _generate_and_score_completions(self, inputs):
+        self._inputs = inputs
         batch = super()._generate_and_score_completions(inputs)
         self.rollouts.correction.start_batch()
         batch |= self._rollout_columns(batch)

@@ -16,7 +16,7 @@ from rl.common.atomic import atomic_folder, write_json
 from rl.common.errors import UserError
 from rl.config.load import parse_config
 from rl.config.root import Config
-from rl.datasets import Problems, check_signal, load_problems
+from rl.datasets import Problems, check_signal, load_problems, report_unreadable
 from rl.evaluation.answers import sample_answers
 from rl.evaluation.console import rate_text, show_gain
 from rl.evaluation.evaluate import load_evaluation, paired_gain
@@ -50,6 +50,7 @@ def train_in_rounds(config: Config, train_round: TrainRound, *, locked: bool = F
 
 def _train_rounds(folder: Path, config: Config, problems: Problems, train_round: TrainRound) -> None:
     console = Console()
+    report_unreadable(problems, folder, console.print)
     held_out = folder / "held_out.jsonl"
     if problems.held_out and not held_out.exists():
         write_rows([to_row(problem) for problem in problems.held_out], held_out)

@@ -23,17 +23,20 @@ def grpo_arguments(config: Config, *, folder: Path, bf16: bool) -> GRPOConfig:
     Every field of `config.trainer` is stated under its own name, also `loss_type`, `scale_rewards` and `beta`, so that
     a default that changes upstream cannot change an experiment. Raises UserError when TRL refuses the settings.
     """
-    return _construct(
-        GRPOConfig, {**config.trainer.model_dump(exclude=set(OWN)), **_common(config, folder=folder, bf16=bf16)}
-    )
+    return _construct(GRPOConfig, {**_trainer(config), **_common(config, folder=folder, bf16=bf16)})
 
 
 def dpo_arguments(config: Config, *, folder: Path, bf16: bool) -> DPOConfig:
     """Return TRL's arguments for a DPO run: `config.dpo`, and the fields of `config.trainer` that DPO has too."""
-    shared = {name: value for name, value in config.trainer.model_dump().items() if name not in GRPO_ONLY | OWN}
+    shared = {name: value for name, value in _trainer(config).items() if name not in GRPO_ONLY}
     settings = config.dpo.model_dump()
     lists = {name: settings[name] and list(settings[name]) for name in ("loss_type", "loss_weights")}
     return _construct(DPOConfig, {**shared, **settings, **lists, **_common(config, folder=folder, bf16=bf16)})
+
+
+def _trainer(config: Config) -> dict[str, Any]:
+    # `max_steps` says how many steps the epochs are.
+    return config.trainer.model_dump(exclude={"num_train_epochs", *OWN})
 
 
 def _common(config: Config, *, folder: Path, bf16: bool) -> dict[str, Any]:

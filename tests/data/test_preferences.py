@@ -172,7 +172,7 @@ def test_plain_pair_from_row__an_answer_is_text_or_a_message_alone_or_after_the_
             [{**ANSWER, "content": "", "tool_calls": [{"name": "look"}]}],
             r"got \['tool_calls'\] too, which would be lost",
         ),
-        ([{"role": "assistant", "content": None}], "with text 'role' and 'content'; got"),
+        ([{"role": "assistant", "content": None}], "with text 'role' and 'content', or .*; got the content None"),
         ([], r"to be text or a list of chat messages; got \[\]"),
     ],
 )

@@ -67,7 +67,7 @@ def test_request__is_the_message_without_its_rules():
         ({"reference": 7}, "expected column 'reference' to be text; got 7"),
         ({"constraints": "no commas"}, "expected 'constraints' to be a list"),
         ({"constraints": [{"kwargs": "{}"}]}, "a constraint with a text 'id'"),
-        ({"constraints": [{**NO_COMMA, "kwargs": "{"}]}, "are not JSON"),
+        ({"constraints": [{**NO_COMMA, "kwargs": "{"}]}, "is neither JSON nor a Python literal"),
         ({"constraints": [{**NO_COMMA, "kwargs": "[1]"}]}, "to be a JSON object"),
         ({"constraints": [{**NO_COMMA, "spans": [[18]]}]}, r"to be \[start, end\]"),
         ({"constraints": [{**NO_COMMA, "spans": [[18, 33]]}]}, "does not fit the user message of 32 characters"),

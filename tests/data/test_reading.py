@@ -101,7 +101,7 @@ def test_read_problems__verl_ground_truth_of_constraints(tmp_path):
 @pytest.mark.parametrize(
     ("text", "argument_error"),
     [
-        ("", "bad.jsonl holds no problems; expected rows with at least the column 'prompt'"),
+        ("", "bad.jsonl holds no rows; expected some with at least the column 'prompt'"),
         ('{"prompt": "a"}\n{"prompt": ', "bad.jsonl:2: expected one JSON object a line"),
         ('{"prompt": "Rain \\ud83d"}', r"bad.jsonl:1: the text '.*Rain \\ud83d' ends in half a character"),
         ('{"prompt": "a"}\n[1]', r"bad.jsonl:2: expected a JSON object with named columns; got \[1\]"),

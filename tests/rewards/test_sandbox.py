@@ -1,6 +1,7 @@
 """Sandbox: a call that hangs, dies or uses too much memory costs one error, a bug stops the run."""
 
 import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,12 +10,22 @@ from time import monotonic, sleep
 import pytest
 
 from rewards.sandbox import SandboxedVerifier, SandboxLimits, VerifierCall, VerifierError
+from rewards.sandbox_answer import clean_line
 from rewards.sandbox_worker import load_function
-from rewards.verdict import NOT_APPLICABLE
+from rewards.verdict import NOT_APPLICABLE, Verdict
 
 SOURCE = """
 import ctypes, os, socket, time
+
+import numpy as np
 from rewards.verdict import Verdict
+
+# What a verifier must not do, and a library that it calls may: write to the pipe itself.
+PIPE = next(
+    int(name)
+    for name in os.listdir("/proc/self/fd")
+    if os.path.exists(f"/proc/self/fd/{name}") and "socket" in os.readlink(f"/proc/self/fd/{name}")
+)
 
 def short(completion, *, prompt, maximum=9):
     if completion == "hang":
@@ -31,6 +42,33 @@ def short(completion, *, prompt, maximum=9):
         socket.create_connection(("localhost", 9))
     if completion == "wrong type":
         return True
+    if completion == "partial":
+        os.write(PIPE, b'[true, 1.0')
+        time.sleep(600)
+    if completion == "garbage":
+        os.write(PIPE, bytes(range(256)))
+        time.sleep(600)
+    if completion == "flood":
+        while True:
+            os.write(PIPE, b"[" * 65536)
+    if completion == "twice":
+        os.write(PIPE, b"[99, true, 0.0, []]" + bytes([10]))
+    if completion == "print":
+        raise ValueError("red" + chr(27) + "[31m" + chr(13) + "next" + chr(10) + "last")
+    if completion == "numpy":
+        return Verdict(satisfied=np.bool_(True), margin=np.float32(2), evidence=((np.int64(0), np.int64(5)),))
+    if completion.startswith("changed"):
+        verdict = Verdict(satisfied=True, margin=1.0, evidence=())
+        name, value = {
+            "changed one": ("satisfied", 1),
+            "changed text": ("margin", "1"),
+            "changed nan": ("margin", float("nan")),
+            "changed sign": ("margin", -1.0),
+            "changed spans": ("evidence", ((0, 99),)),
+            "changed many": ("evidence", ((0, 1),) * 3_000_000),
+        }[completion]
+        object.__setattr__(verdict, name, value)
+        return verdict
     margin = float(maximum - len(completion))
     return Verdict(satisfied=margin >= 0, margin=margin, evidence=())
 """
@@ -67,6 +105,10 @@ def test_verify_all__keeps_the_order_of_the_calls(verifier):
         ("die", "ended with code 7"),
         ("crash", "ended with code -11"),
         ("grow", "MemoryError"),
+        ("partial", "took longer than 3 s"),
+        ("garbage", "bytes that are no answer"),
+        ("flood", "bytes that are no answer"),
+        ("twice", "no answer|belongs to no call"),
     ],
 )
 def test_verify_all__failure_costs_one_verdict_and_logs_one_error(verifier, caplog, completion, words):
@@ -74,7 +116,7 @@ def test_verify_all__failure_costs_one_verdict_and_logs_one_error(verifier, capl
         verdicts = verifier.verify_all(calls("a", completion, "ab"))
     assert [verdict.satisfied for verdict in verdicts] == [True, None, True]
     assert verdicts[1] == NOT_APPLICABLE
-    assert [words in record.getMessage() for record in caplog.records] == [True]
+    assert [bool(re.search(words, record.getMessage())) for record in caplog.records] == [True]
 
 
 @pytest.mark.parametrize(
@@ -82,12 +124,35 @@ def test_verify_all__failure_costs_one_verdict_and_logs_one_error(verifier, capl
     [
         ("raise", "KeyError: 'no such colour'"),
         ("wrong type", "must return a Verdict, got True"),
+        ("changed one", "satisfied must be True, False or None, got 1"),
+        ("changed text", "margin must be a number, got '1'"),
+        ("changed nan", "margin must be a finite number"),
+        ("changed sign", "margin must be >= 0 iff satisfied"),
+        ("changed spans", r"evidence \[0, 99\] is no span \(start, end\) of a text of 13 characters"),
+        ("changed many", "evidence must be at most 10000 spans"),
         ("call", "must not open network connections"),
     ],
 )
 def test_sandboxed_verifier__bug_is_an_error_that_names_it(reference, completion, words):
     with SandboxedVerifier(reference) as verifier, pytest.raises(VerifierError, match=words):
         verifier.verify(completion, prompt="")
+
+
+def test_sandboxed_verifier__numbers_of_numpy_are_taken_as_pythons(verifier):
+    [verdict] = verifier.verify_all(calls("numpy"))
+    assert verdict == Verdict(satisfied=True, margin=2.0, evidence=((0, 5),))
+    assert type(verdict.satisfied) is bool and type(verdict.margin) is float and type(verdict.evidence[0][0]) is int
+
+
+def test_sandboxed_verifier__what_it_prints_is_one_clean_line(reference):
+    with SandboxedVerifier(reference) as verifier, pytest.raises(VerifierError) as raised:
+        verifier.verify("print", prompt="")
+    assert str(raised.value).isprintable() and str(raised.value).endswith("last")
+
+
+def test_clean_line__has_no_escapes_and_an_end():
+    assert clean_line("a\x1b[31mb\r\n\tc\u202e") == "a [31mb c"
+    assert clean_line("x" * 500) == "x" * 300 + "..."
 
 
 def test_sandboxed_verifier__too_many_failures_in_a_row_are_an_error(reference):

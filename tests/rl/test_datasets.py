@@ -19,6 +19,7 @@ from rl.datasets import (
     dataset_from_rows,
     load_pairs,
     load_problems,
+    report_unreadable,
 )
 from tests.rl.grpo_fixtures import tiny_config
 
@@ -84,8 +85,25 @@ def test_load_problems__duplicates_of_held_out_prompts_are_not_trained_on(tmp_pa
 
 
 def test_load_problems__refuses_an_empty_file(tmp_path):
-    with pytest.raises(ValueError, match=r"rows\.jsonl holds no problems"):
+    with pytest.raises(ValueError, match=r"rows\.jsonl holds no rows"):
         load_problems(DataConfig(path=write_rows(tmp_path / "rows.jsonl")))
+
+
+@pytest.mark.parametrize("load", [load_problems, load_pairs])
+def test_unreadable_rows__end_the_run_or_are_listed_in_its_folder(tmp_path, load):
+    good = {"prompt": "Describe the sea.", "chosen": "Blue.", "rejected": "Red."}
+    bad = good | {"prompt": None}
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in (good, bad, good, bad)))
+    with pytest.raises(ValueError, match=r"^rows\.jsonl:2: column 'prompt' is missing"):
+        load(DataConfig(path=str(path), held_out=0))
+    training = load(DataConfig(path=str(path), held_out=0, unreadable="skip"))
+    assert len(training.train) == 2
+    said = []
+    report_unreadable(training, tmp_path, said.append)
+    lines = (tmp_path / "unreadable_rows.txt").read_text().splitlines()
+    assert [line.split(": ")[0] for line in lines] == ["rows.jsonl:2", "rows.jsonl:4"]
+    assert said[0].startswith("Left out 2 rows that cannot be read") and lines[0] in said[0]
 
 
 def test_as_dataset__rows_are_the_problems():
@@ -129,6 +147,12 @@ def test_as_dataset__names_row_column_and_types_of_a_mixed_column(tmp_path, firs
 def test_as_dataset__refuses_a_column_named_like_a_reward_argument(tmp_path, name):
     with pytest.raises(UserError, match=f"^column '{name}' of the data has the name of an argument that TRL passes"):
         as_dataset(load_rows(tmp_path, {}, {name: "x"}))
+
+
+@pytest.mark.parametrize("name", ["image", "images"])
+def test_as_dataset__refuses_a_column_in_which_trl_looks_for_pictures(tmp_path, name):
+    with pytest.raises(UserError, match=f"^column '{name}' of the data is where TRL looks for pictures"):
+        as_dataset(load_rows(tmp_path, {}, {name: "sea.png"}))
 
 
 def test_reward_arguments__are_those_that_trl_passes():

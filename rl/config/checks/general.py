@@ -34,6 +34,7 @@ def contradictions(config: "Config") -> Iterator[str]:
     yield from _warmup(config.trainer)
     yield from credit_contradictions(config)
     yield from _lora(config.lora)
+    yield from _dora(config)
     yield from routing_contradictions(config)
     yield from _data(config.data)
     yield from _rewards(config.rewards)
@@ -50,6 +51,17 @@ def _lora(lora: AdapterConfig) -> Iterator[str]:
             f"lora.layers needs the modules by name, and lora.target_modules is {lora.target_modules!r}; "
             "list them, as in [q_proj, v_proj], or leave lora.layers null"
         )
+    if lora.layers is not None and min(lora.layers, default=0) < 0:
+        yield f"lora.layers={list(lora.layers)}: layers are numbered from 0, from the embedding up; name none below 0"
+
+
+def _dora(config: "Config") -> Iterator[str]:
+    if not config.lora.use_dora:
+        return
+    if config.routing.adapters:
+        yield "lora.use_dora=true is not linear in a gate, which routing needs; set use_dora=false, or drop routing"
+    if config.rollouts.engine == "vllm":
+        yield "lora.use_dora=true cannot be served by rollouts.engine=vllm; set use_dora=false, or engine=transformers"
 
 
 def _groups(trainer: TrainerConfig) -> Iterator[str]:
@@ -102,7 +114,7 @@ def _warmup(trainer: TrainerConfig) -> Iterator[str]:
             f"trainer.warmup_steps={trainer.warmup_steps} is ignored by trainer.lr_scheduler_type=constant; "
             "set lr_scheduler_type=constant_with_warmup, or warmup_steps=0"
         )
-    if trainer.warmup_steps >= trainer.max_steps:
+    if trainer.num_train_epochs is None and trainer.warmup_steps >= trainer.max_steps:
         yield (
             f"trainer.warmup_steps={trainer.warmup_steps} leaves none of trainer.max_steps={trainer.max_steps} "
             "at the full learning rate; lower warmup_steps or raise max_steps"
@@ -183,6 +195,8 @@ def _rollouts(config: "Config") -> Iterator[str]:
             f"rollouts.correction={rollouts.correction} weighs stale tokens by the sampler's log-probs, which "
             f"rollouts.engine={rollouts.engine} does not give; set correction=none, or max_staleness=0"
         )
+    if rollouts.refill and config.trl.get("log_completions"):
+        yield "rollouts.refill rewards groups that TRL's table of trl.log_completions lacks; drop one of the two"
     if rollouts.max_staleness and rollouts.correction != "none" and trainer.loss_type == "luspo":
         yield (
             f"rollouts.correction={rollouts.correction} weighs tokens or sequences, which trainer.loss_type=luspo does "
@@ -216,6 +230,11 @@ def _single_process(config: "Config") -> Iterator[str]:
     processes = config.distributed.processes
     if config.pairs.rounds:
         yield f"pairs.rounds samples in one process, but distributed.processes={processes}; set rounds=0 or processes=1"
+    if config.rollouts.refill:
+        yield (
+            f"rollouts.refill={config.rollouts.refill} rewards groups before the batch is whole, in one process, but "
+            f"distributed.processes={processes}; set refill=0 or processes=1"
+        )
     if config.credit.faithfulness.every:
         yield (
             f"credit.faithfulness.every={config.credit.faithfulness.every} works in one process, but "

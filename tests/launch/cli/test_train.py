@@ -38,6 +38,12 @@ def test_dry_run__as_json_is_the_config(heed, capsys):
     assert Config.model_validate_json(capsys.readouterr().out).lora.r == 4
 
 
+def test_dry_run__names_a_tracker_that_is_not_installed(heed, monkeypatch, capsys):
+    monkeypatch.setattr("rl.tracking.installed.find_spec", lambda name: None)
+    assert heed("train", "tiny", "tracking.report_to=[trackio]", "--dry-run") == 2
+    assert "tracking.report_to names trackio, which is not installed" in capsys.readouterr().err
+
+
 def test_or_resume__only_the_first_rank_of_a_real_start_moves_an_unfinished_run_aside(
     heed, run, train_with, monkeypatch
 ):

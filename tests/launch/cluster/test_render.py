@@ -21,6 +21,7 @@ from launch.cluster.render import render
 from launch.cluster.spec import ClusterSpec, load_spec
 from launch.cluster.submit import submit_file
 from launch.recipes import load_recipe
+from rl.common.errors import UserError
 from rl.config.load import parse_config
 from rl.runs.signals import UNFINISHED
 from tests.rl.grpo_fixtures import EVEN_SHARE, HOLD_STEP_3
@@ -95,6 +96,57 @@ def test_render__slurm_directives_are_the_specs():
 def test_render__slurm_on_one_node_starts_no_ray_workers():
     assert "ray start --address" not in render("slurm", CONFIG, ClusterSpec())
     assert "ray start --address" in render("slurm", CONFIG, ClusterSpec(nodes=2))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"partition": "long\n#SBATCH --wrap=id"},
+        {"partition": "long --wrap=id"},
+        {"account": "$(id)"},
+        {"account": "a;id"},
+        {"image": "heed\nid"},
+        {"image": "--help"},
+        {"checkout": "/opt\n/heed"},
+        {"runs": "/runs\r"},
+        {"mounts": ["/a\n:/b"]},
+        {"environment": {"A=$(id)": "1"}},
+        {"environment": {"A\nid\nB": "1"}},
+        {"environment": {"A": "\0"}},
+        {"secrets": ["a\nid"]},
+        {"name": "a b"},
+    ],
+)
+def test_load_spec__what_would_end_as_a_command_is_refused_by_its_name(tmp_path, change):
+    path = tmp_path / "spec.yaml"
+    path.write_text(json.dumps(change))  # JSON is YAML
+    with pytest.raises(UserError, match=f"(?m)^{next(iter(change))}"):
+        load_spec(path)
+
+
+def test_render__what_the_shell_would_run_is_quoted_in_every_file(tmp_path):
+    harmless = "$(touch ran) `touch ran` 'a' \"b\" ; touch ran\ntouch ran"
+    folder = "/opt/$(touch ran);touch ran"
+    spec = ClusterSpec(
+        image="heed:$(id)", checkout=folder, runs=folder, mounts=(f"{folder}:/runs",), environment={"A": harmless}
+    )
+    for target in ("slurm", "ray-job"):
+        script = render(target, CONFIG, spec)
+        assert bash_accepts(script, tmp_path)
+        if target == "slurm":
+            [export] = re.findall(r"(?ms)^export A=.*?(?=^export )", script)
+            shown = subprocess.run(
+                ["bash", "-c", f'{export}printf %s "$A"'], capture_output=True, text=True, cwd=tmp_path
+            )
+            assert shown.stdout == harmless
+        else:
+            block = script.partition("<<'RUNTIME'\n")[2].partition("\nRUNTIME\n")[0]
+            assert yaml.safe_load(block)["env_vars"]["A"] == harmless
+        assert f"cd '{folder}'" in script or f"cp -r '{folder}/attention_probes'" in script
+    job = yaml.safe_load(render("kuberay", CONFIG, spec))
+    (head,) = job["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]["containers"]
+    assert {"name": "A", "value": harmless} in head["env"] and head["workingDir"] == folder
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize("target", ["slurm", "ray-job"])

@@ -22,3 +22,8 @@ def test_verify__reports_kinds_without_a_verifier(tmp_path):
     ]
     result = verify_command(write_rows(rows, tmp_path / "bench.jsonl"))
     assert result["left_out"] == {"no verifier for made:up": 1} and result["num_problems"] == 1
+
+
+def test_verify__takes_conversations_without_rules_for_sharegpt_s(tmp_path):
+    rows = [{"conversations": [{"from": "human", "value": "Hello."}, {"from": "gpt", "value": "Hi."}]}]
+    assert verify_command(write_rows(rows, tmp_path / "chats.jsonl"))["num_problems"] == 1

@@ -198,7 +198,8 @@ def test_errors__each_is_one_sentence(override: str, sentence: str):
 def test_errors__all_are_listed():
     assert refusal("trainer.max_steps=many", "lora.rank=8", "trl.top_k=5", "trl.beta=1") == [
         "trainer.max_steps: should be a valid integer, got 'many'",
-        "lora.rank: unknown key; allowed here: r, alpha, dropout, target_modules, layers, use_rslora, start",
+        "lora.rank: unknown key; allowed here: r, alpha, dropout, target_modules, exclude_modules, layers, "
+        "use_rslora, use_dora, start",
         "trl.top_k: decided by Heed: completions are sampled from the policy's unfiltered distribution, whose "
         "log-probs the loss needs",
         "trl.beta: a key is set in one place only; set trainer.beta",
@@ -289,7 +290,8 @@ def test_resume__refuses_to_change_the_experiment(tmp_path: Path):
         "distributed.restarts, rollouts.address, rollouts.cpus, rollouts.gpus, rollouts.max_dropped, "
         "rollouts.object_store_mb, rollouts.resources, rollouts.start_limit, rollouts.time_limit, rollouts.tries, "
         "rollouts.workers, run.accept_changed_code, run.grace, run.rebuild_ledger, tracking.project, "
-        "tracking.report_to, trainer.max_steps, trainer.save_steps, trainer.save_total_limit; "
+        "tracking.report_to, trainer.max_steps, trainer.num_train_epochs, trainer.save_steps, "
+        "trainer.save_total_limit; "
         f"`heed resume {run}` keeps its settings",
     ]
     assert load_recipe(f"{run}/config.yaml", [f"resume={run}"]).trainer.learning_rate == 1e-4

@@ -8,7 +8,8 @@ import torch
 from hypothesis import given
 from torch import Tensor, tensor
 
-from rl.credit.token_weights import WeightCheck, normalize_weights, token_advantages
+from rl.common.errors import UserError
+from rl.credit.token_weights import WeightCheck, normalize_weights, token_advantages, weights_tensor
 
 SHAPES = numpy_strategies.array_shapes(min_dims=2, max_dims=2, max_side=12)
 FLOORS = st.floats(0.0, 1.0)
@@ -163,3 +164,14 @@ def test_token_advantages__sign_positive_leaves_a_negative_channel_unshaped():
         tensor([[2.0, -1.0]]), tensor([[[0.0, 2.0], [0.0, 2.0]]]), torch.ones(1, 2).bool(), sign="positive"
     )
     assert spread_out.tolist() == [[-1.0, 3.0]]
+
+
+@pytest.mark.parametrize("returned", [[[1.0, 3.0]], np.array([[1, 3]]), torch.tensor([[1.0, 3.0]])])
+def test_weights_tensor__takes_lists_and_arrays(returned):
+    assert weights_tensor(returned, torch.ones(1, 2, dtype=torch.bool)).tolist() == [[1.0, 3.0]]
+
+
+@pytest.mark.parametrize("returned", [None, "even", [[1.0], [1.0, 2.0]], {"a": 1}])
+def test_weights_tensor__anything_else_is_an_error_that_says_what_came(returned):
+    with pytest.raises(UserError, match=rf"a credit rule gave the {type(returned).__name__} .*\(B, T\) = \(1, 2\)"):
+        weights_tensor(returned, torch.ones(1, 2, dtype=torch.bool))

@@ -76,7 +76,7 @@ def test_score_answers__gives_text_where_prompts_are_text(functions):
 
 
 def test_score_answers__wrong_number_of_rewards_is_an_error(functions):
-    with pytest.raises(UserError, match=r"rewards\.functions: short gave 1 rewards for 2 held-out answers"):
+    with pytest.raises(UserError, match=r"rewards\.functions: short returned 1 rewards; expected 2, one for each"):
         score_answers(functions("short"), (SEA, SKY), (sample(5), sample(6)), ("wide", "blue"))
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.trainer_utils import align_special_tokens
 
@@ -90,8 +91,8 @@ def test_model_path__names_a_missing_folder():
 def test_model_path__refuses_a_folder_without_a_model(tmp_path):
     with pytest.raises(ValueError, match=r"save_pretrained, but it holds no config\.json"):
         load_model(str(tmp_path))
-    (tmp_path / "adapter_config.json").touch()
-    with pytest.raises(ValueError, match="it holds a PEFT adapter: name its base model"):
+    (tmp_path / "adapter_config.json").write_text('{"base_model_name_or_path": "tiny"}')
+    with pytest.raises(ValueError, match=r"it holds a PEFT adapter: set model\.name=tiny, and lora\.start to"):
         load_tokenizer(str(tmp_path))
 
 
@@ -109,10 +110,86 @@ def test_load_model__says_where_a_misspelt_folder_would_be(tmp_path, monkeypatch
 
 
 def test_load_model__names_what_it_takes_for_a_file(tmp_path):
-    for name, words in (("w.gguf", "load a GGUF file with transformers"), ("w.bin", "written by save_pretrained$")):
+    for name, words in (("w.gguf", "is GGUF's; load it with transformers"), ("w.bin", "is a file$")):
         (tmp_path / name).touch()
-        with pytest.raises(ValueError, match=rf"{name} is a file: expected a folder .*{words}"):
+        with pytest.raises(ValueError, match=rf"{name}: expected a folder written by save_pretrained, but it {words}"):
             load_model(str(tmp_path / name))
+    with pytest.raises(ValueError, match=r"but it is GGUF's"):
+        load_model(str(tmp_path))
+
+
+@pytest.fixture
+def saved(tmp_path) -> Path:
+    tiny_model().save_pretrained(tmp_path)
+    tiny_tokenizer().save_pretrained(tmp_path)
+    return tmp_path
+
+
+def test_load_model__weights_of_torch_and_in_shards(saved):
+    weights = saved / "model.safetensors"
+    weights.unlink()
+    torch.save(tiny_model().state_dict(), saved / "pytorch_model.bin")
+    assert same_weights(load_model(str(saved)), tiny_model())
+    (saved / "pytorch_model.bin").unlink()
+    tiny_model().save_pretrained(saved, max_shard_size="200KB")
+    assert not weights.exists() and same_weights(load_model(str(saved)), tiny_model())
+
+
+class _Touch:
+    """Pickled, it creates a file when it is read."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_load_model__code_in_a_bin_file_is_never_run(saved):
+    (saved / "model.safetensors").unlink()
+    torch.save({"weight": _Touch(saved / "ran")}, saved / "pytorch_model.bin")
+    with pytest.raises(UserError, match="holds code beside tensors, which is never run"):
+        load_model(str(saved))
+    assert not (saved / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "reason"),
+    [
+        ("model.safetensors", b"", r"a \.safetensors file of it is damaged"),
+        ("model.safetensors", b"x" * 99, r"a \.safetensors file of it is damaged"),
+        ("config.json", b"{", "not a valid JSON file"),
+        ("config.json", b'{"model_type": "unheard_of"}', "does not recognize this architecture"),
+        ("config.json", b'{"model_type": "t5"}', "Unrecognized configuration class"),
+        (
+            "config.json",
+            b'{"model_type": "own", "auto_map": {"AutoConfig": "x.Own", "AutoModelForCausalLM": "x.Own"}}',
+            "contains custom code",
+        ),
+        ("tokenizer.json", b"{", "Expecting property name"),
+    ],
+)
+def test_load_model__damaged_or_unknown_files_are_one_sentence(saved, file, content, reason):
+    (saved / file).write_bytes(content)
+    with pytest.raises(UserError, match=rf"^model {saved} could not be loaded: .*{reason}.*save_pretrained$") as raised:
+        load_model(str(saved))
+    assert "\n" not in str(raised.value)
+
+
+def test_load_model__a_tensor_that_no_file_has_is_refused(saved):
+    tensors = load_file(saved / "model.safetensors")
+    del tensors["model.layers.0.self_attn.q_proj.weight"]
+    save_file(tensors, saved / "model.safetensors", {"format": "pt"})
+    with pytest.raises(UserError, match=r"lack 1 of its tensors, such as model\.layers\.0\.self_attn\.q_proj"):
+        load_model(str(saved))
+
+
+def test_load_model__a_tensor_of_another_shape_is_refused(saved):
+    tensors = load_file(saved / "model.safetensors")
+    tensors["model.norm.weight"] = tensors["model.norm.weight"][:3].clone()
+    save_file(tensors, saved / "model.safetensors", {"format": "pt"})
+    with pytest.raises(UserError, match="could not be loaded"):
+        load_model(str(saved))
 
 
 @pytest.mark.parametrize("load", [load_model, load_tokenizer])
@@ -161,14 +238,9 @@ def test_real_model__knows_something(smollm2_path):
     assert tokenizer.decode(logits[0, -1].argmax()) == " Paris"
 
 
-@pytest.mark.parametrize(
-    ("lacks", "sentence"),
-    [("eos_token", "has no end-of-sequence token, so no answer would end"), ("chat_template", "has no chat template")],
-)
-def test_load_tokenizer__without_an_end_or_a_template_is_an_error(tmp_path, lacks, sentence):
+def test_load_tokenizer__without_an_end_is_an_error(saved):
     tokenizer = tiny_tokenizer()
-    setattr(tokenizer, lacks, None)
-    tiny_model().save_pretrained(tmp_path)
-    tokenizer.save_pretrained(tmp_path)
-    with pytest.raises(UserError, match=sentence):
-        load_tokenizer(str(tmp_path))
+    tokenizer.eos_token = None
+    tokenizer.save_pretrained(saved)
+    with pytest.raises(UserError, match="has no end-of-sequence token, so no answer would end"):
+        load_tokenizer(str(saved))

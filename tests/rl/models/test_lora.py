@@ -10,6 +10,7 @@ from rl.common.errors import UserError
 from rl.config.model import AdapterConfig
 from rl.models.load import load_model, model_path
 from rl.models.lora import check_base, check_targets, lora_config, start_from
+from rl.rollouts.adapter_bytes import adapter_state
 
 LORA = AdapterConfig(r=2, alpha=2, target_modules=("q_proj",))
 
@@ -32,6 +33,8 @@ def saved(folder: Path, lora: AdapterConfig) -> Path:
         ({"layers": (1, 2)}, r"no module of lora\.target_modules in layer 2; it has 2 layers, numbered from 0"),
         ({"target_modules": "proj"}, "has no module proj; its linear modules are down_proj, "),
         ({"target_modules": ("q_proj", "lm_head")}, "names the output layer lm_head, which the loss reads without"),
+        ({"exclude_modules": ("query",)}, r"lora\.exclude_modules: the model has no module query to leave out"),
+        ({"exclude_modules": ("q_proj",)}, "leaves out every module"),
         ({"layers": (1,), "target_modules": ("layers.0.self_attn.q_proj", "k_proj")}, r"q_proj in lora\.layers"),
     ],
 )
@@ -48,6 +51,7 @@ def test_check_targets__names_what_the_model_lacks(change, words):
         {"target_modules": "all-linear"},
         {"target_modules": "all-linear", "layers": (1,)},
         {"target_modules": r".*\.q_proj"},
+        {"target_modules": "all-linear", "exclude_modules": ("down_proj", "layers.0.self_attn.k_proj")},
         {"target_modules": ("self_attn.q_proj",)},
     ],
 )
@@ -58,7 +62,8 @@ def test_check_targets__takes_what_the_model_has(change):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"r": 4}, "was trained with lora.r=2, got 4; set it alike"),
+        ({"r": 4}, "was trained with lora.r=2, got 4; set it alike, or merge it .*heed export RUN --merge default"),
+        ({"use_dora": True}, "was trained with lora.use_dora=False, got True"),
         ({"alpha": 4}, "was trained with lora.alpha=2, got 4"),
         ({"use_rslora": True}, "was trained with lora.use_rslora=False, got True"),
         ({"target_modules": ("q_proj", "k_proj")}, "has no tensor .*k_proj"),
@@ -69,6 +74,19 @@ def test_start_from__refuses_an_adapter_that_would_do_something_else(change, wor
     adapter, policy = saved(tmp_path, LORA), policy_of(LORA.model_copy(update=change))
     with pytest.raises(UserError, match=words):
         start_from(policy, adapter, "tiny")
+
+
+def test_lora_config__excluded_modules_have_no_adapter():
+    policy = policy_of(LORA.model_copy(update={"target_modules": "all-linear", "exclude_modules": ("down_proj",)}))
+    adapted = {name.split(".lora_")[0].rpartition(".")[2] for name, _ in policy.named_parameters() if ".lora_" in name}
+    assert adapted == {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj"}
+
+
+def test_lora_config__dora_trains_one_magnitude_for_each_output():
+    policy = policy_of(LORA.model_copy(update={"use_dora": True}))
+    magnitudes = {name: one.shape for name, one in policy.named_parameters() if "lora_magnitude_vector" in name}
+    assert len(magnitudes) == 2 and set(magnitudes.values()) == {(64,)}  # q_proj of both layers, 64 wide
+    assert all(name in adapter_state(policy) for name in magnitudes), "workers get them, too"
 
 
 def test_start_from__refuses_another_base_by_name(tmp_path):

@@ -3,12 +3,15 @@
 from types import SimpleNamespace
 
 import pytest
+from torch.utils.data import SequentialSampler
 
 from rl.common.errors import RunFailure
 from rl.models.load import load_model, load_tokenizer
+from rl.rollouts.data_order import REFILL, DataOrder
 from rl.rollouts.engine_hf import TransformersEngine
 from rl.rollouts.generation import GenerationConfig
 from rl.rollouts.interfaces import DroppedRequest
+from rl.rollouts.ledger import Ledger
 from rl.rollouts.local import LocalSampler
 from rl.rollouts.rollout_func import Rollouts, first_position, generation_batch
 from rl.rollouts.types import RolloutRequest, Sample
@@ -160,3 +163,58 @@ def test_max_dropped__stops_the_run_above_it():
     rollouts(repeated(PROMPTS), make_trainer(max_steps=10))
     with pytest.raises(RunFailure, match=r"group 3 .*: failed 3 times; 4 groups are dropped, .*=0.1 .*allows 3"):
         rollouts(repeated(PROMPTS), make_trainer(max_steps=10, micro_step=1))
+
+
+class Order:
+    """A data order of two groups a batch, whose rows are numbered through: 0 and 1, then 2 and 3, ..."""
+
+    def rows(self, batch: int) -> list[dict[str, str]]:
+        return [{"prompt": f"Prompt {number}.", "problem_id": str(number)} for number in (2 * batch, 2 * batch + 1)]
+
+
+@pytest.mark.parametrize("max_staleness", [0, 2])
+@pytest.mark.parametrize("lost", [set(), {REFILL + 1}])
+def test_refill__replaces_groups_without_signal_and_balances_the_ledger(tmp_path, max_staleness, lost):
+    ledger = Ledger(tmp_path / "ledger.sqlite", num_generations=2)
+    rollouts = Rollouts(
+        Poisoned(Recorder(), lost),
+        load_tokenizer("tiny"),
+        num_generations=2,
+        groups_per_unit=None,
+        seed=5,
+        max_staleness=max_staleness,
+        max_dropped=1.0,
+        refill=1,
+        ledger=ledger,
+    )
+    rollouts.order = Order()  # pyright: ignore[reportAttributeAccessIssue]
+    rewarded = []
+
+    def has_signal(indices, rows, samples):
+        rewarded.extend(row["problem_id"] for row in rows)
+        return [row["problem_id"] not in ("1", "3") for row in rows]
+
+    rollouts.has_signal = has_signal
+    rollouts(repeated(["Prompt 0.", "Prompt 1."]), make_trainer(global_step=0))
+    # problem 1 has no signal; problem 3, of the next batch, takes its place, and is the last that is tried
+    assert [row["problem_id"] for row in rollouts.rows] == ["0", "3"]
+    assert rollouts.positions == ([0, 0, -1, -1] if lost else [0, 0, REFILL + 1, REFILL + 1])
+    assert rewarded == ["0", "1"] + ([] if lost else ["3"])
+    in_buffer = {0: 2} if lost else {0: 2, REFILL + 1: 2}
+    ahead = {position: 2 for position in (2, 3, 4, 5)} if max_staleness else {}
+    assert rollouts.in_flight() == ahead
+    totals = ledger.verify({**in_buffer, **ahead})
+    assert totals.dropped == (4 if lost else 2)
+    assert ledger.problem_ids([1, REFILL + 1]) == ["1", "3"]
+
+
+def test_data_order__a_group_in_anothers_place_has_the_row_of_a_later_batch():
+    order = DataOrder(
+        lambda: SequentialSampler(range(24)),
+        [{"number": number} for number in range(12) for _ in range(2)],
+        groups=2,
+        num_generations=2,
+        repeats=1,
+    )
+    # group 3 is the second of batch 1, whose rows are those of problems 2 and 3
+    assert [order.row(REFILL * attempt + 3)["number"] for attempt in range(3)] == [3, 5, 7]

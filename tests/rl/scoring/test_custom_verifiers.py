@@ -86,7 +86,7 @@ def test_custom_verifiers__a_bug_stops_the_run_with_its_name(known):
 
 
 def test_custom_verifiers__evidence_beyond_the_text_is_a_bug(known):
-    with pytest.raises(VerifierError, match="for a text of 6 characters"):
+    with pytest.raises(VerifierError, match=r"is no span \(start, end\) of a text of 6 characters"):
         verify("own:shorter", "beyond", prompt="", than=6)
 
 

@@ -12,7 +12,8 @@ from rl.common.errors import UserError
 from rl.config.root import Config
 from rl.config.run import TrackingConfig
 from rl.runs.jsonl import JsonlFile, read_jsonl
-from rl.tracking.metrics import MetricsCallback, check_trackers, log_metrics, start_trackers, trl_trackers
+from rl.tracking.installed import check_trackers
+from rl.tracking.metrics import MetricsCallback, log_metrics, start_trackers, trl_trackers
 
 
 def logged_lines(folder: Path, state: TrainerState, logs: dict[str, float]) -> list[dict[str, Any]]:
@@ -69,7 +70,7 @@ def test_trackers__wandb_is_started_here_and_the_others_by_trl(tmp_path):
 
 
 def test_check_trackers__names_a_package_that_is_not_installed(monkeypatch):
-    monkeypatch.setattr("rl.tracking.metrics.find_spec", lambda name: None)
+    monkeypatch.setattr("rl.tracking.installed.find_spec", lambda name: None)
     monkeypatch.delitem(sys.modules, "trackio", raising=False)
     check_trackers(TrackingConfig())
     with pytest.raises(UserError, match="names trackio, which is not installed; pip install trackio, or leave it out"):

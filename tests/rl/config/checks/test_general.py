@@ -61,6 +61,14 @@ def test_groups__one_generation_cannot_be_compared():
             "lr_scheduler_type=constant_with_warmup, or warmup_steps=0",
         ),
         (
+            {"lora": {"target_modules": ["q_proj"], "layers": [-1]}},
+            "lora.layers=[-1]: layers are numbered from 0, from the embedding up; name none below 0",
+        ),
+        (
+            {"lora": {"use_dora": True}, "rollouts": {"engine": "vllm", "workers": 1}},
+            "lora.use_dora=true cannot be served by rollouts.engine=vllm; set use_dora=false, or engine=transformers",
+        ),
+        (
             {"trainer": {"warmup_steps": 9, "max_steps": 9, "lr_scheduler_type": "linear"}},
             "trainer.warmup_steps=9 leaves none of trainer.max_steps=9 at the full learning rate; lower "
             "warmup_steps or raise max_steps",
