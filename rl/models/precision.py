@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from peft import PeftModel
 from peft.helpers import disable_input_dtype_casting
 from transformers import PreTrainedModel
 
@@ -11,7 +12,7 @@ from transformers import PreTrainedModel
 
 
 @contextmanager
-def loss_precision(model: PreTrainedModel) -> Iterator[None]:
+def loss_precision(model: PreTrainedModel | PeftModel) -> Iterator[None]:
     """Compute in the block as the loss of the model does.
 
     accelerate runs the loss of a bfloat16 model under autocast, which rounds its float32 adapter to bfloat16.
