@@ -47,7 +47,7 @@ from rl.scoring.reward_functions import reward_functions
 from rl.scoring.scorer import BatchScorer
 from rl.trainers.dpo import CreditDPOTrainer
 from rl.trainers.grpo import CreditGRPOTrainer
-from rl.trainers.trl_args import dpo_arguments, grpo_arguments
+from rl.trainers.trl_args import dpo_arguments, grpo_arguments, size_buckets
 
 Training = tuple[Problem, ...] | tuple[PreferencePair, ...]
 """What a trainer trains on: problems for GRPO, preference pairs for DPO."""
@@ -98,6 +98,8 @@ def build_trainer(
         trainer.route_by(build_route(config, trainer.policy, tokenizer, training))
     if config.lora.start is not None and config.resume is None:  # a checkpoint has the weights
         start_from(trainer.policy, config.lora.start, config.model.name)
+    if (plugin := trainer.args.deepspeed_plugin) is not None:  # it starts when the training does
+        size_buckets(plugin.deepspeed_config, trainer.policy)
     trainer.remove_callback(PrinterCallback)  # ProgressCallback shows what it would print
     return trainer
 

@@ -21,6 +21,7 @@ from rl.datasets import (
     with_steps_of_epochs,
 )
 from rl.evaluation.base_model import evaluate_base
+from rl.models.load import resolve_dtype
 from rl.rollouts.workers.placement import place_workers
 from rl.runs.folder import open_run
 from rl.runs.inputs import check_inputs
@@ -41,7 +42,8 @@ def train(config: Config, *, locked: bool = False) -> Path:
     """
     check_ranks(config.distributed, os.environ)
     init_distributed(config.distributed, longest_wait=config.rollouts.longest_wait)
-    place_workers(config)  # raises now rather than when the model is loaded
+    resolve_dtype(config.model.dtype)  # this and the next raise now rather than when the model is loaded
+    place_workers(config)
     config = with_absolute_paths(config)  # a resume may be typed in another folder
     check_inputs(config)
     with custom_verifiers(config.rewards):
@@ -72,8 +74,11 @@ def _train_in(folder: Path, checkpoint: Path | None, config: Config, problems: P
     if is_main_process():
         report_unreadable(problems, folder, observers.announce)
     observers.announce(f"Loading the model: {config.model.name}")
-    with resume_hint_on_error(folder), trainer_context(config, folder, problems.train, callbacks) as trainer:
-        observers.watch(trainer)
+    with (
+        resume_hint_on_error(folder),
+        trainer_context(config, folder, problems.train, callbacks) as trainer,
+        observers.watching(trainer),
+    ):
         policy, tokenizer = trainer.policy, trainer.policy_tokenizer
         base = partial(evaluate_base, config, policy, tokenizer, problems.held_out, folder, announce=observers.announce)
         trainer.once_usable(lambda: observers.follow_held_out(trainer, problems.held_out, base()))

@@ -11,7 +11,7 @@ import torch
 
 from launch.plan.device import cpu_words
 from launch.plan.nvidia import Gpu, driver_lines, parse_gpus
-from rl.common.attention_kernels import KERNELS
+from rl.common.attention_kernels import choose_attention_kernels
 
 COMPILERS = ("gcc", "clang", "cc")
 CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd")
@@ -39,7 +39,7 @@ class GpuFacts:
     """What torch has kernels for, as in sm_80."""
     cudnn: int | None
     kernels: tuple[str, ...]
-    """Attention kernels that torch may choose."""
+    """Attention kernels that a run leaves torch to choose from."""
     compiler: str | None
     headers: bool
     """Whether Python.h is there, which Triton compiles against."""
@@ -76,7 +76,7 @@ def gather_gpu_facts() -> GpuFacts:
         available=available,
         architectures=tuple(torch.cuda.get_arch_list()) if available else (),
         cudnn=torch.backends.cudnn.version() if available else None,
-        kernels=tuple(name for name, enabled in KERNELS.items() if enabled()),
+        kernels=tuple(choose_attention_kernels()),
         compiler=next((path for name in named if (path := shutil.which(name))), None),
         headers=Path(sysconfig.get_paths()["include"], "Python.h").is_file(),
     )

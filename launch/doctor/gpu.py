@@ -94,7 +94,7 @@ def _has_kernels(capability: tuple[int, int], architectures: tuple[str, ...]) ->
 
 
 def check_attention(facts: GpuFacts) -> Check:
-    """Judge by which kernels attention is computed; cuDNN's is not to be trusted with padding."""
+    """Judge the kernels that runs compute attention by; cuDNN's, which they switch off, is wrong with padding."""
     version = _cudnn_version(facts.cudnn)
     hopper = [gpu for gpu in facts.gpus if gpu.capability is not None and gpu.capability >= HOPPER]
     if hopper and "cudnn" in facts.kernels:
@@ -103,10 +103,10 @@ def check_attention(facts: GpuFacts) -> Check:
             level="warn",
             finding=f"torch prefers {version} on {hopper[0].title}, whose gradients can be NaN with padding "
             "(pytorch #196678)",
-            fix="set TORCH_CUDNN_SDPA_DEPRIORITIZED=1",
+            fix="set TORCH_CUDNN_SDPA_DEPRIORITIZED=1, and report this: runs should have switched it off",
         )
     usable = [kernel for kernel in facts.kernels if kernel != "cudnn" and (kernel != "flash" or _all_ampere(facts))]
-    return Check(name="attention", level="pass", finding=f"{', '.join(usable)}; {version}")
+    return Check(name="attention", level="pass", finding=f"{', '.join(usable)}; {version} computes none")
 
 
 def _all_ampere(facts: GpuFacts) -> bool:

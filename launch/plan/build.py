@@ -14,7 +14,7 @@ from launch.plan.unused import unused_settings
 from launch.plan.workload import Workload
 from rl.common.errors import UserError
 from rl.config.distributed import DistributedConfig
-from rl.config.model import ModelConfig
+from rl.config.model import ModelConfig, no_bfloat16
 from rl.config.root import Config
 
 HEADROOM = 0.9
@@ -115,10 +115,7 @@ def memory_budget(ranks: DistributedConfig, device: Device) -> int:
 def device_errors(model: ModelConfig, device: Device) -> Iterator[str]:
     """Yield a sentence for a number format that the GPU does not compute in."""
     if model.dtype == "bfloat16" and device.is_gpu and not device.has_bf16:
-        yield (
-            f"model.dtype=bfloat16 needs a GPU of the Ampere generation (sm_80) or later, and this is {device.name}; "
-            "set model.dtype=float32, which takes twice the memory"
-        )
+        yield no_bfloat16(device.name)
 
 
 def shape_errors(config: Config, shape: Shape, lengths: PromptLengths) -> Iterator[str]:

@@ -17,6 +17,7 @@ from launch.plan.sampling import (
 )
 from launch.plan.shape import num_trainable
 from launch.plan.workload import Workload
+from rl.config.distributed import zero_bucket
 from rl.config.root import Config
 
 HEAP_GAPS = 0.4
@@ -27,8 +28,6 @@ HOST_PROCESS = int(3e9)
 """Bytes of main memory of a process that has loaded torch for CUDA, transformers and TRL."""
 MASTER, ADAM = 4, 8
 """Bytes, for each trained number, of DeepSpeed's float32 copy and of Adam's two states."""
-ZERO_BUCKET = 500_000_000
-"""Numbers in the bucket in which DeepSpeed reduces gradients, its default, however few there are."""
 ZERO_LIVE = 1_000_000_000
 """Numbers that ZeRO-3 gathers at a time at most, its default."""
 
@@ -113,7 +112,7 @@ def training_parts(config: Config, workload: Workload) -> dict[str, int]:
         "activations": rows * length * kept_bytes(config, workload, length),
     }
     if distributed.zero:
-        parts["buckets"] = ZERO_BUCKET * workload.width
+        parts["buckets"] = zero_bucket(trainable) * workload.width
     parts |= autocast_copies(config, workload)
     if workload.on_gpu:
         return parts | {"passing": passing_bytes(config, workload, rows, length)}

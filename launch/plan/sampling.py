@@ -64,6 +64,5 @@ def workers_beside(config: Config, device: Device) -> int:
     each = config.workers_per_rank
     if not (device.is_gpu and rollouts.gpus):
         return each
-    on_cluster = distributed.on_ray or rollouts.address is not None
-    free = 1.0 - ((distributed.gpus or 1.0) if on_cluster else RANK_SHARE)
+    free = 1.0 - (RANK_SHARE if config.has_own_ray else distributed.gpus or 1.0)
     return min(each, int(free / rollouts.gpus + ROUNDING))

@@ -14,7 +14,7 @@ from accelerate.utils import broadcast_object_list, gather_object
 from torch import nn
 
 from rl.common.device import check_gpus, local_ranks, visible_gpus
-from rl.common.errors import UserError
+from rl.common.errors import USER_ERRORS, RunFailure, UserError, full_message
 
 if TYPE_CHECKING:  # the settings import this package
     from rl.config.distributed import DistributedConfig
@@ -88,19 +88,19 @@ def is_main_process() -> bool:
 def run_on_main(function: Callable[[], Value]) -> Value:
     """Call the function on the main process alone, and return its result on every rank.
 
-    An error that the user can mend is raised on the main process; the other ranks exit.
+    An error is raised on the main process, which tells the user; the other ranks exit with the code that it will have.
     """
     result, error = None, None
     if is_main_process():
         try:
             result = function()
-        except (OSError, ValueError) as raised:
+        except Exception as raised:
             error = raised
-    result, failed = broadcast_from_main((result, error is not None))
+    result, code = broadcast_from_main((result, 2 if isinstance(error, USER_ERRORS) else int(error is not None)))
     if error is not None:
         raise error
-    if failed:
-        raise SystemExit(2)
+    if code:
+        raise SystemExit(code)
     return result  # pyright: ignore[reportReturnType]
 
 
@@ -125,10 +125,29 @@ def max_over_ranks(number: int) -> int:
     return int(largest)
 
 
+@contextmanager
+def _failing_together() -> Iterator[None]:
+    """Raise an error of the block on its rank, and RunFailure with its message on the others, which would wait."""
+    error = None
+    try:
+        yield
+    except Exception as raised:
+        error = raised
+    if max_over_ranks(int(error is not None)):
+        messages = gather_object([error and f"rank {PartialState().process_index}: {full_message(error)}"])
+        raise RunFailure(next(filter(None, messages))) if error is None else error
+
+
 def map_over_ranks(function: Callable[[Item], Value], items: Sequence[Item]) -> list[Value]:
-    """Return the function's value of each item; every rank computes its share of them. All ranks must call it."""
+    """Return the function's value of each item; every rank computes its share of them. All ranks must call it.
+
+    An error is raised on its rank, and ends the others after the item that they compute.
+    """
     state = PartialState()
-    mine = [function(item) for item in items[state.process_index :: state.num_processes]]
+    mine: list[Value] = []
+    for first in range(0, len(items), state.num_processes):
+        with _failing_together():
+            mine += map(function, items[first + state.process_index : first + state.process_index + 1])
     if state.num_processes == 1:
         return mine
     shares = gather_object([mine])

@@ -10,6 +10,15 @@ RANK_SHARE = 0.5
 """Least share of its GPU that a rank needs; its workers get the rest at most."""
 
 
+DEEPSPEED_BUCKET = 500_000_000
+"""Numbers in DeepSpeed's buckets by default, which it allocates however few there are."""
+
+
+def zero_bucket(trainable: int) -> int:
+    """Return the numbers in a bucket in which DeepSpeed reduces gradients or gathers weights: all that are trained."""
+    return min(trainable, DEEPSPEED_BUCKET)
+
+
 class DistributedConfig(Section):
     """The processes that train together."""
 

@@ -17,6 +17,14 @@ class ModelConfig(Section):
     """`auto` is bfloat16 where the hardware multiplies it, else float32."""
 
 
+def no_bfloat16(gpu: str) -> str:
+    """Return why a GPU cannot compute in `model.dtype=bfloat16`, and what to set instead."""
+    return (
+        f"model.dtype=bfloat16 needs a GPU of the Ampere generation (sm_80) or later, and this is {gpu}; "
+        "set model.dtype=float32, which takes twice the memory"
+    )
+
+
 class AdapterConfig(Section):
     """The LoRA adapter, the only weights that are trained; the field names are PEFT's, without their `lora_`."""
 

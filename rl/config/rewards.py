@@ -72,6 +72,9 @@ class RewardsConfig(Section):
     first steps; null never warns."""
     collapse_window: Positive = 5
     """Logged steps to average before comparing."""
+    standstill_steps: Positive | None = 10
+    """Warn once as many steps in a row had no group whose completions differ in reward, so that the rewards taught
+    nothing; null never warns."""
     verifiers: dict[KindId, Function] = Field(default_factory=dict)
     """Your constraint kinds: an id, as in `own:rhyme`, and `path/to/file.py:function` with a verifier's signature,
     `(completion, *, prompt, **kwargs) -> Verdict`. It runs in a separate process: a call that hangs or crashes the

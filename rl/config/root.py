@@ -1,5 +1,6 @@
 """The whole config of a run: one field for each section of settings."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,11 @@ class Config(Section):
     def workers_per_rank(self) -> int:
         """Each rank's share of the rollout workers, rounded up."""
         return -(-self.rollouts.workers // self.distributed.processes)
+
+    @property
+    def has_own_ray(self) -> bool:
+        """Whether the run starts a Ray of its own, for its workers alone, which knows nothing of the ranks' GPUs."""
+        return not (self.distributed.on_ray or self.rollouts.address or os.environ.get("RAY_ADDRESS"))
 
     @field_validator("trl")
     @classmethod

@@ -17,7 +17,9 @@ from rl.scoring.scorer import ScoredCompletion
 # Axes: B pairs, 2B rows, the chosen answers first; C constraints; S tokens of prompt and answer.
 
 PAIR = "pair"
-"""Column with the index of a row's pair."""
+"""Column with the index of a row's pair: a list, which the host reads without waiting for the device."""
+EVIDENCE = ("evidence_tokens", "evidence_passages", "constraint_failed", "mixture")
+"""Columns that `PairEvidence` adds."""
 
 Batch = Mapping[str, Any]
 
@@ -33,10 +35,12 @@ class PairEvidence:
         self._masks_by_answer: dict[tuple[int, bool], tuple[list[list[bool]], list[list[bool]]]] = {}
 
     def columns(self, batch: Batch) -> dict[str, Tensor]:
-        """Return `evidence_tokens` (2B, C, S-1), `evidence_passages` (2B, C, S) and `constraint_failed` (2B, C)."""
-        device = batch["input_ids"].device
-        batch = {name: batch[name].cpu() for name in (PAIR, "input_ids", "attention_mask", "completion_mask")}
-        indices = batch[PAIR].tolist()
+        """Return the columns EVIDENCE of a batch that is still in the host's memory.
+
+        `evidence_tokens` (2B, C, S-1), `evidence_passages` (2B, C, S), `constraint_failed` (2B, C), and `mixture`
+        (2B, 1 + C): how much each channel counts.
+        """
+        indices = batch[PAIR]
         rows = [(index, True) for index in indices] + [(index, False) for index in indices]
         num_constraints = self._num_constraints(indices)
         length = batch["input_ids"].shape[1]
@@ -52,24 +56,18 @@ class PairEvidence:
                 passages[row, constraint, : len(prompt)] = torch.tensor(prompt_masks[constraint][: len(prompt)])
                 tokens[row, constraint, len(prompt) : end] = torch.tensor(answer_masks[constraint][: len(answer)])
                 failed[row, constraint] = verdict.satisfied is False
-        columns = {
-            "evidence_tokens": tokens[:, :, 1:],
-            "evidence_passages": passages,
-            "constraint_failed": failed,
-        }
-        return {name: value.to(device) for name, value in columns.items()}
+        return dict(zip(EVIDENCE, (tokens[:, :, 1:], passages, failed, self._mixture(indices)), strict=True))
 
-    def mixture(self, batch: Batch) -> Tensor:
-        """Return (2B, 1 + C): how much each channel counts; rows sum to 1.
+    def _mixture(self, indices: Sequence[int]) -> Tensor:
+        """Return (2B, 1 + C), whose rows sum to 1.
 
         The constraints on which the two answers differ count alike; where none does, channel 0 counts alone.
         """
-        indices = batch[PAIR].tolist()
         mixture = torch.zeros(len(indices), 1 + self._num_constraints(indices))
         for row, index in enumerate(indices):
             differing = _differing(self.pairs[index])
             mixture[row, [1 + constraint for constraint in differing] or [0]] = 1.0 / max(1, len(differing))
-        return torch.cat([mixture, mixture]).to(batch["input_ids"].device)
+        return torch.cat([mixture, mixture])
 
     def _num_constraints(self, indices: Sequence[int]) -> int:
         return max(1, *(len(self.pairs[index].problem.constraints) for index in indices))
@@ -90,12 +88,12 @@ class PairEvidence:
         return self._masks_by_answer[index, chosen]
 
 
-def pair_spans(batch: Batch, columns: Batch) -> Tensor | None:
+def pair_spans(batch: Batch) -> Tensor | None:
     """Return the passages (2B, N, S) to record attention to; None where no constraint is known."""
-    if "evidence_passages" not in columns:
+    if "evidence_passages" not in batch:
         return None
     prompt = batch["attention_mask"].bool() & ~batch["completion_mask"].bool()
-    return recording_spans(columns["evidence_passages"], prompt, 0)
+    return recording_spans(batch["evidence_passages"], prompt, 0)
 
 
 def pair_inputs(batch: Batch, entropy: Tensor, probe_readings: ProbeReadings | None) -> CreditInputs:

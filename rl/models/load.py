@@ -21,6 +21,7 @@ from rl.common.cache import build_once
 from rl.common.device import process_device
 from rl.common.errors import UserError
 from rl.common.model_names import TINY
+from rl.config.model import no_bfloat16
 from rl.models.builtin import BUILTIN, fetch, is_builtin
 from rl.models.saved_adapter import SETTINGS, read_settings
 from rl.models.tiny import tiny_model, tiny_tokenizer
@@ -128,13 +129,16 @@ def end_token_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) ->
 def resolve_dtype(setting: Literal["auto", "float32", "bfloat16"]) -> torch.dtype:
     """Return the dtype of a setting; `auto` is bfloat16 where the hardware multiplies it, else float32.
 
-    Emulated bfloat16 was several times slower than float32 on an AVX2 machine.
+    Emulated bfloat16 was several times slower than float32 on an AVX2 machine. Raises UserError for bfloat16 on a GPU
+    without it; a CPU emulates it.
     """
-    if setting != "auto":
-        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[setting]
     on_gpu = torch.cuda.is_available()
     has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False) if on_gpu else cpu_has_bf16()
-    return torch.bfloat16 if has_bf16 else torch.float32
+    if setting == "bfloat16" and on_gpu and not has_bf16:
+        raise UserError(no_bfloat16(torch.cuda.get_device_name(process_device())))
+    if setting == "auto":
+        return torch.bfloat16 if has_bf16 else torch.float32
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[setting]
 
 
 def cpu_has_bf16() -> bool:

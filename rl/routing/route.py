@@ -1,5 +1,6 @@
 """Route: a policy's adapters and its router, which turn prompts into gates and gated forward passes."""
 
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -58,17 +59,15 @@ class Route:
         """Apply the same gate to every adapter in the block."""
         return self.applied(torch.full((rows, len(self.names)), 1 / len(self.names)))
 
-    def metrics(self, gates: Float[Tensor, "B N"], tasks: Sequence[str]) -> dict[str, float]:
+    def metrics(self, gates: Float[Tensor, "B N"], tasks: Sequence[str]) -> dict[str, Tensor]:
         """Return each adapter's load, the normalised entropy of the gates, and how often the task's adapter leads."""
         entropy = torch.special.entr(gates / gates.sum(dim=1, keepdim=True).clamp(min=1e-12)).sum(dim=1).mean()
-        metrics = {
-            f"routing/load/{name}": load for name, load in zip(self.names, gates.mean(dim=0).tolist(), strict=True)
-        }
-        metrics["routing/entropy"] = entropy.item() / max(1e-12, torch.tensor(float(len(self.names))).log().item())
+        metrics = {f"routing/load/{name}": load for name, load in zip(self.names, gates.mean(dim=0), strict=True)}
+        metrics["routing/entropy"] = entropy / max(1e-12, math.log(len(self.names)))
         known = [row for row, task in enumerate(tasks) if self.settings.adapter_of(task) is not None]
         if known:
             labels = task_labels(self.settings, [tasks[row] for row in known]).to(gates.device)
-            metrics["routing/agreement"] = (gates[known].argmax(dim=1) == labels).float().mean().item()
+            metrics["routing/agreement"] = (gates[known].argmax(dim=1) == labels).float().mean()
         return metrics
 
 
@@ -105,7 +104,7 @@ def with_rank(lora: AdapterConfig, rank: int | None) -> AdapterConfig:
 def load_balancing_loss(gates: Float[Tensor, "B N"]) -> Tensor:
     """Return N times the sum over adapters of load x mean gate: 1 at equal use (arXiv 2101.03961, equation 4)."""
     adapters = gates.shape[1]
-    load = torch.nn.functional.one_hot(gates.argmax(dim=1), adapters).to(gates).mean(dim=0)
+    load = torch.zeros_like(gates).scatter(1, gates.argmax(dim=1, keepdim=True), 1.0).mean(dim=0)
     return adapters * (load * gates.mean(dim=0)).sum()
 
 

@@ -1,6 +1,7 @@
 """Observers: the callbacks that log a run, show it and warn about it, from its start to its end."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,11 @@ from rl.tracking.collapse_alarm import CollapseAlarmCallback
 from rl.tracking.metrics import MetricsCallback, log_metrics, start_trackers
 from rl.tracking.periodic_eval import PeriodicEvaluation
 from rl.tracking.progress import ProgressCallback, announce
+from rl.tracking.standstill_alarm import StandstillAlarm
 
 
 class Observers:
-    """Metrics file, progress, trackers, collapse alarm and held-out curve of one run."""
+    """Metrics file, progress, trackers, alarms and held-out curve of one run."""
 
     def __init__(self, config: Config, folder: Path, console: Console):
         self.config = config
@@ -39,14 +41,21 @@ class Observers:
         """Print the phase of the run that begins now."""
         announce(self.console, phase)
 
-    def watch(self, trainer: Any) -> None:
-        """Give the trackers the trainer's tokenizer, and set the collapse alarm where the config asks for it."""
+    @contextmanager
+    def watching(self, trainer: Any) -> Iterator[None]:
+        """Give the trackers the trainer's tokenizer and set the alarms for the block; after it the bar has ended."""
         for tracker in self._trackers:
             tracker.spans = trainer.completion_spans
-        rewards = self.config.rewards
+        rewards, log = self.config.rewards, partial(log_metrics, trainer)
         if rewards.collapse_fall is not None and is_main_process():
-            log = partial(log_metrics, trainer)
             trainer.add_callback(CollapseAlarmCallback(rewards, log, self._metrics.path, self.console))
+        if rewards.standstill_steps is not None and is_main_process():
+            alarm = StandstillAlarm(rewards.standstill_steps, log, self._metrics.path, self.console)
+            trainer.add_callback(alarm)
+        try:
+            yield
+        finally:
+            self._progress.stop()
 
     def follow_held_out(self, trainer: Any, problems: Sequence[Problem], before: Evaluation | None) -> None:
         """Show the base model's pass rate, and evaluate the policy every `evaluation.every` steps."""

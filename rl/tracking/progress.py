@@ -62,6 +62,10 @@ class ProgressCallback(TrainerCallback):
             announce(self.console, f"Saved checkpoint-{state.global_step}")
 
     def on_train_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Leave the bar as it is, and give the cursor back to the terminal."""
         if self._bar is not None:
             self._bar.stop()
 

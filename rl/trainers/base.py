@@ -19,6 +19,7 @@ from rl.routing.files import load_adapters, save_router
 from rl.routing.route import Route
 from rl.runs.checkpoint import checkpoint_step, mark_complete, remove_old, saving
 from rl.tracking.metrics import fetch_metrics
+from rl.trainers.device_metrics import metrics_on_device
 from rl.trainers.divergence import DivergenceGuard, check_weights
 
 CREDIT_STATE = "credit.json"
@@ -81,7 +82,8 @@ class AdapterTrainer(Trainer):
             return super().training_step(*args, **kwargs)
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **kwargs: Any) -> Any:
-        outcome: Any = super().compute_loss(model, inputs, return_outputs, **kwargs)
+        with metrics_on_device(self.accelerator):
+            outcome: Any = super().compute_loss(model, inputs, return_outputs, **kwargs)
         if not return_outputs:
             self.divergence.add(outcome, inputs)
         return outcome

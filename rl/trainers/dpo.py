@@ -12,7 +12,7 @@ from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
 from attention_probes.record import AttentionRecorder
 from data.preferences import PreferencePair
 from rl.credit.assigner import CreditAssigner
-from rl.credit.pairs import PAIR, PairEvidence, pair_inputs, pair_spans
+from rl.credit.pairs import EVIDENCE, PAIR, PairEvidence, pair_inputs, pair_spans
 from rl.models.tokenization import encode_problems, pad_right
 from rl.routing.route import load_balancing_loss
 from rl.trainers.base import AdapterTrainer
@@ -22,10 +22,13 @@ from rl.trainers.base import AdapterTrainer
 
 @dataclass
 class PairCollator(DataCollatorForPreference):
-    """TRL's collator, with the index of each row's pair as one more column."""
+    """TRL's collator, with the index of each row's pair and, if the credit needs it, evidence as more columns."""
+
+    evidence: PairEvidence | None = None
 
     def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
-        return {**super().torch_call(examples), PAIR: torch.tensor([example[PAIR] for example in examples])}
+        batch = {**super().torch_call(examples), PAIR: [example[PAIR] for example in examples]}
+        return batch if self.evidence is None else {**batch, **self.evidence.columns(batch)}
 
 
 @dataclass
@@ -50,17 +53,18 @@ class CreditDPOTrainer(AdapterTrainer, DPOTrainer):
     """The optimizer step and the number of the micro-batch in it."""
 
     def __init__(self, *args: Any, credit: CreditAssigner, pairs: Sequence[PreferencePair], **kwargs: Any):
-        super().__init__(*args, data_collator=self._collator(kwargs), **kwargs)
-        self.credit = credit
-        self.pairs = pairs
         constrained = any(pair.problem.constraints for pair in pairs)
         needs_evidence = credit.needs_evidence or (credit.needs_constraint_attention and constrained)
-        self.evidence = PairEvidence(self.policy_tokenizer, pairs) if needs_evidence else None
+        evidence = PairEvidence(kwargs["processing_class"], pairs) if needs_evidence else None
+        super().__init__(*args, data_collator=self._collator(kwargs, evidence), **kwargs)
+        self.credit = credit
+        self.pairs = pairs
         self._wrap_forward()
 
-    def _collator(self, kwargs: dict[str, Any]) -> PairCollator:
+    def _collator(self, kwargs: dict[str, Any], evidence: PairEvidence | None) -> PairCollator:
         args, tokenizer = kwargs["args"], kwargs["processing_class"]
         return PairCollator(
+            evidence=evidence,
             pad_token_id=tokenizer.pad_token_id,
             max_length=args.max_length,
             truncation_mode=args.truncation_mode,
@@ -84,16 +88,15 @@ class CreditDPOTrainer(AdapterTrainer, DPOTrainer):
         base.forward = forward
 
     def compute_ref_log_probs(self, model, inputs):
-        return super().compute_ref_log_probs(model, _without_pair(inputs))
+        return super().compute_ref_log_probs(model, _trl_columns(inputs))
 
     def _compute_loss(self, model, inputs, return_outputs):
-        columns = {} if self.evidence is None else self.evidence.columns(inputs)
-        step, spans = self.state.global_step, pair_spans(inputs, columns)
+        step, spans = self.state.global_step, pair_spans(inputs)
         balance_loss = self._gate(inputs)
         try:
             with self.credit.recording(model, step=step, spans=spans) as recorder:
-                self._live = _LossCall(inputs={**inputs, **columns}, recorder=recorder)
-                outcome = super()._compute_loss(model, _without_pair(inputs), return_outputs)
+                self._live = _LossCall(inputs=inputs, recorder=recorder)
+                outcome = super()._compute_loss(model, _trl_columns(inputs), return_outputs)
         finally:
             self._live = None
         if balance_loss is None:
@@ -101,7 +104,7 @@ class CreditDPOTrainer(AdapterTrainer, DPOTrainer):
         return (outcome[0] + balance_loss, outcome[1]) if return_outputs else outcome + balance_loss
 
     def _problem_ids(self, batch: Mapping[str, Any]) -> list[str]:
-        return [self.pairs[index].problem.problem_id for index in batch[PAIR].tolist()]
+        return [self.pairs[index].problem.problem_id for index in batch[PAIR]]
 
     def _gate(self, inputs: dict[str, Any]) -> Tensor | None:
         """Apply to both answers of a pair the gates of their prompt.
@@ -110,7 +113,7 @@ class CreditDPOTrainer(AdapterTrainer, DPOTrainer):
         """
         if self.route is None:
             return None
-        problems = [self.pairs[index].problem for index in inputs[PAIR].tolist()]
+        problems = [self.pairs[index].problem for index in inputs[PAIR]]
         prompts = encode_problems(self.policy_tokenizer, problems)
         tasks = [problem.task for problem in problems]
         gates = self.route.gates_with_grad(*pad_right(prompts), tasks)
@@ -133,11 +136,11 @@ class CreditDPOTrainer(AdapterTrainer, DPOTrainer):
 
     def _mixture(self, inputs: dict[str, Any]) -> Tensor:
         """Return (2B, channels): how much each channel of weights counts; one channel if constraints have none."""
-        if self.evidence is not None and self.credit.needs_evidence:
-            return self.evidence.mixture(inputs)
+        if self.credit.needs_evidence:
+            return inputs["mixture"]
         return torch.ones_like(inputs["input_ids"][:, :1], dtype=torch.float32)
 
 
-def _without_pair(inputs: dict[str, Any]) -> dict[str, Any]:
+def _trl_columns(inputs: dict[str, Any]) -> dict[str, Any]:
     # TRL passes every column that it does not know on to the model.
-    return {name: value for name, value in inputs.items() if name != PAIR}
+    return {name: value for name, value in inputs.items() if name not in (PAIR, *EVIDENCE)}

@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Any, TypeVar
 
+from torch import nn
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.grpo_config import GRPOConfig
 
 from rl.common.device import visible_gpus
 from rl.common.distributed import deepspeed_config
 from rl.common.errors import UserError
-from rl.config.distributed import DistributedConfig
+from rl.config.distributed import DistributedConfig, zero_bucket
 from rl.config.root import Config
 from rl.config.trainer import GRPO_ONLY, OWN
 from rl.tracking.metrics import trl_trackers
@@ -68,6 +69,13 @@ def _ranks(distributed: DistributedConfig) -> dict[str, Any]:
     backend = {} if visible_gpus() or distributed.processes == 1 else {"ddp_backend": "gloo"}
     shared = deepspeed_config(distributed)
     return backend if shared is None else {**backend, "deepspeed": shared}
+
+
+def size_buckets(settings: dict[str, Any], model: nn.Module) -> None:
+    """Size the buckets in DeepSpeed's settings to what the model trains; its own would take a gigabyte for a LoRA."""
+    trained: list[Any] = [weight for weight in model.parameters() if weight.requires_grad]
+    size = zero_bucket(sum(getattr(weight, "ds_numel", weight.numel()) for weight in trained))
+    settings["zero_optimization"] |= {"reduce_bucket_size": size, "allgather_bucket_size": size}
 
 
 def _construct(kind: type[Arguments], stated: dict[str, Any]) -> Arguments:

@@ -3,17 +3,20 @@
 import pytest
 import torch
 
+import rl.train
 import rl.trainers.trl_args
 from launch.recipes import load_recipe
 from rl.build import build_trainer
 from rl.common.attention_kernels import choose_attention_kernels
 from rl.common.device import process_device
 from rl.common.distributed import group_timeout, init_distributed
+from rl.common.errors import UserError
 from rl.config.distributed import DistributedConfig
 from rl.config.rollouts import RolloutsConfig
 from rl.datasets import load_problems
-from rl.models.load import load_model
+from rl.models.load import load_model, resolve_dtype
 from rl.runs.folder import environment
+from rl.train import train
 from rl.trainers.trl_args import dpo_arguments, grpo_arguments
 from tests.rl.dpo_fixtures import tiny_dpo_config, write_pairs
 from tests.rl.grpo_fixtures import tiny_config
@@ -56,6 +59,21 @@ def test_init_distributed__refuses_more_ranks_than_gpus(claim_gpus, monkeypatch)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
     with pytest.raises(ValueError, match=r"puts 3 ranks on this machine.*and 2 can be seen"):
         init_distributed(DistributedConfig(processes=3))
+
+
+def test_train__refuses_bfloat16_on_a_gpu_without_it(claim_gpus, monkeypatch, tmp_path):
+    claim_gpus(1)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Tesla T4")
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation)
+    monkeypatch.setattr(rl.train, "init_distributed", lambda *_, **__: None)  # which would put a tensor there
+    config = tiny_config(model={"dtype": "bfloat16"}, run={"folder": str(tmp_path / "run")})
+    says = r"model.dtype=bfloat16 needs a GPU of .*\(sm_80\) or later, and this is Tesla T4; set model.dtype=float32"
+    with pytest.raises(UserError, match=says):
+        train(config)
+    assert not (tmp_path / "run").exists()
+    assert (resolve_dtype("auto"), resolve_dtype("float32")) == (torch.float32, torch.float32)
+    claim_gpus(1)
+    assert (resolve_dtype("auto"), resolve_dtype("bfloat16")) == (torch.bfloat16, torch.bfloat16)
 
 
 def test_group_timeout__outlasts_a_hung_worker():

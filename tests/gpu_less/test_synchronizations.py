@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from rl.trainers.grpo import CreditGRPOTrainer
+from rl.trainers.base import AdapterTrainer
 from tests.gpu_less.synchronizations import synchronizations
+from tests.rl.dpo_fixtures import credit_dpo_trainer, tiny_dpo_config, write_pairs
 from tests.rl.grpo_fixtures import EVEN_SHARE, credit_trainer, tiny_config
 
 OURS = ("rl/", "attention_probes/")
@@ -39,16 +40,21 @@ def test_synchronizations__counts_what_needs_a_value(wait: Callable[[Tensor], An
 def counted_steps(monkeypatch: pytest.MonkeyPatch) -> list[Counter[str]]:
     """The synchronizations of each micro-step that `training_step` runs."""
     steps: list[Counter[str]] = []
-    training_step = CreditGRPOTrainer.training_step
+    training_step = AdapterTrainer.training_step
 
-    def counting(trainer: CreditGRPOTrainer, *args: Any, **kwargs: Any) -> Tensor:
+    def counting(trainer: AdapterTrainer, *args: Any, **kwargs: Any) -> Tensor:
         with synchronizations() as counted:
             loss = training_step(trainer, *args, **kwargs)
         steps.append(counted)
         return loss
 
-    monkeypatch.setattr(CreditGRPOTrainer, "training_step", counting)
+    monkeypatch.setattr(AdapterTrainer, "training_step", counting)
     return steps
+
+
+def ours(step: Counter[str]) -> Counter[str]:
+    """Return those synchronizations of a micro-step that Heed causes."""
+    return Counter({place: number for place, number in step.items() if place.startswith(OURS)})
 
 
 @pytest.mark.parametrize("rule", ["uniform", "coupled", "combined"])
@@ -62,6 +68,31 @@ def test_micro_step__waits_for_no_value_of_ours(rule, counted_steps, tmp_path):
     credit_trainer(config, tmp_path).train()
     assert len(counted_steps) == 8
     # Of each four micro-steps the first generates a batch, and the fourth writes down what it gathered of it.
-    ours = [{place: n for place, n in step.items() if place.startswith(OURS)} for step in counted_steps]
-    assert [sum(step.values()) for step in (ours[1], ours[2], ours[5], ours[6])] == [0] * 4, ours
-    assert [sum(step.values()) for step in (ours[3], ours[7])] == [1, 1], ours
+    waits = [ours(step).total() for step in counted_steps]
+    assert [waits[1:4], waits[5:]] == [[0, 0, 1]] * 2, list(map(ours, counted_steps))
+    # With those of TRL and transformers: two checks of the mask, and two times two of smallest and largest shares.
+    assert [step.total() for step in counted_steps[1:4]] == [6, 6, 7], counted_steps[1]
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"credit": {"rule": "uniform"}},
+        {"credit": {"rule": "coupled"}},
+        {"credit": {"rule": "combined"}, "probe": {"listen": "always"}},
+        {
+            "routing": {
+                "adapters": ["left", "right"],
+                "router": "fixed",
+                "weights": {"left": 0.25, "right": 0.75},
+                "top": None,
+            }
+        },
+        {"routing": {"adapters": ["left", "right"], "router": "attention", "learn": "policy", "top": None}},
+    ],
+    ids=["uniform", "coupled", "combined", "fixed router", "trained router"],
+)
+def test_dpo_micro_step__waits_for_no_value_of_ours(sections, counted_steps, tmp_path):
+    config = tiny_dpo_config(write_pairs(tmp_path), trainer={"max_steps": 2}, **sections)
+    credit_dpo_trainer(config, tmp_path).train()
+    assert [ours(step).total() for step in counted_steps] == [0] * 3, list(map(ours, counted_steps))  # of six pairs

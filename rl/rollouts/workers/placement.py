@@ -17,7 +17,7 @@ def place_workers(config: Config) -> tuple[str, ...]:
     there, and when a Ray of the run's own would have to put more on this machine's GPUs than they hold.
     """
     settings, gpus = config.rollouts, visible_gpus()
-    if has_own_ray(config):
+    if config.has_own_ray:
         workers, rank = config.workers_per_rank, int(os.environ.get("LOCAL_RANK", "0"))
         placed = worker_gpus(rank, workers, ranks=local_ranks(), gpus=gpus, share=settings.gpus)
         return tuple(map(cuda_name, placed))
@@ -27,11 +27,6 @@ def place_workers(config: Config) -> tuple[str, ...]:
             "node; set rollouts.gpus=1, or 0.4 and distributed.gpus=0.6 to let ranks and workers share"
         )
     return ()
-
-
-def has_own_ray(config: Config) -> bool:
-    """Whether the run starts a Ray on this machine for its workers alone, which knows nothing of the ranks' GPUs."""
-    return not (config.distributed.on_ray or config.rollouts.address or os.environ.get("RAY_ADDRESS"))
 
 
 def worker_gpus(rank: int, workers: int, *, ranks: int, gpus: int, share: float) -> tuple[int, ...]:

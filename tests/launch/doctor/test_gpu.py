@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+import torch
 
 from launch.doctor.cpu import check_cpu
 from launch.doctor.facts import CpuFacts, GpuFacts, gather_cpu_facts, gather_gpu_facts
@@ -120,9 +121,16 @@ def test_check_attention__cudnns_is_not_trusted_on_hopper():
     cudnn = ("flash", "efficient", "cudnn", "math")
     check = check_attention(facts(H100, kernels=cudnn))
     assert check.level == "warn" and check.finding.startswith("torch prefers cuDNN 9.20 on NVIDIA H100")
-    assert check_attention(facts(A100, kernels=cudnn)).finding == "flash, efficient, math; cuDNN 9.20"
+    assert check_attention(facts(A100, kernels=cudnn)).finding == "flash, efficient, math; cuDNN 9.20 computes none"
     assert check_attention(facts(H100)).level == "pass"
-    assert check_attention(facts(T4)).finding == "efficient, math; cuDNN 9.20", "flash needs Ampere"
+    assert check_attention(facts(T4)).finding == "efficient, math; cuDNN 9.20 computes none", "flash needs Ampere"
+
+
+def test_gather_gpu_facts__kernels_are_those_that_runs_leave():
+    torch.backends.cuda.enable_cudnn_sdp(True)  # torch's own choice
+    kernels = gather_gpu_facts().kernels
+    assert "cudnn" not in kernels and {"flash", "efficient", "math"} <= set(kernels)
+    assert check_attention(facts(H100, kernels=kernels)).level == "pass"
 
 
 def test_check_free__names_the_gpu_that_others_use():

@@ -9,6 +9,7 @@ from launch.plan.sampling import workers_beside
 from launch.plan.shape import shape_of
 from launch.plan.workload import Workload
 from launch.recipes import load_recipe
+from rl.config.distributed import zero_bucket
 
 GPU = Device(name="a GPU", memory=80 * GIB, is_gpu=True, has_bf16=True)
 CARDS = [
@@ -96,13 +97,13 @@ def test_memory_phases__of_two_nodes_7b_by_hand():
     trained = {
         "gradients": 20_185_088,  # 4 bytes a number over 16 ranks
         "activations": TOKENS * (28 * 3_584 * 2 + layer),  # 3.77 GB
-        "buckets": 500_000_000 * 2,  # DeepSpeed's default, however small the adapter
+        "buckets": 2 * TRAINABLE,  # sized to the adapter; DeepSpeed's own would be 1 GB
         # the probe's 512 rows of attention of 8 x 28 heads, twice in float32; a layer's gradients are 0.86 GB
         "passing": 8 * 28 * 512 * 1_104 * 2 * 4,
     }
     assert trained["passing"] == 1_012_924_416 > TOKENS * (6 * 3_584 + 2 * 2 * 18_944)
-    assert planned["train"] == resident | trained | {"gaps": 580_182_989}
-    assert GPU.overhead + sum(planned["train"].values()) == 23_535_281_869
+    assert planned["train"] == resident | trained | {"gaps": 496_331_059}
+    assert GPU.overhead + sum(planned["train"].values()) == 22_612_910_643
 
 
 def test_memory_phases__zero_3_shards_weights_and_gathers_a_billion_numbers():
@@ -148,8 +149,20 @@ def test_make_plan__vllm_beside_a_rank_does_not_fit():
         (["rollouts.workers=8", "rollouts.gpus=0.2", "distributed.launcher=ray"], 0),
     ],
 )
-def test_workers_beside__a_rank_by_the_shares_of_its_gpu(overrides, beside):
+def test_workers_beside__a_rank_by_the_shares_of_its_gpu(overrides, beside, monkeypatch):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
     assert workers_beside(load_recipe("node-8gpu-7b", overrides), GPU) == beside
+
+
+def test_workers_beside__none_on_the_cluster_that_ray_address_names(monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    # that Ray gives each rank a whole GPU, so that its workers get others
+    assert workers_beside(load_recipe("node-8gpu-7b", ["rollouts.workers=8", "rollouts.gpus=0.4"]), GPU) == 0
+
+
+@pytest.mark.parametrize(("trained", "bucket"), [(80_740_352, 80_740_352), (600_000_000, 500_000_000)])
+def test_zero_bucket__holds_what_is_trained_and_no_more_than_deepspeeds(trained, bucket):
+    assert zero_bucket(trained) == bucket
 
 
 @pytest.mark.parametrize(("recipe", "gib", "fits"), CARDS)

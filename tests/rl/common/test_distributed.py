@@ -1,7 +1,12 @@
 """Ranks: their number, what they exchange, and the settings of DeepSpeed."""
 
+import json
+import sys
+from pathlib import Path
+
 import pytest
 
+from launch.ranks.local import start_ranks
 from rl.common.distributed import broadcast_from_main, check_ranks, deepspeed_config, max_over_ranks, run_on_main
 from rl.config.distributed import DistributedConfig
 
@@ -27,6 +32,19 @@ def test_exchanges__a_single_process_keeps_its_values_and_errors():
     assert run_on_main(lambda: 3) == 3
     with pytest.raises(ValueError, match="no such folder"):
         run_on_main(fail)
+
+
+def test_exchanges__an_error_of_one_rank_ends_the_others_at_once(tmp_path):
+    script = Path(__file__).with_name("failing_ranks.py")
+    assert start_ranks([sys.executable, str(script), str(tmp_path)], 2) == 0
+    first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
+    assert first["shared"] == second["shared"] == "[0, 1, 4]"
+    # item 3 is the second rank's; the first says whose error ended it
+    assert second["failing"] == "KeyError('sea')"
+    assert first["failing"] == """RunFailure("rank 1: 'sea'")"""
+    assert first["main"] == second["main"] == "'done'"
+    assert first["failing main"] == "TypeError('not a number')"
+    assert second["failing main"] == "SystemExit(1)"  # the code of a bug, as the first rank's
 
 
 def fail() -> None:

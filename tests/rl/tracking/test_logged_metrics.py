@@ -81,6 +81,31 @@ def tracked_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrackedRun
     yield TrackedRun(lines=read_jsonl(folder / "metrics.jsonl"), sent=wandb_run.history)
 
 
+def one_reward(completion_ids: list[list[int]], **_: Any) -> list[float]:
+    """Reward every completion alike."""
+    return [1.0] * len(completion_ids)
+
+
+@pytest.fixture(scope="module")
+def idle_lines(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """The metrics of a GRPO run whose completions never differ in reward."""
+    config = tiny_config(
+        rewards={"functions": [f"{__file__}:one_reward"], "standstill_steps": 2},
+        trainer={"max_steps": 3, "beta": 0.0},
+        run={"folder": str(tmp_path_factory.mktemp("idle") / "run")},
+        tracking={"report_to": []},
+    )
+    return read_jsonl(train(config) / "metrics.jsonl")
+
+
+def test_standstill__is_told_once_by_a_run_that_learns_nothing(idle_lines):
+    assert [line["loss"] for line in idle_lines if "loss" in line] == [0.0] * 3
+    (line,) = [line for line in idle_lines if "standstill" in line]
+    assert line["step"] == 2 and line["standstill"].startswith(
+        "standstill: in the last 2 steps every completion earned"
+    )
+
+
 def test_wandb__gets_every_line_of_the_metrics(tracked_run):
     assert any("eval/pass_rate" in line for line in tracked_run.lines)
     assert any("collapse" in line for line in tracked_run.lines)
@@ -92,15 +117,17 @@ def test_wandb__gets_every_line_of_the_metrics(tracked_run):
 
 
 @pytest.fixture(scope="module")
-def logged(tracked_run: TrackedRun, tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """The names that a GRPO run, a routed one and a DPO run log."""
+def logged(
+    tracked_run: TrackedRun, idle_lines: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> set[str]:
+    """The names that GRPO runs, a routed one and a DPO run log."""
     folder = tmp_path_factory.mktemp("trainings")
     routing = {"router": "attention", "learn": "policy", "top": None}
     routed_trainer = trained(routed(folder / "routed", routed_config(routing=routing, trainer={"max_steps": 1})))
     settings = {"credit": {"rule": "constraint"}, "trainer": {"max_steps": 1}}
     dpo_trainer = credit_dpo_trainer(tiny_dpo_config(write_pairs(folder), **settings), folder / "dpo")
     dpo_trainer.train()
-    histories = [tracked_run.lines, routed_trainer.state.log_history, dpo_trainer.state.log_history]
+    histories = [tracked_run.lines, idle_lines, routed_trainer.state.log_history, dpo_trainer.state.log_history]
     return {name for history in histories for line in history for name in line}
 
 

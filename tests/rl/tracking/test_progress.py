@@ -5,14 +5,17 @@ import re
 import subprocess
 import sys
 from contextlib import redirect_stdout
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 from transformers import TrainerControl, TrainerState
 
+from rl.tracking.observers import Observers
 from rl.tracking.progress import ProgressCallback, announce
 from rl.train import train
 from tests.rl.dpo_fixtures import tiny_dpo_config, write_pairs
+from tests.rl.grpo_fixtures import tiny_config
 
 CONTROL = TrainerControl()
 
@@ -41,6 +44,18 @@ def test_bar__shows_step_reward_and_held_out_rate(terminal):
     assert "3/20" in text
     assert "reward 0.41  held-out 0.27" in text
     assert "tokens/s" in text
+
+
+def test_bar__ends_when_training_raises(terminal, tmp_path):
+    observers = Observers(tiny_config(tracking={"report_to": []}), tmp_path, terminal)
+    progress = next(one for one in observers.callbacks if isinstance(one, ProgressCallback))
+    assert progress._bar is not None
+    trainer = SimpleNamespace(add_callback=lambda callback: None)
+    with pytest.raises(ZeroDivisionError), observers.watching(trainer):
+        progress.on_train_begin(None, make_state(0), CONTROL)
+        assert progress._bar.live.is_started
+        raise ZeroDivisionError
+    assert not progress._bar.live.is_started
 
 
 @pytest.mark.parametrize("logs", [None, {}, {"train_loss": 0.1}, {"reward": None}])

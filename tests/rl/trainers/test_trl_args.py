@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.grpo_config import GRPOConfig
 
@@ -15,7 +16,7 @@ from rl.config.root import Config
 from rl.config.run import TrackingConfig
 from rl.config.trainer import OWN, DpoConfig, TrainerConfig
 from rl.config.trl_fields import DECIDED, trl_fields
-from rl.trainers.trl_args import dpo_arguments, grpo_arguments
+from rl.trainers.trl_args import dpo_arguments, grpo_arguments, size_buckets
 
 
 class Stated(GRPOConfig):
@@ -28,6 +29,18 @@ class Stated(GRPOConfig):
 def test_trl_fields__are_the_fields_of_the_classes():
     assert trl_fields("grpo") == {field.name for field in fields(GRPOConfig)}
     assert trl_fields("dpo") == {field.name for field in fields(DPOConfig)}
+
+
+def test_size_buckets__to_what_is_trained_also_where_it_is_sharded():
+    model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 5))
+    model[0].requires_grad_(False)
+    settings = {"zero_optimization": {"stage": 2}}
+    size_buckets(settings, model)
+    assert settings["zero_optimization"] == {"stage": 2, "reduce_bucket_size": 25, "allgather_bucket_size": 25}
+    weight: Any = model[1].weight
+    weight.ds_numel = 20_000  # ZeRO-3's note of what it has sharded
+    size_buckets(settings, model)
+    assert settings["zero_optimization"]["reduce_bucket_size"] == 20_005
 
 
 def test_dpo_arguments__have_the_settings(tmp_path: Path):
