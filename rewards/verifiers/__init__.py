@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from rewards.count_verdicts import whole_text_verdict
 from rewards.errors import InputError
+from rewards.semantics import Semantics
 from rewards.verdict import Verdict
 from rewards.verifier_args import VerifierArguments, argument_error, arguments_model
 from rewards.verifiers import (
@@ -71,6 +72,7 @@ class VerifierKind:
     verifier: Callable[..., Verdict]
     arguments: type[VerifierArguments]
     reads_prompt: bool
+    reads_semantics: bool = False
 
 
 _CUSTOM: dict[str, VerifierKind] = {}
@@ -110,8 +112,10 @@ def check_arguments(kind: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:
         raise InputError(f"arguments of {kind!r} do not fit: {argument_error(error)}") from None
 
 
-def verify(kind: str, completion: str, /, *, prompt: str, **kwargs: Any) -> Verdict:
+def verify(kind: str, completion: str, /, *, prompt: str, semantics: Semantics = "reward", **kwargs: Any) -> Verdict:
     """Return the verdict of one kind of constraint about one completion.
+
+    With the semantics `eval`, kinds of published benchmarks check what their own checkers do.
 
     A completion of white space alone, or of more than `MAX_CHARACTERS` characters, satisfies nothing. Raises InputError
     when the kind is unknown, or an argument is missing, unknown or malformed.
@@ -120,7 +124,9 @@ def verify(kind: str, completion: str, /, *, prompt: str, **kwargs: Any) -> Verd
     row = _kind_of(kind)
     if len(completion) > MAX_CHARACTERS:
         return whole_text_verdict(completion, MAX_CHARACTERS - len(completion))
-    context = {"prompt": prompt} if row.reads_prompt else {}
+    context = ({"prompt": prompt} if row.reads_prompt else {}) | (
+        {"semantics": semantics} if row.reads_semantics else {}
+    )
     verdict = row.verifier(completion, **context, **arguments)
     return verdict if completion.strip() or not verdict.satisfied else whole_text_verdict(completion, -1.0)
 
@@ -137,5 +143,10 @@ def _kind_of(kind: str) -> VerifierKind:
 @cache
 def _built_in_kind(kind: str) -> VerifierKind:
     verifier = _VERIFIERS[kind]
-    reads_prompt = "prompt" in inspect.signature(verifier).parameters
-    return VerifierKind(verifier=verifier, arguments=arguments_model(verifier), reads_prompt=reads_prompt)
+    parameters = inspect.signature(verifier).parameters
+    return VerifierKind(
+        verifier=verifier,
+        arguments=arguments_model(verifier),
+        reads_prompt="prompt" in parameters,
+        reads_semantics="semantics" in parameters,
+    )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from rewards.count_verdicts import Relation, each_part_count_verdict, each_part_verdict
 from rewards.markup import block_spans
-from rewards.text import TERM, strip_span
+from rewards.text import DOTTED, strip_span
 from rewards.verdict import Span, Verdict
 from rewards.verifier_args import Character, Count
 from rewards.verifiers.part_length import words_in
@@ -45,7 +45,7 @@ def heading_title_case(completion: str) -> Verdict:
 
 
 def _title_case(completion: str, parts: Sequence[Span]) -> Verdict:
-    words = [match.span() for start, end in parts for match in TERM.finditer(completion, start, end)]
+    words = [match.span() for start, end in parts for match in DOTTED.finditer(completion, start, end)]
     words = [span for span in words if completion[span[0]].isalpha()]
     return each_part_verdict(completion, words, [span for span in words if completion[span[0]].islower()])
 

@@ -36,4 +36,8 @@ def compare(row, response):
     published = response["follow_instruction_list"]
     for kind, given, verdict in zip(row["instruction_id_list"], row["kwargs"], published, strict=True):
         kwargs = {name: value for name, value in given.items() if value is not None}
-        yield kind, verify(kind, response["response"], prompt=row["prompt"], **kwargs).satisfied, verdict
+        yield (
+            kind,
+            verify(kind, response["response"], prompt=row["prompt"], semantics="eval", **kwargs).satisfied,
+            verdict,
+        )

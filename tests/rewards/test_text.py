@@ -3,8 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rewards.sentences import MAX_PIECE
 from rewards.text import (
-    MAX_PIECE,
     enclosed_spans,
     line_spans,
     paragraph_spans,

@@ -25,6 +25,8 @@ ARGUMENTS = {
     "last": 2,
     "minimum": 1,
     "maximum": 3,
+    "num_paragraphs": 2,
+    "nth_paragraph": 2,
 }
 
 
@@ -32,7 +34,8 @@ def arguments_for(kind):
     """Return arguments that fit the kind, built from its argument model."""
     from rewards.verifiers import _kind_of
 
-    return {name: _example(name, field) for name, field in _kind_of(kind).arguments.model_fields.items()}
+    fields = _kind_of(kind).arguments.model_fields
+    return {name: _example(name, field) for name, field in fields.items() if field.is_required()}
 
 
 def _example(name, field):
