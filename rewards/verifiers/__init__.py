@@ -77,6 +77,8 @@ class VerifierKind:
 
 _CUSTOM: dict[str, VerifierKind] = {}
 """The user's kinds, known inside `custom_kinds`."""
+_semantics: list[Semantics] = ["reward"]
+"""The semantics in force, set inside `verifying`."""
 
 
 _VERIFIERS = {name: verifier for category in CATEGORIES for name, verifier in category.VERIFIERS.items()}
@@ -112,10 +114,22 @@ def check_arguments(kind: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:
         raise InputError(f"arguments of {kind!r} do not fit: {argument_error(error)}") from None
 
 
-def verify(kind: str, completion: str, /, *, prompt: str, semantics: Semantics = "reward", **kwargs: Any) -> Verdict:
+@contextmanager
+def verifying(semantics: Semantics) -> Iterator[None]:
+    """Verify by these semantics while the block runs, wherever `verify` is not told others."""
+    before = _semantics.copy()
+    _semantics[:] = [semantics]
+    try:
+        yield
+    finally:
+        _semantics[:] = before
+
+
+def verify(kind: str, completion: str, /, *, prompt: str, semantics: Semantics | None = None, **kwargs: Any) -> Verdict:
     """Return the verdict of one kind of constraint about one completion.
 
-    With the semantics `eval`, kinds of published benchmarks check what their own checkers do.
+    The semantics are those of the `verifying` block around the call, `reward` outside of one: what the constraint's
+    sentence says. Under `eval`, kinds of published benchmarks check what the benchmark's own checkers do.
 
     A completion of white space alone, or of more than `MAX_CHARACTERS` characters, satisfies nothing. Raises InputError
     when the kind is unknown, or an argument is missing, unknown or malformed.
@@ -124,9 +138,9 @@ def verify(kind: str, completion: str, /, *, prompt: str, semantics: Semantics =
     row = _kind_of(kind)
     if len(completion) > MAX_CHARACTERS:
         return whole_text_verdict(completion, MAX_CHARACTERS - len(completion))
-    context = ({"prompt": prompt} if row.reads_prompt else {}) | (
-        {"semantics": semantics} if row.reads_semantics else {}
-    )
+    context: dict[str, Any] = {"prompt": prompt} if row.reads_prompt else {}
+    if row.reads_semantics:
+        context["semantics"] = semantics or _semantics[0]
     verdict = row.verifier(completion, **context, **arguments)
     return verdict if completion.strip() or not verdict.satisfied else whole_text_verdict(completion, -1.0)
 

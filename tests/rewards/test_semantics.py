@@ -2,7 +2,7 @@
 
 import pytest
 
-from rewards.verifiers import verify
+from rewards.verifiers import verify, verifying
 
 LESS = {"relation": "less than"}
 HINDI = "\u0928\u092e\u0938\u094d\u0924\u0947 \u0926\u0941\u0928\u093f\u092f\u093e"
@@ -220,3 +220,17 @@ def test_forbidden_words__cannot_be_smuggled_in(disguise):
     text = f"The {disguise.join('banned')} word."
     verdict = verify("keywords:forbidden_words", text, prompt="", forbidden_words=["banned"])
     assert [text[start:end] for start, end in verdict.evidence] == [disguise.join("banned")]
+
+
+def test_verifying__decides_where_verify_is_not_told_and_ends_with_its_block():
+    def satisfied(**told):
+        return verify("punctuation:no_comma", "Rain\uff0c sun", prompt="", **told).satisfied
+
+    with verifying("eval"):
+        assert satisfied() is True
+        assert satisfied(semantics="reward") is False
+        with pytest.raises(ZeroDivisionError), verifying("reward"):
+            assert satisfied() is False
+            _ = 1 / 0
+        assert satisfied() is True
+    assert satisfied() is False
