@@ -1,7 +1,9 @@
 """Markdown structure: the blocks of a text, read as CommonMark with tables."""
 
+import gc
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
@@ -54,7 +56,8 @@ def blocks(text: str) -> tuple[MarkdownBlock, ...]:
     Of an answer that is one fence of Markdown, the blocks are those inside.
     """
     markdown = _unwrapped(text)
-    return tuple(_blocks(markdown, _parser().parse(markdown)))
+    with _collection_paused():
+        return tuple(_blocks(markdown, _parser().parse(markdown)))
 
 
 def blocks_of(text: str, kind: str) -> list[MarkdownBlock]:
@@ -76,6 +79,18 @@ def fenced_content(text: str, fence: MarkdownBlock) -> Span:
         return end, end
     closed = last_line_start >= first_line_end and not text[last_line_start:end].strip("`~ \t\n")
     return first_line_end + 1, max(first_line_end + 1, last_line_start if closed else end)
+
+
+@contextmanager
+def _collection_paused() -> Iterator[None]:
+    """Pause the garbage collector: it walks through all of a process, many times while tokens are made by thousands."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @lru_cache(maxsize=64)
@@ -176,4 +191,4 @@ def _cells(tokens: Sequence["Token"], row: int) -> tuple[str, ...]:
 def _parser() -> "MarkdownIt":
     from markdown_it import MarkdownIt  # only when a structure is needed
 
-    return MarkdownIt("commonmark").enable("table").disable("inline")
+    return MarkdownIt("commonmark").enable("table").disable(["inline", "text_join"])

@@ -50,12 +50,11 @@ def sentence_spans(text: str) -> tuple[Span, ...]:
     """Return the spans of the sentences of a text; what holds no letter or digit is none."""
     from rewards.sentences import punkt_spans  # imports NLTK, 1.4 s: only when a sentence is needed
 
-    found = []
-    for first, last in _between(text, ITEM):
-        sentences = punkt_spans(text[first:last])
-        parts = (part for start, end in sentences for part in _wide_sentences(text, first + start, first + end))
-        found += [(start, end) for start, end in parts if has_word(text[start:end])]
-    return tuple(found)
+    parts = ((first, punkt_spans(text[first:last])) for first, last in _between(text, ITEM))
+    spans = ((first + start, first + end) for first, sentences in parts for start, end in sentences)
+    if WIDE_END.search(text):
+        spans = (part for start, end in spans for part in _wide_sentences(text, start, end))
+    return tuple((start, end) for start, end in spans if has_word(text[start:end]))
 
 
 @lru_cache(maxsize=64)

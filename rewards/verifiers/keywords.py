@@ -4,6 +4,7 @@ Keywords are words: "hat" does not occur in "what". With `stems` they occur in a
 """
 
 import re
+from bisect import bisect_left
 
 from rewards.count_verdicts import Relation, count_verdict, forbidden_verdict, range_verdict, required_verdict
 from rewards.phrases import find_inflected, find_phrase
@@ -104,9 +105,13 @@ def in_order(completion: str, *, keywords: Phrases) -> Verdict:
 
 def same_sentence(completion: str, *, keywords: Phrases) -> Verdict:
     """Check that one sentence contains all the keywords. Margin: minus those missing from the best sentence."""
-    sentences = sentence_spans(completion) or ((0, 0),)
-    occurrences = [[first_occurrence(completion, keyword, *sentence) for keyword in keywords] for sentence in sentences]
-    return required_verdict(min(occurrences, key=lambda spans: spans.count(None)))
+    ends = [end for _, end in sentence_spans(completion)]
+    first: dict[int, dict[int, Span]] = {}
+    for number, keyword in enumerate(keywords):
+        for span in occurrences(completion, keyword):
+            first.setdefault(bisect_left(ends, span[1]), {}).setdefault(number, span)
+    best = max((first[sentence] for sentence in sorted(first)), key=len, default={})
+    return required_verdict([best.get(number) for number in range(len(keywords))])
 
 
 def _spans(text: str, phrase: str, stems: bool, semantics: Semantics, *, boundary: str = "") -> list[Span]:
