@@ -43,8 +43,9 @@ def mark_frequency(completion: str, *, mark: Character, frequency: Count, relati
 
 
 def ends_with_mark(completion: str, *, mark: Character) -> Verdict:
-    """Check that the last character that is not white space is the mark. Margin 0 or -1."""
+    """Check that the text ends with the mark, white space and closing quotes and brackets aside. Margin 0 or -1."""
     end = len(completion.rstrip())
+    end = end if completion[:end].endswith(mark) else len(completion[:end].rstrip(CLOSERS)) or end
     return position_verdict(completion[:end].endswith(mark), (end - 1, end) if end else None)
 
 
