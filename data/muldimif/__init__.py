@@ -80,7 +80,7 @@ def _problem(row: Mapping[str, Any], triples: Sequence[Triple], readings: Sequen
     return Problem(
         problem_id=str(row["id"]),
         messages=messages,
-        constraints=tuple(specs),
+        constraints=tuple(spec for index, spec in enumerate(specs) if spec not in specs[:index]),
         task="muldimif",
         extras={"pattern": row["constraint_pattern"].lower(), "level": int(row["difficulty"].split()[-1])},
     )
