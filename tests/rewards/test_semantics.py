@@ -1,5 +1,8 @@
 """Semantics: where `reward`, what a rule's sentence says, differs from `eval`, what IFEval's checker does; by hand."""
 
+import runpy
+from pathlib import Path
+
 import pytest
 
 from rewards.verifiers import verify, verifying
@@ -234,3 +237,32 @@ def test_verifying__decides_where_verify_is_not_told_and_ends_with_its_block():
             _ = 1 / 0
         assert satisfied() is True
     assert satisfied() is False
+
+
+PUBLISHED = runpy.run_path(str(Path(__file__).parent / "cases" / "ifrlvr.py"))["EVAL"]
+
+
+@pytest.mark.parametrize(("kind", "kwargs", "text", "published"), PUBLISHED)
+def test_verify__if_rlvr_under_eval(kind, kwargs, text, published):
+    assert verify(kind, text, prompt="", semantics="eval", **kwargs).satisfied is published
+
+
+def test_ifbench__eval_differs_where_the_checkers_do():
+    both = [
+        ("count:conjunctions", {"small_n": 2}, "Rain and And.", False, True),
+        ("count:numbers", {"N": 1}, "10-20", False, True),
+        ("count:unique_word_count", {"N": 3}, "Go go - now", False, True),
+        ("count:word_count_range", {"min_words": 3, "max_words": 9}, "Rain _ _", False, True),
+        ("words:palindrome", {}, "level " * 10, False, True),
+        ("words:words_position", {"keyword": "sea"}, "The sea is sea now!?", True, False),
+        ("ratio:sentence_type", {}, "Rain!", False, True),
+        ("ratio:sentence_balance", {}, "Rain", False, True),
+        ("ratio:sentence_words", {}, "Rain fell. Rain left. Cats purr.", False, True),
+        ("format:list", {"sep": "-"}, "a - b - c", False, True),
+        ("format:output_template", {}, "My Answer: My Conclusion: Future Outlook:", False, True),
+        ("format:parentheses", {}, "((((( a ))))", False, True),
+        ("format:sub-bullets", {}, "Rain", False, True),
+    ]
+    for kind, kwargs, text, reward, published in both:
+        assert verify(kind, text, prompt="", semantics="reward", **kwargs).satisfied is reward, kind
+        assert verify(kind, text, prompt="", semantics="eval", **kwargs).satisfied is published, kind
