@@ -19,18 +19,23 @@ FINAL_STOP = re.compile(r"([^.])(\.)([\])}>\"' \u00bb\u201d\u2019]*)$")
 
 
 @lru_cache(maxsize=64)
-def token_spans(text: str) -> tuple[Span, ...]:
+def tokens(text: str) -> tuple[tuple[str, Span], ...]:
+    """Return the tokens of a text, as NLTK writes them, and their spans."""
+    return tuple(_tokens(text))
+
+
+def token_spans(text: str) -> list[Span]:
     """Return the spans of the tokens of a text."""
-    return tuple(_spans(text))
+    return [span for _, span in tokens(text)]
 
 
-def _spans(text: str) -> Iterator[Span]:
+def _tokens(text: str) -> Iterator[tuple[str, Span]]:
     position = 0
     for token in _tokenizer().tokenize(_prepared(text)):
         match = NOT_SPACE.search(text, position)
         assert match is not None, "the tokenizer never writes more characters than it read"
         position = match.start() + (1 if token in QUOTES and match[0] == '"' else len(token))
-        yield match.start(), position
+        yield token, (match.start(), position)
 
 
 def _prepared(text: str) -> str:

@@ -20,7 +20,7 @@ from rewards.count_verdicts import (
 from rewards.phrases import same_word
 from rewards.semantics import Semantics
 from rewards.text import has_word, line_spans, lower_words, published_sentence_spans, term_spans, word_spans
-from rewards.tokens import token_spans
+from rewards.tokens import token_spans, tokens
 from rewards.verdict import Span, Verdict
 from rewards.verifier_args import Count, Ordinal, Phrase
 from rewards.verifiers.content import NUMBER
@@ -204,9 +204,14 @@ def palindrome(completion: str, *, semantics: Semantics) -> Verdict:
     return count_verdict([span for span, _ in found], 10, "at least")
 
 
-def prime_lengths(completion: str) -> Verdict:
-    """Check that the length of each word is a prime number. Margin: minus the words of other lengths."""
+def prime_lengths(completion: str, *, semantics: Semantics) -> Verdict:
+    """Check that the length of each word is a prime number. Margin: minus the words of other lengths.
+
+    reward: at least one word. eval: a text of marks alone is right, too.
+    """
     words = bare_words(completion)
+    if semantics == "eval" and not words:
+        return whole_text_verdict(completion, 0)
     return each_part_verdict(completion, [s for s, _ in words], [s for s, word in words if len(word) not in PRIMES])
 
 
@@ -222,11 +227,14 @@ def repeats(completion: str, *, small_n: Count) -> Verdict:
 
 
 def last_first(completion: str) -> Verdict:
-    """Check that the last word of each sentence is the first of the next one. Margin: minus those that are not."""
-    words = [completion[start:end].strip(EDGES).lower().split() for start, end in published_sentence_spans(completion)]
+    """Check that the last word of each sentence is the first of the next one. Margin: minus those that are not.
+
+    Marks before the first word and after the last are ignored, those between a word and the next are not.
+    """
     spans = published_sentence_spans(completion)
-    pairs = zip(pairwise(words), spans[1:], strict=False)
-    wrong = [span for (before, after), span in pairs if not before or not after or before[-1] != after[0]]
+    texts = [completion[start:end].lower() for start, end in spans]
+    pairs = [(before.rstrip(EDGES).split()[-1:], after.lstrip(EDGES).split()[:1]) for before, after in pairwise(texts)]
+    wrong = [span for (last, first), span in zip(pairs, spans[1:], strict=False) if not last or last != first]
     return each_part_verdict(completion, spans, wrong)
 
 
@@ -265,8 +273,8 @@ def words_position(completion: str, *, keyword: Phrase, semantics: Semantics) ->
 
     reward: words as written. eval: NLTK's tokens, of which a mark at the end does not count.
     """
-    words = term_spans(completion) if semantics == "reward" else list(token_spans(completion))
-    if semantics == "eval" and words and _is_mark(completion[slice(*words[-1])]):
+    words = term_spans(completion) if semantics == "reward" else token_spans(completion)
+    if semantics == "eval" and words and tokens(completion)[-1][0] in string.punctuation:
         words = words[:-1]
     if len(words) < 2:
         return required_verdict([None, None])
@@ -275,10 +283,6 @@ def words_position(completion: str, *, keyword: Phrase, semantics: Semantics) ->
     verdict = required_verdict([None if span in wrong else span for span in wanted])
     evidence = tuple(dict.fromkeys(wrong or verdict.evidence))
     return Verdict(satisfied=verdict.satisfied, margin=verdict.margin, evidence=evidence)
-
-
-def _is_mark(token: str) -> bool:
-    return token in string.punctuation and token != '"'  # for which NLTK writes another token
 
 
 VERIFIERS = {

@@ -18,7 +18,7 @@ from rewards.folding import plain
 from rewards.phrases import same_word
 from rewards.semantics import Semantics
 from rewards.text import published_sentence_spans, sentence_spans, term_spans, word_spans
-from rewards.tokens import token_spans
+from rewards.tokens import token_spans, tokens
 from rewards.verdict import Span, Verdict
 from rewards.verifier_args import Count, Ordinal, Phrase
 from rewards.verifiers.ifbench_words import TOKEN, spans_of
@@ -109,8 +109,8 @@ def start_end(completion: str, *, semantics: Semantics) -> Verdict:
         return position_verdict(False, words[-1] if words else None)
     if semantics == "reward":
         return same_first_and_last_word(completion)
-    first, last = (completion[slice(*span)].lower() for span in (words[0], words[-1]))
-    return position_verdict(first == last, words[-1])
+    (first, _), *_, (last, span) = tokens(completion)
+    return position_verdict(first.lower() == last.lower(), span)
 
 
 def first_word_answer(completion: str, *, first_word: Phrase, semantics: Semantics) -> Verdict:
@@ -132,7 +132,8 @@ def last_word_answer(completion: str, *, last_word: Phrase, semantics: Semantics
     if semantics == "reward":
         return last_term(completion, word=last_word)
     span = _last_token(completion, (0, len(completion)))
-    return position_verdict(span is not None and _without_marks(completion, span) == last_word.lower(), span)
+    bare = NO_WORD.sub("", completion[slice(*span)]) if span else ""
+    return position_verdict(span is not None and bare.lower() == last_word.lower(), span)
 
 
 def first_word_sent(completion: str, *, first_word: Phrase, semantics: Semantics) -> Verdict:
@@ -142,7 +143,7 @@ def first_word_sent(completion: str, *, first_word: Phrase, semantics: Semantics
     """
     sentences = _sentences(completion, semantics)
     firsts = [_edge_word(completion, sentence, semantics, index=0) for sentence in sentences]
-    wrong = [span for span in firsts if not same_word(completion[slice(*span)], first_word)]
+    wrong = [span for span in firsts if not _is_word(completion[slice(*span)], first_word, semantics)]
     return each_part_verdict(completion, sentences, wrong)
 
 
@@ -153,8 +154,9 @@ def last_word_sent(completion: str, *, last_word: Phrase, semantics: Semantics) 
     """
     sentences = _sentences(completion, semantics)
     lasts = [_edge_word(completion, sentence, semantics, index=-1) for sentence in sentences]
-    expected = plain(last_word if semantics == "eval" else NO_WORD.sub("", last_word))
-    wrong = [span for span in lasts if _without_marks(completion, span) != expected]
+    texts = [completion[slice(*span)] for span in lasts]
+    bare = [NO_WORD.sub("", text) for text in texts] if semantics == "eval" else texts
+    wrong = [span for span, text in zip(lasts, bare, strict=True) if not _is_word(text, last_word, semantics)]
     return each_part_verdict(completion, sentences, wrong)
 
 
@@ -177,9 +179,9 @@ def count_unique(completion: str, *, semantics: Semantics) -> Verdict:
 
     reward: words as written, letter case ignored. eval: NLTK's tokens as given, marks too.
     """
-    words = _words(completion, semantics)
-    texts = [completion[slice(*span)] for span in words]
-    return forbidden_verdict(_repeated(words, map(plain, texts) if semantics == "reward" else texts))
+    if semantics == "eval":
+        return forbidden_verdict(_repeated(tokens(completion)))
+    return forbidden_verdict(_repeated((plain(completion[slice(*span)]), span) for span in term_spans(completion)))
 
 
 def counting_composition(completion: str, *, n_sent: Count, n_words: Count, semantics: Semantics) -> Verdict:
@@ -225,14 +227,14 @@ def _last_token(text: str, span: Span) -> Span | None:
     return (start, start + len(words[0])) if words else None
 
 
-def _without_marks(text: str, span: Span) -> str:
-    return plain(NO_WORD.sub("", text[slice(*span)]))
+def _is_word(text: str, word: str, semantics: Semantics) -> bool:
+    return text.lower() == word.lower() if semantics == "eval" else same_word(text, word)
 
 
-def _repeated(spans: Iterable[Span], words: Iterable[str]) -> list[Span]:
+def _repeated(words: Iterable[tuple[str, Span]]) -> list[Span]:
     seen: set[str] = set()
     repeated = []
-    for span, word in zip(spans, words, strict=True):
+    for word, span in words:
         if word in seen:
             repeated.append(span)
         seen.add(word)

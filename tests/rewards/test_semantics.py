@@ -254,6 +254,7 @@ def test_ifbench__eval_differs_where_the_checkers_do():
         ("count:unique_word_count", {"N": 3}, "Go go - now", False, True),
         ("count:word_count_range", {"min_words": 3, "max_words": 9}, "Rain _ _", False, True),
         ("words:palindrome", {}, "level " * 10, False, True),
+        ("words:prime_lengths", {}, "?!", False, True),
         ("words:words_position", {"keyword": "sea"}, "The sea is sea now!?", True, False),
         ("ratio:sentence_type", {}, "Rain!", False, True),
         ("ratio:sentence_balance", {}, "Rain", False, True),

@@ -86,7 +86,7 @@ EVAL = [
     ("keywords:exclude_word_harder", {"keyword": "rain"}, "The (rain)", True),
     ("keywords:palindrome", {}, "a 11", True),
     ("keywords:keyword_specific_position", {"keyword": "Sun", "n": 2, "m": 2}, "Rain. The, Sun.", False),
-    ("keywords:start_end", {}, '"Rain"', True),
+    ("keywords:start_end", {}, "!Rain!", True),
     ("detectable_format:bigram_wrapping", {}, "<<so it>> rains", True),
     ("paragraphs:paragraphs2", {}, "Rain.\n \nSun.", False),
     ("first_word:first_word_answer", {"first_word": "rain"}, '"Rain" falls', False),
