@@ -43,7 +43,7 @@ def fold(text: str) -> tuple[str, tuple[Span, ...]]:
 
 def plain(text: str) -> str:
     """Return the folded text in lower case: two texts that read alike have the same one."""
-    return fold(text)[0].lower()
+    return text.lower() if text.isascii() else fold(text)[0].lower()
 
 
 def original_span(spans: tuple[Span, ...], start: int, end: int) -> Span:

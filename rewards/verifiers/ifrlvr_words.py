@@ -17,7 +17,7 @@ from rewards.count_verdicts import (
 from rewards.folding import plain
 from rewards.phrases import same_word
 from rewards.semantics import Semantics
-from rewards.text import published_sentence_spans, sentence_spans, term_spans, word_spans
+from rewards.text import TERM, published_sentence_spans, sentence_spans, term_spans, word_spans
 from rewards.tokens import token_spans, tokens
 from rewards.verdict import Span, Verdict
 from rewards.verifier_args import Count, Ordinal, Phrase
@@ -217,8 +217,8 @@ def _edge_word(text: str, sentence: Span, semantics: Semantics, *, index: int) -
     if semantics == "eval":
         match = TOKEN.search(text, start, end)
         return match.span() if match else sentence
-    words = term_spans(text[start:end])
-    return (start + words[index][0], start + words[index][1]) if words else (start, start + 1)
+    words = [match.span() for match in TERM.finditer(text, start, end)]
+    return words[index] if words else (start, start + 1)
 
 
 def _last_token(text: str, span: Span) -> Span | None:
