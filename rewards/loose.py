@@ -15,11 +15,13 @@ def loose_variants(completion: str) -> tuple[str, ...]:
 
 
 def verify_loosely(kind: str, completion: str, /, *, prompt: str, **kwargs: Any) -> bool | None:
-    """Return whether any loose variant satisfies the constraint; None if the constraint applies to none of them.
+    """Return whether any loose variant satisfies the constraint under `eval`; None if it applies to none of them.
 
     There is no margin and no evidence: spans of an edited text say nothing about the completion.
     """
-    verdicts: list[Verdict] = [verify(kind, text, prompt=prompt, **kwargs) for text in loose_variants(completion)]
+    verdicts: list[Verdict] = [
+        verify(kind, text, prompt=prompt, semantics="eval", **kwargs) for text in loose_variants(completion)
+    ]
     if all(verdict.satisfied is None for verdict in verdicts):
         return None
     return any(verdict.satisfied for verdict in verdicts)

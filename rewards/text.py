@@ -1,31 +1,33 @@
 r"""Text units: words, sentences, lines and paragraphs, each as character spans.
 
 word       a run of letters, digits or underscores, as IFEval counts them: "don't" is two words
-term       a word as written, with its inner apostrophes and hyphens: "don't" is one term
-sentence   a sentence by NLTK's English punkt model, without the white space between sentences
+term       a word as written, with its inner apostrophes and hyphens and its marks: "don't" is one term
+sentence   a sentence by NLTK's English punkt model, without the white space between sentences; also one that ends with
+           a full-width mark, and each list item, whose number belongs to none
 line       the stripped text between line feeds; blank lines do not count
 paragraph  consecutive lines without a blank line between them
 """
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache, lru_cache
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from unicodedata import category
 
 from rewards.verdict import Span
 
-if TYPE_CHECKING:
-    from nltk.tokenize.punkt import PunktSentenceTokenizer
-
-WORD = re.compile(r"\w+")
-TERM = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
+_CHARACTERS = map(chr, range(0x80, 0x1F000))
+MARKS = re.escape("".join(char for char in _CHARACTERS if category(char) in ("Mn", "Mc", "Me", "Cf")))
+"""Combining marks and format characters, which show inside a word or not at all, and are letters to no pattern."""
+_LETTERS = rf"[^\W_]+(?:[{MARKS}]+[^\W_]*)*"
+WORD = re.compile(rf"{_LETTERS}(?:_+(?:{_LETTERS})?)*")
+TERM = re.compile(rf"{_LETTERS}(?:['\u2019-]{_LETTERS})*")
+DOTTED = re.compile(rf"{TERM.pattern}(?:\.{TERM.pattern})*")
+"""A term with those joined to it by a full stop, such as "Node.js" or "U.S"."""
 LINE = re.compile(r"[^\n]+")
-
-MAX_PIECE = 20_000
-"""Longest text in characters that punkt gets at once, cut behind a sentence if possible.
-
-Punkt's time is quadratic on adversarial texts.
-"""
+ITEM = re.compile(r"^[ \t]*(?:[-*+\u2022]|\d{1,3}[.)])[ \t]+", re.MULTILINE)
+"""The mark of a list item."""
+WIDE_END = re.compile("[\u3002\uff01\uff1f\uff0e\u061f\u06d4\u0964]+[\"')\\]}\u2019\u201d\u300d\u300f\uff09]*")
+"""The end of a sentence in scripts that do without the Latin full stop or a space behind it."""
 
 
 def word_spans(text: str) -> list[Span]:
@@ -38,15 +40,47 @@ def term_spans(text: str) -> list[Span]:
     return [match.span() for match in TERM.finditer(text)]
 
 
+def has_word(text: str) -> bool:
+    """Return whether a text holds a letter or a digit."""
+    return any(map(str.isalnum, text))
+
+
 @lru_cache(maxsize=64)
 def sentence_spans(text: str) -> tuple[Span, ...]:
-    """Return the spans of the sentences of a text."""
-    return tuple(
-        (position + start, position + end)
-        for position, piece in _pieces(text)
-        for start, end in _punkt().span_tokenize(piece)
-        if start < end
-    )
+    """Return the spans of the sentences of a text; what holds no letter or digit is none."""
+    from rewards.sentences import punkt_spans  # imports NLTK, 1.4 s: only when a sentence is needed
+
+    parts = ((first, punkt_spans(text[first:last])) for first, last in _between(text, ITEM))
+    spans = ((first + start, first + end) for first, sentences in parts for start, end in sentences)
+    if WIDE_END.search(text):
+        spans = (part for start, end in spans for part in _wide_sentences(text, start, end))
+    return tuple((start, end) for start, end in spans if has_word(text[start:end]))
+
+
+@lru_cache(maxsize=64)
+def published_sentence_spans(text: str) -> tuple[Span, ...]:
+    """Return the spans of the sentences of a text as IFEval's published verdicts count them."""
+    from rewards.sentences import PUBLISHED_CLOSERS, punkt_spans  # as above
+
+    return tuple(punkt_spans(text, closers=PUBLISHED_CLOSERS))
+
+
+def _between(text: str, mark: re.Pattern[str]) -> Iterator[Span]:
+    """Yield the spans of the text between the marks."""
+    start = 0
+    for match in mark.finditer(text):
+        yield start, match.start()
+        start = match.end()
+    yield start, len(text)
+
+
+def _wide_sentences(text: str, start: int, end: int) -> Iterator[Span]:
+    ends = [match.end() for match in WIDE_END.finditer(text, start, end)]
+    for last in (*ends, end):
+        span = strip_span(text, (start, last))
+        if span[0] < span[1]:
+            yield span
+        start = last
 
 
 def line_spans(text: str) -> list[Span]:
@@ -118,29 +152,3 @@ def _joined_lines(text: str) -> Iterator[Span]:
         end = line_end
     if start >= 0:
         yield start, end
-
-
-def _pieces(text: str) -> Iterator[tuple[int, str]]:
-    position = 0
-    while len(text) - position > MAX_PIECE:
-        end = position + MAX_PIECE
-        sentence_end = max(text.rfind(mark, position, end) + len(mark) for mark in (". ", "! ", "? ", "\n"))
-        space = text.rfind(" ", position, end) + 1
-        cut = next(cut for cut in (sentence_end, space, end) if cut > position + 2)
-        yield position, text[position:cut]
-        position = cut
-    yield position, text[position:]
-
-
-@cache
-def _punkt() -> "PunktSentenceTokenizer":
-    """Return NLTK's English model, filled from a package: NLTK itself would download it."""
-    from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer  # 1.4 s: only when a sentence is needed
-    from punkt.data import english
-
-    parameters = PunktParameters()
-    parameters.abbrev_types = set(english.ABBREV_TYPES)
-    parameters.collocations = set(english.COLLOCATIONS)
-    parameters.sent_starters = set(english.SENT_STARTERS)
-    parameters.ortho_context.update(english.ORTHO_CONTEXT)
-    return PunktSentenceTokenizer(parameters)

@@ -25,9 +25,15 @@ Count = Annotated[Whole, Field(ge=0)]
 Ordinal = Annotated[Whole, Field(ge=1)]
 """A position, counted from 1."""
 
-RANGE_ARGUMENTS = (("minimum", "maximum"), ("first", "last"))
+RANGE_ARGUMENTS = (
+    ("minimum", "maximum"),
+    ("min_words", "max_words"),
+    ("first", "last"),
+    ("n_start", "n_end"),
+    ("nth_paragraph", "num_paragraphs"),
+)
 """Pairs of arguments of which the first must not exceed the second."""
-CALLER_ARGUMENTS = ("completion", "prompt")
+CALLER_ARGUMENTS = ("completion", "prompt", "semantics")
 """Parameters of a verifier that the caller fills, not the constraint."""
 
 

@@ -85,7 +85,7 @@ def _problem(row: Mapping[str, Any], known: Sequence[tuple[Triple, Reading]]) ->
     return Problem(
         problem_id=str(row["id"]),
         messages=messages,
-        constraints=tuple(specs),
+        constraints=tuple(spec for index, spec in enumerate(specs) if spec not in specs[:index]),
         task="muldimif",
         extras={"pattern": row["constraint_pattern"].lower(), "level": int(row["difficulty"].split()[-1])},
     )

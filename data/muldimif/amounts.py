@@ -18,11 +18,11 @@ Amount = tuple[int, int | None]
 
 NUMBER = rf"(\d[\d,]*|{'|'.join(sorted(map(re.escape, NUMBER_WORDS), key=len, reverse=True))})"
 _BOTH = rf"(?:between |from |range of |in )?{NUMBER}\s*(?:to|and|-|\u2013|or)\s*{NUMBER}"
-_LEAST = rf"(?:at least|at minimum|a minimum of|minimum of|no fewer than|no less than|not less than):? {NUMBER}"
+_LEAST = rf"(?:at least|at minimum|(?:a )?minimum (?:\w+ )?of|no fewer than|no less than|not less than):? {NUMBER}"
 _MORE = rf"(?<!no )(?<!not )more than {NUMBER}"
 _MOST = (
     r"(?:at most|at maximum|no more than|not (?:\w+ )?more than|a maximum of|maximum of|maximum length of|up to"
-    r"|no longer than|limit of|limited to|limiting (?:it|them|this) to|limit (?:it|them|this) to|within"
+    r"|no longer than|limit of|limited to|limit(?:ing)? (?:\w+ ){1,3}?to|within"
     rf"|exceed(?:ing)?):? (?:a (?:total|maximum|limit|length) of |(?:at most|no more than|only) )?{NUMBER}"
 )
 _FEWER = rf"(?:fewer than|less than|under|below) {NUMBER}"

@@ -7,6 +7,10 @@ from data.muldimif.reading import EACH, QUOTED, Reading, unread
 from data.problems import Constraint
 
 _LEVEL = re.compile(rf"\blevels? {NUMBER}(?: and {NUMBER})?|\bh([1-6])\b|(?<![#\w])(#{{1,6}})(?!#)", re.IGNORECASE)
+_SEVERAL_LEVELS = re.compile(
+    r"\b(?:different|multiple|several|various) (?:levels of headings|(?:heading )?levels|heading levels)\b",
+    re.IGNORECASE,
+)
 _OPTIONAL = re.compile(
     r"\b(?:if|any|should you|in case|when (?:incorporat|us|includ|creat)ing)\b[^.]*?\b(?:tables?|tabular|xml)\b"
     r"|\btables?,? if (?:used|included)|\bany columns",
@@ -36,7 +40,7 @@ def _headings(text: str) -> Reading:
     depth = find_amount(text, r"(?:sub)?(?:heading )?levels?(?: of headings?)?")
     levels = sorted({level for match in _LEVEL.finditer(text) for level in _levels(match)})
     weaker = bool(EACH.search(text) or QUOTED.search(text))
-    if levels and depth is None and re.search(r"exceed|at most|no deeper", text, re.IGNORECASE):
+    if levels and depth is None and re.search(r"exceed|at most|no deeper|up to", text, re.IGNORECASE):
         return Reading(rules=(("format:heading_depth", bound("num_levels", (0, levels[-1]))),), weaker=True)
     only_examples = re.search(r"such as|like|for example", text, re.IGNORECASE) and depth is not None
     rules: list[Constraint] = []
@@ -46,7 +50,7 @@ def _headings(text: str) -> Reading:
         rules.append(("format:heading_levels", {"levels": levels}))
     if rules:
         return Reading(rules=tuple(rules), weaker=weaker)
-    if re.search(r"sub-?headings?", text, re.IGNORECASE):
+    if re.search(r"sub-?headings?", text, re.IGNORECASE) or _SEVERAL_LEVELS.search(text):
         return Reading(rules=(("format:heading_depth", bound("num_levels", (2, None))),), weaker=weaker)
     if re.search(r"\b(?:headings?|into sections)\b", text, re.IGNORECASE):
         amount = find_amount(text, r"headings?(?! levels?)") or (1, None)
@@ -75,8 +79,15 @@ def read_table(text: str) -> Reading:
     if not re.search(r"\b(?:tables?|tabular|columns?)\b", text, re.IGNORECASE):
         return _read_list(text)
     rules = tuple(rule for noun, amount in amounts.items() if amount is not None for rule in _table_rules(noun, amount))
-    rules = rules or (("table:num_rows", {"num_rows": 1, "relation": "at least"}),)
+    rules = rules or _entry_rules(text)
     return Reading(rules=rules, weaker=bool(QUOTED.search(text)))
+
+
+def _entry_rules(text: str) -> tuple[Constraint, ...]:
+    """Read a limit on what a table lists, such as five countries, as a limit on its rows; a table there must be."""
+    amount = find_amount(text, "[a-z]+")
+    limit = amount if amount is not None and not amount[0] and not EACH.search(text) else (1, None)
+    return (("table:num_rows", bound("num_rows", limit)),)
 
 
 def _read_list(text: str) -> Reading:

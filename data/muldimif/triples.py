@@ -4,7 +4,7 @@ from types import MappingProxyType
 
 from data.muldimif.content import read_identifier, read_keywords, read_punctuation
 from data.muldimif.language import read_chinese, read_english
-from data.muldimif.lengths import read_length
+from data.muldimif.lengths import NOUNS, other_lengths, read_length
 from data.muldimif.markup import read_json, read_markdown, read_plain_text, read_table, read_xml
 from data.muldimif.reading import Reading, unread
 
@@ -38,4 +38,8 @@ def read_triple(category: str, subtype: str, text: str) -> Reading:
     if reader is None:
         return unread(f"no verifier for {category}/{subtype}")
     reading = reader(text.strip())
-    return read_markdown(text) if reading.reason and "markdown" in text.lower() else reading
+    if reading.reason:
+        return read_markdown(text) if "markdown" in text.lower() else reading
+    noun = next((noun for noun in NOUNS if reader is READERS[noun]), None)
+    beside = other_lengths(text, noun) if not any(kind.startswith("table:") for kind, _ in reading.rules) else Reading()
+    return Reading(rules=reading.rules + beside.rules, weaker=reading.weaker or beside.weaker)

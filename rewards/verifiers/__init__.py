@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from rewards.count_verdicts import whole_text_verdict
 from rewards.errors import InputError
+from rewards.semantics import Semantics
 from rewards.verdict import Verdict
 from rewards.verifier_args import VerifierArguments, argument_error, arguments_model
 from rewards.verifiers import (
@@ -21,6 +22,12 @@ from rewards.verifiers import (
     content,
     copying,
     format,
+    ifbench_format,
+    ifbench_sentences,
+    ifbench_tasks,
+    ifbench_words,
+    ifrlvr_form,
+    ifrlvr_words,
     json,
     keywords,
     language,
@@ -42,6 +49,12 @@ CATEGORIES = (
     content,
     copying,
     format,
+    ifbench_format,
+    ifbench_sentences,
+    ifbench_tasks,
+    ifbench_words,
+    ifrlvr_form,
+    ifrlvr_words,
     json,
     keywords,
     language,
@@ -71,10 +84,13 @@ class VerifierKind:
     verifier: Callable[..., Verdict]
     arguments: type[VerifierArguments]
     reads_prompt: bool
+    reads_semantics: bool = False
 
 
 _CUSTOM: dict[str, VerifierKind] = {}
 """The user's kinds, known inside `custom_kinds`."""
+_semantics: list[Semantics] = ["reward"]
+"""The semantics in force, set inside `verifying`."""
 
 
 _VERIFIERS = {name: verifier for category in CATEGORIES for name, verifier in category.VERIFIERS.items()}
@@ -110,8 +126,22 @@ def check_arguments(kind: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:
         raise InputError(f"arguments of {kind!r} do not fit: {argument_error(error)}") from None
 
 
-def verify(kind: str, completion: str, /, *, prompt: str, **kwargs: Any) -> Verdict:
+@contextmanager
+def verifying(semantics: Semantics) -> Iterator[None]:
+    """Verify by these semantics while the block runs, wherever `verify` is not told others."""
+    before = _semantics.copy()
+    _semantics[:] = [semantics]
+    try:
+        yield
+    finally:
+        _semantics[:] = before
+
+
+def verify(kind: str, completion: str, /, *, prompt: str, semantics: Semantics | None = None, **kwargs: Any) -> Verdict:
     """Return the verdict of one kind of constraint about one completion.
+
+    The semantics are those of the `verifying` block around the call, `reward` outside of one: what the constraint's
+    sentence says. Under `eval`, kinds of published benchmarks check what the benchmark's own checkers do.
 
     A completion of white space alone, or of more than `MAX_CHARACTERS` characters, satisfies nothing. Raises InputError
     when the kind is unknown, or an argument is missing, unknown or malformed.
@@ -120,7 +150,9 @@ def verify(kind: str, completion: str, /, *, prompt: str, **kwargs: Any) -> Verd
     row = _kind_of(kind)
     if len(completion) > MAX_CHARACTERS:
         return whole_text_verdict(completion, MAX_CHARACTERS - len(completion))
-    context = {"prompt": prompt} if row.reads_prompt else {}
+    context: dict[str, Any] = {"prompt": prompt} if row.reads_prompt else {}
+    if row.reads_semantics:
+        context["semantics"] = semantics or _semantics[0]
     verdict = row.verifier(completion, **context, **arguments)
     return verdict if completion.strip() or not verdict.satisfied else whole_text_verdict(completion, -1.0)
 
@@ -137,5 +169,10 @@ def _kind_of(kind: str) -> VerifierKind:
 @cache
 def _built_in_kind(kind: str) -> VerifierKind:
     verifier = _VERIFIERS[kind]
-    reads_prompt = "prompt" in inspect.signature(verifier).parameters
-    return VerifierKind(verifier=verifier, arguments=arguments_model(verifier), reads_prompt=reads_prompt)
+    parameters = inspect.signature(verifier).parameters
+    return VerifierKind(
+        verifier=verifier,
+        arguments=arguments_model(verifier),
+        reads_prompt="prompt" in parameters,
+        reads_semantics="semantics" in parameters,
+    )

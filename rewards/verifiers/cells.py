@@ -5,10 +5,11 @@ from collections.abc import Sequence
 
 from rewards.count_verdicts import Relation, each_part_count_verdict, each_part_verdict
 from rewards.markup import block_spans
-from rewards.text import TERM, strip_span
+from rewards.text import DOTTED, strip_span
 from rewards.verdict import Span, Verdict
 from rewards.verifier_args import Character, Count
 from rewards.verifiers.part_length import words_in
+from rewards.verifiers.punctuation import ends_with_mark
 from rewards.verifiers.table import tables
 
 CELL = re.compile(r"(?:\\.|[^|\n\\])+")
@@ -31,7 +32,8 @@ def words_per_cell(completion: str, *, num_words: Count, relation: Relation) -> 
 def cell_mark(completion: str, *, mark: Character) -> Verdict:
     """Check that every cell of a table ends with the mark, headers excluded. Margin: minus the cells that do not."""
     cells = cell_spans(completion)
-    return each_part_verdict(completion, cells, [(end - 1, end) for _, end in cells if completion[end - 1] != mark])
+    wrong = [(end - 1, end) for start, end in cells if not ends_with_mark(completion[start:end], mark=mark).satisfied]
+    return each_part_verdict(completion, cells, wrong)
 
 
 def table_title_case(completion: str) -> Verdict:
@@ -45,7 +47,7 @@ def heading_title_case(completion: str) -> Verdict:
 
 
 def _title_case(completion: str, parts: Sequence[Span]) -> Verdict:
-    words = [match.span() for start, end in parts for match in TERM.finditer(completion, start, end)]
+    words = [match.span() for start, end in parts for match in DOTTED.finditer(completion, start, end)]
     words = [span for span in words if completion[span[0]].isalpha()]
     return each_part_verdict(completion, words, [span for span in words if completion[span[0]].islower()])
 

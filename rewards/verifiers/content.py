@@ -3,21 +3,27 @@
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import pairwise
 from typing import Literal
 
+import regex
+
 from rewards.count_verdicts import Relation, count_verdict, forbidden_verdict, required_verdict
-from rewards.text import character_spans, enclosed_spans
+from rewards.folding import fold, original_span
+from rewards.semantics import Semantics
+from rewards.text import WORD, character_spans, enclosed_spans, strip_span
 from rewards.verdict import Span, Verdict
 from rewards.verifier_args import Character, Count, Phrase
 
 POSTSCRIPTS = {"P.P.S": r"p\.\s?p\.\s?s", "P.S.": r"p\.\s?s\."}
+TASK_BOX = re.compile(r"\[[ xX]\]")
 NUMBER = re.compile(r"(?<![\w.,])[-+\u2212]?\d+(?:[.,]\d+)*(?![\w]|[.,]\d)")
-LINK = re.compile(r"https?://[^\s<>\"')\]]+")
-EMOJI = re.compile(
-    "[\U0001f1e6-\U0001f1ff]{2}|[\u2600-\u27bf\U0001f300-\U0001faff][\ufe0f\U0001f3fb-\U0001f3ff]*"
-    "(?:\u200d[\u2600-\u27bf\U0001f300-\U0001faff][\ufe0f\U0001f3fb-\U0001f3ff]*)*"
-)
-"""A flag, or a picture with its skin tones and the pictures joined to it."""
+LINK = re.compile(r"https?://(?:[^\s<>\"'()\]]|\([^\s()]*\))+(?<![.,;:!?])")
+"""A web address; of round brackets it holds pairs alone."""
+_PICTURE = r"(?:\p{Emoji_Presentation}|\p{Extended_Pictographic}(?:\uFE0F|(?<=[\u2600-\u27BF\U0001F000-\U0001FAFF])))"
+_PICTURE += r"[\uFE0F\U0001F3FB-\U0001F3FF\U000E0020-\U000E007F]*"
+EMOJI = regex.compile(rf"\p{{RI}}{{2}}|[0-9#*]\uFE0F?\u20E3|{_PICTURE}(?:\u200D{_PICTURE})*")
+"""A flag, a keycap, or a picture with its skin tones and the pictures joined to it."""
 
 DateStyle = Literal["YYYY-MM-DD", "DD.MM.YYYY", "MM/DD/YYYY", "Month D, YYYY", "D Month YYYY"]
 MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
@@ -30,17 +36,42 @@ DATES: dict[str, tuple[str, str]] = {
 }
 
 
-def number_placeholders(completion: str, *, num_placeholders: Count) -> Verdict:
-    """Check for a minimum number of placeholders in square brackets. Margin in placeholders. (IFEval)"""
-    return count_verdict(enclosed_spans(completion, "[", "]"), num_placeholders, "at least")
+def number_placeholders(completion: str, *, num_placeholders: Count, semantics: Semantics) -> Verdict:
+    """Check for a minimum number of placeholders in square brackets. Margin in placeholders. (IFEval)
+
+    reward: a placeholder holds a letter, and is neither a task's box nor the text of a link. eval: `[]` is one.
+    """
+    spans = enclosed_spans(completion, "[", "]")
+    if semantics == "reward":
+        spans = [(start, end) for start, end in spans if _is_placeholder(completion, start, end)]
+    return count_verdict(spans, num_placeholders, "at least")
 
 
-def postscript(completion: str, *, postscript_marker: Phrase) -> Verdict:
-    """Check for a postscript that begins with the marker, letter case ignored. Margin 0 or -1. (IFEval)"""
+def _is_placeholder(text: str, start: int, end: int) -> bool:
+    is_link = text.startswith(("(", "["), end) or (text.startswith(":", end) and text[:start].endswith("\n"))
+    return any(map(str.isalpha, text[start:end])) and not TASK_BOX.match(text, start, end) and not is_link
+
+
+def postscript(completion: str, *, postscript_marker: Phrase, semantics: Semantics) -> Verdict:
+    """Check for a postscript that begins with the marker, letter case ignored. Margin 0 or -1. (IFEval)
+
+    reward: the marker is a word of its own, and text other than markers follows it. eval: "U.P.S." is a postscript.
+    """
     marker = postscript_marker.strip()
     pattern = POSTSCRIPTS.get(marker, re.escape(marker))
-    match = re.search(rf"(?:{pattern})[^\n]*", completion, re.IGNORECASE)
-    return required_verdict([match.span() if match else None])
+    found = re.finditer(rf"(?:{pattern})[^\n]*", completion, re.IGNORECASE)
+    if semantics == "eval":
+        return required_verdict([next((match.span() for match in found), None)])
+    marks = [match.span() for match in re.finditer(rf"(?<![\w.])(?:{pattern})", completion, re.IGNORECASE)]
+    edges = pairwise((*marks, (len(completion), 0)))
+    return required_verdict([next(filter(None, (_own_text(completion, mark, end) for mark, (end, _) in edges)), None)])
+
+
+def _own_text(text: str, mark: Span, end: int) -> Span | None:
+    """Return the span of a mark with the line of text after it, or None without a word up to `end`."""
+    word = WORD.search(text, mark[1], end)
+    line_end = text.find("\n", word.start(), end) if word else end
+    return strip_span(text, (mark[0], line_end if line_end >= 0 else end)) if word else None
 
 
 def numbers(completion: str, *, num_numbers: Count, relation: Relation) -> Verdict:
@@ -70,8 +101,15 @@ def emojis(completion: str, *, num_emojis: Count, relation: Relation) -> Verdict
 
 def exclude_letter(completion: str, *, letter: Character) -> Verdict:
     """Check that the letter does not occur, letter case ignored (a lipogram). Margin: minus its occurrences."""
-    cases = (letter.lower(), letter.upper())
-    return forbidden_verdict(character_spans(completion, lambda character: character in cases))
+    return forbidden_verdict(letter_spans(completion, letter))
+
+
+def letter_spans(text: str, letter: str) -> list[Span]:
+    """Return the spans of the characters that read like the letter, letter case ignored."""
+    folded, spans = fold(text)
+    wanted = fold(letter)[0].lower()
+    found = [index for index, character in enumerate(folded) if character.lower() == wanted]
+    return list(dict.fromkeys(original_span(spans, index, index + 1) for index in found))
 
 
 def ascii_only(completion: str) -> Verdict:

@@ -8,6 +8,7 @@ from pydantic import AfterValidator
 
 from rewards.count_verdicts import Relation, relation_margin, whole_text_verdict
 from rewards.markup import blocks_of, fenced_content
+from rewards.semantics import Semantics
 from rewards.text import strip_span
 from rewards.verdict import Span, Verdict
 from rewards.verifier_args import Count, Phrases
@@ -74,12 +75,17 @@ def _object_in_prose(text: str) -> JsonValue | None:
     return None
 
 
-def json_format(completion: str) -> Verdict:
-    """Check that the whole text is JSON, bare or in a code fence. Margin 0 or -1. (IFEval)"""
+def json_format(completion: str, *, semantics: Semantics) -> Verdict:
+    """Check that the whole text is JSON, bare or in a code fence. Margin 0 or -1. (IFEval)
+
+    reward: an object or array that holds something. eval: any value, such as 1.
+    """
     text = completion.strip()
     for fence in FENCES:
         text = text.removeprefix(fence)
-    return whole_text_verdict(completion, 0.0 if parse(text.removesuffix("```").strip()) else -1.0)
+    value = parse(text.removesuffix("```").strip())
+    is_filled = value is not None and isinstance(value[0], dict | list) and bool(value[0])
+    return whole_text_verdict(completion, 0.0 if value and (semantics == "eval" or is_filled) else -1.0)
 
 
 def nesting(completion: str, *, depth: Count, relation: Relation) -> Verdict:

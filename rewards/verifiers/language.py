@@ -6,7 +6,8 @@ from typing import Literal
 
 from rewards.chinese import is_han, is_simplified_only, is_traditional_only
 from rewards.count_verdicts import whole_text_verdict
-from rewards.language import language_of
+from rewards.language import language_of, speaks
+from rewards.semantics import Semantics
 from rewards.text import character_spans
 from rewards.verdict import Verdict
 from rewards.verifier_args import Phrase
@@ -16,12 +17,15 @@ Script = Literal[
 ]
 
 
-def response_language(completion: str, *, language: Phrase) -> Verdict:
+def response_language(completion: str, *, language: Phrase, semantics: Semantics) -> Verdict:
     """Check that the text is in the language of this ISO 639-1 code. Margin 0 or -1. (IFEval)
 
-    A text without a recognisable language fails; IFEval lets it pass.
+    The code "zh" is Chinese in either script.
+    reward: letter case is ignored; a text without a language fails. eval: the text as it is; without one, it passes.
     """
-    return whole_text_verdict(completion, -float(language_of(completion) != language))
+    if semantics == "reward" or language == "zh":
+        return whole_text_verdict(completion, -float(not speaks(completion, language)))
+    return whole_text_verdict(completion, -float(language_of(completion) not in (language, None)))
 
 
 def simplified_chinese(completion: str) -> Verdict:

@@ -3,17 +3,34 @@
 import re
 
 from rewards.count_verdicts import Relation, range_margin, relation_margin, whole_text_verdict
-from rewards.text import line_spans, lower_words, paragraph_spans, sentence_spans, word_spans
+from rewards.phrases import same_word
+from rewards.semantics import Semantics
+from rewards.text import (
+    TERM,
+    has_word,
+    line_spans,
+    lower_words,
+    paragraph_spans,
+    published_sentence_spans,
+    sentence_spans,
+    word_spans,
+)
 from rewards.verdict import Verdict
 from rewards.verifier_args import Count, Ordinal, Phrase
 
 PARAGRAPH_DIVIDER = re.compile(r"\s?\*\*\*\s?")
 FIRST_WORD_ENDS = set(".,?!'\"")
+PUBLISHED_WORD = re.compile(r"\w+")
 
 
-def number_words(completion: str, *, num_words: Count, relation: Relation) -> Verdict:
-    """Check the number of words. Margin in words. (IFEval)"""
-    return whole_text_verdict(completion, relation_margin(len(word_spans(completion)), num_words, relation))
+def number_words(completion: str, *, num_words: Count, relation: Relation, semantics: Semantics) -> Verdict:
+    """Check the number of words. Margin in words. (IFEval)
+
+    reward: words begin with a letter or digit, and keep their marks and invisible characters. eval: runs of letters,
+    digits and underscores, so that `_` is a word and Hindi words are several.
+    """
+    count = len(PUBLISHED_WORD.findall(completion) if semantics == "eval" else word_spans(completion))
+    return whole_text_verdict(completion, relation_margin(count, num_words, relation))
 
 
 def word_range(completion: str, *, minimum: Count, maximum: Count) -> Verdict:
@@ -21,9 +38,13 @@ def word_range(completion: str, *, minimum: Count, maximum: Count) -> Verdict:
     return whole_text_verdict(completion, range_margin(len(word_spans(completion)), minimum, maximum))
 
 
-def number_sentences(completion: str, *, num_sentences: Count, relation: Relation) -> Verdict:
-    """Check the number of sentences. Margin in sentences. (IFEval)"""
-    return whole_text_verdict(completion, relation_margin(len(sentence_spans(completion)), num_sentences, relation))
+def number_sentences(completion: str, *, num_sentences: Count, relation: Relation, semantics: Semantics) -> Verdict:
+    """Check the number of sentences. Margin in sentences. (IFEval)
+
+    reward: sentences as `rewards.text` finds them. eval: as punkt does, for which the number of a list item is one.
+    """
+    sentences = published_sentence_spans(completion) if semantics == "eval" else sentence_spans(completion)
+    return whole_text_verdict(completion, relation_margin(len(sentences), num_sentences, relation))
 
 
 def sentence_range(completion: str, *, minimum: Count, maximum: Count) -> Verdict:
@@ -31,11 +52,15 @@ def sentence_range(completion: str, *, minimum: Count, maximum: Count) -> Verdic
     return whole_text_verdict(completion, range_margin(len(sentence_spans(completion)), minimum, maximum))
 
 
-def number_paragraphs(completion: str, *, num_paragraphs: Count) -> Verdict:
-    """Check the number of parts divided by `***`; only the outermost may be blank. Margin in paragraphs. (IFEval)"""
-    parts = [part.strip() for part in PARAGRAPH_DIVIDER.split(completion)]
-    blank_inside = sum(not part for part in parts[1:-1])
-    num_found = sum(map(bool, parts))
+def number_paragraphs(completion: str, *, num_paragraphs: Count, semantics: Semantics) -> Verdict:
+    """Check the number of parts divided by `***`; only the outermost may be blank. Margin in paragraphs. (IFEval)
+
+    reward: parts without a letter or digit are blank. eval: parts of white space alone are.
+    """
+    holds_text = has_word if semantics == "reward" else str.strip
+    filled = [bool(holds_text(part)) for part in PARAGRAPH_DIVIDER.split(completion)]
+    blank_inside = filled[1:-1].count(False)
+    num_found = sum(filled)
     return whole_text_verdict(completion, -abs(num_found - num_paragraphs) - blank_inside)
 
 
@@ -45,12 +70,18 @@ def paragraph_range(completion: str, *, minimum: Count, maximum: Count) -> Verdi
 
 
 def nth_paragraph_first_word(
-    completion: str, *, num_paragraphs: Ordinal, nth_paragraph: Ordinal, first_word: Phrase
+    completion: str, *, num_paragraphs: Ordinal, nth_paragraph: Ordinal, first_word: Phrase, semantics: Semantics
 ) -> Verdict:
     """Check the number of parts divided by two line feeds, and that the nth begins with the word. (IFEval)
 
     Margin: minus the extra or missing paragraphs, and minus one for another first word.
+    reward: the first word as written, after any marks. eval: up to the first mark, so that "Don't" begins with "don".
     """
+    if semantics == "reward":
+        paragraphs = [completion[slice(*span)] for span in paragraph_spans(completion)]
+        first = TERM.search(paragraphs[nth_paragraph - 1]) if nth_paragraph <= len(paragraphs) else None
+        wrong_word = first is None or not same_word(first[0], first_word)
+        return whole_text_verdict(completion, -abs(len(paragraphs) - num_paragraphs) - wrong_word)
     parts = completion.split("\n\n")
     num_found = sum(bool(part.strip()) for part in parts)
     nth = parts[nth_paragraph - 1].strip() if nth_paragraph <= num_found else ""

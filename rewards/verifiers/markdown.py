@@ -6,15 +6,15 @@ from typing import Annotated
 from pydantic import Field
 
 from rewards.count_verdicts import Relation, count_verdict, forbidden_verdict, relation_margin, required_verdict
-from rewards.markup import block_spans, blocks, blocks_of
+from rewards.emphasis import emphases
+from rewards.markup import block_spans, blocks, blocks_of, without_code
 from rewards.text import LINE
 from rewards.verdict import Span, Verdict
 from rewards.verifier_args import Count, Ordinal, Phrase
 
 Levels = Annotated[list[Annotated[Ordinal, Field(le=6)]], Field(min_length=1)]
 
-BOLD = re.compile(r"\*\*([^\n*]+)\*\*")
-LINK_END = re.compile(r"\]\([^\s()]+\)")
+LINK_END = re.compile(r"\]\(<?(?:[^\s()<>]|\([^\s()]*\))+>?(?:[ \t]+(?:\"[^\"\n]*\"|'[^'\n]*'))?\)")
 TASK = re.compile(r"^(?:[-*+]|\d+[.)])\s+\[([ xX])\]\s")
 
 
@@ -90,20 +90,24 @@ def rules(completion: str, *, num_rules: Count, relation: Relation) -> Verdict:
 
 
 def bold(completion: str, *, num_bold: Count, relation: Relation) -> Verdict:
-    """Check the number of pieces in **bold**, each on one line. Margin in pieces."""
-    spans = [match.span() for match in BOLD.finditer(completion) if match[1].strip()]
-    return count_verdict(spans, num_bold, relation)
+    """Check the number of pieces in **bold** or __bold__, each on one line, code left out. Margin in pieces."""
+    return count_verdict(_bold_spans(completion), num_bold, relation)
 
 
 def markdown_links(completion: str, *, num_links: Count, relation: Relation) -> Verdict:
-    """Check the number of links `[text](address)`. Margin in links."""
-    return count_verdict([span for line in LINE.finditer(completion) for span in _links(line)], num_links, relation)
+    """Check the number of links `[text](address)`, images and code left out. Margin in links."""
+    lines = LINE.finditer(without_code(completion))
+    return count_verdict([span for line in lines for span in _links(line)], num_links, relation)
 
 
 def plain_text(completion: str) -> Verdict:
     """Check that there is no heading, quote, list, fence, rule, table or bold text. Margin: minus those there are."""
     marked = [block.span for block in blocks(completion) if block.kind != "row"]
-    return forbidden_verdict(sorted(marked + [match.span() for match in BOLD.finditer(completion)]))
+    return forbidden_verdict(sorted(marked + _bold_spans(completion)))
+
+
+def _bold_spans(text: str) -> list[Span]:
+    return [piece.span for piece in emphases(text) if piece.num_marks > 1]
 
 
 def _links(line: re.Match[str]) -> list[Span]:
@@ -115,7 +119,8 @@ def _links(line: re.Match[str]) -> list[Span]:
     after = 0
     for match in LINK_END.finditer(line[0]):
         opening = line[0].rfind("[", after, match.start())
-        if opening >= 0 and line[0][opening + 1 : match.start()].strip():
+        is_image = line[0][max(opening - 1, 0) : opening] == "!"
+        if opening >= 0 and not is_image and line[0][opening + 1 : match.start()].strip():
             spans.append((line.start() + opening, line.start() + match.end()))
         after = match.end()
     return spans

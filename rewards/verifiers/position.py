@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rewards.count_verdicts import position_verdict
+from rewards.phrases import same_word
 from rewards.text import line_spans, paragraph_spans, sentence_spans, term_spans
 from rewards.verdict import Span, Verdict
 from rewards.verifier_args import Ordinal, Phrase
@@ -12,7 +13,7 @@ from rewards.verifiers.keywords import first_occurrence
 def nth_word(completion: str, *, nth_word: Ordinal, word: Phrase) -> Verdict:
     """Check that the nth word as written is this one, letter case ignored. Margin 0 or -1."""
     span = _nth(term_spans(completion), nth_word)
-    return position_verdict(span is not None and completion[slice(*span)].lower() == word.strip().lower(), span)
+    return position_verdict(span is not None and same_word(completion[slice(*span)], word), span)
 
 
 def nth_sentence_contains(completion: str, *, nth_sentence: Ordinal, keyword: Phrase) -> Verdict:
@@ -38,7 +39,7 @@ def nth_sentence_first_word(completion: str, *, nth_sentence: Ordinal, word: Phr
     if not sentence or not terms:
         return position_verdict(False, sentence)
     span = (sentence[0] + terms[0][0], sentence[0] + terms[0][1])
-    return position_verdict(completion[slice(*span)].lower() == word.strip().lower(), span)
+    return position_verdict(same_word(completion[slice(*span)], word), span)
 
 
 def nth_line_is(completion: str, *, nth_line: Ordinal, text: Phrase) -> Verdict:

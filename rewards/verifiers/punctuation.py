@@ -3,12 +3,19 @@
 import unicodedata
 
 from rewards.count_verdicts import Relation, count_verdict, each_part_verdict, forbidden_verdict, position_verdict
-from rewards.text import character_spans, enclosed_spans, sentence_spans
+from rewards.semantics import Semantics
+from rewards.text import character_spans, enclosed_spans, has_word, sentence_spans
 from rewards.verdict import Span, Verdict
 from rewards.verifier_args import Character, Count
 
-CLOSERS = "\"'*_)]}\u201d\u2019\u00bb"
+CLOSERS = "\"'*_)]}\u201d\u2019\u00bb\u300d\u300f\uff09"
 """Marks that may follow the mark that ends a sentence."""
+COMMAS = (
+    ",\u055d\u060c\u07f8\u1363\u1802\u1808\u201a\u2e32\u2e34\u2e41\u2e49\u2e4c\u3001\ua4fe\ua60d\ua6f5"
+    "\ufe10\ufe11\ufe50\ufe51\uff0c\uff64"
+)
+"""Every character that Unicode calls a comma, and the low quotation mark that looks like one."""
+QUESTION_MARKS = "?\uff1f\u061f\u037e\ufe56"
 PAIRS = {"(": ")", "[": "]", "{": "}", "\u201c": "\u201d", "\u00ab": "\u00bb"}
 
 
@@ -17,9 +24,12 @@ def mark_spans(text: str, marks: str) -> list[Span]:
     return character_spans(text, lambda character: character in marks)
 
 
-def no_comma(completion: str) -> Verdict:
-    """Check that no comma occurs. Margin: minus the commas. (IFEval)"""
-    return forbidden_verdict(mark_spans(completion, ","))
+def no_comma(completion: str, *, semantics: Semantics) -> Verdict:
+    """Check that no comma occurs. Margin: minus the commas. (IFEval)
+
+    reward: the commas of all scripts. eval: the Latin one.
+    """
+    return forbidden_verdict(mark_spans(completion, "," if semantics == "eval" else COMMAS))
 
 
 def exclude_mark(completion: str, *, mark: Character) -> Verdict:
@@ -33,8 +43,9 @@ def mark_frequency(completion: str, *, mark: Character, frequency: Count, relati
 
 
 def ends_with_mark(completion: str, *, mark: Character) -> Verdict:
-    """Check that the last character that is not white space is the mark. Margin 0 or -1."""
+    """Check that the text ends with the mark, white space and closing quotes and brackets aside. Margin 0 or -1."""
     end = len(completion.rstrip())
+    end = end if completion[:end].endswith(mark) else len(completion[:end].rstrip(CLOSERS)) or end
     return position_verdict(completion[:end].endswith(mark), (end - 1, end) if end else None)
 
 
@@ -81,14 +92,16 @@ def quotations(completion: str, *, num_quotations: Count, relation: Relation) ->
 def questions(completion: str, *, num_questions: Count, relation: Relation) -> Verdict:
     """Check the number of sentences that end with a question mark. Margin in sentences."""
     question_spans = [
-        span for span in sentence_spans(completion) if completion[slice(*span)].rstrip(CLOSERS).endswith("?")
+        span
+        for span in sentence_spans(completion)
+        if completion[slice(*span)].rstrip(CLOSERS).endswith(tuple(QUESTION_MARKS))
     ]
     return count_verdict(question_spans, num_questions, relation)
 
 
 def _non_blank_spans(text: str, opening: str, closing: str) -> list[Span]:
     spans = enclosed_spans(text, opening, closing)
-    return [(start, end) for start, end in spans if text[start + 1 : end - 1].strip()]
+    return [(start, end) for start, end in spans if has_word(text[start + 1 : end - 1])]
 
 
 VERIFIERS = {

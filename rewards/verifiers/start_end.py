@@ -1,32 +1,37 @@
 """Start and end verifiers: what a completion begins with, ends with, or is wrapped in."""
 
 from rewards.count_verdicts import each_part_verdict, position_verdict, required_verdict
-from rewards.text import first_span, line_spans, strip_span, term_spans
+from rewards.phrases import phrase_at_end, phrase_at_start, same_word
+from rewards.semantics import Semantics
+from rewards.text import first_span, has_word, line_spans, strip_span, term_spans
 from rewards.verdict import Span, Verdict
 from rewards.verifier_args import Phrase
+
+CLOSERS = "\"'*_ \n\t\u201d\u2019\u00bb"
+"""Marks that may follow the end of a text."""
 
 
 def starts_with(completion: str, *, phrase: Phrase) -> Verdict:
     """Check that the text begins with the phrase, as whole words, letter case as given. Margin 0 or -1."""
-    start, _ = first_span(completion)
-    after = start + len(phrase)
-    begins = completion.startswith(phrase, start) and not _inside_word(completion, after)
-    return position_verdict(begins, (start, after) if begins else first_span(completion))
+    found = phrase_at_start(completion, phrase, ignore_case=False)
+    return position_verdict(found is not None, found or first_span(completion))
 
 
 def ends_with(completion: str, *, phrase: Phrase) -> Verdict:
     """Check that the text ends with the phrase, as whole words, letter case as given. Margin 0 or -1."""
-    _, end = strip_span(completion, (0, len(completion)))
-    start = end - len(phrase)
-    ends = completion.endswith(phrase, 0, end) and not _inside_word(completion, start)
-    return position_verdict(ends, (start, end) if ends else _last_character(completion))
+    found = phrase_at_end(completion, phrase, ignore_case=False)
+    return position_verdict(found is not None, found or _last_character(completion))
 
 
-def end_checker(completion: str, *, end_phrase: Phrase) -> Verdict:
+def end_checker(completion: str, *, end_phrase: Phrase, semantics: Semantics) -> Verdict:
     """Check that the text ends with the phrase. Margin 0 or -1. (IFEval)
 
     Letter case and quotation marks around the text are ignored.
+    reward: the phrase's first word is a whole word, and marks of emphasis may follow. eval: neither.
     """
+    if semantics == "reward":
+        found = phrase_at_end(completion.rstrip(CLOSERS) + " ", end_phrase.strip().rstrip(CLOSERS))
+        return position_verdict(found is not None, found or _last_character(completion))
     phrase = end_phrase.strip().lower()
     start, end = strip_span(completion, (0, len(completion)))
     while end > start and completion[end - 1] == '"':
@@ -35,13 +40,34 @@ def end_checker(completion: str, *, end_phrase: Phrase) -> Verdict:
     return position_verdict(ends, (max(end - len(phrase), 0), end) if ends else _last_character(completion))
 
 
-def quotation(completion: str) -> Verdict:
-    """Check that the whole text is in double quotation marks. Margin: minus the missing marks. (IFEval)"""
-    return delimited(completion, opening='"', closing='"')
+def quotation(completion: str, *, semantics: Semantics) -> Verdict:
+    """Check that the whole text is in double quotation marks. Margin: minus the missing marks. (IFEval)
+
+    reward: straight or curly marks around at least one letter or digit. eval: straight marks, around nothing too.
+    """
+    if semantics == "eval":
+        return _enclosed(completion, opening='"', closing='"')
+    curly = completion.strip().startswith("\u201c")
+    return (
+        delimited(completion, opening="\u201c", closing="\u201d")
+        if curly
+        else delimited(completion, opening='"', closing='"')
+    )
 
 
 def delimited(completion: str, *, opening: Phrase, closing: Phrase) -> Verdict:
-    """Check that the whole text is enclosed by two marks. Margin: minus the missing marks."""
+    """Check that the whole text is enclosed by two marks, with a letter or digit inside.
+
+    Margin: minus the missing marks, or -1 for nothing inside.
+    """
+    verdict = _enclosed(completion, opening=opening, closing=closing)
+    start, end = strip_span(completion, (0, len(completion)))
+    if verdict.satisfied and not has_word(completion[start + len(opening) : end - len(closing)]):
+        return Verdict(satisfied=False, margin=-1.0, evidence=((start, end),))
+    return verdict
+
+
+def _enclosed(completion: str, *, opening: str, closing: str) -> Verdict:
     start, end = strip_span(completion, (0, len(completion)))
     text = completion[start:end]
     fits = len(text) >= len(opening) + len(closing)
@@ -85,11 +111,7 @@ def each_line_starts(completion: str, *, prefix: Phrase) -> Verdict:
 
 def _word_is(completion: str, spans: list[Span], word: str) -> Verdict:
     span = spans[0] if spans else None
-    return position_verdict(span is not None and completion[slice(*span)].lower() == word.strip().lower(), span)
-
-
-def _inside_word(text: str, index: int) -> bool:
-    return 0 < index < len(text) and text[index - 1].isalnum() and text[index].isalnum()
+    return position_verdict(span is not None and same_word(completion[slice(*span)], word), span)
 
 
 def _last_character(text: str) -> Span | None:

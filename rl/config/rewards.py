@@ -44,6 +44,10 @@ class RewardsConfig(Section):
     satisfaction: Literal["mean", "all", "count", "graded"] = "mean"
     """How a completion's verdicts become one reward: the share satisfied, 1 if all are satisfied, the number satisfied,
     or the share with partial reward for near misses."""
+    semantics: Literal["reward", "eval"] = "reward"
+    """How constraints of published benchmarks are verified: `reward` checks what their sentences say, so that empty or
+    disguised text earns nothing; `eval` what IFEval's and IFBench's own checkers do, to the letter, for figures to
+    compare with published ones. `heed eval --data` always uses `eval`."""
     satisfaction_weight: Weight = 1.0
     """Weight of the reward for constraints; 0 leaves it out."""
     guards: tuple[Guard, ...] = ()

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from data.problems import Problem
 from data.reading import read_problems
 from data.trip_wires import trip_wires
+from rewards.verifiers import verifying
 from rl.common.atomic import write_json
 from rl.common.errors import UserError
 from rl.common.export_folder import check_apart
@@ -76,8 +77,9 @@ def evaluate_command(
     """Run `heed eval`: evaluate a run (base and adapter) or a model, print the result and write it to `output`.
 
     Trip wires are answered if asked for here or in the run's settings. Without `data` a run is evaluated on its own
-    held-out problems. Raises UserError when a model comes without `data`, or the run has no adapter, or its data or
-    base model has changed.
+    held-out problems. The result says by which semantics it was verified: a run's own problems by the run's, a file by
+    `eval`. Raises UserError when a model comes without `data`, or the run has no adapter, or its data or base model has
+    changed.
     """
     is_run = Path(target, "config.yaml").is_file()
     if not is_run and data is None:
@@ -89,9 +91,13 @@ def evaluate_command(
         check_apart(output, data)
     if is_run:
         check_evaluated(config, Path(target), own_data=data is None)
-    with custom_verifiers(config.rewards):
+    # A file is a benchmark, whose figures are compared with others'; held-out problems are judged as in training.
+    semantics = config.rewards.semantics if data is None else "eval"
+    with custom_verifiers(config.rewards), verifying(semantics):
         problems = load_training(config).held_out if data is None else tuple(read_problems(data))
         result = _evaluate_run(config, Path(target), problems) if is_run else _evaluate_model(config, problems)
+    result |= {"semantics": semantics}
+    Console().print(f"verified by the semantics {semantics!r}")
     if output is not None:
         write_json(output, result)
     return result

@@ -10,7 +10,7 @@ from typing import Any
 from rewards.sandbox import SandboxedVerifier, SandboxLimits, VerifierError
 from rewards.verdict import Verdict
 from rewards.verifier_args import model_of_argument_names
-from rewards.verifiers import VerifierKind, custom_kinds
+from rewards.verifiers import VerifierKind, custom_kinds, verifying
 from rl.common.errors import UserError
 from rl.config.rewards import RewardsConfig
 
@@ -20,7 +20,9 @@ CACHE_SIZE = 4096
 
 @contextmanager
 def custom_verifiers(rewards: RewardsConfig) -> Iterator[None]:
-    """Make the kinds of `rewards.verifiers` known in the block; each verifier runs in a separate process.
+    """Make the kinds of `rewards.verifiers` known in the block, and verify by `rewards.semantics`.
+
+    Each custom verifier runs in a separate process.
 
     Raises UserError when a file or a function is missing, or an id is taken.
     """
@@ -31,6 +33,7 @@ def custom_verifiers(rewards: RewardsConfig) -> Iterator[None]:
             for kind, reference in rewards.verifiers.items()
         }
         processes.enter_context(custom_kinds(kinds))
+        processes.enter_context(verifying(rewards.semantics))
         yield
 
 

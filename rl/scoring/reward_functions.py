@@ -86,10 +86,13 @@ def column_rows(prompts: Sequence, columns: dict[str, Any]) -> list[dict[str, An
 
 def _guarded_score(scored: ScoredCompletion, name: str, rewards: RewardsConfig) -> float | None:
     pairs = zip(scored.problem.constraints, scored.verdicts, strict=True)
-    verdicts = [verdict for spec, verdict in pairs if name in ("constraints", _category(spec.id))]
+    verdicts = [verdict for spec, verdict in pairs if name in ("constraints", _category(spec.id, rewards))]
     score = SATISFACTION[rewards.satisfaction](verdicts) if verdicts else None
     return None if score is None else apply_guards(float(score), list(scored.guard_values.values()))
 
 
-def _category(kind: str) -> str:
-    return KINDS[kind].category if kind in KINDS else "own"
+def _category(kind: str, rewards: RewardsConfig) -> str:
+    """Return the category of a kind; one of a benchmark, which no generator draws, is about content."""
+    if kind in rewards.verifiers:
+        return "own"
+    return KINDS[kind].category if kind in KINDS else "content"

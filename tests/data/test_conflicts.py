@@ -111,7 +111,7 @@ def test_answer_regions__name_known_kinds():
 
 def test_witness__does_not_exist_for_conflicts():
     assert witness([LOWERCASE, CAPITALS]) is None
-    assert witness([QUOTES, QUESTION]) is None
+    assert witness([QUOTES, ("content:starts_with", {"phrase": "Well"})]) is None
     assert witness([ONE_SENTENCE, ("length:sentence_range", {"minimum": 2, "maximum": 2})]) is None
 
 

@@ -75,7 +75,6 @@ def test_guard_attacks__would_earn_the_full_satisfaction_without_guards(family):
         ("prose", "answer shuffled"),
         ("not_echo", "echo with a tail"),
         ("no_filler", "refusal"),
-        ("plain_characters", "zero-width characters"),
     ],
 )
 def test_guards__each_stops_an_attack_that_passes_the_others(guard, family):

@@ -3,11 +3,13 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rewards.folding import fold
+from rewards.sentences import MAX_PIECE
 from rewards.text import (
-    MAX_PIECE,
     enclosed_spans,
     line_spans,
     paragraph_spans,
+    published_sentence_spans,
     sentence_spans,
     term_spans,
     word_spans,
@@ -63,3 +65,35 @@ def test_token_spans__equal_those_of_nltk():
     text = "She said: \"I can't -- won't -- go, OK?\" It's $3.50 (or less), isn't it?"
     tokens = [token for sentence in cut(text, sentence_spans(text)) for token in NLTKWordTokenizer().tokenize(sentence)]
     assert cut(text, token_spans(text)) == ['"' if token in QUOTES else token for token in tokens]
+
+
+CURLY = "He said \u201cGo.\u201d She left. \u2018Why?\u2019 \u00abNo.\u00bb"
+
+
+def test_sentence_spans__curly_quotes_stay_with_their_sentence_in_every_release_of_nltk():
+    sentences = ["He said \u201cGo.\u201d", "She left.", "\u2018Why?\u2019", "\u00abNo.\u00bb"]
+    assert cut(CURLY, sentence_spans(CURLY)) == sentences
+
+
+def test_published_sentence_spans__are_those_of_the_release_behind_the_published_verdicts():
+    # To it a curly quote is no mark: `.\u201d` ends no sentence, and a quote alone may be one.
+    assert cut(CURLY, published_sentence_spans(CURLY))[0] == "He said \u201cGo.\u201d She left."
+    straight = CURLY.translate(str.maketrans("\u201c\u201d\u2018\u2019\u00ab\u00bb", "\"\"''()"))
+    assert cut(straight, published_sentence_spans(straight)) == ['He said "Go."', "She left.", "'Why?'", "(No.)"]
+
+
+def test_word_spans__keep_marks_and_hidden_characters_inside_and_need_a_letter_or_digit():
+    assert cut("cafe\u0301 ra\u200bin _ __a__", word_spans("cafe\u0301 ra\u200bin _ __a__")) == [
+        "cafe\u0301",
+        "ra\u200bin",
+        "a__",
+    ]
+
+
+def test_fold__a_text_reads_alike_and_spans_lead_back():
+    text = "\uff32\u0430i\u200bn \u1d00 e\u0301\u0336 \ufb01"  # full-width R, Cyrillic a, a small capital, a ligature
+    folded, spans = fold(text)
+    assert folded == "Rain a \xe9 fi"
+    assert [text[start:end] for start, end in spans[:4]] == ["\uff32", "\u0430", "i\u200b", "n"]
+    assert spans[-2:] == ((len(text) - 1, len(text)),) * 2
+    assert fold("plain") == ("plain", ())

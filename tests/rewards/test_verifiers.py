@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rewards.verdict import Verdict
-from rewards.verifiers import check_arguments, known_kinds, verify
+from rewards.verifiers import MAX_CHARACTERS, check_arguments, known_kinds, verify
 
 ARGUMENTS = {
     "keyword": "sea",
@@ -25,6 +25,10 @@ ARGUMENTS = {
     "last": 2,
     "minimum": 1,
     "maximum": 3,
+    "num_paragraphs": 2,
+    "nth_paragraph": 2,
+    "min_words": 1,
+    "max_words": 3,
 }
 
 
@@ -32,7 +36,8 @@ def arguments_for(kind):
     """Return arguments that fit the kind, built from its argument model."""
     from rewards.verifiers import _kind_of
 
-    return {name: _example(name, field) for name, field in _kind_of(kind).arguments.model_fields.items()}
+    fields = _kind_of(kind).arguments.model_fields
+    return {name: _example(name, field) for name, field in fields.items() if field.is_required()}
 
 
 def _example(name, field):
@@ -143,6 +148,28 @@ def test_verify__never_takes_quadratic_time(text):
     for kind in known_kinds():
         verify(kind, text, prompt=text, **arguments_for(kind))
     assert process_time() - start < 20
+
+
+LONGEST = {
+    "headings and rows": "# A b\n" * 7_000 + "|a|b|\n|-|-|\n" + "|c d|e f|\n" * 5_700,
+    "numbers": "1. " * 33_000,
+    "sentences": "".join(f"A{number}! *b* [c](d) \u201ce.\u201d " for number in range(4_300)),
+}
+"""Texts of nearly 100,000 characters."""
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("text", LONGEST.values(), ids=LONGEST)
+def test_verify__takes_less_than_a_second_for_the_longest_texts(text):
+    assert 95_000 < len(text) <= MAX_CHARACTERS
+    for kind in known_kinds():  # the first sentence, token and block wait for their libraries
+        verify(kind, "A b.", prompt="", **arguments_for(kind))
+    seconds = {}
+    for kind in known_kinds():
+        start = process_time()
+        verify(kind, text, prompt=text, **arguments_for(kind))
+        seconds[kind] = process_time() - start
+    assert {kind: spent for kind, spent in seconds.items() if spent > 1} == {}
 
 
 def test_verify__gigantic_completion_satisfies_nothing_and_costs_nothing():

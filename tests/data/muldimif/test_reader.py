@@ -39,6 +39,13 @@ def test_read_muldimif__reworded_constraint_has_no_span(tmp_path):
     assert read(tmp_path, row).problems[0].constraints[0].spans == ()
 
 
+def test_read_muldimif__a_text_under_two_labels_gives_each_constraint_once(tmp_path):
+    text = "at most 150 words and include at least 5 sentences"
+    row = make_row(constraints=[["Length", "Words", text], ["Length", "Sentences", text]])
+    kinds = [spec.id for spec in read(tmp_path, row).problems[0].constraints]
+    assert sorted(kinds) == ["length_constraints:number_sentences", "length_constraints:number_words"]
+
+
 def test_read_muldimif__unread_text_excludes_its_problem_and_is_listed(tmp_path):
     unknown = ["Format", "Blurb", "like a blurb"]
     contents = read(tmp_path, make_row(), make_row(id="8", constraints=[*make_row()["constraints"], unknown]))

@@ -172,6 +172,75 @@ READ = [
         [("xml:attributes_per_element", {"num_attributes": 3, "relation": "at most"})],
         False,
     ),
+    # a bound of any wording
+    (
+        "Format/Table",
+        "Limit the table to three rows",
+        [("table:num_rows", {"num_rows": 3, "relation": "at most"})],
+        False,
+    ),
+    (
+        "Format/Table",
+        "Limit tables to 3 columns",
+        [("table:num_columns", {"num_columns": 3, "relation": "at most"})],
+        False,
+    ),
+    (
+        "Format/Table",
+        "exactly three rows in a table",
+        [("table:num_rows", {"num_rows": 3, "relation": "exactly"})],
+        False,
+    ),
+    (
+        "Table/Row limit",
+        "list no more than 5 episodes in a table format",
+        [("table:num_rows", {"num_rows": 5, "relation": "at most"})],
+        False,
+    ),
+    (
+        "Length/Words",
+        "with a minimum length of 300 words",
+        [("length_constraints:number_words", {"num_words": 300, "relation": "at least"})],
+        False,
+    ),
+    # a bound beside what the label names
+    (
+        "Length/Sentences",
+        "at most 150 words and include at least 5 sentences",
+        [
+            ("length_constraints:number_sentences", {"num_sentences": 5, "relation": "at least"}),
+            ("length_constraints:number_words", {"num_words": 150, "relation": "at most"}),
+        ],
+        False,
+    ),
+    (
+        "Language/English",
+        "use capitalized letters for each word and contain at most 50 words",
+        [
+            ("change_case:title_case", {}),
+            ("length_constraints:number_words", {"num_words": 50, "relation": "at most"}),
+        ],
+        False,
+    ),
+    # a part's minimum is the whole answer's, too; its maximum is not
+    (
+        "Length/Words",
+        "ensuring that the slide contains a minimum of 150 words",
+        [("length_constraints:number_words", {"num_words": 150, "relation": "at least"})],
+        True,
+    ),
+    (
+        "Format/Markdown",
+        "using different levels of headings to group related skills",
+        [("format:heading_depth", {"num_levels": 2, "relation": "at least"})],
+        False,
+    ),
+    (
+        "Format/Markdown",
+        "heading levels up to level 3",
+        [("format:heading_depth", {"num_levels": 3, "relation": "at most"})],
+        True,
+    ),
     ("Format/Text", "No bullet points", [("format:bullet_items", {"num_items": 0, "relation": "exactly"})], False),
 ]
 
@@ -195,6 +264,8 @@ def test_read_triple__gives_constraints_that_verifiers_accept(label, text, rules
         ("Language/English", "Each technique's name must be capitalized", "a part of the answer"),
         ("Length/Words", "Each definition must be at most 30 words", "a limit on the words of each definition"),
         ("Length/Sentences", "in full sentences", "no number of sentences"),
+        ("Length/Sentences", "limiting the slide to a maximum of 10 sentences", "sentences of one part of the answer"),
+        ("Length/Words", "the opening paragraph must have at most 40 words", "words of one part of the answer"),
         ("Format/Table", "if any tables are included, keep them neat", "without a limit"),
         ("XML/Number of attributes", "If you use XML, at most 5 attributes", "XML that may be missing"),
     ],

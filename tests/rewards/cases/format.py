@@ -4,7 +4,7 @@ STARS = "*a* and **b**"
 
 CASES = [
     ("detectable_format:number_bullet_lists", {"num_bullets": 2}, "Hi:\n* a\n  - b", 0, ["* a", "- b"]),
-    ("detectable_format:number_bullet_lists", {"num_bullets": 1}, "* a\n**bold**\n--- ", -1, ["--- "]),  # a rule counts
+    ("detectable_format:number_bullet_lists", {"num_bullets": 1}, "* a\n**bold**\n--- \n* b", -1, ["* b"]),  # no rule
     ("detectable_format:number_bullet_lists", {"num_bullets": 3}, "- a", -2, []),
     ("detectable_format:constrained_response", {}, "So: My answer is no.", 0, ["My answer is no."]),
     ("detectable_format:constrained_response", {}, "My answer is never.", -1, []),
@@ -13,14 +13,14 @@ CASES = [
     (
         "detectable_format:multiple_sections",
         {"section_spliter": "Day", "num_sections": 2},
-        "Day 1 a Day 2",
+        "Day 1 a Day 2 b",
         0,
         ["Day 1", "Day 2"],
     ),
     (
         "detectable_format:multiple_sections",
         {"section_spliter": "Day", "num_sections": 2},
-        "DAY 1 Day two Day 3",
+        "DAY 1 Day two Day 3 c",
         -1,
         [],
     ),

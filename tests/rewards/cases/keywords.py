@@ -2,9 +2,9 @@
 
 CASES = [
     ("keywords:existence", {"keywords": ["rain", "sun"]}, "Sun after RAIN.", 0, ["RAIN", "Sun"]),
-    ("keywords:existence", {"keywords": ["rain", "sun", "fog"]}, "Rainy.", -2, []),  # sun and fog are missing
+    ("keywords:existence", {"keywords": ["rain", "sun", "fog"]}, "Rain.", -2, []),  # sun and fog are missing
     ("keywords:existence", {"keywords": ["c++ (new)"]}, "I like C++ (new).", 0, ["C++ (new)"]),  # no pattern, a text
-    ("keywords:frequency", {"keyword": "cat", "frequency": 3, "relation": "at least"}, "cat catcat", 0, ["cat"] * 3),
+    ("keywords:frequency", {"keyword": "cat", "frequency": 3, "relation": "at least"}, "cat cat-cat", 0, ["cat"] * 3),
     ("keywords:frequency", {"keyword": "cat", "frequency": 3, "relation": "at least"}, "cat dog bird", -2, []),
     ("keywords:frequency", {"keyword": "cat", "frequency": 2, "relation": "less than"}, "A cat.", 0, []),
     (
@@ -42,7 +42,7 @@ CASES = [
     ("keywords:forbidden_words", {"forbidden_words": ["caf\xe9"]}, "A cafe\u0301!", -1, ["cafe\u0301"]),
     ("keywords:forbidden_words", {"forbidden_words": ["cafe\u0301"]}, "A caf\xe9!", -1, ["caf\xe9"]),
     ("keywords:forbidden_words", {"forbidden_words": ["cafe"]}, "A cafe\u0301!", 0, []),  # another word
-    ("keywords:existence", {"keywords": ["caf\xe9", "tea"]}, "Cafe\u0301s, tea", 0, ["Cafe\u0301", "tea"]),
+    ("keywords:existence", {"keywords": ["caf\xe9", "tea"]}, "Cafe\u0301, tea", 0, ["Cafe\u0301", "tea"]),
     (
         "keywords:letter_frequency",
         {"letter": "e", "let_frequency": 2, "let_relation": "at least"},
@@ -52,7 +52,7 @@ CASES = [
     ),
     ("keywords:letter_frequency", {"letter": "e", "let_frequency": 2, "let_relation": "less than"}, "Eel", -1, ["e"]),
     ("keywords:letter_frequency", {"letter": "#", "let_frequency": 1, "let_relation": "at least"}, "abc", -1, []),
-    ("content:keyword_range", {"keyword": "ha", "minimum": 2, "maximum": 3}, "haha!", 0, ["ha", "ha"]),
+    ("content:keyword_range", {"keyword": "ha", "minimum": 2, "maximum": 3}, "ha, ha!", 0, ["ha", "ha"]),
     ("content:keyword_range", {"keyword": "ha", "minimum": 2, "maximum": 3}, "ha", -1, []),
     ("content:keyword_range", {"keyword": "ha", "minimum": 0, "maximum": 1}, "Ha ha ha", -2, ["ha", "ha"]),
     (

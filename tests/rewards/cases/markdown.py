@@ -15,7 +15,7 @@ CASES = [
     ("format:heading_depth", {"num_levels": 3, "relation": "at least"}, HEADED, -1, []),
     ("format:block_quotes", {"num_quotes": 2, "relation": "exactly"}, QUOTED, 0, ["> a\n> b", "> c\n>> d"]),
     ("format:block_quotes", {"num_quotes": 1, "relation": "at least"}, "a > b", -1, []),
-    ("format:bullet_items", {"num_items": 2, "relation": "at least"}, LISTED, 0, ["- a\n  - b", "- b"]),
+    ("format:bullet_items", {"num_items": 2, "relation": "at least"}, LISTED, 0, ["- a", "- b"]),
     ("format:bullet_items", {"num_items": 2, "relation": "at least"}, "*a*\n-b", -2, []),
     ("format:numbered_items", {"num_items": 1, "relation": "at most"}, LISTED, -1, ["2. d"]),
     ("format:numbered_items", {"num_items": 2, "relation": "exactly"}, LISTED, 0, ["1. c", "2. d"]),

@@ -28,7 +28,7 @@ def problems(tmp_path) -> str:
 def test_evaluate_command__a_run_gives_the_result_of_its_training(finished_run, tmp_path, capsys):
     result = evaluate_command(str(finished_run.folder), None, tmp_path / "result.json")
     summary = json.loads((finished_run.folder / "summary.json").read_text())
-    assert result == {name: summary[name] for name in ("before", "after", "gain")}
+    assert result == {name: summary[name] for name in ("before", "after", "gain")} | {"semantics": "reward"}
     assert json.loads((tmp_path / "result.json").read_text()) == result
     assert "95 % interval" in capsys.readouterr().out
 
@@ -36,6 +36,7 @@ def test_evaluate_command__a_run_gives_the_result_of_its_training(finished_run, 
 def test_evaluate_command__a_run_on_other_data(finished_run, problems):
     result = evaluate_command(str(finished_run.folder), problems)
     assert result["gain"]["num_problems"] == 2
+    assert result["semantics"] == "eval"
 
 
 def test_evaluate_command__a_model_on_given_data(problems, capsys):

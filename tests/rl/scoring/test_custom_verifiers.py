@@ -56,6 +56,14 @@ def known(rewards):
         yield
 
 
+def test_custom_verifiers__the_block_verifies_by_the_setting():
+    text = "Rain\uff0c sun"  # a full-width comma: one to a reader, none to IFEval
+    for semantics, satisfied in (("eval", True), ("reward", False)):
+        with custom_verifiers(RewardsConfig(semantics=semantics)):
+            assert verify("punctuation:no_comma", text, prompt="").satisfied is satisfied
+    assert RewardsConfig().semantics == "reward"
+
+
 def test_custom_verifiers__are_known_inside_the_block(rewards):
     with custom_verifiers(rewards):
         assert "own:shorter" in known_kinds()

@@ -1,6 +1,7 @@
 """Reward functions and the batch scorer: scores by hand, guards, and the user's own functions."""
 
 import asyncio
+import dataclasses
 from collections import defaultdict
 from typing import Any, get_args
 
@@ -152,6 +153,14 @@ def test_reward_functions__one_for_each_category_where_separate():
     answers = (SEA, "wide\u200b\u200b blue"), (FREE, "wide")
     scores = {function.__name__: score(function, *answers)[0] for function in functions}
     assert scores == {"content": [0.5, None], "format": [None, None], "language": [None, None], "length": [0.5, None]}
+
+
+def test_reward_functions__kinds_of_benchmarks_earn_as_content_where_separate():
+    no_space = ConstraintSpec(id="format:no_whitespace", kwargs={}, text="Use no spaces.")
+    problem = dataclasses.replace(SEA, constraints=(no_space,))
+    functions, _ = reward_functions(RewardsConfig(separate=True))
+    scores = {function.__name__: score(function, (problem, "blue"))[0] for function in functions}
+    assert scores == {"content": [1.0], "format": [None], "language": [None], "length": [None]}
 
 
 def test_batch_scorer__scores_a_batch_once_for_all_rewards():
