@@ -133,7 +133,12 @@ def _grpo_trainer(config: Config, folder: Path, problems: Any, **shared: Any) ->
 
 def _dpo_trainer(config: Config, folder: Path, pairs: Any, **shared: Any) -> CreditDPOTrainer:
     as_text = shared["processing_class"].chat_template is None
-    trainer = CreditDPOTrainer(train_dataset=as_preferences(pairs, as_text=as_text), pairs=pairs, **shared)
+    trainer = CreditDPOTrainer(
+        train_dataset=as_preferences(pairs, as_text=as_text),
+        pairs=pairs,
+        shared_prompts=config.trainer.shared_prompts,
+        **shared,
+    )
     if not len(trainer.train_dataset):  # pyright: ignore[reportArgumentType]
         raise UserError(
             f"dpo.max_length={config.dpo.max_length} is filled by the prompt of each of the {len(pairs)} pairs, so no "

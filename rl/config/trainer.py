@@ -56,8 +56,8 @@ class TrainerConfig(Section):
     importance_sampling_level: Literal["token", "sequence"] = "token"
     mask_truncated_completions: bool = False
     shared_prompts: bool = True
-    """Pack the completions of a prompt behind it, so that the model reads it once a group instead of once a completion;
-    models whose attention cannot are trained unpacked, with a note. false computes, to the bit, what TRL does."""
+    """Pack the completions of a prompt, or both answers of a pair, behind it, so that the model reads it once; models
+    that cannot are trained unpacked, with a warning. false computes, to the bit, what TRL does."""
     warmup_steps: Annotated[int, Field(ge=0)] = 0
     lr_scheduler_type: Literal["constant", "constant_with_warmup", "linear", "cosine"] = "constant"
     weight_decay: Weight = 0.0

@@ -8,6 +8,7 @@ whose positions start again with every completion, and whose mask lets a token s
 Each completion has its own copy of the prompt's last token, since that one predicts the completion's first.
 """
 
+import warnings
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, wraps
@@ -15,9 +16,8 @@ from inspect import signature
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int, Shaped
 from torch import Tensor
-from torch.nn.functional import pad
 from torch.nn.utils.rnn import pad_sequence
 
 from attention_probes.packed import PackedTexts
@@ -117,10 +117,11 @@ class SharedPrompts:
         """Return ids or labels as packed rows; at their padding, the first token of the batch."""
         return values.flatten()[self._source]
 
-    def unpack(self, values: Float[Tensor, "G next"]) -> Float[Tensor, "B others"]:
+    def unpack(self, values: Shaped[Tensor, "G next"]) -> Shaped[Tensor, "B others"]:
         """Return values of each token but a row's first, in packed rows, as those of the batch's; 0 at padding."""
         column, real = self.texts.column[:, 1:], self.texts.real[:, 1:]
-        return pad(values, (1, 0))[self.texts.row[:, None], column].masked_fill(~real, 0.0)
+        with_first = torch.cat([values.new_zeros(len(values), 1), values], dim=1)
+        return with_first[self.texts.row[:, None], column].masked_fill(~real, 0)
 
     @cached_property
     def allowed(self) -> Bool[Tensor, "G 1 L L"]:
@@ -176,11 +177,16 @@ def cannot_share(model: Any) -> str | None:
     return None
 
 
-def share_prompts(model: Any, current: Callable[[], SharedPrompts | None]) -> None:
+def share_prompts(model: Any, current: Callable[[], SharedPrompts | None], *, experts_loss: bool) -> bool:
     """Make TRL's fused forward pass of a transformers model pack its rows as `current` says, and unpack its results.
 
-    The caller gives and gets batches (B, S) as without it. Where `current` returns None nothing changes.
+    The caller gives and gets batches (B, S) as without it, and where `current` returns None nothing changes. Returns
+    False, with a warning, if the model cannot, or has an auxiliary loss of its experts, which counts tokens.
     """
+    reason = "the auxiliary loss of its experts counts tokens" if experts_loss else cannot_share(model)
+    if reason is not None:
+        warnings.warn(f"trainer.shared_prompts: each completion has its own prompt, since {reason}", stacklevel=2)
+        return False
     fused = model.forward
 
     @wraps(fused)
@@ -191,9 +197,10 @@ def share_prompts(model: Any, current: Callable[[], SharedPrompts | None]) -> No
         packed = {name: shared.pack(kwargs[name]) for name in ("input_ids", "labels")}
         places = {"attention_mask": shared.mask(model), "position_ids": shared.position_ids}
         outputs = fused(*args, **{**kwargs, **packed, **places})
-        outputs.log_probs = shared.unpack(outputs.log_probs)
-        if outputs.entropy is not None:
-            outputs.entropy = shared.unpack(outputs.entropy)
+        for name, values in outputs.items():
+            if isinstance(values, Tensor) and values.dim() == 2:  # one for each token but the first
+                outputs[name] = shared.unpack(values)
         return outputs
 
     model.forward = forward
+    return True

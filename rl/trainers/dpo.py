@@ -1,7 +1,8 @@
 """DPO with token credit: TRL's trainer with the log-probs of its fused forward pass weighted token by token."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,21 +14,28 @@ from attention_probes.record import AttentionRecorder
 from data.preferences import PreferencePair
 from rl.credit.assigner import CreditAssigner
 from rl.credit.pairs import EVIDENCE, PAIR, PairEvidence, pair_inputs, pair_spans
+from rl.models.shared_prompts import SharedPrompts, groups_of, share_prompts
 from rl.models.tokenization import encode_problems, pad_right
 from rl.routing.route import load_balancing_loss
 from rl.trainers.base import AdapterTrainer
 
 # Axes: 2B rows, the chosen answers first; S tokens of prompt and answer; S - 1 log-probs, of the tokens but the first.
 
+LENGTHS = "lengths"
+"""The rows' tokens of prompt, and of answer, as lists, which the host reads without waiting for the device."""
+
 
 @dataclass
 class PairCollator(DataCollatorForPreference):
-    """TRL's collator, with the index of each row's pair and, if the credit needs it, evidence as more columns."""
+    """TRL's collator, with each row's pair, lengths and, if the credit needs it, evidence as more columns."""
 
     evidence: PairEvidence | None = None
 
     def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
-        batch = {**super().torch_call(examples), PAIR: [example[PAIR] for example in examples]}
+        batch = super().torch_call(examples)
+        answers, both = batch["completion_mask"].sum(dim=1), batch["attention_mask"].sum(dim=1)
+        lengths = torch.stack([both - answers, answers]).tolist()
+        batch = {**batch, PAIR: [example[PAIR] for example in examples], LENGTHS: lengths}
         return batch if self.evidence is None else {**batch, **self.evidence.columns(batch)}
 
 
@@ -49,16 +57,29 @@ class CreditDPOTrainer(AdapterTrainer, DPOTrainer):
 
     _live: _LossCall | None = None
     """The call under way; None outside the loss."""
+    _shared: SharedPrompts | None = None
+    """The packed rows of the forward pass under way: a pair each, or None."""
     _micro_step = (0, 0)
     """The optimizer step and the number of the micro-batch in it."""
 
-    def __init__(self, *args: Any, credit: CreditAssigner, pairs: Sequence[PreferencePair], **kwargs: Any):
+    def __init__(
+        self,
+        *args: Any,
+        credit: CreditAssigner,
+        pairs: Sequence[PreferencePair],
+        shared_prompts: bool = False,
+        **kwargs: Any,
+    ):
         constrained = any(pair.problem.constraints for pair in pairs)
         needs_evidence = credit.needs_evidence or (credit.needs_constraint_attention and constrained)
         evidence = PairEvidence(kwargs["processing_class"], pairs) if needs_evidence else None
         super().__init__(*args, data_collator=self._collator(kwargs, evidence), **kwargs)
         self.credit = credit
         self.pairs = pairs
+        model = self.policy.get_base_model()
+        self.shares_prompts = shared_prompts and share_prompts(
+            model, lambda: self._shared, experts_loss=self.aux_loss_enabled
+        )
         self._wrap_forward()
 
     def _collator(self, kwargs: dict[str, Any], evidence: PairEvidence | None) -> PairCollator:
@@ -88,13 +109,34 @@ class CreditDPOTrainer(AdapterTrainer, DPOTrainer):
         base.forward = forward
 
     def compute_ref_log_probs(self, model, inputs):
-        return super().compute_ref_log_probs(model, _trl_columns(inputs))
+        with self._packing(inputs):
+            return super().compute_ref_log_probs(model, _trl_columns(inputs))
+
+    @contextmanager
+    def _packing(self, inputs: Mapping[str, Any]) -> Iterator[SharedPrompts | None]:
+        """Compute the block's forward passes with both answers of a pair behind one prompt, if prompts are shared."""
+        if self.shares_prompts:
+            prompts, answers = inputs[LENGTHS]
+            # Prompts that were truncated at their start, each by its answer's length, are no longer the same.
+            keys = list(zip([*inputs[PAIR], *inputs[PAIR]], prompts, strict=True))
+            groups = groups_of(keys, [0] * len(keys), prompts, answers)
+            ids = inputs["input_ids"]
+            self._shared = SharedPrompts(groups, width=ids.shape[1], device=ids.device)
+        try:
+            yield self._shared
+        finally:
+            self._shared = None
 
     def _compute_loss(self, model, inputs, return_outputs):
         step, spans = self.state.global_step, pair_spans(inputs)
-        balance_loss = self._gate(inputs)
         try:
-            with self.credit.recording(model, step=step, spans=spans) as recorder:
+            with (
+                self._packing(inputs) as shared,
+                self.credit.recording(model, step=step, spans=spans) as recorder,
+            ):
+                balance_loss = self._gate(inputs)
+                if recorder is not None and shared is not None:
+                    recorder.texts = shared.texts
                 self._live = _LossCall(inputs=inputs, recorder=recorder)
                 outcome = super()._compute_loss(model, _trl_columns(inputs), return_outputs)
         finally:
@@ -118,7 +160,8 @@ class CreditDPOTrainer(AdapterTrainer, DPOTrainer):
         tasks = [problem.task for problem in problems]
         gates = self.route.gates_with_grad(*pad_right(prompts), tasks)
         self._log_metrics(self.route.metrics(gates.detach(), tasks))
-        self.gate(torch.cat([gates, gates]))
+        rows = torch.cat([gates, gates])
+        self.gate(rows if self._shared is None else rows[self._shared.first_rows])
         settings = self.route.settings
         return None if settings.frozen else settings.balance * load_balancing_loss(gates)
 
@@ -143,4 +186,4 @@ class CreditDPOTrainer(AdapterTrainer, DPOTrainer):
 
 def _trl_columns(inputs: dict[str, Any]) -> dict[str, Any]:
     # TRL passes every column that it does not know on to the model.
-    return {name: value for name, value in inputs.items() if name not in (PAIR, *EVIDENCE)}
+    return {name: value for name, value in inputs.items() if name not in (PAIR, LENGTHS, *EVIDENCE)}

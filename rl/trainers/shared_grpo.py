@@ -1,6 +1,5 @@
 """GRPO with shared prompts: TRL's trainer, whose forward passes read the prompt of a group once."""
 
-import warnings
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 from trl.trainer.utils import split_tensor_dict
 
-from rl.models.shared_prompts import SharedPrompts, cannot_share, groups_of, share_prompts
+from rl.models.shared_prompts import SharedPrompts, groups_of, share_prompts
 from rl.rollouts.rollout_func import PLACEHOLDER_POSITION
 
 # Axes: B completions, S padded tokens of prompt and completion.
@@ -29,12 +28,7 @@ class SharedPromptsGRPOTrainer(GRPOTrainer):
 
     def share_prompts(self, model: Any) -> None:
         """Share prompts if the transformers model can, or else warn why not."""
-        reason = "the auxiliary loss of its experts counts tokens" if self.aux_loss_enabled else cannot_share(model)
-        self.shares_prompts = reason is None
-        if reason is None:
-            share_prompts(model, lambda: self.shared)
-        else:
-            warnings.warn(f"trainer.shared_prompts: each completion has its own prompt, since {reason}", stacklevel=2)
+        self.shares_prompts = share_prompts(model, lambda: self.shared, experts_loss=self.aux_loss_enabled)
 
     def pack(self, inputs: Mapping[str, Any]) -> SharedPrompts | None:
         """Pack a micro-batch, whose lengths the host knows without waiting for the device, or return None."""

@@ -54,6 +54,12 @@ def tiny_dpo_config(path: Path, **sections: dict[str, Any]) -> Config:
     return parse_config({"algorithm": "dpo", **tree, **changed})
 
 
+def plain_dpo_config(path: Path, **sections: dict[str, Any]) -> Config:
+    """Return such a config without shared prompts, as TRL itself trains."""
+    trainer = {"shared_prompts": False, **sections.get("trainer", {})}
+    return tiny_dpo_config(path, **{**sections, "trainer": trainer})
+
+
 def credit_dpo_trainer(config: Config, folder: Path) -> CreditDPOTrainer:
     """Return the trainer that a run of the config would use."""
     trainer = build_trainer(config, folder, load_pairs(config.data).train, callbacks=[])

@@ -13,7 +13,14 @@ from rl.common.errors import UserError
 from rl.config.root import Config
 from rl.config.trainer import DpoLoss
 from rl.train import train
-from tests.rl.dpo_fixtures import comma_pair, credit_dpo_trainer, plain_dpo_trainer, tiny_dpo_config, write_pairs
+from tests.rl.dpo_fixtures import (
+    comma_pair,
+    credit_dpo_trainer,
+    plain_dpo_config,
+    plain_dpo_trainer,
+    tiny_dpo_config,
+    write_pairs,
+)
 from tests.rl.grpo_fixtures import Outcome, outcome
 
 SMOOTHED = {"exo_pair", "robust"}
@@ -41,11 +48,11 @@ def loss_settings(loss_type: str) -> dict[str, Any]:
 
 
 def test_uniform_credit__is_plain_dpo(pairs, tmp_path):
-    config = tiny_dpo_config(pairs)
+    config = plain_dpo_config(pairs)
     plain = trained_plainly(config, tmp_path / "plain")
     assert len(plain.losses) == 3 and all(plain.grad_norms), "there was something to learn"
     assert trained(config, tmp_path / "off") == plain
-    assert trained(tiny_dpo_config(pairs, probe={"listen": "always"}), tmp_path / "recording") == plain
+    assert trained(plain_dpo_config(pairs, probe={"listen": "always"}), tmp_path / "recording") == plain
 
 
 def test_listen_always__reads_attention_to_the_constraints(pairs, tmp_path):
@@ -58,7 +65,7 @@ def test_listen_always__reads_attention_to_the_constraints(pairs, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("loss_type", get_args(DpoLoss))
 def test_uniform_credit__is_plain_dpo_under_every_loss(loss_type, pairs, tmp_path):
-    config = tiny_dpo_config(pairs, dpo=loss_settings(loss_type), probe={"listen": "always"})
+    config = plain_dpo_config(pairs, dpo=loss_settings(loss_type), probe={"listen": "always"})
     assert trained(config, tmp_path / "credit") == trained_plainly(config, tmp_path / "plain")
 
 
@@ -75,7 +82,7 @@ def test_uniform_credit__is_plain_dpo_under_every_loss(loss_type, pairs, tmp_pat
     ],
 )
 def test_uniform_credit__is_plain_dpo_under_other_settings(changes, pairs, tmp_path):
-    config = tiny_dpo_config(pairs, **changes)
+    config = plain_dpo_config(pairs, **changes)
     assert trained(config, tmp_path / "credit") == trained_plainly(config, tmp_path / "plain")
 
 
@@ -137,6 +144,37 @@ def test_loss__is_that_of_weighted_log_ratios(pairs, tmp_path):
     chosen, rejected = ratios.sum(dim=1).tensor_split(2)
     assert ids.shape[0] == 4
     assert loss == pytest.approx(-torch.nn.functional.logsigmoid(0.5 * (chosen - rejected)).mean().item(), abs=1e-5)
+
+
+@pytest.mark.parametrize("changes", [{}, {"dpo": {"max_length": 40}}, {"trainer": {"gradient_checkpointing": True}}])
+@pytest.mark.parametrize("rule", ["uniform", "constraint", "global_anchor"])
+def test_shared_prompts__give_the_same_loss_and_gradient(rule, changes, pairs, tmp_path):
+    trainer = credit_dpo_trainer(tiny_dpo_config(pairs, credit={"rule": rule}, **changes), tmp_path)
+    trainer.train()
+    inputs = trainer.data_collator([trainer.train_dataset[row] for row in range(2)])
+    outcomes = []
+    for trainer.shares_prompts in (True, False):
+        with trainer._step_gates:
+            loss = trainer._compute_loss(trainer.model.train(), inputs, return_outputs=False)
+            weights = [weight for weight in trainer.model.parameters() if weight.requires_grad]
+            gradient = torch.cat([part.flatten() for part in torch.autograd.grad(loss, weights)])
+        outcomes.append((loss.item(), gradient))
+    (loss, gradient), (expected_loss, expected_gradient) = outcomes
+    assert loss == pytest.approx(expected_loss, abs=1e-5)
+    assert (gradient - expected_gradient).norm() <= 1e-4 * expected_gradient.norm()
+
+
+@pytest.mark.filterwarnings("ignore:.*keep_end")
+@pytest.mark.parametrize("truncation_mode", ["keep_start", "keep_end"])
+def test_packing__shares_only_prompts_that_are_the_same(truncation_mode, pairs, tmp_path):
+    config = tiny_dpo_config(pairs, dpo={"max_length": 30}, trl={"truncation_mode": truncation_mode})
+    trainer = credit_dpo_trainer(config, tmp_path)
+    inputs = trainer.data_collator([trainer.train_dataset[row] for row in range(2)])
+    with trainer._packing(inputs) as shared:
+        assert shared is not None
+        for group in shared.groups:
+            prompts = {tuple(inputs["input_ids"][row, : group.prompt_length].tolist()) for row in group.rows}
+            assert len(prompts) == 1
 
 
 def log_probs(policy, inputs) -> Tensor:
