@@ -1,7 +1,7 @@
 """Engines by name: an engine is built by the module that its line in `rl/config/engines.py` names."""
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rl.common.errors import RunFailure
@@ -20,6 +20,8 @@ class EngineSetup:
     lora: AdapterConfig
     routing: RoutingConfig
     generation: GenerationConfig
+    options: dict[str, Any] = field(default_factory=dict)
+    """Keyword arguments for the engine's own package."""
 
 
 def build_worker_engine(name: str, setup: EngineSetup) -> WorkerEngine:

@@ -1,6 +1,7 @@
 """Remote sampling: the learner's adapter is published to workers, which answer requests and prove what they used."""
 
 import math
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from rl.rollouts.types import RolloutRequest
 from rl.rollouts.workers.dispatcher import Dispatcher
 from rl.rollouts.workers.factory import WorkerFactory
 from rl.rollouts.workers.placement import place_workers
-from rl.rollouts.workers.ray_pool import Connection, RayWorkerPool, connect
+from rl.rollouts.workers.ray_pool import TOKEN, Connection, RayWorkerPool, connect
 from rl.rollouts.workers.ray_session import record_session
 from rl.rollouts.workers.weight_sync import PROBE_TEXT, weight_fingerprint
 from rl.routing.route import Route
@@ -98,7 +99,7 @@ def start_remote_sampler(config: Config, learner: TransformersEngine, ledger: Le
     connection = connect_ranks(settings, ranks)
     if ledger is not None and connection.started:
         record_session(ledger.path.parent, connection.session)
-    probe_ids = encode_prompt(learner.tokenizer, PROBE_TEXT)
+    probe_ids = encode_prompt(learner.tokenizer, PROBE_TEXT)[: settings.vllm.max_model_len]
     factory = WorkerFactory(engine=settings.engine, setup=_engine_setup(config), probe_ids=probe_ids)
     dispatcher = Dispatcher(
         RayWorkerPool(factory, settings, connection, gpus=gpus),
@@ -133,14 +134,21 @@ def _engine_setup(config: Config) -> EngineSetup:
     generation = generation_config(config.trainer, config.rollouts)
     # As many threads as the learner's process would use: the last bits of a float depend on it.
     generation = replace(generation, threads=generation.threads or torch.get_num_threads())
-    return EngineSetup(model=config.model, lora=config.lora, routing=config.routing, generation=generation)
+    return EngineSetup(
+        model=config.model,
+        lora=config.lora,
+        routing=config.routing,
+        generation=generation,
+        options=config.rollouts.vllm.options(config.rollouts.gpus) if config.rollouts.engine == "vllm" else {},
+    )
 
 
 def connect_ranks(settings: RolloutsConfig, ranks: PartialState) -> Connection:
     """Connect all ranks to one Ray cluster, which rank 0 starts or joins."""
     cpus = settings.workers * ranks.num_processes * settings.cpus
     connection = connect(settings, cpus=cpus) if ranks.is_main_process else None
-    (address,) = broadcast_object_list([connection and connection.address])
+    address, token = broadcast_object_list([connection and connection.address, os.environ.get(TOKEN)])
     if connection is None:
+        os.environ.update({} if token is None else {TOKEN: token})
         return connect(settings.model_copy(update={"address": address}), cpus=cpus)
     return connection
