@@ -49,10 +49,10 @@ def log(tmp_path: Path):
 
 def test_failing_with_reason__reads_what_was_written_since(log):
     os.write(2, b"ValueError: of an earlier start\n")
-    with pytest.raises(RunFailure, match=r"^vLLM: ValueError: Available memory on node 0 .*rollouts\.vllm\.\*"):
-        with failing_with_reason():
-            os.write(2, WRITTEN.encode())
-            raise RuntimeError(NO_REASON)
+    available = r"^vLLM: ValueError: Available memory on node 0 .*rollouts\.vllm\.\*"
+    with pytest.raises(RunFailure, match=available), failing_with_reason():
+        os.write(2, WRITTEN.encode())
+        raise RuntimeError(NO_REASON)
     with pytest.raises(RunFailure, match=r"^vLLM: RuntimeError: Engine core"), failing_with_reason():
         raise RuntimeError(NO_REASON)
 
@@ -71,6 +71,6 @@ def test_failing_with_reason__what_no_other_try_mends_stops_the_run(error):
 
 
 def test_failing_with_reason__a_port_in_use_may_be_free_at_the_next_try():
-    with pytest.raises(RuntimeError, match="OSError: .*Address already in use") as caught, failing_with_reason():
+    with pytest.raises(RuntimeError, match=r"OSError: .*Address already in use") as caught, failing_with_reason():
         raise OSError(98, "Address already in use")
     assert not isinstance(caught.value, RunFailure)
