@@ -80,6 +80,8 @@ class VllmEngine:
         self._folder = Path(tempfile.mkdtemp(prefix="heed-adapters-"))
         self._requests: dict[str, Any] = {}
         """The LoRA request of each adapter, by the adapter's name."""
+        self._base_logprobs: dict[tuple[int, ...], list[float]] = {}
+        """Log-probs of texts without an adapter, which no version changes."""
         if self._sleeps:
             self.llm.sleep(level=1)
 
@@ -161,12 +163,14 @@ class VllmEngine:
 
     def inert_adapters(self, token_ids: Sequence[int]) -> tuple[str, ...]:
         """Return the adapters that are not zero, and with which the text's log-probs are the base's to the last bit."""
-        base, tensors = self._last_logprobs(token_ids, None), self.active_tensors()
+        text, tensors = tuple(token_ids), self.active_tensors()
+        if text not in self._base_logprobs:
+            self._base_logprobs[text] = self._last_logprobs(text, None)
         return tuple(
             adapter
             for adapter, lora in self._requests.items()
             if any(tensor.any() for name, tensor in tensors.items() if is_of(name, adapter) and "lora_B" in name)
-            and self._last_logprobs(token_ids, lora) == base
+            and self._last_logprobs(text, lora) == self._base_logprobs[text]
         )
 
     def _last_logprobs(self, token_ids: Sequence[int], lora: Any) -> list[float]:

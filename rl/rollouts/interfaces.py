@@ -9,7 +9,7 @@ from torch import Tensor
 from rl.rollouts.types import RolloutRequest, Sample
 from rl.routing.route import Route
 
-PROBED = 16
+PROBED = 8
 """Tokens at the end of the probe text whose log-probs learner and workers compare."""
 
 

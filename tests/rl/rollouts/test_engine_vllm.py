@@ -202,8 +202,8 @@ def test_worker__has_the_fingerprint_of_what_vllm_was_given():
 def test_token_logprobs__are_those_of_sampled_tokens_at_the_end_of_the_text():
     engine = loaded(make_engine())
     text = tuple(range(100, 130))
-    assert engine.token_logprobs(text) == [-token / 5 for token in range(114, 130)]
-    assert [len(call.ids) for call in engine.llm.calls] == list(range(14, 30))
+    assert engine.token_logprobs(text) == [-token / 5 for token in range(122, 130)]
+    assert [len(call.ids) for call in engine.llm.calls] == list(range(22, 30))
     # vLLM computes these without the cache of prompts, so that a stale one would not show
     assert not any(hasattr(call.parameters, "prompt_logprobs") for call in engine.llm.calls)
 
