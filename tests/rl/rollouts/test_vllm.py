@@ -40,7 +40,7 @@ from tests.rl.rollouts.served_model import save_served_model
 pytestmark = [
     pytest.mark.vllm,
     pytest.mark.filterwarnings("ignore"),  # vLLM's own
-    pytest.mark.timeout(480),
+    pytest.mark.timeout(900),
 ]
 
 TOLERANCE = 1e-4
