@@ -83,7 +83,7 @@ def bench_row(
     gaps = torch.cat([logprob_gaps(learner, sample) for sample in samples])
     return {
         "engine": name,
-        "start_seconds": round(start_seconds, 1),
+        "start_seconds": round(start_seconds, 2),
         "tokens": tokens,
         "seconds": round(seconds, 2),
         "tokens_per_second": round(tokens / seconds, 1),
