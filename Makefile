@@ -1,22 +1,23 @@
 # Heed's commands. `make quickstart` on a fresh clone needs nothing before it.
 
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name) 2>/dev/null)))
-BIN := .venv/bin
-READY := .venv/heed-ready
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/heed-ready$(if $(VLLM),-vllm)
 
 # Where this is set, every start would compile the libraries anew, for some 10 s.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup check format test test-slow model quickstart tiny lock clean
+.PHONY: help setup check format test test-slow test-vllm model quickstart tiny lock clean
 .DEFAULT_GOAL := help
 
 help:  ## Show the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-setup: $(READY)  ## Create .venv with everything Heed needs
+setup: $(READY)  ## Create .venv with everything Heed needs, and vLLM with VLLM=1
 
 $(READY): pyproject.toml requirements.lock launch/install.py
-	$(PYTHON) launch/install.py
+	HEED_VENV=$(VENV) $(PYTHON) launch/install.py $(if $(VLLM),--vllm)
 
 check: setup  ## Lint, types and the import contract
 	$(BIN)/ruff check .
@@ -30,6 +31,9 @@ format: setup  ## Let ruff put the code in order
 
 test: setup model  ## Run the tests (the slow ones too when CI is set)
 	$(BIN)/python -m pytest
+
+test-vllm: setup  ## Run the tests of the real vLLM, in an environment that has it (VLLM=1)
+	$(BIN)/python -m pytest -m vllm
 
 test-slow: setup model  ## Run the tests, the slow ones too
 	$(BIN)/python -m pytest --slow
@@ -53,5 +57,5 @@ lock: setup  ## Resolve pyproject.toml again into requirements.lock
 	rm requirements.resolved
 
 clean:  ## Remove the environment and every cache inside the checkout
-	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-vllm build *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

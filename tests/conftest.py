@@ -14,6 +14,7 @@ os.environ.update(
     WANDB_MODE="offline",
 )
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -37,16 +38,19 @@ def _chooses_gpu(markexpr: str) -> bool:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:  # its keywords are no help: they hold the names of its folders, too
+        markers = {marker.name for marker in item.iter_markers()}
         for marker, reason in _skipped_markers(config).items():
-            if item.get_closest_marker(marker):
+            if marker in markers:
                 item.add_marker(pytest.mark.skip(reason=reason))
-        if item.get_closest_marker("gpu") and not _has_gpu():
+        if "vllm" in markers and not find_spec("vllm"):
+            item.add_marker(pytest.mark.skip(reason="needs vLLM: run `make setup VLLM=1`"))
+        if "gpu" in markers and not _has_gpu():
             item.add_marker(pytest.mark.skip(reason="needs CUDA"))
 
 
 def _skipped_markers(config: pytest.Config) -> dict[str, str]:
     """Return the markers whose tests are skipped, each with the command that runs them; -m MARKER runs them too."""
-    reasons = {}
+    reasons = {"vllm": "run `make test-vllm VLLM=1`"}
     if not os.environ.get("HEED_BENCHMARK_DATA"):
         reasons["benchmark"] = "needs the folder of real data that HEED_BENCHMARK_DATA names"
     if not config.getoption("--slow"):

@@ -140,17 +140,28 @@ def rollouts(
     completions: Completions = 16,
     length: Length = 48,
     steps: Steps = 5,
-    rounds: Annotated[int, typer.Option(help="Trainings of each mode, in turn.")] = 3,
+    rounds: Annotated[int, typer.Option(help="Trainings of each mode, in turn; with --engine, units.")] = 3,
+    engine: Annotated[
+        str | None, typer.Option(help="Compare this engine's sampling with transformers instead.")
+    ] = None,
     output: ResultFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Time a step of plain TRL, of Heed with a worker, and of Heed with the next batch sampled ahead."""
+    """Time a step of plain TRL, of Heed with a worker, and of Heed with the next batch sampled ahead.
+
+    With --engine vllm: tokens a second, and the log-prob gap to the learner, of that engine and of transformers.
+    """
     prepare_environment()
+    from launch.bench.engines import bench_engines
     from launch.bench.steps import bench_steps
 
     print_result(
         as_json,
-        lambda: bench_steps(model, completions=completions, length=length, steps=steps, rounds=rounds),
+        lambda: (
+            bench_engines(engine, model, completions=completions, length=length, rounds=rounds)
+            if engine
+            else bench_steps(model, completions=completions, length=length, steps=steps, rounds=rounds)
+        ),
         show=show_rows,
         output=output,
     )

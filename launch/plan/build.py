@@ -7,6 +7,7 @@ from launch.plan.activations import adapter_ranks
 from launch.plan.device import Device
 from launch.plan.memory import Phase, host_bytes, memory_phases, peak_bytes
 from launch.plan.prompts import PromptLengths, prompt_lengths
+from launch.plan.sampling import engine_errors
 from launch.plan.savings import Saving, find_savings
 from launch.plan.shape import Shape, num_trainable, shape_of
 from launch.plan.sizes import Batch, batches, epochs
@@ -92,7 +93,12 @@ def make_plan(config: Config, device: Device) -> Plan:
         sync_bytes=4 * trainable,
         # a checkpoint holds the adapter and Adam's two states; the adapter is saved once more at the end
         checkpoint_bytes=4 * trainable * (3 * config.trainer.save_total_limit + 1),
-        errors=[*unused_settings(config), *shape_errors(config, shape, lengths), *device_errors(config.model, device)],
+        errors=[
+            *unused_settings(config),
+            *shape_errors(config, shape, lengths),
+            *device_errors(config.model, device),
+            *engine_errors(config, workload),
+        ],
         savings=[] if peak_bytes(config, workload) <= budget else find_savings(config, workload, budget),
     )
 

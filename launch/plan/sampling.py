@@ -1,14 +1,16 @@
 """Sampling: the memory of prompts and caches, in a rank or in a rollout worker, and the workers on a rank's device."""
 
+import math
+from collections.abc import Iterator
+
 from launch.plan.activations import adapter_ranks, adapter_width
-from launch.plan.device import Device
+from launch.plan.device import GIB, Device
 from launch.plan.shape import num_trainable
 from launch.plan.workload import Workload
 from rl.config.distributed import RANK_SHARE
 from rl.config.root import Config
+from rl.config.vllm import CPU_CACHE
 
-VLLM_SHARE = 0.92
-"""Share of a GPU that vLLM takes, whatever it needs: its default."""
 ROUNDING = 1e-9
 
 
@@ -49,10 +51,43 @@ def worker_parts(config: Config, workload: Workload) -> dict[str, int]:
 
 
 def worker_bytes(config: Config, workload: Workload) -> int:
-    """Return what one worker takes of a device that it shares: all that it ever needed, as its allocator keeps it."""
-    if config.rollouts.engine == "vllm":
-        return int(VLLM_SHARE * workload.device.memory)
-    return workload.device.overhead + sum(worker_parts(config, workload).values())
+    """Return what one worker takes of a device that it shares: all that it ever needed, as its allocator keeps it.
+
+    vLLM takes its share of a GPU whatever it needs, and on a CPU its weights and its cache.
+    """
+    rollouts = config.rollouts
+    if rollouts.engine != "vllm":
+        return workload.device.overhead + sum(worker_parts(config, workload).values())
+    if workload.on_gpu or rollouts.vllm.gpu_memory_utilization:
+        return int(rollouts.vllm.share_of_gpu(rollouts.gpus) * workload.device.memory)
+    parts = worker_parts(config, workload)
+    cache = rollouts.vllm.kv_cache_memory_bytes or CPU_CACHE
+    return workload.device.overhead + parts["weights"] + parts["adapter"] + cache
+
+
+def engine_bytes(config: Config, workload: Workload) -> int:
+    """Return the least share of a GPU that vLLM starts with: weights, adapters, and one row's KV cache."""
+    vllm, shape = config.rollouts.vllm, workload.shape
+    length = vllm.max_model_len or shape.positions or workload.longest_prompt + config.trainer.max_completion_length
+    row = length * 2 * shape.layers * shape.key_value_heads * shape.head_size * workload.width
+    parts = worker_parts(config, workload)
+    sharded = parts["weights"] + parts["adapter"] + max(row, vllm.kv_cache_memory_bytes or 0)
+    return workload.device.overhead + sharded // vllm.tensor_parallel_size
+
+
+def engine_errors(config: Config, workload: Workload) -> Iterator[str]:
+    """Yield a sentence for a share of the GPU with which vLLM cannot start."""
+    rollouts = config.rollouts
+    if rollouts.engine != "vllm" or not workload.on_gpu:
+        return
+    share, memory = rollouts.vllm.share_of_gpu(rollouts.gpus), workload.device.memory
+    needed = engine_bytes(config, workload)
+    if needed > share * memory:
+        yield (
+            f"vLLM takes {share:g} of the GPU, {share * memory / GIB:.1f} GiB, but needs {needed / GIB:.1f} for the "
+            "weights, the adapters and the KV cache of one row; set rollouts.vllm.gpu_memory_utilization to at least "
+            f"{math.ceil(100 * needed / memory) / 100:g}, or lower rollouts.vllm.max_model_len"
+        )
 
 
 def workers_beside(config: Config, device: Device) -> int:

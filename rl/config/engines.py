@@ -25,6 +25,8 @@ class EngineSpec:
     """Whether it can sample from the live model in the trainer's own process (`rollouts.workers=0`)."""
     routing: bool = False
     """Whether each row can have its own mixture of several adapters, by the `Route` in the attribute `route`."""
+    mixes: bool = True
+    """With `routing`: whether a row can mix several adapters; otherwise each takes one, with gate 1."""
     logprobs: bool = True
     """Whether samples have the log-probs of their tokens; an engine without them fills in NaN."""
     package: str | None = None
@@ -36,7 +38,11 @@ class EngineSpec:
 ENGINES: dict[str, EngineSpec] = {
     "transformers": EngineSpec(module="rl.rollouts.engine_hf", in_process=True, routing=True),
     "vllm": EngineSpec(
-        module="rl.rollouts.engine_vllm", package="vllm", install="`pip install heed[vllm]` on a machine with a GPU"
+        module="rl.rollouts.engine_vllm",
+        routing=True,
+        mixes=False,
+        package="vllm",
+        install="`pip install heed[vllm]`, or `make setup VLLM=1` in a checkout",
     ),
 }
 

@@ -113,6 +113,11 @@ def parse_config(tree: Mapping[str, Any]) -> Config:
         raise UserError("\n".join(error_messages(error))) from None
 
 
+def with_overrides(config: Config, overrides: Sequence[str]) -> Config:
+    """Return the config with `key.key=value` overrides. Raises UserError as `load_config` does."""
+    return parse_config(_merged(config.model_dump(mode="json"), _override_tree(overrides)))
+
+
 def resolved_yaml(config: Config) -> str:
     """Return every setting as YAML that loads back to an equal config."""
     return OmegaConf.to_yaml(OmegaConf.create(config.model_dump(mode="json")))

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from rl.config.engines import EngineName
 from rl.config.types import Fraction, Positive, Seconds, Section, Weight
+from rl.config.vllm import VllmConfig
 
 
 class RolloutsConfig(Section):
@@ -14,7 +15,8 @@ class RolloutsConfig(Section):
     workers: Annotated[int, Field(ge=0)] = 0
     """Ray actors that sample, each with its own copy of the model; 0 samples in the trainer's process."""
     engine: EngineName = "transformers"
-    """What samples (`rl/config/engines.py` has the names); vllm needs a GPU and `pip install heed[vllm]`."""
+    """What samples (`rl/config/engines.py` has the names); vllm needs workers and `pip install heed[vllm]`."""
+    vllm: VllmConfig = VllmConfig()
     address: str | None = None
     """The Ray cluster to join, `auto` or host:port; null starts Ray on this machine."""
     cpus: Weight = 1.0

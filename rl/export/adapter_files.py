@@ -1,4 +1,4 @@
-"""Adapter files: checks that an exported adapter is present, finite, trained and of a kind that vLLM serves."""
+"""Adapter files: checks that an exported adapter is present, finite, trained, and what vLLM serves with its base."""
 
 from pathlib import Path
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from rl.common.errors import UserError
+from rl.models.module_names import tensors_without_module
 from rl.models.saved_adapter import SETTINGS, WEIGHTS, read_weights
 from rl.rollouts.engine_vllm import LORA_RANKS, served_rank
 
@@ -16,6 +17,15 @@ def check_files(adapter: Path) -> None:
         if not (adapter / name).is_file():
             raise UserError(f"{adapter} has no {name}: the run has not finished; continue it with heed resume")
     read_trained(adapter)
+
+
+def check_names(adapter: Path, base: str) -> None:
+    """Raise UserError for tensors that the base model has no module for: they would change nothing."""
+    if strange := tensors_without_module(read_weights(adapter), base):
+        raise UserError(
+            f"{adapter / WEIGHTS}: {base} has no module for {strange[0]} ({len(strange)} such tensors); vLLM would "
+            "load them and answer with the base model"
+        )
 
 
 def read_trained(adapter: Path) -> dict[str, Tensor]:

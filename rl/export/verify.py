@@ -15,7 +15,7 @@ from rl.common.errors import UserError
 from rl.config.load import load_run_config
 from rl.config.root import Config
 from rl.config.routing import MIX
-from rl.export.adapter_files import check_files, check_vllm, read_trained
+from rl.export.adapter_files import check_files, check_names, check_vllm, read_trained
 from rl.models.load import load_model, load_tokenizer, model_path
 from rl.models.lora import lora_config
 from rl.models.saved_adapter import adapted, read_settings
@@ -41,6 +41,7 @@ def export_run(run: Path) -> dict[str, Any]:
         return export_bundle(run, config)
     adapter = run / "adapters" / "default"
     check_files(adapter)
+    check_names(adapter, config.model.name)
     settings = read_settings(adapter)
     rank = None if settings.get("use_dora") else check_vllm(settings)
     ids = load_tokenizer(config.model.name)(PROBE_TEXT, return_tensors="pt")["input_ids"]
@@ -71,6 +72,7 @@ def export_bundle(run: Path, config: Config) -> dict[str, Any]:
     for name, adapter_gates in gates.items():
         adapter = bundle / "adapters" / name
         check_files(adapter)
+        check_names(adapter, config.model.name)
         ranks.append(check_vllm(read_settings(adapter)))
         reloaded = plain_peft_logits(config.model.name, adapter, ids)
         gaps[name] = largest_gap(routed_logits(trained, adapter_gates, ids), reloaded)

@@ -21,6 +21,7 @@ from rl.rollouts.adapter_bytes import deserialize_adapter, host_adapter
 from rl.rollouts.decoding import decode
 from rl.rollouts.engines import EngineSetup
 from rl.rollouts.generation import GenerationConfig
+from rl.rollouts.interfaces import PROBED
 from rl.rollouts.seeded_sampling import row_uniforms
 from rl.rollouts.types import RolloutRequest, Sample
 from rl.routing.route import Route, add_adapters
@@ -66,11 +67,18 @@ class TransformersEngine:
         return self._samples(request, rows, logprobs, [] if gates_BN is None else gates_BN.tolist())
 
     def token_logprobs(self, token_ids: Sequence[int]) -> list[float]:
-        """Return the log-probs, at temperature 1, of a text's tokens after the first."""
-        # With several adapters all have the same gate, so that the log-probs prove the delivery of each.
-        gates = nullcontext() if self.route is None else self.route.applied_evenly(1)
-        with torch_threads(self.generation.threads), gates:
-            return token_logprobs(self.model, [token_ids])[0].tolist()
+        """Return, for each adapter, the log-probs at temperature 1 of a text's last tokens."""
+        gates_NN = [None] if self.route is None else list(torch.eye(len(self.route.names)).split(1))
+        logprobs: list[float] = []
+        with torch_threads(self.generation.threads):
+            for gates_1N in gates_NN:  # each adapter by itself, so that the log-probs prove the delivery of each
+                with self._routed(gates_1N):
+                    logprobs += token_logprobs(self.model, [token_ids])[0, -PROBED:].tolist()
+        return logprobs
+
+    def inert_adapters(self, token_ids: Sequence[int]) -> tuple[str, ...]:
+        """Return none: what `active_tensors` returns are the model's own tensors."""
+        return ()
 
     def load_adapter(self, payload: bytes) -> tuple[str, ...]:
         """Copy a serialized adapter into the model; return the names of tensors that did not fit."""

@@ -1,30 +1,47 @@
-"""Engine on vLLM: answers requests with vLLM, one LoRA name per policy version."""
+"""Engine on vLLM: answers requests with vLLM, each adapter of each policy version under a LoRA name of its own."""
 
 import hashlib
 import importlib
+import itertools
+import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from peft import LoraConfig
 from safetensors.torch import load, load_file, save_file
 from torch import Tensor
 
 from rl.common.errors import RunFailure
-from rl.config.model import AdapterConfig
-from rl.models.load import model_path
+from rl.config.model import AdapterConfig, ModelConfig
+from rl.config.routing import RoutingConfig
+from rl.config.vllm import CPU_CACHE
+from rl.models.load import model_path, resolve_dtype
+from rl.models.module_names import tensors_without_module
 from rl.rollouts.engines import EngineSetup, import_package
 from rl.rollouts.generation import GenerationConfig
+from rl.rollouts.hard_routing import HardRouter
+from rl.rollouts.interfaces import PROBED
 from rl.rollouts.types import RolloutRequest, Sample
+from rl.rollouts.vllm_failures import failing_with_reason
+from rl.routing.route import with_rank
 
-# Written against vLLM 0.30: `LLM`, `SamplingParams` and `LoRARequest` as its documentation has them. TRL 1.16 admits
-# 0.22 to 0.31, where they are the same.
+# Run with vLLM 0.30; TRL 1.16 admits 0.22 to 0.31.
 
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """Values of vLLM's `max_lora_rank`; an adapter fits under the smallest one at or above its rank."""
 ADAPTER = "adapter_model.safetensors"
+ENVIRONMENT = {
+    # In this process: its errors arrive as they are, and no second process outlives a worker that is killed.
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "VLLM_NO_USAGE_STATS": "1",
+}
+NUMBERS = itertools.count(1)
+"""Numbers of adapters: vLLM caches prompts by an adapter's name, so no name may be used twice."""
 
 
 class VllmEngine:
@@ -32,67 +49,90 @@ class VllmEngine:
 
     def __init__(
         self,
-        model: str,
+        model: ModelConfig,
         *,
-        dtype: str,
         lora: AdapterConfig,
         generation: GenerationConfig,
+        routing: RoutingConfig | None = None,
         options: dict[str, Any] | None = None,
         vllm: Any = None,
     ):
         """Start vLLM, with `options` for its `LLM`. Raises RunFailure when it is missing or cannot serve the LoRA."""
         self.vllm = vllm or import_vllm()
-        self.lora = lora
+        self.model = model
         self.generation = generation
-        self.llm = self.vllm.LLM(
-            model=model,
-            dtype=dtype,
-            enable_lora=True,
-            max_loras=1,
-            max_lora_rank=served_rank(lora.r),
-            # Log-probs after the temperature, as the learner's are; nothing else is applied to the logits.
-            logprobs_mode="processed_logprobs",
-            **(options or {}),
-        )
+        routing = routing or RoutingConfig()
+        self.adapters = {name: with_rank(lora, routing.ranks.get(name)) for name in routing.adapters or ("default",)}
+        self._router = HardRouter(model, lora, routing) if routing.adapters else None
+        options = llm_options(options or {})
+        self._sleeps = bool(options.get("enable_sleep_mode"))
+        with failing_with_reason():
+            self.llm = self.vllm.LLM(
+                model=model_path(model.name),
+                dtype=str(resolve_dtype(model.dtype)).removeprefix("torch."),
+                enable_lora=True,
+                max_loras=len(self.adapters),
+                max_lora_rank=served_rank(max(adapter.r for adapter in self.adapters.values())),
+                # Log-probs after the temperature, as the learner's are; nothing else is applied to the logits.
+                logprobs_mode="processed_logprobs",
+                **options,
+            )
         self._folder = Path(tempfile.mkdtemp(prefix="heed-adapters-"))
-        self._request: Any = None
-        self._number = 0
+        self._requests: dict[str, Any] = {}
+        """The LoRA request of each adapter, by the adapter's name."""
+        self._base_logprobs: dict[tuple[int, ...], list[float]] = {}
+        """Log-probs of texts without an adapter, which no version changes."""
+        if self._sleeps:
+            self.llm.sleep(level=1)
 
     def load_adapter(self, payload: bytes) -> tuple[str, ...]:
-        """Serve a serialized adapter from now on, under a new name and number, because vLLM caches by them."""
-        self._number += 1
-        folder = self._folder / f"version-{self._number}"
+        """Serve serialized adapters from now on; return the names of tensors for which the base has no module."""
         tensors = load(payload)
+        if self._router is not None:
+            self._router.load(tensors)
+        for request in self._requests.values():
+            shutil.rmtree(request.lora_path)  # vLLM itself unloads it: it has room for one version
+        self._requests = {name: self._write(name, adapter, tensors) for name, adapter in self.adapters.items()}
+        lora = {peft_name(name, adapter): name for adapter in self.adapters for name in tensors if is_of(name, adapter)}
+        return tuple(lora[name] for name in tensors_without_module(lora, self.model.name))
+
+    def _write(self, adapter: str, lora: AdapterConfig, tensors: Mapping[str, Tensor]) -> Any:
+        """Write one adapter's folder under a new name; return the request for it."""
+        number = next(NUMBERS)
+        folder = self._folder / f"{adapter}-{number}"
         folder.mkdir()
-        save_file({peft_name(name): tensor for name, tensor in tensors.items()}, folder / ADAPTER)
+        own = {name: tensor for name, tensor in tensors.items() if is_of(name, adapter)}
+        save_file({peft_name(name, adapter): tensor for name, tensor in own.items()}, folder / ADAPTER)
         LoraConfig(
-            r=self.lora.r,
-            lora_alpha=self.lora.alpha,
-            use_rslora=self.lora.use_rslora,
-            target_modules=sorted({name.split(".lora_")[0].rpartition(".")[2] for name in tensors}),
+            r=lora.r,
+            lora_alpha=lora.alpha,
+            use_rslora=lora.use_rslora,
+            target_modules=sorted({name.split(".lora_")[0].rpartition(".")[2] for name in own}),
             task_type="CAUSAL_LM",
         ).save_pretrained(str(folder))
-        if self._request is not None:
-            shutil.rmtree(self._request.lora_path)  # vLLM itself unloads it: it has room for one adapter
-        self._request = self.vllm.lora.request.LoRARequest(folder.name, self._number, str(folder))
-        return ()
+        return self.vllm.lora.request.LoRARequest(folder.name, number, str(folder))
 
     def active_tensors(self) -> dict[str, Tensor]:
         """Return the tensors that vLLM was given; what it really samples with shows in the probe text's log-probs."""
-        if self._request is None:
-            return {}
-        tensors = load_file(Path(self._request.lora_path) / ADAPTER)
-        return {live_name(name): tensor for name, tensor in tensors.items()}
+        written = {
+            live_name(name, adapter): tensor
+            for adapter, request in self._requests.items()
+            for name, tensor in load_file(Path(request.lora_path) / ADAPTER).items()
+        }
+        return written | (self._router.tensors() if self._router and self._requests else {})
 
     def sample(self, request: RolloutRequest) -> list[Sample]:
         """Return one sample a row, groups in order, each group's samples in order; every row has its own seed."""
-        rows = [
-            (prompt, row_seed(request, request.position + group, sample))
-            for group, prompt in enumerate(request.prompts)
+        groups = [group for group in range(len(request.prompts)) for _ in range(request.num_generations)]
+        seeds = [
+            row_seed(request, position, sample)
+            for position in request.positions
             for sample in range(request.num_generations)
         ]
+        gates = self._gates(request)
+        names = list(self.adapters)
         outputs = self._generate(
-            [prompt for prompt, _ in rows],
+            [request.prompts[group] for group in groups],
             [
                 self.vllm.SamplingParams(
                     temperature=self.generation.temperature,
@@ -101,40 +141,97 @@ class VllmEngine:
                     seed=seed,
                     detokenize=False,
                 )
-                for _, seed in rows
+                for seed in seeds
             ],
+            [self._requests[names[gates[group].index(1.0)] if gates else names[0]] for group in groups],
         )
         return [
-            _sample(prompt, output.outputs[0], request.version)
-            for (prompt, _), output in zip(rows, outputs, strict=True)
+            _sample(request, group, output.outputs[0], gates[group] if gates else ())
+            for group, output in zip(groups, outputs, strict=True)
         ]
+
+    def _gates(self, request: RolloutRequest) -> list[tuple[float, ...]]:
+        """Return each prompt's gates, one of which is 1; none without routing."""
+        if self._router is None:
+            return []
+        return [tuple(row) for row in self._router.gates(request.prompts, request.tasks).tolist()]
 
     def token_logprobs(self, token_ids: Sequence[int]) -> list[float]:
-        """Return the log-probs, at temperature 1, of a text's tokens after the first."""
-        parameters = self.vllm.SamplingParams(temperature=1.0, max_tokens=1, prompt_logprobs=0, detokenize=False)
-        (output,) = self._generate([tuple(token_ids)], [parameters])
+        """Return, for each adapter, the log-probs at temperature 1 of a text's last tokens."""
+        with failing_with_reason():  # this is the first that it computes, and no request's fault
+            return [value for lora in self._requests.values() for value in self._last_logprobs(token_ids, lora)]
+
+    def inert_adapters(self, token_ids: Sequence[int]) -> tuple[str, ...]:
+        """Return the adapters that are not zero, and with which the text's log-probs are the base's to the last bit."""
+        text, tensors = tuple(token_ids), self.active_tensors()
+        if text not in self._base_logprobs:
+            self._base_logprobs[text] = self._last_logprobs(text, None)
+        return tuple(
+            adapter
+            for adapter, lora in self._requests.items()
+            if any(tensor.any() for name, tensor in tensors.items() if is_of(name, adapter) and "lora_B" in name)
+            and self._last_logprobs(text, lora) == self._base_logprobs[text]
+        )
+
+    def _last_logprobs(self, token_ids: Sequence[int], lora: Any) -> list[float]:
+        """Return the log-probs of a text's last tokens, each as that of the next token of a prompt.
+
+        vLLM samples them, and reads the cache of prompts while it does; log-probs of a prompt it computes without.
+        """
+        ends = range(max(1, len(token_ids) - PROBED), len(token_ids))
+        outputs = self._generate(
+            [tuple(token_ids[:end]) for end in ends],
+            [
+                self.vllm.SamplingParams(
+                    temperature=1.0, max_tokens=1, seed=0, logprob_token_ids=[token_ids[end]], detokenize=False
+                )
+                for end in ends
+            ],
+            [lora for _ in ends],
+        )
         return [
-            logprobs[token].logprob for token, logprobs in zip(token_ids[1:], output.prompt_logprobs[1:], strict=True)
+            output.outputs[0].logprobs[0][token_ids[end]].logprob for end, output in zip(ends, outputs, strict=True)
         ]
 
-    def _generate(self, prompts: list[tuple[int, ...]], parameters: list[Any]) -> list[Any]:
-        return self.llm.generate(
-            [{"prompt_token_ids": list(prompt)} for prompt in prompts],
-            parameters,
-            lora_request=self._request,
-            use_tqdm=False,
-        )
+    def _generate(self, prompts: list[tuple[int, ...]], parameters: list[Any], loras: list[Any]) -> list[Any]:
+        with self._awake():
+            return self.llm.generate(
+                [{"prompt_token_ids": list(prompt)} for prompt in prompts],
+                parameters,
+                lora_request=loras,
+                use_tqdm=False,
+            )
+
+    @contextmanager
+    def _awake(self) -> Iterator[None]:
+        """Take the GPU's memory for the block, if it is given back in between."""
+        if self._sleeps:
+            self.llm.wake_up()
+        try:
+            yield
+        finally:
+            if self._sleeps:
+                self.llm.sleep(level=1)
 
 
 def worker_engine(setup: EngineSetup) -> VllmEngine:
     """Build the engine of a worker, with a model of its own."""
     return VllmEngine(
-        model_path(setup.model.name), dtype=setup.model.dtype, lora=setup.lora, generation=setup.generation
+        setup.model, lora=setup.lora, generation=setup.generation, routing=setup.routing, options=setup.options
     )
+
+
+def llm_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options of `LLM`, with a KV cache that leaves a machine without a GPU its memory."""
+    sizes = {"gpu_memory_utilization", "kv_cache_memory_bytes"} & options.keys()
+    if sizes or torch.cuda.is_available() or "VLLM_CPU_KVCACHE_SPACE" in os.environ:
+        return dict(options)
+    return {"kv_cache_memory_bytes": CPU_CACHE, **options}
 
 
 def import_vllm() -> Any:
     """Import vLLM. Raises RunFailure when it cannot be imported."""
+    os.environ.update({name: os.environ.get(name, value) for name, value in ENVIRONMENT.items()})
     vllm = import_package("vllm")
     importlib.import_module("vllm.lora.request")
     return vllm
@@ -148,18 +245,23 @@ def served_rank(rank: int) -> int:
     raise RunFailure(f"lora.r={rank} is more than vLLM serves; set lora.r to at most {LORA_RANKS[-1]}")
 
 
-def peft_name(name: str) -> str:
+def is_of(name: str, adapter: str) -> bool:
+    """Return whether a live tensor belongs to an adapter."""
+    return ".lora_" in name and f".{adapter}." in name
+
+
+def peft_name(name: str, adapter: str = "default") -> str:
     """Return a live tensor's name as PEFT writes it into an adapter's file.
 
     Example:
         "model.layers.0.up_proj.lora_A.default.weight" -> "base_model.model.model.layers.0.up_proj.lora_A.weight"
     """
-    return f"base_model.model.{name.replace('.default.', '.')}"
+    return f"base_model.model.{name.replace(f'.{adapter}.', '.')}"
 
 
-def live_name(name: str) -> str:
+def live_name(name: str, adapter: str = "default") -> str:
     """Invert `peft_name`."""
-    return name.removeprefix("base_model.model.").replace(".weight", ".default.weight")
+    return name.removeprefix("base_model.model.").removesuffix(".weight") + f".{adapter}.weight"
 
 
 def row_seed(request: RolloutRequest, position: int, sample: int) -> int:
@@ -168,13 +270,14 @@ def row_seed(request: RolloutRequest, position: int, sample: int) -> int:
     return int.from_bytes(hashlib.sha256(key).digest()[:4], "big")
 
 
-def _sample(prompt: tuple[int, ...], completion: Any, version: int) -> Sample:
+def _sample(request: RolloutRequest, group: int, completion: Any, gates: tuple[float, ...]) -> Sample:
     return Sample(
-        prompt_ids=prompt,
+        prompt_ids=request.prompts[group],
         completion_ids=tuple(completion.token_ids),
         logprobs=tuple(
             logprobs[token].logprob for token, logprobs in zip(completion.token_ids, completion.logprobs, strict=True)
         ),
         finish_reason="length" if completion.finish_reason == "length" else "stop",
-        version=version,
+        version=request.version,
+        gates=gates,
     )

@@ -1,7 +1,7 @@
 """Engines by name: an engine is built by the module that its line in `rl/config/engines.py` names."""
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rl.common.errors import RunFailure
@@ -22,6 +22,8 @@ class EngineSetup:
     generation: GenerationConfig
     rounded_adapter: bool = False
     """Whether the learner holds the adapter in the model's dtype, as DeepSpeed does, and not in float32."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Keyword arguments for the engine's own package."""
 
 
 def build_worker_engine(name: str, setup: EngineSetup) -> WorkerEngine:

@@ -9,6 +9,9 @@ from torch import Tensor
 from rl.rollouts.types import RolloutRequest, Sample
 from rl.routing.route import Route
 
+PROBED = 8
+"""Tokens at the end of the probe text whose log-probs learner and workers compare."""
+
 
 @runtime_checkable
 class Engine(Protocol):
@@ -32,7 +35,12 @@ class WorkerEngine(Engine, Protocol):
         ...
 
     def token_logprobs(self, token_ids: tuple[int, ...]) -> list[float]:
-        """Return the log-probs, at temperature 1, of a text's tokens after the first."""
+        """Return, for each adapter, the log-probs at temperature 1 of a text's last PROBED tokens, or of all but the
+        first."""
+        ...
+
+    def inert_adapters(self, token_ids: tuple[int, ...]) -> tuple[str, ...]:
+        """Return the adapters that are not zero, and yet change none of those log-probs."""
         ...
 
 

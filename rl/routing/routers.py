@@ -56,7 +56,7 @@ class TaskRouter(Router):
 
     needs_tasks = True
 
-    def gates(self, policy: PeftModel, ids: Tensor, mask: Tensor, tasks: Sequence[str]) -> Tensor:
+    def gates(self, policy: PeftModel | None, ids: Tensor, mask: Tensor, tasks: Sequence[str]) -> Tensor:
         if len(tasks) != len(ids):
             raise ValueError(
                 f"routing.router=task needs each prompt's task; {len(ids)} prompts came with {len(tasks)} tasks"
@@ -67,7 +67,7 @@ class TaskRouter(Router):
 class FixedRouter(Router):
     """Gives every prompt the same gates."""
 
-    def gates(self, policy: PeftModel, ids: Tensor, mask: Tensor, tasks: Sequence[str]) -> Tensor:
+    def gates(self, policy: PeftModel | None, ids: Tensor, mask: Tensor, tasks: Sequence[str]) -> Tensor:
         weights = [self.settings.weights.get(name, 0.0) for name in self.settings.adapters]
         return torch.tensor([weights] * len(ids))
 

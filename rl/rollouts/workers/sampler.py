@@ -1,6 +1,7 @@
 """Remote sampling: the learner's adapter is published to workers, which answer requests and prove what they used."""
 
 import math
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from rl.rollouts.types import RolloutRequest
 from rl.rollouts.workers.dispatcher import Dispatcher
 from rl.rollouts.workers.factory import WorkerFactory
 from rl.rollouts.workers.placement import place_workers
-from rl.rollouts.workers.ray_pool import Connection, RayWorkerPool, connect
+from rl.rollouts.workers.ray_pool import TOKEN, Connection, RayWorkerPool, connect
 from rl.rollouts.workers.ray_session import record_session
 from rl.rollouts.workers.weight_sync import PROBE_TEXT, Tolerance, weight_fingerprint
 from rl.routing.route import Route
@@ -102,7 +103,7 @@ def start_remote_sampler(config: Config, learner: TransformersEngine, ledger: Le
     connection = connect_ranks(settings, ranks)
     if ledger is not None and connection.started:
         record_session(ledger.path.parent, connection.session)
-    probe_ids = encode_prompt(learner.tokenizer, PROBE_TEXT)
+    probe_ids = encode_prompt(learner.tokenizer, PROBE_TEXT)[: settings.vllm.max_model_len]
     factory = WorkerFactory(engine=settings.engine, setup=engine_setup(config), probe_ids=probe_ids)
     dispatcher = Dispatcher(
         RayWorkerPool(factory, settings, connection, gpus=gpus),
@@ -148,6 +149,7 @@ def engine_setup(config: Config) -> EngineSetup:
         routing=config.routing,
         generation=generation,
         rounded_adapter=config.distributed.zero > 0,
+        options=config.rollouts.vllm.options(config.rollouts.gpus) if config.rollouts.engine == "vllm" else {},
     )
 
 
@@ -155,7 +157,8 @@ def connect_ranks(settings: RolloutsConfig, ranks: PartialState) -> Connection:
     """Connect all ranks to one Ray cluster, which rank 0 starts or joins."""
     cpus = settings.workers * ranks.num_processes * settings.cpus
     connection = connect(settings, cpus=cpus) if ranks.is_main_process else None
-    (address,) = broadcast_object_list([connection and connection.address])
+    address, token = broadcast_object_list([connection and connection.address, os.environ.get(TOKEN)])
     if connection is None:
+        os.environ.update({} if token is None else {TOKEN: token})
         return connect(settings.model_copy(update={"address": address}), cpus=cpus)
     return connection

@@ -9,8 +9,11 @@ from torch import Tensor
 
 from rl.common.errors import RunFailure
 
-PROBE_TEXT = "Name three fruits, in lower case and without commas."
-"""The text whose log-probs learner and workers compare after each publish; any would do, but it must never change."""
+PROBE_TEXT = "Name three fruits, in lower case and without commas. " * 16
+"""The text whose log-probs learner and workers compare after each publish. Any would do, but it must never change, and
+be longer than a block of vLLM's cache of prompts: a stale one would not show."""
+NOTICEABLE = 0.1
+"""Share of the tolerance from which a gap is not taken for rounding where the worker's adapter changes nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,11 +30,13 @@ class WeightFingerprint:
     tensors: dict[str, str]
     """SHA-256 of each active tensor, type and shape included."""
     logprobs: tuple[float, ...]
-    """Log-probs of the probe text's tokens after the first."""
+    """For each adapter, log-probs of the probe text's last tokens."""
     zeros: tuple[str, ...]
     """Active tensors that are all zero."""
     missing: tuple[str, ...]
     """Tensors that exist on one side only, or with another shape."""
+    inert: tuple[str, ...] = ()
+    """Adapters that are not zero, and yet change none of the log-probs."""
 
     @property
     def digest(self) -> str:
@@ -47,6 +52,7 @@ def weight_fingerprint(
     owner: str,
     version: int,
     missing: tuple[str, ...] = (),
+    inert: tuple[str, ...] = (),
 ) -> WeightFingerprint:
     return WeightFingerprint(
         owner=owner,
@@ -55,6 +61,7 @@ def weight_fingerprint(
         logprobs=tuple(logprobs),
         zeros=tuple(sorted(name for name, tensor in state.items() if not tensor.any())),
         missing=missing,
+        inert=inert,
     )
 
 
@@ -131,11 +138,14 @@ def check_fingerprint(
         state = f"still as in version {previous.version}" if previous and stale else "not what was published"
         raise RunFailure(f"{where}: {_abbreviated(differing)} is {state}")
     gap = probe_gap(learner, worker)
+    if worker.inert and gap.largest > NOTICEABLE * tolerance.nats:
+        raise RunFailure(f"{where}: adapter {_abbreviated(worker.inert)} was loaded, but the worker samples without it")
     if not tolerance.allows(gap):
         raise RunFailure(
             f"{where}: the probe text's log-probs differ by {gap.largest:.2g} at most, {gap.mean:.2g} in the mean and "
             f"{gap.quantile:.2g} at the 0.9 quantile (rollouts.tolerance={tolerance.nats:.2g}) although the tensors "
-            "are equal: the base models, their types or their kernels differ"
+            "are equal: the base models, their types or their kernels differ, or what the worker cached of an earlier "
+            "version"
         )
 
 

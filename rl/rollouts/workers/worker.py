@@ -41,7 +41,12 @@ class Worker:
             raise RunFailure(f"{self.name}, policy version {version}: {error}") from error
         logprobs = self.engine.token_logprobs(self.probe_ids)
         self.fingerprint = weight_fingerprint(
-            self.engine.active_tensors(), logprobs, owner=self.name, version=version, missing=missing
+            self.engine.active_tensors(),
+            logprobs,
+            owner=self.name,
+            version=version,
+            missing=missing,
+            inert=self.engine.inert_adapters(self.probe_ids),
         )
         return self.fingerprint
 

@@ -8,7 +8,6 @@ from launch.plan.build import make_plan
 from launch.plan.device import GIB, Device, machine_memory
 from launch.plan.memory import host_bytes, memory_phases
 from launch.plan.prompts import PromptLengths, prompt_lengths
-from launch.plan.savings import changed_config
 from launch.plan.shape import shape_of
 from launch.plan.show import plan_values, size
 from launch.plan.sizes import batches, epochs
@@ -16,7 +15,7 @@ from launch.plan.unused import unused_settings
 from launch.plan.workload import Workload
 from launch.recipes import load_recipe, recipe_names
 from rl.config.data import DataConfig
-from rl.config.load import parse_config
+from rl.config.load import parse_config, with_overrides
 from rl.config.root import Config
 
 CPU = Device(name="CPU", memory=8 * GIB, is_gpu=False, has_bf16=False)
@@ -182,7 +181,7 @@ def test_savings__lower_the_peak_as_predicted():
     plan = make_plan(config, small)
     assert not plan.fits and len(plan.savings) >= 4
     for saving in plan.savings:
-        changed = make_plan(changed_config(config, saving.overrides), small)
+        changed = make_plan(with_overrides(config, saving.overrides), small)
         assert (changed.peak, changed.fits) == (saving.peak, saving.fits)
         assert saving.peak < plan.peak
 

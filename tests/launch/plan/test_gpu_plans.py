@@ -127,13 +127,38 @@ def test_memory_phases__a_worker_with_its_own_gpu_is_a_phase_of_that():
     assert planned["train"] == phases("node-8gpu-7b")["train"]
 
 
-def test_make_plan__vllm_beside_a_rank_does_not_fit():
-    config = load_recipe("node-8gpu-7b", ["rollouts.workers=8", "rollouts.gpus=0.4", "rollouts.engine=vllm"])
-    plan = make_plan(config, GPU)
-    # vLLM takes 0.92 of the card, whatever else is there
+VLLM = ["rollouts.workers=8", "rollouts.engine=vllm"]
+
+
+def test_make_plan__vllm_takes_its_share_of_the_ranks_gpu_whatever_it_needs():
+    plan = make_plan(load_recipe("node-8gpu-7b", [*VLLM, "rollouts.gpus=0.4"]), GPU)
+    assert plan.phases[0].parts["workers"] == int(0.4 * 80 * GIB)
+    assert plan.fits and plan.errors == []
+
+
+def test_make_plan__vllm_that_takes_too_much_beside_a_rank_is_told_what_fits():
+    greedy = [*VLLM, "rollouts.gpus=0.4", "rollouts.vllm.gpu_memory_utilization=0.92"]
+    plan = make_plan(load_recipe("node-8gpu-7b", greedy), GPU)
     assert plan.phases[0].parts["workers"] == int(0.92 * 80 * GIB)
     assert not plan.fits
-    assert [saving.overrides for saving in plan.savings if saving.fits] == [("rollouts.gpus=1",)]
+    (share,) = [saving for saving in plan.savings if "utilization" in saving.overrides[0]]
+    assert share.fits
+    smaller = make_plan(load_recipe("node-8gpu-7b", [*greedy, *share.overrides]), GPU)
+    assert smaller.fits and smaller.errors == []
+    # another hundredth of the card would not fit
+    assert smaller.budget - smaller.peak < 0.01 * 80 * GIB
+
+
+def test_make_plan__refuses_a_share_with_which_vllm_cannot_start():
+    # 15.2 GB of weights, 1 of its context, the adapter, and one row of the model's 32,768 tokens
+    needed = 1_000_000_000 + WEIGHTS + 4 * TRAINABLE + 32_768 * CACHE
+    least = -(-100 * needed // (80 * GIB)) / 100
+    small = [*VLLM, "rollouts.gpus=0.4", "rollouts.vllm.gpu_memory_utilization=0.15"]
+    (error,) = make_plan(load_recipe("node-8gpu-7b", small), GPU).errors
+    assert error.startswith("vLLM takes 0.15 of the GPU, 12.0 GiB, but needs")
+    assert f"rollouts.vllm.gpu_memory_utilization to at least {least:g}, or" in error
+    enough = [*small, f"rollouts.vllm.gpu_memory_utilization={least}"]
+    assert make_plan(load_recipe("node-8gpu-7b", enough), GPU).errors == []
 
 
 @pytest.mark.parametrize(

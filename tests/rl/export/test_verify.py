@@ -53,6 +53,13 @@ def test_export_run__refuses_an_adapter_with_other_logits(adapter):
         export_run(adapter.parent.parent)
 
 
+def test_export_run__names_a_tensor_for_which_the_base_has_no_module(adapter):
+    path = adapter / "adapter_model.safetensors"
+    save_file({name.replace(".layers.", ".language_model.layers."): one for name, one in load_file(path).items()}, path)
+    with pytest.raises(ValueError, match=r"has no module for base_model\.model\.model\.language_model\.layers\.0\."):
+        export_run(adapter.parent.parent)
+
+
 @pytest.mark.parametrize("name", ["adapter_config.json", "adapter_model.safetensors"])
 def test_export_run__names_a_missing_file(name, adapter):
     (adapter / name).unlink()

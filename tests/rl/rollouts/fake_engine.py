@@ -33,6 +33,9 @@ class ToyEngine:
     def active_tensors(self) -> dict[str, Tensor]:
         return self.tensors
 
+    def inert_adapters(self, token_ids: tuple[int, ...]) -> tuple[str, ...]:
+        return ()
+
     def token_logprobs(self, token_ids: tuple[int, ...]) -> list[float]:
         return [float(self.tensors[name].sum()) for name in sorted(self.tensors)]
 

@@ -75,5 +75,11 @@ def test_the_readme__has_the_table():
     rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", README.read_text(encoding="utf-8"), re.MULTILINE))
     yes = {True: "yes", False: "no"}
     for name, spec in ENGINES.items():
-        cells = [yes[spec.in_process], yes[spec.routing], yes[spec.logprobs], spec.install or "nothing"]
+        cells = [
+            yes[spec.in_process],
+            yes[spec.routing],
+            yes[spec.mixes],
+            yes[spec.logprobs],
+            spec.install or "nothing",
+        ]
         assert rows[name] == " | ".join(cells)

@@ -8,6 +8,7 @@ from rl.rollouts.adapter_bytes import adapter_state, deserialize_adapter
 from rl.rollouts.engine_hf import worker_engine as transformers_engine
 from rl.rollouts.engines import EngineSetup
 from rl.rollouts.generation import GenerationConfig
+from rl.rollouts.interfaces import PROBED
 from rl.rollouts.types import RolloutRequest, Sample
 
 
@@ -37,8 +38,11 @@ class EchoEngine:
     def active_tensors(self) -> dict[str, Tensor]:
         return adapter_state(self.model)
 
+    def inert_adapters(self, token_ids: tuple[int, ...]) -> tuple[str, ...]:
+        return ()
+
     def token_logprobs(self, token_ids: tuple[int, ...]) -> list[float]:
-        return [-1.0] * (len(token_ids) - 1)
+        return [-1.0] * min(PROBED, len(token_ids) - 1)
 
 
 def worker_engine(setup: EngineSetup) -> EchoEngine:

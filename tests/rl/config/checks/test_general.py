@@ -202,6 +202,40 @@ def test_rollouts__what_only_workers_can_do_needs_one(rollouts, message):
         parse_config({"rollouts": rollouts})
 
 
+@pytest.mark.parametrize(
+    ("rollouts", "message"),
+    [
+        ({"vllm": {"max_model_length": 9}}, r"rollouts\.vllm\.max_model_length: unknown key; .*max_model_len"),
+        ({"vllm": {"gpu_memory_utilization": 1.2}}, r"rollouts\.vllm\.gpu_memory_utilization: should be less than"),
+        ({"vllm": {"tensor_parallel_size": 2}}, "needs as many GPUs for each worker, but rollouts.gpus=0; set gpus=2"),
+        (
+            {"engine": "transformers", "vllm": {"enforce_eager": True}},
+            "rollouts.vllm has no effect with rollouts.engine=transformers",
+        ),
+    ],
+)
+def test_rollouts__the_block_vllm_is_checked(rollouts, message):
+    with pytest.raises(ValueError, match=message):
+        parse_config({"rollouts": {"workers": 1, "engine": "vllm", **rollouts}})
+
+
+@pytest.mark.parametrize(
+    ("gpus", "block", "options", "share"),
+    [
+        (0.0, {}, {}, 0.92),
+        (1.0, {}, {}, 0.92),
+        (0.4, {}, {"gpu_memory_utilization": 0.4}, 0.4),
+        (0.4, {"gpu_memory_utilization": 0.3}, {"gpu_memory_utilization": 0.3}, 0.3),
+        (0.4, {"quantization": "awq"}, {"gpu_memory_utilization": 0.4, "quantization": "awq"}, 0.4),
+    ],
+)
+def test_vllm__takes_the_workers_share_of_a_gpu_unless_told_another(gpus, block, options, share):
+    rollouts = parse_config({"rollouts": {"workers": 1, "engine": "vllm", "gpus": gpus, "vllm": block}}).rollouts
+    unset = {"tensor_parallel_size": 1, "enforce_eager": False, "enable_sleep_mode": False}
+    assert rollouts.vllm.options(rollouts.gpus) == unset | options
+    assert rollouts.vllm.share_of_gpu(rollouts.gpus) == share
+
+
 def test_rollouts__too_small_a_staleness_names_the_smallest_that_works():
     # 4 micro-steps a batch, visited twice, one accumulated: 8 optimizer steps until the next batch is trained
     trainer = {"steps_per_generation": 4, "num_iterations": 2}

@@ -1,6 +1,8 @@
 """The pool on real Ray: workers die, hang or get damaged adapters; requests are answered, or an error says why."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -59,6 +61,43 @@ def start_dispatcher(connection, tmp_path) -> Iterator[Any]:
 
 def test_connect__makes_ray_listen_on_the_loopback_only(connection):
     assert connection.address.startswith("127.0.0.1:")
+
+
+STARTS_RAY = """
+import os, sys
+import ray  # as TRL does where vLLM is installed, long before Heed starts Ray
+from rl.config.rollouts import RolloutsConfig
+from rl.rollouts.workers.ray_pool import TOKEN, connect
+print("ready", flush=True)
+sys.stdin.readline()
+connection = connect(RolloutsConfig(workers=1, object_store_mb=80), cpus=1.0)
+print(ray.get(ray.remote(lambda: 7).remote()), connection.session, connection.address, os.environ[TOKEN])
+connection.close()
+"""
+
+
+@pytest.mark.slow
+def test_connect__two_first_starts_at_the_same_moment_do_not_meet_whatever_was_imported_before(tmp_path):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", STARTS_RAY],
+            env=environment | {"HOME": str(tmp_path)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    assert all(process.stdout and process.stdout.readline() == "ready\n" for process in processes)
+    for process in processes:
+        assert process.stdin
+        process.stdin.write("\n")
+        process.stdin.flush()
+    first, second = (process.communicate(timeout=480.0)[0].split() for process in processes)
+    assert first[0] == second[0] == "7"
+    assert not set(first[1:]) & set(second[1:])  # neither session nor address nor token
+    assert not (tmp_path / ".ray").exists()
 
 
 def test_requests__are_sampled_with_the_version_they_ask_for(start_dispatcher):
@@ -144,6 +183,15 @@ def test_failed_start__is_reported_with_its_cause(start_dispatcher, tmp_path):
         dispatcher.collect([make_request(0)])
 
 
+def test_failed_start__that_no_other_try_mends_stops_the_run_at_once(start_dispatcher, tmp_path):
+    dispatcher = start_dispatcher(RefusingFactory(marks=tmp_path), workers=1, tries=3)
+    publish(dispatcher, 0)
+    dispatcher.submit([make_request(0)])
+    with pytest.raises(RunFailure, match=r"^vLLM: ValueError: no memory$"):
+        dispatcher.collect([make_request(0)])
+    assert dispatcher.pop_counters().restarted == 0
+
+
 def test_worker_with_a_gpu__sees_that_one_alone_and_its_replacement_too(connection, tmp_path):
     pool = RayWorkerPool(SeeingFactory(marks=tmp_path), SETTINGS, connection, gpus=("4", "7"))
     workers = {name: pool.spawn(name) for name in ("worker-0.0", "worker-0.1")}
@@ -162,6 +210,11 @@ class SeeingFactory(ToyFactory):
     def __call__(self, name: str) -> Any:
         (self.marks / f"{name} {os.environ['CUDA_VISIBLE_DEVICES']} {os.environ['LOCAL_RANK']}").touch()
         return super().__call__(name)
+
+
+class RefusingFactory(ToyFactory):
+    def __call__(self, name: str) -> Any:
+        raise RunFailure("vLLM: ValueError: no memory")
 
 
 class BrokenFactory(ToyFactory):
