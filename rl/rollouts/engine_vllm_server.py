@@ -13,29 +13,7 @@ from rl.rollouts.engines import EngineSetup
 from rl.rollouts.generation import GenerationConfig
 from rl.rollouts.served_adapters import ServedAdapter, ServedAdapters
 from rl.rollouts.types import RolloutRequest, Sample
-from rl.rollouts.vllm_http import VllmServer
-
-# Written against vLLM 0.30's `POST /v1/completions`.
-
-UNFILTERED: dict[str, Any] = {
-    # All stated: the server takes what a request leaves out from the model's generation_config.json.
-    "n": 1,
-    "top_p": 1.0,
-    "top_k": 0,
-    "min_p": 0.0,
-    "repetition_penalty": 1.0,
-    "presence_penalty": 0.0,
-    "frequency_penalty": 0.0,
-    "min_tokens": 0,
-    "stop": [],
-    "ignore_eos": True,  # answers end at `stop_token_ids` alone, which are the learner's
-    "watermarking": False,
-    "logprobs": 0,
-    "return_token_ids": True,
-    "return_tokens_as_token_ids": True,
-}
-MOST = 128
-"""Of `logprob_token_ids` in one request."""
+from rl.rollouts.vllm_http import UNFILTERED, VllmServer
 
 
 class VllmServerEngine:
@@ -81,19 +59,14 @@ class VllmServerEngine:
         ]
 
     def token_logprobs(self, token_ids: Sequence[int]) -> list[float]:
-        """Return the log-probs, at temperature 1, of a text's tokens after the first.
-
-        They are those of ordinary sampling, one token after each beginning of the text: prompt log-probs would pass by
-        the prefix cache, which may hold another adapter's prompts.
-        """
-        return self._next_logprobs(token_ids, temperature=1.0)
+        """Return the log-probs, at temperature 1, of a text's tokens after the first."""
+        return self.server.token_logprobs(self._name, token_ids)
 
     def first_logprob(self, token_ids: Sequence[int]) -> tuple[float, float]:
         """Return the log-prob of a text's second token at the run's temperature, and at temperature 1."""
-        scaled, plain = (
-            self._next_logprobs(token_ids[:2], temperature=one)[0] for one in (self.generation.temperature, 1.0)
-        )
-        return scaled, plain
+        temperatures = (self.generation.temperature, 1.0)
+        scaled, plain = (self.server.token_logprobs(self._name, token_ids[:2], temperature=one) for one in temperatures)
+        return scaled[0], plain[0]
 
     def longest_completion(self) -> int | None:
         """Return the tokens that the server would really give for the run's `max_tokens`, if it says so.
@@ -111,42 +84,22 @@ class VllmServerEngine:
             adapter, self._adapter = self._adapter, None
             self.adapters.release(adapter)
 
-    def _body(self, prompt: list[Any], **changes: Any) -> dict[str, Any]:
+    @property
+    def _name(self) -> str:
         if self._adapter is None:
             raise RunFailure(f"{self.server.url} was given no adapter yet")
-        body = {
-            "model": self._adapter.name,
+        return self._adapter.name
+
+    def _body(self, prompt: list[int], **changes: Any) -> dict[str, Any]:
+        return {
+            **UNFILTERED,
+            "model": self._name,
             "prompt": prompt,
             "temperature": self.generation.temperature,
             "max_tokens": self.generation.max_completion_length,
             "stop_token_ids": self.stop_token_ids,
+            **changes,
         }
-        return {**UNFILTERED, **body, **changes}
-
-    def _next_logprobs(self, token_ids: Sequence[int], *, temperature: float) -> list[float]:
-        nexts = list(token_ids[1:])
-        bodies = [
-            self._body(
-                [list(token_ids[:length]) for length in range(start + 1, start + 1 + len(nexts[start : start + MOST]))],
-                temperature=temperature,
-                max_tokens=1,
-                stop_token_ids=[],
-                seed=0,
-                logprob_token_ids=sorted(set(nexts[start : start + MOST])),
-            )
-            for start in range(0, len(nexts), MOST)
-        ]
-        choices = [choice for answer in self.server.complete(bodies) for choice in answer]
-        return [self._logprob_of(token, choice) for token, choice in zip(nexts, choices, strict=True)]
-
-    def _logprob_of(self, token: int, choice: dict[str, Any]) -> float:
-        (logprobs,) = choice["logprobs"]["top_logprobs"]
-        if f"token_id:{token}" not in logprobs:
-            raise RunFailure(
-                f"{self.server.url} does not give the log-probs of chosen tokens (logprob_token_ids), which "
-                "prove which adapter it samples with; use vLLM 0.30"
-            )
-        return logprobs[f"token_id:{token}"]
 
     def _sample(self, prompt: tuple[int, ...], choice: dict[str, Any], version: int) -> Sample:
         ids, reason = tuple(choice["token_ids"]), choice["finish_reason"]

@@ -13,6 +13,28 @@ import httpx2
 from data.endpoint import KEY_VARIABLE
 from rl.common.errors import RunFailure
 
+# Run with vLLM 0.30.
+
+UNFILTERED: dict[str, Any] = {
+    # All stated: the server takes what a request leaves out from the model's generation_config.json.
+    "n": 1,
+    "top_p": 1.0,
+    "top_k": 0,
+    "min_p": 0.0,
+    "repetition_penalty": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
+    "min_tokens": 0,
+    "stop": [],
+    "ignore_eos": True,  # a completion ends at the `stop_token_ids` of the request alone
+    "watermarking": False,
+    "logprobs": 0,
+    "return_token_ids": True,
+    "return_tokens_as_token_ids": True,
+}
+"""Parameters of a completion that is drawn from the policy's own distribution, with token ids and their log-probs."""
+MOST_TOKEN_IDS = 128
+"""Tokens whose log-probs one request may ask for."""
 CONNECT_SECONDS = 10.0
 BRIEF_SECONDS = 60.0
 """For everything but completions."""
@@ -88,6 +110,31 @@ class VllmServer:
     def complete(self, bodies: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
         """Ask for completions, all at the same time; return the choices of each request."""
         return asyncio.run(self._complete_all(bodies))
+
+    def token_logprobs(self, model: str, token_ids: Sequence[int], *, temperature: float = 1.0) -> list[float]:
+        """Return the log-probs of a text's tokens after the first, under the base model or a loaded adapter.
+
+        They are those of ordinary sampling, one token after each beginning of the text: prompt log-probs would pass by
+        the prefix cache, which may hold another adapter's prompts.
+        """
+        nexts, bodies = list(token_ids[1:]), []
+        for start in range(0, len(nexts), MOST_TOKEN_IDS):
+            asked = nexts[start : start + MOST_TOKEN_IDS]
+            beginnings = [list(token_ids[: start + index + 1]) for index in range(len(asked))]
+            fixed = {"temperature": temperature, "max_tokens": 1, "stop_token_ids": [], "seed": 0}
+            body = {"model": model, "prompt": beginnings, "logprob_token_ids": sorted(set(asked))}
+            bodies.append({**UNFILTERED, **fixed, **body})
+        choices = [choice for answer in self.complete(bodies) for choice in answer]
+        return [self._logprob_of(token, choice) for token, choice in zip(nexts, choices, strict=True)]
+
+    def _logprob_of(self, token: int, choice: dict[str, Any]) -> float:
+        (logprobs,) = choice["logprobs"]["top_logprobs"]
+        if f"token_id:{token}" not in logprobs:
+            raise RunFailure(
+                f"{self.url} does not give the log-probs of chosen tokens (logprob_token_ids), which prove with which "
+                "adapter it samples; use vLLM 0.30"
+            )
+        return logprobs[f"token_id:{token}"]
 
     def cancel(self) -> None:
         """End the completions that another thread waits for; the server stops working on them."""

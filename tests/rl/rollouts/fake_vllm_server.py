@@ -176,7 +176,7 @@ class FakeVllmServer:
             threading.Thread(target=self.stop, daemon=True).start()
             self.completions_before_death = None
             raise ConnectionAbortedError
-        if body["model"] not in self.adapters:
+        if body["model"] not in (BASE, *self.adapters):
             raise Refused(404, f"The model `{body['model']}` does not exist.")
         prompts = body["prompt"] if isinstance(body["prompt"][0], list) else [body["prompt"]]
         with self._lock, torch.no_grad():
@@ -185,10 +185,10 @@ class FakeVllmServer:
 
     def _choice(self, prompt: list[int], body: dict[str, Any]) -> dict[str, Any]:
         """Sample one completion; parameters that would filter the distribution do so crudely."""
-        random = np.random.default_rng(body["seed"])
+        random, model = np.random.default_rng(body["seed"]), self.adapters.get(body["model"], self._base)
         ids, token_logprobs, top_logprobs = list(prompt), [], []
         while len(ids) - len(prompt) < body["max_tokens"]:
-            logits = self.adapters[body["model"]](input_ids=torch.tensor([ids])).logits[0, -1]
+            logits = model(input_ids=torch.tensor([ids])).logits[0, -1]
             plain = torch.log_softmax(logits, dim=-1)
             scaled = torch.log_softmax(logits / (body["temperature"] or 1.0), dim=-1)
             filtered = (body["top_p"], body["top_k"], body["min_p"], body["repetition_penalty"]) != (1.0, 0, 0.0, 1.0)

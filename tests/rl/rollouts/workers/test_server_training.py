@@ -10,7 +10,6 @@ import pytest
 from rl.common.errors import RunFailure
 from rl.config.rollouts import RolloutsConfig
 from rl.rollouts import served_adapters
-from rl.rollouts.interfaces import SampledRequest
 from rl.rollouts.ledger import LedgerTotals
 from rl.rollouts.types import RolloutRequest
 from rl.rollouts.workers.dispatcher import Dispatcher
@@ -114,22 +113,26 @@ class Ask:
 
 
 def test_a_slow_server__is_given_up_and_another_gives_the_tokens_that_it_would_have_given():
-    released = threading.Event()
-    with FakeVllmServer() as server, FakeVllmServer(resume=released) as slow:
-        # time passes when the slow server gets a request, and at once more than any limit
-        ask = Ask(server, slow, clock=lambda: 1e6 * len(slow.bodies), tries=100)
+    free, asked = threading.Event(), [0]
+    free.set()
+    with FakeVllmServer(resume=free) as slow, FakeVllmServer() as server:
+        # the clock jumps past any limit when the slow server is asked once more
+        ask = Ask(slow, server, clock=lambda: 1e6 * (not free.is_set() and len(slow.bodies) > asked[0]))
         try:
-            outcomes = ask(0, 1, 2, 3)
-            assert slow.bodies
+            position = 0
+            while not (slow.bodies and server.bodies):  # both have started, and wait for requests
+                ask(position, position + 1)
+                position += 2
+            (expected,) = ask(0)
+            free.clear()
+            asked[0] = len(slow.bodies)
+            (outcome,) = ask(0)
+            assert len(slow.bodies) > asked[0]
         finally:
-            released.set()
+            free.set()
             ask.dispatcher.close()
-        assert all(isinstance(outcome, SampledRequest) for outcome in outcomes)
-        alone = Ask(server, clock=lambda: 0.0)
-        try:
-            assert [one.samples for one in alone(0, 1, 2, 3)] == [one.samples for one in outcomes]
-        finally:
-            alone.dispatcher.close()
+    assert (expected.worker, outcome.worker) == ("worker-0.0", "worker-0.1")
+    assert outcome.samples == expected.samples
 
 
 def test_a_server_that_was_restarted__gets_its_adapter_anew():
