@@ -102,20 +102,19 @@ class VllmServerEngine:
         }
 
     def _sample(self, prompt: tuple[int, ...], choice: dict[str, Any], version: int) -> Sample:
-        ids, reason = tuple(choice["token_ids"]), choice["finish_reason"]
-        if reason not in ("stop", "length"):
-            raise RunFailure(f"{self.server.url} ended a completion after {len(ids)} tokens: {reason}")
-        if reason == "length" and len(ids) < self.generation.max_completion_length:
+        ids, reason, most = tuple(choice["token_ids"]), choice["finish_reason"], self.generation.max_completion_length
+        ended = reason == "stop" and ids[-1] in self.stop_token_ids
+        if not ended and not (reason == "length" and len(ids) == most):
             raise RunFailure(
-                f"{self.server.url} cut a completion off after {len(ids)} tokens, before "
-                f"trainer.max_completion_length={self.generation.max_completion_length}; start it with a larger "
-                "--max-model-len, and with --generation-config vllm and no --override-generation-config"
+                f"{self.server.url} ended a completion after {len(ids)} tokens ({reason}), neither at an end token of "
+                f"the model nor at trainer.max_completion_length={most}; start it with a large enough --max-model-len, "
+                "with --generation-config vllm and without --override-generation-config"
             )
         return Sample(
             prompt_ids=prompt,
             completion_ids=ids,
             logprobs=tuple(choice["logprobs"]["token_logprobs"]),
-            finish_reason="length" if reason == "length" else "stop",
+            finish_reason="stop" if ended else "length",
             version=version,
         )
 

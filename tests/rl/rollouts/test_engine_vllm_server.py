@@ -171,7 +171,7 @@ def test_load_adapter__says_why_the_server_does_not_load_it(started, sentence):
 def test_a_completion_cut_off_before_its_length__stops_the_run():
     with (
         FakeVllmServer(most_tokens=5) as server,
-        pytest.raises(RunFailure, match=r"after 5 tokens, before trainer.max_completion_length=8"),
+        pytest.raises(RunFailure, match=r"after 5 tokens \(length\), neither .*trainer.max_completion_length=8"),
     ):
         make_engine(server, make_policy(), ends=()).sample(REQUEST)
 
