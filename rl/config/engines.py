@@ -46,7 +46,7 @@ ENGINES: dict[str, EngineSpec] = {
         package="vllm",
         install="`pip install heed[vllm]`, or `make setup VLLM=1` in a checkout",
     ),
-    "vllm_server": EngineSpec(module="rl.rollouts.engine_vllm_server", server=True),
+    "vllm_server": EngineSpec(module="rl.rollouts.engine_vllm_server", routing=True, mixes=False, server=True),
 }
 
 

@@ -17,8 +17,8 @@ class RolloutsConfig(Section):
     """Ray actors that sample, each with its own copy of the model; 0 samples in the trainer's process. With engine
     vllm_server, requests under way at the same time, at least one for each server, and no Ray."""
     engine: EngineName = "transformers"
-    """What samples (`rl/config/engines.py` has the names); vllm needs workers and `pip install heed[vllm]`, vllm_server a
-    server of yours at `url`."""
+    """What samples (`rl/config/engines.py` has the names); vllm needs workers and `pip install heed[vllm]`, vllm_server
+    a server of yours at `url`."""
     vllm: VllmConfig = VllmConfig()
     url: Address | list[Address] | None = None
     """Address of a vLLM server that you have started, or a list of several, for engine vllm_server: each adapter is

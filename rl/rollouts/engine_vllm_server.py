@@ -4,69 +4,101 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from safetensors.torch import load
 from torch import Tensor
 
 from rl.common.errors import RunFailure
-from rl.rollouts.adapter_folder import read_adapter
-from rl.rollouts.engine_vllm import row_seed
+from rl.config.model import ModelConfig
+from rl.models.module_names import tensors_without_module
+from rl.rollouts.engine_vllm import is_of, peft_name, row_seed
 from rl.rollouts.engines import EngineSetup
 from rl.rollouts.generation import GenerationConfig
-from rl.rollouts.served_adapters import ServedAdapter, ServedAdapters
+from rl.rollouts.hard_routing import HardRouter
+from rl.rollouts.interfaces import PROBED
+from rl.rollouts.served_adapters import ServedAdapters, ServedVersion
 from rl.rollouts.types import RolloutRequest, Sample
 from rl.rollouts.vllm_http import UNFILTERED, VllmServer
+from rl.routing.route import with_rank
 
 
 class VllmServerEngine:
-    """Samples on a server; tokens are as repeatable as vLLM's seeded sampling is."""
+    """Samples on a server, each row with one adapter; tokens are as repeatable as vLLM's seeded sampling is."""
 
     def __init__(
         self,
         server: VllmServer,
         adapters: ServedAdapters,
         *,
+        model: ModelConfig,
         generation: GenerationConfig,
         stop_token_ids: Sequence[int],
+        router: HardRouter | None = None,
     ):
         self.server = server
         self.adapters = adapters
+        self.model = model
         self.generation = generation
         self.stop_token_ids = list(stop_token_ids)
-        self._adapter: ServedAdapter | None = None
+        self._router = router
+        self._version: ServedVersion | None = None
+        self._logprobs: dict[tuple[str, tuple[int, ...]], list[float]] = {}
 
     def load_adapter(self, payload: bytes) -> tuple[str, ...]:
-        """Sample with a serialized adapter from now on."""
+        """Sample with serialized adapters from now on; return the names of tensors for which the base has no module."""
         self.close()  # first, as a server has room for --max-loras adapters
-        self._adapter = self.adapters.acquire(payload)
-        return ()
+        self._version = self.adapters.acquire(payload)
+        tensors = load(payload)
+        if self._router is not None:
+            self._router.load(tensors)
+        live = {peft_name(name, adapter): name for adapter in self._names for name in tensors if is_of(name, adapter)}
+        return tuple(live[name] for name in tensors_without_module(live, self.model.name))
 
     def active_tensors(self) -> dict[str, Tensor]:
         """Return the tensors that the server was given; what it really samples with shows in the log-probs."""
-        return {} if self._adapter is None else read_adapter(self._adapter.folder)
+        if self._version is None:
+            return {}
+        return self._version.tensors() | (self._router.tensors() if self._router else {})
 
     def sample(self, request: RolloutRequest) -> list[Sample]:
         """Return one sample a row, groups in order, each group's samples in order; every row has its own seed."""
-        prompts = [prompt for prompt in request.prompts for _ in range(request.num_generations)]
-        seeds = [
-            row_seed(request, position, sample)
-            for position in request.positions
+        names, gates = self._names, self._gates(request)
+        rows = [
+            (group, row_seed(request, position, sample))
+            for group, position in enumerate(request.positions)
             for sample in range(request.num_generations)
         ]
         answers = self.server.complete(
-            [self._body(list(prompt), seed=seed) for prompt, seed in zip(prompts, seeds, strict=True)]
+            [
+                self._body(names[gates[group].index(1.0) if gates else 0], list(request.prompts[group]), seed=seed)
+                for group, seed in rows
+            ]
         )
         return [
-            self._sample(prompt, choice, request.version) for prompt, (choice,) in zip(prompts, answers, strict=True)
+            self._sample(request, group, choice, gates[group] if gates else ())
+            for (group, _), (choice,) in zip(rows, answers, strict=True)
         ]
 
     def token_logprobs(self, token_ids: Sequence[int]) -> list[float]:
-        """Return the log-probs, at temperature 1, of a text's tokens after the first."""
-        return self.server.token_logprobs(self._name, token_ids)
+        """Return, for each adapter, the log-probs at temperature 1 of a text's last tokens."""
+        return [value for adapter in self._names for value in self._last_logprobs(self._served(adapter), token_ids)]
+
+    def inert_adapters(self, token_ids: Sequence[int]) -> tuple[str, ...]:
+        """Return the adapters that are not zero, and with which the text's log-probs are the base's to the last bit."""
+        base, tensors = self._last_logprobs(self.server.base_model().name, token_ids), self.active_tensors()
+        return tuple(
+            adapter
+            for adapter in self._names
+            if any(tensor.any() for name, tensor in tensors.items() if is_of(name, adapter) and "lora_B" in name)
+            and self._last_logprobs(self._served(adapter), token_ids) == base
+        )
 
     def first_logprob(self, token_ids: Sequence[int]) -> tuple[float, float]:
         """Return the log-prob of a text's second token at the run's temperature, and at temperature 1."""
-        temperatures = (self.generation.temperature, 1.0)
-        scaled, plain = (self.server.token_logprobs(self._name, token_ids[:2], temperature=one) for one in temperatures)
-        return scaled[0], plain[0]
+        name, two = self._served(self._names[0]), token_ids[:2]
+        (scaled,), (plain,) = (
+            self.server.token_logprobs(name, two, temperature=one) for one in (self.generation.temperature, 1.0)
+        )
+        return scaled, plain
 
     def longest_completion(self) -> int | None:
         """Return the tokens that the server would really give for the run's `max_tokens`, if it says so.
@@ -74,26 +106,43 @@ class VllmServerEngine:
         It refuses to give at least one more than it gives at most, and names both numbers.
         """
         most = self.generation.max_completion_length
-        refusal = self.server.refusal(self._body([0], min_tokens=most + 1))
+        refusal = self.server.refusal(self._body(self._names[0], [0], min_tokens=most + 1))
         found = re.search(r"max_tokens=(\d+)", refusal)
         return int(found[1]) if found else None
 
     def close(self) -> None:
-        """Have the server forget the adapter."""
-        if self._adapter is not None:
-            adapter, self._adapter = self._adapter, None
-            self.adapters.release(adapter)
+        """Have the server forget the adapters."""
+        if self._version is not None:
+            version, self._version = self._version, None
+            self.adapters.release(version)
 
     @property
-    def _name(self) -> str:
-        if self._adapter is None:
-            raise RunFailure(f"{self.server.url} was given no adapter yet")
-        return self._adapter.name
+    def _names(self) -> tuple[str, ...]:
+        return tuple(self.adapters.adapters)
 
-    def _body(self, prompt: list[int], **changes: Any) -> dict[str, Any]:
+    def _served(self, adapter: str) -> str:
+        """Return the name that an adapter has on the server."""
+        if self._version is None:
+            raise RunFailure(f"{self.server.url} was given no adapter yet")
+        return self._version.served_name(adapter)
+
+    def _last_logprobs(self, served: str, token_ids: Sequence[int]) -> list[float]:
+        """Return the log-probs of a text's last tokens, asked once: no name on the server ever changes its meaning."""
+        key = served, tuple(token_ids)
+        if key not in self._logprobs:
+            self._logprobs[key] = self.server.token_logprobs(served, token_ids, last=PROBED)
+        return self._logprobs[key]
+
+    def _gates(self, request: RolloutRequest) -> list[tuple[float, ...]]:
+        """Return each prompt's gates, one of which is 1; none without routing."""
+        if self._router is None:
+            return []
+        return [tuple(row) for row in self._router.gates(request.prompts, request.tasks).tolist()]
+
+    def _body(self, adapter: str, prompt: list[int], **changes: Any) -> dict[str, Any]:
         return {
             **UNFILTERED,
-            "model": self._name,
+            "model": self._served(adapter),
             "prompt": prompt,
             "temperature": self.generation.temperature,
             "max_tokens": self.generation.max_completion_length,
@@ -101,7 +150,7 @@ class VllmServerEngine:
             **changes,
         }
 
-    def _sample(self, prompt: tuple[int, ...], choice: dict[str, Any], version: int) -> Sample:
+    def _sample(self, request: RolloutRequest, group: int, choice: dict[str, Any], gates: tuple[float, ...]) -> Sample:
         ids, reason, most = tuple(choice["token_ids"]), choice["finish_reason"], self.generation.max_completion_length
         ended = reason == "stop" and ids[-1] in self.stop_token_ids
         if not ended and not (reason == "length" and len(ids) == most):
@@ -111,11 +160,12 @@ class VllmServerEngine:
                 "with --generation-config vllm and without --override-generation-config"
             )
         return Sample(
-            prompt_ids=prompt,
+            prompt_ids=request.prompts[group],
             completion_ids=ids,
             logprobs=tuple(choice["logprobs"]["token_logprobs"]),
             finish_reason="stop" if ended else "length",
-            version=version,
+            version=request.version,
+            gates=gates,
         )
 
 
@@ -128,12 +178,19 @@ def worker_engine(setup: EngineSetup) -> VllmServerEngine:
 def shared_adapters(setup: EngineSetup) -> ServedAdapters:
     """Build the adapters that all workers of one server share."""
     assert setup.server is not None
-    server = VllmServer(setup.server.url, time_limit=setup.server.time_limit)
-    return ServedAdapters(server, setup.lora, setup.server.folder)
+    server, routing = VllmServer(setup.server.url, time_limit=setup.server.time_limit), setup.routing
+    adapters = {name: with_rank(setup.lora, routing.ranks.get(name)) for name in routing.adapters or ("default",)}
+    return ServedAdapters(server, adapters, setup.server.folder)
 
 
 def server_engine(setup: EngineSetup, adapters: ServedAdapters) -> VllmServerEngine:
     """Build an engine with connections of its own."""
     assert setup.server is not None
-    server = VllmServer(setup.server.url, time_limit=setup.server.time_limit)
-    return VllmServerEngine(server, adapters, generation=setup.generation, stop_token_ids=setup.server.stop_token_ids)
+    return VllmServerEngine(
+        VllmServer(setup.server.url, time_limit=setup.server.time_limit),
+        adapters,
+        model=setup.model,
+        generation=setup.generation,
+        stop_token_ids=setup.server.stop_token_ids,
+        router=HardRouter(setup.model, setup.lora, setup.routing) if setup.routing.adapters else None,
+    )

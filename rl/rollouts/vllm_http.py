@@ -111,21 +111,24 @@ class VllmServer:
         """Ask for completions, all at the same time; return the choices of each request."""
         return asyncio.run(self._complete_all(bodies))
 
-    def token_logprobs(self, model: str, token_ids: Sequence[int], *, temperature: float = 1.0) -> list[float]:
-        """Return the log-probs of a text's tokens after the first, under the base model or a loaded adapter.
+    def token_logprobs(
+        self, model: str, token_ids: Sequence[int], *, temperature: float = 1.0, last: int | None = None
+    ) -> list[float]:
+        """Return the log-probs of a text's `last` tokens, or of all but its first, by the base model or an adapter.
 
         They are those of ordinary sampling, one token after each beginning of the text: prompt log-probs would pass by
         the prefix cache, which may hold another adapter's prompts.
         """
-        nexts, bodies = list(token_ids[1:]), []
-        for start in range(0, len(nexts), MOST_TOKEN_IDS):
-            asked = nexts[start : start + MOST_TOKEN_IDS]
-            beginnings = [list(token_ids[: start + index + 1]) for index in range(len(asked))]
+        first = max(1, len(token_ids) - (len(token_ids) if last is None else last))
+        bodies = []
+        for start in range(first, len(token_ids), MOST_TOKEN_IDS):
+            ends = range(start, min(start + MOST_TOKEN_IDS, len(token_ids)))
             fixed = {"temperature": temperature, "max_tokens": 1, "stop_token_ids": [], "seed": 0}
-            body = {"model": model, "prompt": beginnings, "logprob_token_ids": sorted(set(asked))}
-            bodies.append({**UNFILTERED, **fixed, **body})
+            asked = sorted({token_ids[end] for end in ends})
+            beginnings = [list(token_ids[:end]) for end in ends]
+            bodies.append({**UNFILTERED, **fixed, "model": model, "prompt": beginnings, "logprob_token_ids": asked})
         choices = [choice for answer in self.complete(bodies) for choice in answer]
-        return [self._logprob_of(token, choice) for token, choice in zip(nexts, choices, strict=True)]
+        return [self._logprob_of(token, choice) for token, choice in zip(token_ids[first:], choices, strict=True)]
 
     def _logprob_of(self, token: int, choice: dict[str, Any]) -> float:
         (logprobs,) = choice["logprobs"]["top_logprobs"]

@@ -140,6 +140,7 @@ def _server_pool(
     blank = serialize_adapter({name: torch.zeros(tensor.shape) for name, tensor in planned.items()})
     # Weights that DeepSpeed shards answer only once its engine is built; version 0 is compared then.
     base_logprobs = None if config.distributed.zero == 3 else learner.token_logprobs(probe_ids)
+    versions = min(settings.max_staleness + 1, -(-workers // len(setups)))
     for one in setups:
         check_server(
             one,
@@ -147,7 +148,7 @@ def _server_pool(
             probe_ids=probe_ids,
             base_logprobs=base_logprobs,
             tolerance=tolerance,
-            adapters=ranks * min(settings.max_staleness + 1, -(-workers // len(setups))),
+            adapters=ranks * versions * max(1, len(config.routing.adapters)),
         )
     return ServerPool(setups, probe_ids=probe_ids, start_limit=settings.start_limit), workers
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 
 from rl.common.errors import RunFailure
-from rl.models.load import model_path
+from rl.models.load import model_path, resolve_dtype
 from rl.rollouts.engine_vllm import served_rank
 from rl.rollouts.engine_vllm_server import VllmServerEngine, worker_engine
 from rl.rollouts.engines import EngineSetup
@@ -49,10 +49,11 @@ def serve_command(setup: EngineSetup, adapters: int) -> str:
     """Return the command that starts a server which passes the check."""
     assert setup.server is not None
     port = setup.server.url.rpartition(":")[2]
-    dtype = "" if setup.model.dtype == "auto" else f" --dtype {setup.model.dtype}"
+    dtype = str(resolve_dtype(setup.model.dtype)).removeprefix("torch.")
+    rank = max((setup.routing.ranks.get(name, setup.lora.r) for name in setup.routing.adapters), default=setup.lora.r)
     return (
-        f"VLLM_ALLOW_RUNTIME_LORA_UPDATING=True vllm serve {model_path(setup.model.name)}{dtype} --enable-lora "
-        f"--max-loras {adapters} --max-lora-rank {max(8, served_rank(setup.lora.r))} "
+        f"VLLM_ALLOW_RUNTIME_LORA_UPDATING=True vllm serve {model_path(setup.model.name)} --dtype {dtype} "
+        f"--enable-lora --max-loras {adapters} --max-lora-rank {max(8, served_rank(rank))} "
         f"--logprobs-mode processed_logprobs --generation-config vllm --port {port if port.isdigit() else 8000}"
     )
 
@@ -77,7 +78,8 @@ def _check_base(
     served = engine.token_logprobs(probe_ids)
     if learner is None:
         return
-    gap = (torch.tensor(served) - torch.tensor(learner)).abs().max().item()
+    expected = [*learner] * (len(served) // len(learner))  # blank adapters are all the base model
+    gap = (torch.tensor(served) - torch.tensor(expected)).abs().max().item()
     if not gap <= tolerance:
         raise RunFailure(
             f"{engine.server.url} serves {base.name} ({base.path}), whose log-probs of a fixed text differ from those "

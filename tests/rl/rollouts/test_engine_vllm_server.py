@@ -1,6 +1,7 @@
 """The engine on a server: what it asks of vLLM's interface, and what it makes of the answers."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,15 +11,19 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from rl.common.errors import RunFailure
 from rl.config.model import AdapterConfig, ModelConfig
 from rl.config.routing import RoutingConfig
-from rl.models.load import load_model
+from rl.models.load import load_model, load_tokenizer
+from rl.models.lora import lora_config
 from rl.rollouts.adapter_bytes import adapter_state, serialize_adapter
+from rl.rollouts.engine_hf import TransformersEngine
 from rl.rollouts.engine_vllm_server import VllmServerEngine, server_engine, shared_adapters, worker_engine
 from rl.rollouts.engines import EngineSetup, ServerSetup
 from rl.rollouts.generation import GenerationConfig
+from rl.rollouts.interfaces import PROBED
 from rl.rollouts.types import RolloutRequest
 from rl.rollouts.vllm_http import ServerLost
 from rl.rollouts.workers.weight_sync import weight_fingerprint
 from rl.rollouts.workers.worker import Worker
+from rl.routing.route import add_adapters
 from tests.rl.rollouts.fake_vllm_server import GENERATION_CONFIG, FakeVllmServer
 
 TEMPERATURE = 0.7
@@ -112,13 +117,53 @@ def test_token_logprobs__are_the_learners_by_ordinary_sampling(server):
 
 
 def test_token_logprobs__of_a_text_with_more_tokens_than_one_request_may_name(server):
-    text = tuple(range(3, 3 + 140))
-    policy = make_policy()
-    gaps = torch.tensor(make_engine(server, policy).token_logprobs(text)) - torch.tensor(
-        learner_logprobs(policy, text, prompt=1, temperature=1.0)
-    )
-    assert gaps.abs().max() < 1e-5
+    text, policy = tuple(range(3, 3 + 140)), make_policy()
+    served = make_engine(server, policy).server.token_logprobs(server.names[0], text)
+    assert served == pytest.approx(learner_logprobs(policy, text, prompt=1, temperature=1.0), abs=1e-5)
     assert sorted(len(body["logprob_token_ids"]) for body in server.bodies) == [11, 128]
+
+
+def test_token_logprobs__of_a_long_text_are_those_of_its_end(server):
+    text, policy = tuple(range(3, 3 + 140)), make_policy()
+    expected = learner_logprobs(policy, text, prompt=140 - PROBED, temperature=1.0)
+    assert make_engine(server, policy).token_logprobs(text) == pytest.approx(expected, abs=1e-5)
+
+
+def test_inert_adapters__are_those_with_which_the_base_answers(server):
+    assert make_engine(server, make_policy()).inert_adapters(TEXT) == ()
+    with FakeVllmServer(ignores_adapters=True) as deaf:
+        assert make_engine(deaf, make_policy()).inert_adapters(TEXT) == ("default",)
+
+
+def test_load_adapter__names_tensors_for_which_the_base_has_no_module(server):
+    # vLLM loads such a tensor, and does nothing with it
+    name = "model.language_model.layers.0.self_attn.q_proj.lora_A.default.weight"
+    state = adapter_state(make_policy().get_base_model()) | {name: torch.ones(4, 64)}
+    assert worker_engine(make_setup(server.url)).load_adapter(serialize_adapter(state)) == (name,)
+
+
+def test_a_routed_row__is_sampled_with_the_adapter_of_its_task(server):
+    routing = RoutingConfig(adapters=("upper", "lower"), ranks={"lower": 2})
+    setup = replace(make_setup(server.url), routing=routing)
+    policy = get_peft_model(load_model("tiny"), lora_config(setup.lora))
+    route = add_adapters(policy, setup.lora, routing)
+    for name, tensor in policy.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(tensor, std=0.5 if ".upper." in name else 0.1)
+    learner = TransformersEngine(policy, load_tokenizer("tiny"), setup.generation, route=route)
+    engine = worker_engine(setup)
+    assert engine.load_adapter(serialize_adapter(learner.active_tensors())) == ()
+    assert engine.active_tensors().keys() == learner.active_tensors().keys()
+    assert engine.token_logprobs(TEXT) == pytest.approx(learner.token_logprobs(TEXT), abs=1e-5)
+    samples = engine.sample(replace(REQUEST, tasks=("lower", "upper")))
+    assert [sample.gates for sample in samples] == [(0.0, 1.0)] * 3 + [(1.0, 0.0)] * 3
+    for sample in samples:
+        with route.applied(torch.tensor([sample.gates])):
+            ids = (*sample.prompt_ids, *sample.completion_ids)
+            expected = learner_logprobs(policy, ids, prompt=len(sample.prompt_ids), temperature=TEMPERATURE)
+        assert sample.logprobs == pytest.approx(expected, abs=1e-5)
+    engine.close()
+    assert server.adapters == {}
 
 
 def test_names__are_never_used_twice_and_unloaded_with_their_folder(server, tmp_path):

@@ -76,7 +76,8 @@ def test_training__samples_ahead_on_a_server(tmp_path):
 
 
 def test_a_server_that_dies_in_the_middle__loses_nothing(tmp_path):
-    # dies at a completion of its second step: the check asks twice, a step's proof once, its unit of one group 4 times
+    # it has answered the check (1), the proof of version 0 (1) and of the base (1), a unit of one group (4), the proof
+    # of version 1 (1), and one of the four completions of its second unit
     with FakeVllmServer() as server, FakeVllmServer(completions_before_death=9) as mortal:
         trainer = train(tmp_path, server, mortal)
         assert mortal._server is None
@@ -167,6 +168,8 @@ def test_a_stale_name__stops_the_run(tmp_path, monkeypatch):
 def test_an_adapter_that_loads_and_does_nothing__stops_the_run(tmp_path):
     with (
         FakeVllmServer(ignores_adapters=True) as server,
-        pytest.raises(RunFailure, match=r"worker-0.0, policy version 1: the probe text's log-probs differ"),
+        pytest.raises(
+            RunFailure, match=r"policy version 1: adapter default was loaded, but the worker samples without"
+        ),
     ):
         train(tmp_path, server)
