@@ -169,7 +169,7 @@ def test_an_adapter_that_loads_and_does_nothing__stops_the_run(tmp_path):
     with (
         FakeVllmServer(ignores_adapters=True) as server,
         pytest.raises(
-            RunFailure, match=r"policy version 1: adapter default was loaded, but the worker samples without"
+            RunFailure, match=r"version 1: adapter default was loaded, but the worker samples without it"
         ),
     ):
         train(tmp_path, server)
