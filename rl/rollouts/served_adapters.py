@@ -73,12 +73,7 @@ class ServedAdapters:
             if version.users:
                 return
             del self._loaded[version.digest]
-            for folder in version.folders.values():
-                with suppress(ServerLost):  # a server that is gone has forgotten it
-                    self.server.unload_adapter(folder.name)
-                shutil.rmtree(folder)
-            with suppress(OSError):  # others lie beside it
-                self._folder.rmdir()
+            self._remove(version)
 
     def _load(self, payload: bytes, digest: str) -> ServedVersion:
         self._number += 1
@@ -90,7 +85,20 @@ class ServedAdapters:
             tensors = load(payload)
         except SafetensorError as error:
             raise RunFailure(f"the adapter was damaged on its way: {error}") from error
-        for adapter, folder in version.folders.items():
-            write_adapter(folder, tensors, adapter, self.adapters[adapter])
-            self.server.load_adapter(folder.name, folder)
+        try:
+            for adapter, folder in version.folders.items():
+                write_adapter(folder, tensors, adapter, self.adapters[adapter])
+                self.server.load_adapter(folder.name, folder)
+        except BaseException:
+            self._remove(version)
+            raise
         return version
+
+    def _remove(self, version: ServedVersion) -> None:
+        for folder in version.folders.values():
+            if folder.is_dir():
+                with suppress(ServerLost):  # a server that is gone has forgotten it
+                    self.server.unload_adapter(folder.name)
+                shutil.rmtree(folder)
+        with suppress(OSError):  # other versions lie there
+            self._folder.rmdir()

@@ -208,9 +208,10 @@ def test_worker__has_the_fingerprint_of_what_the_server_was_given(server):
         ({"max_lora_rank": 2}, "LoRA rank 4 is greater than max_lora_rank 2"),
     ],
 )
-def test_load_adapter__says_why_the_server_does_not_load_it(started, sentence):
+def test_load_adapter__says_why_the_server_does_not_load_it(started, sentence, tmp_path):
     with FakeVllmServer(**started) as server, pytest.raises(RunFailure, match=sentence):
-        make_engine(server, make_policy())
+        make_engine(server, make_policy(), folder=tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_completion_cut_off_before_its_length__stops_the_run():

@@ -168,8 +168,6 @@ def test_a_stale_name__stops_the_run(tmp_path, monkeypatch):
 def test_an_adapter_that_loads_and_does_nothing__stops_the_run(tmp_path):
     with (
         FakeVllmServer(ignores_adapters=True) as server,
-        pytest.raises(
-            RunFailure, match=r"version 1: adapter default was loaded, but the worker samples without it"
-        ),
+        pytest.raises(RunFailure, match=r"version 1: adapter default was loaded, but the worker samples without it"),
     ):
         train(tmp_path, server)
