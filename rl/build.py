@@ -217,7 +217,7 @@ def build_rollouts(
     """
     settings = config.rollouts
     generation = generation_config(config.trainer, settings)
-    if settings.workers:
+    if settings.workers or settings.on_servers:
         learner = local_engine(model, tokenizer, generation, config.routing)
         sampler = start_remote_sampler(config, learner, ledger)
     else:

@@ -69,7 +69,7 @@ def _train_in(folder: Path, checkpoint: Path | None, config: Config, problems: P
     console = Console(quiet=not is_main_process())
     stop, observers = StopCallback(folder, config.run.grace), Observers(config, folder, console)
     callbacks = [*observers.callbacks, stop]
-    if idle := idle_gpus(local_ranks(), visible_gpus(), config.rollouts.workers):
+    if idle := idle_gpus(local_ranks(), visible_gpus(), config.rollouts.ray_workers):
         observers.announce(idle)
     if is_main_process():
         report_unreadable(problems, folder, observers.announce)

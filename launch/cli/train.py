@@ -107,6 +107,10 @@ def export(
     only: Annotated[str | None, typer.Option(help="Copy this adapter of a bundle to --output.")] = None,
     merge: Annotated[str | None, typer.Option(help="Write base and this adapter as one model to --output.")] = None,
     output: Annotated[Path | None, output_option("The folder to write, with --only or --merge.")] = None,
+    check: Annotated[
+        str | None,
+        typer.Option(help="Have vLLM load it too: `vllm` starts one here, http://HOST:PORT is a server of yours."),
+    ] = None,
     push: Annotated[
         str | None, typer.Option(metavar="REPO", help="Then upload it to this repository of the Hugging Face hub.")
     ] = None,
@@ -127,8 +131,23 @@ def export(
         if output is not None:
             raise UserError(f"--output {output} goes with --only or --merge; without them nothing is written")
         from rl.export.verify import export_run, show_export
+        from rl.export.vllm_check import check_with_vllm, require_check, show_check
 
-        print_result(as_json, lambda: export_run(run), show=show_export)
+        def body() -> dict[str, Any]:
+            if check is None:
+                return export_run(run)
+            require_check(check)
+            result = export_run(run)
+            return result | check_with_vllm(run, check, result["vllm_max_lora_rank"])
+
+        def show(result: dict[str, Any]) -> None:
+            show_export(result)
+            if check is not None:
+                show_check(result)
+
+        print_result(as_json, body, show=show)
+    elif check is not None:
+        raise UserError(f"--check {check} is about a whole run; leave out --only and --merge")
     else:
         print_result(
             as_json,

@@ -43,7 +43,7 @@ def train_on_ray(config: Config) -> Path:
         end_recorded_session(folder)
         (folder / STOP).unlink(missing_ok=True)
     ranks, rollouts = config.distributed, config.rollouts
-    cpus = ranks.processes * ranks.cpus + rollouts.workers * rollouts.cpus
+    cpus = ranks.processes * ranks.cpus + rollouts.ray_workers * rollouts.cpus
     connection = connect(rollouts, cpus=cpus)
     signals = SignalHandler(config.run.grace, forward=partial(request_stop, folder))
     try:

@@ -29,6 +29,8 @@ class EngineSpec:
     """With `routing`: whether a row can mix several adapters; otherwise each takes one, with gate 1."""
     logprobs: bool = True
     """Whether samples have the log-probs of their tokens; an engine without them fills in NaN."""
+    server: bool = False
+    """Whether it asks servers that the user has started, at `rollouts.url`, from threads of the trainer's process."""
     package: str | None = None
     """Import name of a package that is not among Heed's own dependencies."""
     install: str = ""
@@ -44,6 +46,7 @@ ENGINES: dict[str, EngineSpec] = {
         package="vllm",
         install="`pip install heed[vllm]`, or `make setup VLLM=1` in a checkout",
     ),
+    "vllm_server": EngineSpec(module="rl.rollouts.engine_vllm_server", routing=True, mixes=False, server=True),
 }
 
 

@@ -9,7 +9,14 @@ from rl.common.model_names import BUILTIN, TINY
 from rl.config.credit_rules import CREDIT_RULES
 from rl.config.root import Config
 
-PATHS = (("run", "folder"), ("lora", "start"), ("routing", "start"), ("probe", "roles"), ("probe", "baseline"))
+PATHS = (
+    ("run", "folder"),
+    ("lora", "start"),
+    ("routing", "start"),
+    ("probe", "roles"),
+    ("probe", "baseline"),
+    ("rollouts", "adapter_folder"),
+)
 PATHS_OR_NAMES = (("model", "name"), ("data", "path"), ("data", "held_out_path"))
 """Settings that may also be a name on the hub: they are paths where there is such a file or folder."""
 

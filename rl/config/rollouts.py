@@ -1,11 +1,12 @@
 """Settings of `rollouts`: the workers that sample completions, and what happens when one fails."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from rl.config.engines import EngineName
-from rl.config.types import Fraction, Positive, Seconds, Section, Weight
+from rl.config.engines import ENGINES, EngineName
+from rl.config.types import Address, Fraction, Positive, Seconds, Section, Weight
 from rl.config.vllm import VllmConfig
 
 
@@ -13,10 +14,18 @@ class RolloutsConfig(Section):
     """How completions are sampled, by Ray workers or in the trainer's process."""
 
     workers: Annotated[int, Field(ge=0)] = 0
-    """Ray actors that sample, each with its own copy of the model; 0 samples in the trainer's process."""
+    """Ray actors that sample, each with its own copy of the model; 0 samples in the trainer's process. With engine
+    vllm_server, requests under way at the same time, at least one for each server, and no Ray."""
     engine: EngineName = "transformers"
-    """What samples (`rl/config/engines.py` has the names); vllm needs workers and `pip install heed[vllm]`."""
+    """What samples (`rl/config/engines.py` has the names); vllm needs workers and `pip install heed[vllm]`, vllm_server
+    a server of yours at `url`."""
     vllm: VllmConfig = VllmConfig()
+    url: Address | list[Address] | None = None
+    """Address of a vLLM server that you have started, or a list of several, for engine vllm_server: each adapter is
+    loaded there under a name of its own, and a request that one does not answer goes to another."""
+    adapter_folder: Path | None = None
+    """Where adapters are written for the servers at `url`, which must see it under the same path; null is the system's
+    temporary folder, for servers on this machine."""
     address: str | None = None
     """The Ray cluster to join, `auto` or host:port; null starts Ray on this machine."""
     cpus: Weight = 1.0
@@ -55,6 +64,21 @@ class RolloutsConfig(Section):
     """Largest ratio; 3 is TRL's default."""
 
     @property
+    def on_servers(self) -> bool:
+        """Whether servers of the user's sample, rather than Ray workers or the trainer's own process."""
+        return ENGINES[self.engine].server
+
+    @property
+    def ray_workers(self) -> int:
+        return 0 if self.on_servers else self.workers
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Addresses of the servers, without the `/v1` that clients of OpenAI's interface put there."""
+        given = [self.url] if isinstance(self.url, str) else self.url or []
+        return tuple(url.rstrip("/").removesuffix("/v1") for url in given)
+
+    @property
     def longest_wait(self) -> float:
         """Seconds after which a request is answered or dropped: each try may end a worker and start another."""
-        return self.tries * (self.time_limit + self.start_limit) if self.workers else 0.0
+        return self.tries * (self.time_limit + self.start_limit) if self.workers or self.on_servers else 0.0

@@ -58,7 +58,7 @@ class Config(Section):
     @property
     def workers_per_rank(self) -> int:
         """Each rank's share of the rollout workers, rounded up."""
-        return -(-self.rollouts.workers // self.distributed.processes)
+        return -(-self.rollouts.ray_workers // self.distributed.processes)
 
     @property
     def has_own_ray(self) -> bool:

@@ -117,27 +117,28 @@ def routed_logits(route: Route, gates: Tensor, ids: Tensor) -> Tensor:
 def plain_peft_logits(base: str, adapter: Path, ids: Tensor) -> Tensor:
     """Compute logits of an exported adapter in a process that imports transformers and PEFT, but nothing of ours."""
     script = Path(__file__).with_name("plain_peft.py")
-    return _fresh_logits([str(script), model_path(base), str(adapter.resolve())], ids, subject=f"plain PEFT: {adapter}")
+    program = [str(script), model_path(base), str(adapter.resolve())]
+    return run_program(program, ids, subject=f"plain PEFT: {adapter}")["logits"]
 
 
 def fresh_bundle_logits(bundle: Path, ids: Tensor, task: str) -> Tensor:
     """Compute logits of a bundle that a fresh process loads and routes."""
     program = ["-m", "rl.export.fresh_bundle", str(bundle.resolve()), task]
-    return _fresh_logits(program, ids, subject=f"a fresh process: {bundle}")
+    return run_program(program, ids, subject=f"a fresh process: {bundle}")["logits"]
 
 
-def _fresh_logits(program: list[str], ids: Tensor, *, subject: str) -> Tensor:
-    """Run a Python program that writes logits for `ids`. Raises UserError with its last line when it fails."""
+def run_program(program: list[str], ids: Tensor, *, subject: str) -> dict[str, Tensor]:
+    """Run a Python program that writes tensors for `ids`. Raises UserError with its last line when it fails."""
     with tempfile.TemporaryDirectory() as scratch:
-        tokens, logits = Path(scratch, "tokens.safetensors"), Path(scratch, "logits.safetensors")
+        tokens, results = Path(scratch, "tokens.safetensors"), Path(scratch, "results.safetensors")
         save_file({"ids": ids}, tokens)
         # The working folder stays, for models by relative path; -P keeps it from being searched for modules.
-        command = [sys.executable, "-P", *program, str(tokens), str(logits)]
+        command = [sys.executable, "-P", *program, str(tokens), str(results)]
         process = subprocess.run(command, capture_output=True, text=True)
         if process.returncode != 0:
             last_line = (process.stderr.strip().splitlines() or [f"it ended with code {process.returncode}"])[-1]
             raise UserError(f"{subject} could not be loaded:\n{last_line}")
-        return load_file(logits)["logits"]
+        return load_file(results)
 
 
 def show_export(result: dict[str, Any]) -> None:

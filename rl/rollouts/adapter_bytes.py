@@ -32,14 +32,19 @@ def host_adapter(model: nn.Module) -> dict[str, Tensor]:
     return {name: part.view(tensor.shape) for (name, tensor), part in zip(state.items(), parts, strict=True)}
 
 
-def adapter_size(model: PreTrainedModel, lora: AdapterConfig, routing: RoutingConfig) -> int:
-    """Return the bytes that `serialize_adapter` will make of the adapters that a base model is to get."""
+def planned_adapter(model: PreTrainedModel, lora: AdapterConfig, routing: RoutingConfig) -> dict[str, Tensor]:
+    """Return the tensors, without values (on torch's meta device), of the adapters that a base model is to get."""
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
         policy = get_peft_model(type(model)(model.config), lora_config(lora))
         assert isinstance(policy, PeftModel)
         if routing.adapters:
             add_adapters(policy, lora, routing)
-    return sum(4 * tensor.numel() for tensor in adapter_state(policy).values())
+    return adapter_state(policy.get_base_model())
+
+
+def adapter_size(model: PreTrainedModel, lora: AdapterConfig, routing: RoutingConfig) -> int:
+    """Return the bytes that `serialize_adapter` will make of the adapters that a base model is to get."""
+    return sum(4 * tensor.numel() for tensor in planned_adapter(model, lora, routing).values())
 
 
 def serialize_adapter(state: Mapping[str, Tensor]) -> bytes:

@@ -2,6 +2,7 @@
 
 import importlib
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from rl.common.errors import RunFailure
@@ -10,6 +11,23 @@ from rl.config.model import AdapterConfig, ModelConfig
 from rl.config.routing import RoutingConfig
 from rl.rollouts.generation import GenerationConfig
 from rl.rollouts.interfaces import Engine, WorkerEngine
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServerSetup:
+    """How an engine reaches a server, and what it has to tell it.
+
+    Example:
+        ServerSetup(url="http://127.0.0.1:8000", folder=None, stop_token_ids=(2,), time_limit=600.0)
+    """
+
+    url: str
+    folder: Path | None
+    """Where adapters are written for the server to read; None is the system's temporary folder."""
+    stop_token_ids: tuple[int, ...]
+    """The tokens that end an answer."""
+    time_limit: float
+    """Seconds that one request may take."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,6 +42,7 @@ class EngineSetup:
     """Whether the learner holds the adapter in the model's dtype, as DeepSpeed does, and not in float32."""
     options: dict[str, Any] = field(default_factory=dict)
     """Keyword arguments for the engine's own package."""
+    server: ServerSetup | None = None
 
 
 def build_worker_engine(name: str, setup: EngineSetup) -> WorkerEngine:

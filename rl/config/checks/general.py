@@ -176,7 +176,8 @@ def _balance(config: "Config") -> Iterator[str]:
 
 def _rollouts(config: "Config") -> Iterator[str]:
     rollouts, trainer = config.rollouts, config.trainer
-    if rollouts.workers == 0:
+    yield from _servers(rollouts)
+    if rollouts.workers == 0 and not rollouts.on_servers:
         needing = ["engine"] if not ENGINES[rollouts.engine].in_process else []
         for name in (*needing, "address", "max_staleness"):
             value, default = getattr(rollouts, name), type(rollouts).model_fields[name].default
@@ -216,6 +217,25 @@ def _vllm(rollouts: RolloutsConfig) -> Iterator[str]:
             f"rollouts.vllm.tensor_parallel_size={size} needs as many GPUs for each worker, but rollouts.gpus="
             f"{rollouts.gpus:g}; set gpus={size} on a cluster (rollouts.address), or tensor_parallel_size=1"
         )
+
+
+def _servers(rollouts: RolloutsConfig) -> Iterator[str]:
+    """Refuse addresses of servers that nothing asks, a server without one, and settings of Ray beside it."""
+    if rollouts.on_servers and not rollouts.urls:
+        yield (
+            f"rollouts.engine={rollouts.engine} needs the address of a server that you have started; set rollouts.url, "
+            "as in rollouts.url=http://127.0.0.1:8000"
+        )
+    asked = " or ".join(name for name, spec in ENGINES.items() if spec.server)
+    for name in ("url", "adapter_folder"):
+        if getattr(rollouts, name) is not None and not rollouts.on_servers:
+            yield f"rollouts.{name} is for rollouts.engine={asked}, not {rollouts.engine}; set that, or drop {name}"
+    for name in ("address", "gpus") if rollouts.on_servers else ():
+        if value := getattr(rollouts, name):
+            yield (
+                f"rollouts.{name}={value} is for Ray workers, and rollouts.engine={rollouts.engine} has none; "
+                f"drop {name}"
+            )
 
 
 def _distributed(distributed: DistributedConfig) -> Iterator[str]:

@@ -14,11 +14,11 @@ from rl.common.distributed import gathered_parameters
 from rl.common.errors import UserError
 from rl.config.rollouts import RolloutsConfig
 from rl.config.root import Config
-from rl.models.load import resolve_dtype
+from rl.models.load import end_token_ids, resolve_dtype
 from rl.models.tokenization import encode_prompt
-from rl.rollouts.adapter_bytes import adapter_size, host_adapter, serialize_adapter
+from rl.rollouts.adapter_bytes import adapter_size, host_adapter, planned_adapter, serialize_adapter
 from rl.rollouts.engine_hf import TransformersEngine
-from rl.rollouts.engines import EngineSetup, import_package
+from rl.rollouts.engines import EngineSetup, ServerSetup, import_package
 from rl.rollouts.generation import generation_config
 from rl.rollouts.interfaces import Outcome
 from rl.rollouts.ledger import Ledger
@@ -26,8 +26,11 @@ from rl.rollouts.types import RolloutRequest
 from rl.rollouts.workers.dispatcher import Dispatcher
 from rl.rollouts.workers.factory import WorkerFactory
 from rl.rollouts.workers.placement import place_workers
+from rl.rollouts.workers.pool import WorkerPool
 from rl.rollouts.workers.ray_pool import TOKEN, Connection, RayWorkerPool, connect
 from rl.rollouts.workers.ray_session import record_session
+from rl.rollouts.workers.server_check import check_server
+from rl.rollouts.workers.server_pool import ServerPool
 from rl.rollouts.workers.weight_sync import PROBE_TEXT, Tolerance, weight_fingerprint
 from rl.routing.route import Route
 
@@ -97,22 +100,61 @@ class RemoteSampler:
 def start_remote_sampler(config: Config, learner: TransformersEngine, ledger: Ledger | None) -> RemoteSampler:
     """Start this rank's share of the workers; they load their models while this process goes on."""
     import_package(config.rollouts.engine)  # a missing package is better reported here than by a worker
+    probe_ids = encode_prompt(learner.tokenizer, PROBE_TEXT)[: config.rollouts.vllm.max_model_len]
+    tolerance = allowed_gap(config.rollouts, resolve_dtype(config.model.dtype))
+    start_pool = _server_pool if config.rollouts.on_servers else _ray_pool
+    pool, workers = start_pool(config, learner, ledger, probe_ids, tolerance)
+    settings, rank = config.rollouts.model_copy(update={"workers": workers}), PartialState().process_index
+    dispatcher = Dispatcher(pool, settings, tolerance=tolerance, observer=ledger, rank=rank)
+    return RemoteSampler(dispatcher=dispatcher, learner=learner, probe_ids=probe_ids)
+
+
+def _ray_pool(
+    config: Config, learner: TransformersEngine, ledger: Ledger | None, probe_ids: tuple[int, ...], tolerance: Tolerance
+) -> tuple[WorkerPool, int]:
+    """Connect to Ray; return the pool of this rank's actors, and how many there are to be."""
     ranks, gpus = PartialState(), place_workers(config)
     size = store_size(config, adapter_size(learner.model, config.lora, config.routing))
     settings = config.rollouts.model_copy(update={"workers": config.workers_per_rank, "object_store_mb": size})
     connection = connect_ranks(settings, ranks)
     if ledger is not None and connection.started:
         record_session(ledger.path.parent, connection.session)
-    probe_ids = encode_prompt(learner.tokenizer, PROBE_TEXT)[: settings.vllm.max_model_len]
     factory = WorkerFactory(engine=settings.engine, setup=engine_setup(config), probe_ids=probe_ids)
-    dispatcher = Dispatcher(
-        RayWorkerPool(factory, settings, connection, gpus=gpus),
-        settings,
-        tolerance=allowed_gap(settings, resolve_dtype(config.model.dtype)),
-        observer=ledger,
-        rank=ranks.process_index,
-    )
-    return RemoteSampler(dispatcher=dispatcher, learner=learner, probe_ids=probe_ids)
+    return RayWorkerPool(factory, settings, connection, gpus=gpus), settings.workers
+
+
+def _server_pool(
+    config: Config, learner: TransformersEngine, ledger: Ledger | None, probe_ids: tuple[int, ...], tolerance: Tolerance
+) -> tuple[WorkerPool, int]:
+    """Check the servers; return the pool of this rank's threads that ask them, and how many there are to be."""
+    settings, ranks = config.rollouts, config.distributed.processes
+    ends = tuple(sorted(end_token_ids(learner.model, learner.tokenizer)))
+    setup = engine_setup(config)
+    setups = [
+        replace(
+            setup,
+            server=ServerSetup(
+                url=url, folder=settings.adapter_folder, stop_token_ids=ends, time_limit=settings.time_limit
+            ),
+        )
+        for url in settings.urls
+    ]
+    workers = max(-(-settings.workers // ranks), len(setups))
+    planned = planned_adapter(learner.model, config.lora, config.routing)
+    blank = serialize_adapter({name: torch.zeros(tensor.shape) for name, tensor in planned.items()})
+    # Weights that DeepSpeed shards answer only once its engine is built; version 0 is compared then.
+    base_logprobs = None if config.distributed.zero == 3 else learner.token_logprobs(probe_ids)
+    versions = min(settings.max_staleness + 1, -(-workers // len(setups)))
+    for one in setups:
+        check_server(
+            one,
+            blank,
+            probe_ids=probe_ids,
+            base_logprobs=base_logprobs,
+            tolerance=tolerance,
+            adapters=ranks * versions * max(1, len(config.routing.adapters)),
+        )
+    return ServerPool(setups, probe_ids=probe_ids, start_limit=settings.start_limit), workers
 
 
 def allowed_gap(settings: RolloutsConfig, dtype: torch.dtype) -> Tolerance:

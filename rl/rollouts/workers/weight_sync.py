@@ -113,8 +113,13 @@ class Tolerance:
 
 
 def probe_gap(learner: WeightFingerprint, worker: WeightFingerprint) -> ProbeGap:
-    ours, theirs = torch.tensor([learner.logprobs, worker.logprobs], dtype=torch.float64)
-    gap = (ours - theirs).abs()
+    """Return how far both sides' log-probs of the probe text are apart."""
+    return logprob_gap(learner.logprobs, worker.logprobs)
+
+
+def logprob_gap(ours: Sequence[float], theirs: Sequence[float]) -> ProbeGap:
+    """Return how far two lists of log-probs of the same tokens are apart."""
+    gap = (torch.tensor(ours, dtype=torch.float64) - torch.tensor(theirs, dtype=torch.float64)).abs()
     return ProbeGap(mean=gap.mean().item(), quantile=gap.quantile(0.9).item(), largest=gap.max().item())
 
 

@@ -287,11 +287,11 @@ def test_resume__refuses_to_change_the_experiment(tmp_path: Path):
         "trainer.learning_rate: the run has 0.0001, not 0.001",
         "trl: the run has {}, not {'delta': 2.0}",
         "A resumed run may change only distributed.cpus, distributed.gpus, distributed.launcher, distributed.nodes, "
-        "distributed.restarts, rollouts.address, rollouts.cpus, rollouts.gpus, rollouts.max_dropped, "
-        "rollouts.object_store_mb, rollouts.resources, rollouts.start_limit, rollouts.time_limit, rollouts.tries, "
-        "rollouts.workers, run.accept_changed_code, run.grace, run.rebuild_ledger, tracking.project, "
-        "tracking.report_to, trainer.max_steps, trainer.num_train_epochs, trainer.save_steps, "
-        "trainer.save_total_limit; "
+        "distributed.restarts, rollouts.adapter_folder, rollouts.address, rollouts.cpus, rollouts.gpus, "
+        "rollouts.max_dropped, rollouts.object_store_mb, rollouts.resources, rollouts.start_limit, "
+        "rollouts.time_limit, rollouts.tries, rollouts.url, rollouts.workers, run.accept_changed_code, run.grace, "
+        "run.rebuild_ledger, tracking.project, tracking.report_to, trainer.max_steps, trainer.num_train_epochs, "
+        "trainer.save_steps, trainer.save_total_limit; "
         f"`heed resume {run}` keeps its settings",
     ]
     assert load_recipe(f"{run}/config.yaml", [f"resume={run}"]).trainer.learning_rate == 1e-4

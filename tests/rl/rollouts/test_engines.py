@@ -34,7 +34,7 @@ def test_engine_modules__have_what_the_table_says(name, toy):
 
 
 def test_an_unknown_engine__is_refused_with_the_names_there_are():
-    expected = r"rollouts.engine: should be 'transformers' or 'vllm', got 'vlm'; did you mean 'vllm'\?"
+    expected = r"rollouts.engine: should be 'transformers' or 'vllm' or 'vllm_server', got 'vlm'; did you mean 'vllm'\?"
     with pytest.raises(ValueError, match=expected):
         parse_config({"rollouts": {"engine": "vlm", "workers": 1}})
 

@@ -236,6 +236,29 @@ def test_vllm__takes_the_workers_share_of_a_gpu_unless_told_another(gpus, block,
     assert rollouts.vllm.share_of_gpu(rollouts.gpus) == share
 
 
+@pytest.mark.parametrize(
+    ("rollouts", "message"),
+    [
+        ({"engine": "vllm_server"}, "needs the address of a server.*as in rollouts.url=http://127.0.0.1:8000"),
+        ({"url": "http://a"}, "rollouts.url is for rollouts.engine=vllm_server, not transformers"),
+        ({"adapter_folder": "shared"}, "rollouts.adapter_folder is for rollouts.engine=vllm_server"),
+        ({"engine": "vllm_server", "url": "a:8000"}, "rollouts.url: should be an http:// or https:// address"),
+        ({"engine": "vllm_server", "url": "http://a", "address": "auto"}, "rollouts.address=auto is for Ray workers"),
+    ],
+)
+def test_rollouts__servers_are_named_and_have_no_ray(rollouts, message):
+    with pytest.raises(ValueError, match=message):
+        parse_config({"rollouts": rollouts})
+
+
+def test_rollouts__servers_sample_ahead_without_workers():
+    rollouts = {"engine": "vllm_server", "url": ["http://a:8000/v1", "https://b/"], "max_staleness": 1, "workers": 3}
+    config = parse_config({"rollouts": rollouts})
+    assert config.rollouts.urls == ("http://a:8000", "https://b")
+    assert config.workers_per_rank == 0  # of Ray
+    assert config.rollouts.longest_wait == 3 * (300.0 + 600.0)
+
+
 def test_rollouts__too_small_a_staleness_names_the_smallest_that_works():
     # 4 micro-steps a batch, visited twice, one accumulated: 8 optimizer steps until the next batch is trained
     trainer = {"steps_per_generation": 4, "num_iterations": 2}
