@@ -90,6 +90,11 @@ def credit(
 ) -> None:
     """Compare credit rules with `uniform` and their controls, with the same data, seeds and number of rollouts."""
     prepare_environment()
+    if task == "slots":
+        from launch.bench.slots import bench_slots
+
+        print_result(as_json, lambda: bench_slots(output))
+        return
     from launch.bench.credit import bench_credit
     from launch.bench.tasks import budget_of
 
