@@ -43,14 +43,14 @@ def bench_routing(arms: Sequence[str], seeds: int, *, folder: Path, budget: Budg
     check_seeds(seeds)
     record_budget(folder, "families", budget)
     names = list(dict.fromkeys([BASELINE, *arms]))
-    arms = {(name, seed): routing_arm(name, seed, budget) for seed in range(seeds) for name in names}
+    trainings = {(name, seed): routing_arm(name, seed, budget) for seed in range(seeds) for name in names}
     console = Console()
-    runner = ArmRunner(bench=folder, console=console, total=len(arms))
-    trained = runner.run(list(arms.values()))
+    runner = ArmRunner(bench=folder, console=console, total=len(trainings))
+    trained = runner.run(list(trainings.values()))
     runner.raise_if_failed()
     accuracy = {
         name: [
-            router_accuracy(arms[name, seed].config(folder), seed, budget, named=name != "kmeans")
+            router_accuracy(trainings[name, seed].config(folder), seed, budget, named=name != "kmeans")
             for seed in range(seeds)
         ]
         for name in names
