@@ -3,7 +3,8 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,8 @@ from rl.config.root import Config
 from rl.scoring.custom_verifiers import custom_verifiers
 from rl.trainers.grpo import CreditGRPOTrainer
 
+RESULT = "arm.json"
+"""In the run folder of an arm that has been trained to its end."""
 NUM_EVALUATIONS = 10
 """Held-out scores of a training, besides the one before its first step."""
 
@@ -56,6 +59,12 @@ class Arm:
         return parse_config({**tree, **self.settings, "run": {"folder": str(self.folder(bench))}})
 
 
+Outcome = BenchArm | str
+"""The result of an arm, or the traceback of what ended it."""
+Pool = Callable[[Sequence[Arm], Path], Iterator[tuple[Arm, Outcome]]]
+"""Trains arms into the folder of a bench, and yields each with its outcome as it ends."""
+
+
 def check_seeds(seeds: int) -> None:
     """Raise UserError for too few seeds to give an interval."""
     if seeds < 2:
@@ -77,12 +86,17 @@ def record_budget(folder: Path, task: str, budget: Budget) -> None:
 
 def finished_arm(arm: Arm, bench: Path) -> BenchArm | None:
     """Return the result of an arm that has been trained to its end."""
-    path = arm.folder(bench) / "arm.json"
+    path = arm.folder(bench) / RESULT
     return BenchArm(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
 
+def keep(arm: Arm, result: BenchArm, bench: Path) -> None:
+    """Write the result of an arm, which may have been trained on another machine."""
+    write_json(arm.folder(bench) / RESULT, asdict(result))
+
+
 def train_arm(arm: Arm, bench: Path) -> BenchArm:
-    """Train one arm from its start, whatever an interrupted training has left, and write its result."""
+    """Train one arm from its start, whatever an interrupted training has left."""
     run = arm.folder(bench)
     shutil.rmtree(run, ignore_errors=True)
     run.mkdir(parents=True)
@@ -98,8 +112,21 @@ def train_arm(arm: Arm, bench: Path) -> BenchArm:
         perfect=[score.perfect for score in curve.scores],
         cpu_seconds=round(cpu_seconds() - started, 1),
     )
-    write_json(run / "arm.json", asdict(result))
     return result
+
+
+def result_or_error(arm: Arm, bench: Path) -> Outcome:
+    """Train an arm and return its result, or the traceback of whatever it raised: the other arms must go on."""
+    try:
+        return train_arm(arm, bench)
+    except Exception:
+        return traceback.format_exc()
+
+
+def train_in_turn(arms: Sequence[Arm], bench: Path) -> Iterator[tuple[Arm, Outcome]]:
+    """Train arms one after another in this process, and yield each with its outcome."""
+    for arm in arms:
+        yield arm, result_or_error(arm, bench)
 
 
 def cpu_seconds() -> float:

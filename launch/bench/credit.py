@@ -9,6 +9,7 @@ from rich.console import Console
 
 from launch.bench.arms import Arm, check_seeds, record_budget
 from launch.bench.compare import report_arms
+from launch.bench.ray_arms import arm_pool
 from launch.bench.runner import ArmRunner
 from launch.bench.tasks import TASKS, Budget, Task
 
@@ -31,8 +32,9 @@ def bench_credit(
     for arm in arms:
         arm.config(folder)  # raises now for an unknown rule
     console = Console()
-    runner = ArmRunner(bench=folder, console=console, total=len(arms), jobs=jobs)
-    results = runner.run(arms)
+    with arm_pool(jobs) as pool:
+        runner = ArmRunner(bench=folder, console=console, total=len(arms), pool=pool)
+        results = runner.run(arms)
     runner.raise_if_failed()
     return report_arms(results, names, folder / "credit", {"task": task, "budget": asdict(budget)}, console)
 

@@ -11,7 +11,7 @@ from peft import PeftModel, get_peft_model
 from rich.console import Console
 
 from data.toy_tasks.families import MARKS
-from launch.bench.arms import Arm, check_seeds, record_budget
+from launch.bench.arms import Arm, check_seeds, record_budget, train_in_turn
 from launch.bench.compare import report_arms
 from launch.bench.runner import ArmRunner
 from launch.bench.tasks import Budget, Families
@@ -45,7 +45,7 @@ def bench_routing(arms: Sequence[str], seeds: int, *, folder: Path, budget: Budg
     names = list(dict.fromkeys([BASELINE, *arms]))
     trainings = {(name, seed): routing_arm(name, seed, budget) for seed in range(seeds) for name in names}
     console = Console()
-    runner = ArmRunner(bench=folder, console=console, total=len(trainings))
+    runner = ArmRunner(bench=folder, console=console, total=len(trainings), pool=train_in_turn)
     trained = runner.run(list(trainings.values()))
     runner.raise_if_failed()
     accuracy = {

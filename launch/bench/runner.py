@@ -1,15 +1,14 @@
 """Runner: trains many arms, skips finished ones, goes on after one that fails, and says how long the rest will take."""
 
 import time
-import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 from rich.console import Console
 
-from launch.bench.arms import Arm, finished_arm, train_arm
+from launch.bench.arms import Arm, Outcome, Pool, finished_arm, keep
 from launch.bench.compare import BenchArm
 from rl.common.atomic import write_text
 from rl.common.errors import RunFailure
@@ -20,13 +19,13 @@ ERROR = "error.txt"
 
 @dataclass(kw_only=True)
 class ArmRunner:
-    """Trains arms into the folder of a bench, at most `jobs` at a time."""
+    """Trains arms into the folder of a bench by a pool, which decides how many at a time."""
 
     bench: Path
     console: Console
     total: int
     """Arms that will be asked for, at most."""
-    jobs: int = 1
+    pool: Pool
     failed: dict[tuple[str, int], str] = field(default_factory=dict)
     """Name and seed -> why."""
     _num_finished: int = 0
@@ -44,10 +43,11 @@ class ArmRunner:
                 self._num_finished += 1
             elif (arm.name, arm.seed) not in self.failed:
                 missing.append(arm)
-        for arm, outcome in self._outcomes(missing):
+        for arm, outcome in self.pool(missing, self.bench):
             self._num_trained += 1
             self._note(arm, outcome)
             if isinstance(outcome, BenchArm):
+                keep(arm, outcome, self.bench)
                 results[arm.name, arm.seed] = outcome
         return [results[arm.name, arm.seed] for arm in arms if (arm.name, arm.seed) in results]
 
@@ -60,11 +60,7 @@ class ArmRunner:
                 f"same command tries them again:\n{names}"
             )
 
-    def _outcomes(self, arms: Sequence[Arm]) -> Iterator[tuple[Arm, BenchArm | str]]:
-        for arm in arms:
-            yield arm, result_or_error(arm, self.bench)
-
-    def _note(self, arm: Arm, outcome: BenchArm | str) -> None:
+    def _note(self, arm: Arm, outcome: Outcome) -> None:
         if isinstance(outcome, str):
             self.failed[arm.name, arm.seed] = outcome.strip().splitlines()[-1]
             write_text(arm.folder(self.bench) / ERROR, outcome)
@@ -77,11 +73,3 @@ class ArmRunner:
         self.console.print(
             f"{done} of {self.total}: {arm.name} seed {arm.seed}: {text}; about {left} left", soft_wrap=True
         )
-
-
-def result_or_error(arm: Arm, bench: Path) -> BenchArm | str:
-    """Train an arm and return its result, or the traceback of whatever it raised: the other arms must go on."""
-    try:
-        return train_arm(arm, bench)
-    except Exception:
-        return traceback.format_exc()

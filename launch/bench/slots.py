@@ -12,6 +12,7 @@ from rich.console import Console
 
 from launch.bench.arms import Arm, record_budget
 from launch.bench.compare import BenchArm, area_under
+from launch.bench.ray_arms import arm_pool
 from launch.bench.runner import ArmRunner
 from launch.bench.tasks import Slots
 
@@ -140,11 +141,12 @@ def bench_slots(bench: Path, *, jobs: int = 1) -> list[BenchArm]:
     Raises RunFailure, after all others have been trained, if an arm failed.
     """
     record_budget(bench, "slots", Slots(slots=4).budget)
-    runner = ArmRunner(bench=bench, console=Console(), total=num_runs(), jobs=jobs)
     results: dict[Run, BenchArm] = {}
-    for phase in PHASES:
-        runs = {(cell.name, seed): (cell, seed) for cell, seed in phase(results)}
-        trained = runner.run([cell.arm(seed) for cell, seed in runs.values()])
-        results |= {runs[arm.name, arm.seed]: arm for arm in trained}
+    with arm_pool(jobs) as pool:
+        runner = ArmRunner(bench=bench, console=Console(), total=num_runs(), pool=pool)
+        for phase in PHASES:
+            runs = {(cell.name, seed): (cell, seed) for cell, seed in phase(results)}
+            trained = runner.run([cell.arm(seed) for cell, seed in runs.values()])
+            results |= {runs[arm.name, arm.seed]: arm for arm in trained}
     runner.raise_if_failed()
     return list(results.values())

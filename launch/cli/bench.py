@@ -85,6 +85,9 @@ def credit(
     ),
     seeds: Annotated[int, typer.Option(help="Trainings of each rule.")] = 3,
     steps: Annotated[int | None, typer.Option(help="Optimizer steps of each; default: as the task says.")] = None,
+    jobs: Annotated[
+        int, typer.Option(min=1, help="Trainings at a time: Ray tasks here, or on the cluster at RAY_ADDRESS.")
+    ] = 1,
     output: Trainings = Path("runs/bench-credit"),
     as_json: AsJson = False,
 ) -> None:
@@ -93,13 +96,14 @@ def credit(
     if task == "slots":
         from launch.bench.slots import bench_slots
 
-        print_result(as_json, lambda: bench_slots(output))
+        print_result(as_json, lambda: bench_slots(output, jobs=jobs))
         return
     from launch.bench.credit import bench_credit
     from launch.bench.tasks import budget_of
 
     print_result(
-        as_json, lambda: bench_credit(task, rules.split(","), seeds, folder=output, budget=budget_of(task, steps))
+        as_json,
+        lambda: bench_credit(task, rules.split(","), seeds, folder=output, budget=budget_of(task, steps), jobs=jobs),
     )
 
 

@@ -2,14 +2,16 @@
 
 import io
 import json
-from dataclasses import asdict
+import os
 
 import pytest
 from rich.console import Console
 
+import launch.bench.arms
 import launch.bench.runner
-from launch.bench.arms import Arm
+from launch.bench.arms import Arm, finished_arm, train_in_turn
 from launch.bench.compare import BenchArm
+from launch.bench.ray_arms import arm_pool
 from launch.bench.runner import ERROR, ArmRunner
 from launch.bench.tasks import Budget, Chain
 from rl.common.atomic import write_json
@@ -31,16 +33,14 @@ def trainings(monkeypatch):
         notes.append((arm.name, arm.seed))
         if arm.name == "bad":
             raise ZeroDivisionError("no digits")
-        result = BenchArm(name=arm.name, seed=arm.seed, steps=[0, 2], scores=[0.5, 0.75], cpu_seconds=3.0)
-        write_json(arm.folder(bench) / "arm.json", asdict(result))
-        return result
+        return BenchArm(name=arm.name, seed=arm.seed, steps=[0, 2], scores=[0.5, 0.75], cpu_seconds=3.0)
 
-    monkeypatch.setattr(launch.bench.runner, "train_arm", train)
+    monkeypatch.setattr(launch.bench.arms, "train_arm", train)
     return notes
 
 
-def make_runner(folder, total=3, **changes):
-    return ArmRunner(bench=folder, console=Console(file=io.StringIO(), width=40), total=total, **changes)
+def make_runner(folder, total=3, pool=train_in_turn):
+    return ArmRunner(bench=folder, console=Console(file=io.StringIO(), width=40), total=total, pool=pool)
 
 
 def test_arm_runner__goes_on_after_an_arm_that_fails_and_names_it_at_the_end(tmp_path, trainings):
@@ -55,7 +55,8 @@ def test_arm_runner__goes_on_after_an_arm_that_fails_and_names_it_at_the_end(tmp
 def test_arm_runner__trains_no_arm_twice_and_tries_a_failed_one_again_when_started_again(tmp_path, trainings):
     arms = [make_arm("good"), make_arm("bad")]
     first = make_runner(tmp_path)
-    first.run(arms), first.run(arms)
+    first.run(arms)
+    first.run(arms)
     assert trainings == [("good", 0), ("bad", 0)]
     make_runner(tmp_path).run(arms)
     assert trainings == [("good", 0), ("bad", 0), ("bad", 0)]
@@ -77,3 +78,22 @@ def test_arm_runner__reads_results_of_before_times_were_kept(tmp_path, trainings
     assert make_runner(tmp_path).run([arm])[0].scores == [0.25]
     assert json.loads((arm.folder(tmp_path) / "arm.json").read_text())["scores"] == [0.25]
     assert trainings == []
+
+
+@pytest.mark.slow
+def test_arm_pool__of_several_jobs_trains_every_arm_and_reports_a_lost_one(tmp_path, monkeypatch):
+    import launch.bench.ray_arms
+
+    def trained_elsewhere(arm, bench):
+        if arm.name == "bad":
+            os._exit(7)
+        return BenchArm(name=arm.name, seed=arm.seed, steps=[0], scores=[float(arm.seed)], cpu_seconds=1.0)
+
+    monkeypatch.setattr(launch.bench.ray_arms, "result_or_error", trained_elsewhere)
+    arms = [*(make_arm("good", seed) for seed in range(3)), make_arm("bad")]
+    with arm_pool(2) as pool:
+        runner = make_runner(tmp_path, total=4, pool=pool)
+        assert [arm.scores for arm in runner.run(arms)] == [[0.0], [1.0], [2.0]]
+    assert list(runner.failed) == [("bad", 0)]
+    # the results are in the driver's folder, wherever the arms were trained
+    assert finished_arm(arms[2], tmp_path) is not None
