@@ -87,7 +87,12 @@ def record_budget(folder: Path, task: str, budget: Budget) -> None:
 def finished_arm(arm: Arm, bench: Path) -> BenchArm | None:
     """Return the result of an arm that has been trained to its end."""
     path = arm.folder(bench) / RESULT
-    return BenchArm(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+    return read_arm(path) if path.exists() else None
+
+
+def read_arm(path: Path) -> BenchArm:
+    """Read the result of an arm."""
+    return BenchArm(**json.loads(path.read_text(encoding="utf-8")))
 
 
 def keep(arm: Arm, result: BenchArm, bench: Path) -> None:

@@ -7,11 +7,15 @@ from typing import Any
 
 from rich.console import Console
 
-from launch.bench.arms import Arm, check_seeds, record_budget
+from launch.bench.arms import RESULT, Arm, check_seeds, read_arm, record_budget
 from launch.bench.compare import report_arms
+from launch.bench.paired import by_name
 from launch.bench.ray_arms import arm_pool
+from launch.bench.report import Comparison, total_cpu_seconds, write_bench_report
 from launch.bench.runner import ArmRunner
+from launch.bench.slots_report import report_slots
 from launch.bench.tasks import TASKS, Budget, Task
+from rl.common.errors import UserError
 
 RAW = ":raw"
 """Suffix of a rule's name: without `credit.preserve_mass`, so that amplifying also enlarges the step."""
@@ -43,3 +47,16 @@ def credit_arm(task: Task, name: str, seed: int, budget: Budget) -> Arm:
     """Return one arm; arms of a seed differ in `credit` alone."""
     credit = {"rule": name.removesuffix(RAW), "preserve_mass": not name.endswith(RAW)}
     return Arm(name=name, seed=seed, task=task, budget=budget, settings={"credit": credit})
+
+
+def report_credit(task: str, folder: Path) -> Path:
+    """Write `report.html` about the finished arms of a folder. Raises UserError where there is none."""
+    if task == "slots":
+        return report_slots(folder)
+    arms = [read_arm(path) for path in sorted(folder.glob(f"arms/*/{RESULT}"))]
+    if not arms:
+        raise UserError(f"{folder} has no finished arm; train some, without --report")
+    names = sorted({arm.name for arm in arms}, key=lambda name: (name != "uniform", name))
+    comparison = Comparison(title=f"Task {task}", arms=by_name(arms, names))
+    path, cpu_seconds = folder / "report.html", total_cpu_seconds(arms)
+    return write_bench_report(path, title="Credit rules", comparisons=[comparison], cpu_seconds=cpu_seconds)

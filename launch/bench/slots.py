@@ -10,7 +10,7 @@ from statistics import fmean
 
 from rich.console import Console
 
-from launch.bench.arms import Arm, record_budget
+from launch.bench.arms import Arm, finished_arm, record_budget
 from launch.bench.compare import BenchArm, area_under
 from launch.bench.ray_arms import arm_pool
 from launch.bench.runner import ArmRunner
@@ -125,17 +125,7 @@ def num_runs() -> int:
     return len(same_rate(4)) + sum(len(tuning(slots)) for slots in SEEDS) + compared + 2 * LARGE_GROUP_SEEDS
 
 
-def _runs(cells: Sequence[Cell], seeds: Sequence[int]) -> list[Run]:
-    """Return the runs of a seed side by side, so that what an interrupted bench has trained can be paired."""
-    return [(cell, seed) for seed in seeds for cell in cells]
-
-
-def _complete(arms: Sequence[BenchArm | None]) -> list[BenchArm]:
-    finished = [arm for arm in arms if arm is not None]
-    return finished if len(finished) == len(arms) else []
-
-
-def bench_slots(bench: Path, *, jobs: int = 1) -> list[BenchArm]:
+def train_slots(bench: Path, *, jobs: int = 1) -> dict[Run, BenchArm]:
     """Train every arm of the protocol that `bench` does not have yet, and return all.
 
     Raises RunFailure, after all others have been trained, if an arm failed.
@@ -149,4 +139,30 @@ def bench_slots(bench: Path, *, jobs: int = 1) -> list[BenchArm]:
             trained = runner.run([cell.arm(seed) for cell, seed in runs.values()])
             results |= {runs[arm.name, arm.seed]: arm for arm in trained}
     runner.raise_if_failed()
-    return list(results.values())
+    return results
+
+
+def finished_runs(bench: Path) -> dict[Run, BenchArm]:
+    """Return what a bench has trained of the protocol, so far."""
+    results: dict[Run, BenchArm] = {}
+    for phase in PHASES:
+        for cell, seed in phase(results):
+            if (arm := finished_arm(cell.arm(seed), bench)) is not None:
+                results[cell, seed] = arm
+    return results
+
+
+def seeds_of(results: Results, cell: Cell) -> dict[int, BenchArm]:
+    """Return the finished seeds of a cell, without those that only rates were chosen by."""
+    found = ((seed, arm) for (other, seed), arm in results.items() if other == cell and seed not in TUNING_SEEDS)
+    return dict(sorted(found))
+
+
+def _runs(cells: Sequence[Cell], seeds: Sequence[int]) -> list[Run]:
+    """Return the runs of a seed side by side, so that what an interrupted bench has trained can be paired."""
+    return [(cell, seed) for seed in seeds for cell in cells]
+
+
+def _complete(arms: Sequence[BenchArm | None]) -> list[BenchArm]:
+    finished = [arm for arm in arms if arm is not None]
+    return finished if len(finished) == len(arms) else []
