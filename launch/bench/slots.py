@@ -1,6 +1,6 @@
-"""`heed bench credit --task slots`: does credit by constraint gain more, the more rules an answer has?
+"""The protocol of `heed bench credit --task slots`: which arms are trained, in which order, at which learning rate.
 
-The protocol, fixed before the runs: which arms are trained, in which order, and at which learning rate.
+Does credit by constraint gain more, the more rules an answer has? The protocol was fixed before the runs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
