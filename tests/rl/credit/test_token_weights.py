@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from torch import Tensor, tensor
 
-from rl.credit.token_weights import WeightCheck, normalize_weights, token_advantages
+from rl.credit.token_weights import WeightCheck, normalize_weights, strongest_channel, token_advantages
 
 SHAPES = numpy_strategies.array_shapes(min_dims=2, max_dims=2, max_side=12)
 FLOORS = st.floats(0.0, 1.0)
@@ -163,3 +163,12 @@ def test_token_advantages__sign_positive_leaves_a_negative_channel_unshaped():
         tensor([[2.0, -1.0]]), tensor([[[0.0, 2.0], [0.0, 2.0]]]), torch.ones(1, 2).bool(), sign="positive"
     )
     assert spread_out.tolist() == [[-1.0, 3.0]]
+
+
+def test_strongest_channel__has_the_largest_part_in_the_token_whichever_way():
+    # parts by token, channel 0: 1 1 1 0, channel 1: -4 0 -1 0; the third token's are equal, the fourth is padding
+    advantages, mask = tensor([[1.0, -2.0]]), tensor([[True, True, True, False]])
+    weights = tensor([[[1.0, 1.0, 1.0, 0.0], [2.0, 0.0, 0.5, 0.0]]])
+    assert strongest_channel(advantages, weights, mask, sign="both").tolist() == [[1.0, 0.0, 0.0, 0.0]]
+    # unshaped, channel 1 takes 2 from each of the three
+    assert strongest_channel(advantages, weights, mask, sign="positive").tolist() == [[1.0, 1.0, 1.0, 0.0]]
