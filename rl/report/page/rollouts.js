@@ -32,8 +32,9 @@ function colourOf(reading, value, reach) {
   return withOpacity(colour, data.scale.strongest * Math.min(distance / Math.max(reach, smallest), 1));
 }
 
-// A channel's own hue, far from its neighbours'; what is left for no constraint is grey.
-const channelColour = channel => channel > 0 ? `hsl(${(channel - 1) * 137 % 360} 75% 50%)` : "var(--quiet)";
+// None of the hues is that of a satisfied or a violated verdict; what is left for no constraint is grey.
+const HUES = [210, 30, 280, 180, 55, 325];
+const channelColour = channel => channel > 0 ? `hsl(${HUES[(channel - 1) % HUES.length]} 75% 50%)` : "var(--quiet)";
 const channelName = (member, channel) => channel > 0 ? member.verdicts[channel - 1]?.id ?? "?" : "no constraint";
 
 // The colour of a piece of text: that of the token with the highest value, for channels of the one with most credit.
