@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from launch.bench.arms import Arm, Outcome, Pool, result_or_error, train_in_turn
 from rl.config.rollouts import RolloutsConfig
@@ -37,7 +38,7 @@ def train_on_ray(arms: Sequence[Arm], bench: Path, *, jobs: int) -> Iterator[tup
         yield running.pop(ended), _outcome(ended)
 
 
-def _outcome(ended: object) -> Outcome:
+def _outcome(ended: Any) -> Outcome:
     import ray
     from ray.exceptions import RayError
 
