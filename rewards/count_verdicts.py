@@ -35,6 +35,17 @@ def whole_text_verdict(completion: str, margin: int | float) -> Verdict:
     return Verdict(satisfied=margin >= 0, margin=float(margin), evidence=((0, len(completion)),) if completion else ())
 
 
+def text_range_verdict(completion: str, parts: Sequence[Span], minimum: int, maximum: int) -> Verdict:
+    """Return the verdict of a rule that bounds the number of parts of a text on both sides.
+
+    The evidence is the text from the first part past the maximum on if there are too many, else the whole text.
+    """
+    margin = range_margin(len(parts), minimum, maximum)
+    if len(parts) <= maximum:
+        return whole_text_verdict(completion, margin)
+    return Verdict(satisfied=False, margin=margin, evidence=((parts[maximum][0], len(completion.rstrip())),))
+
+
 def count_verdict(spans: Sequence[Span], bound: int, relation: Relation) -> Verdict:
     """Return the verdict of a rule about how often something occurs, given the span of each occurrence.
 

@@ -1,26 +1,68 @@
 """Training arms: the trainings that a comparison is made of, one per setting and seed, each trained once."""
 
 import json
+import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from transformers import TrainerCallback
 
-from launch.bench.compare import BenchArm, compare, comparison_table, plot_curves
-from launch.bench.tasks import Budget, Task
+from launch.bench.compare import BenchArm
+from launch.bench.tasks import Budget, HeldOutScore, Task
 from rl.build import build_trainer
 from rl.common.atomic import json_text, write_json
 from rl.common.errors import UserError
+from rl.config.load import parse_config
 from rl.config.root import Config
+from rl.scoring.custom_verifiers import custom_verifiers
 from rl.trainers.grpo import CreditGRPOTrainer
 
+RESULT = "arm.json"
+"""In the run folder of an arm that has been trained to its end."""
 NUM_EVALUATIONS = 10
 """Held-out scores of a training, besides the one before its first step."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Arm:
+    """One training of a comparison.
+
+    Example:
+        Arm(name="coupled", seed=0, task=Chain(), budget=Chain().budget, settings={"credit": {"rule": "coupled"}})
+    """
+
+    name: str
+    seed: int
+    task: Task
+    budget: Budget
+    settings: Mapping[str, Any]
+    """Sections of the config in which it differs from other arms of its task, budget and seed."""
+
+    def folder(self, bench: Path) -> Path:
+        """Return its run folder in that of the bench."""
+        return bench / "arms" / f"{self.name.replace(':', '-')}-{self.seed}"
+
+    def config(self, bench: Path) -> Config:
+        """Return its config. Raises UserError where that is wrong."""
+        budget, tree = self.budget, self.task.settings(self.seed, self.budget)
+        tree["trainer"] = tree["trainer"] | {
+            "max_steps": budget.steps,
+            "save_steps": budget.steps,
+            "learning_rate": budget.learning_rate,
+            "seed": self.seed,
+        }
+        return parse_config({**tree, **self.settings, "run": {"folder": str(self.folder(bench))}})
+
+
+Outcome = BenchArm | str
+"""The result of an arm, or the traceback of what ended it."""
+Pool = Callable[[Sequence[Arm], Path], Iterator[tuple[Arm, Outcome]]]
+"""Trains arms into the folder of a bench, and yields each with its outcome as it ends."""
 
 
 def check_seeds(seeds: int) -> None:
@@ -42,74 +84,84 @@ def record_budget(folder: Path, task: str, budget: Budget) -> None:
     write_json(path, content)
 
 
-def arm_folder(name: str, seed: int, folder: Path) -> Path:
-    """Return the run folder of one arm."""
-    return folder / "arms" / f"{name.replace(':', '-')}-{seed}"
+def finished_arm(arm: Arm, bench: Path) -> BenchArm | None:
+    """Return the result of an arm that has been trained to its end."""
+    path = arm.folder(bench) / RESULT
+    return read_arm(path) if path.exists() else None
 
 
-def run_arms(
-    task: Task, configs: Mapping[tuple[str, int], Config], budget: Budget, folder: Path, console: Console
-) -> list[BenchArm]:
-    """Run the arms of each (name, seed) in order, and print a line for each."""
-    arms = []
-    for (name, seed), config in configs.items():
-        arms.append(run_arm(task, name, seed, config, budget, folder))
-        console.print(f"{name} seed {seed}: held-out {arms[-1].scores[0]:.3f} -> {arms[-1].scores[-1]:.3f}")
-    return arms
+def read_arm(path: Path) -> BenchArm:
+    """Read the result of an arm."""
+    return BenchArm(**json.loads(path.read_text(encoding="utf-8")))
 
 
-def run_arm(task: Task, name: str, seed: int, config: Config, budget: Budget, folder: Path) -> BenchArm:
-    """Train one arm, or read its result if it is finished; an interrupted arm is trained again from its start."""
-    run = arm_folder(name, seed, folder)
-    finished = run / "arm.json"
-    if finished.exists():
-        return BenchArm(**json.loads(finished.read_text()))
+def keep(arm: Arm, result: BenchArm, bench: Path) -> None:
+    """Write the result of an arm, which may have been trained on another machine."""
+    write_json(arm.folder(bench) / RESULT, asdict(result))
+
+
+def train_arm(arm: Arm, bench: Path) -> BenchArm:
+    """Train one arm from its start, whatever an interrupted training has left."""
+    run = arm.folder(bench)
     shutil.rmtree(run, ignore_errors=True)
     run.mkdir(parents=True)
-    arm = _train_arm(task, name, seed, config, budget, run)
-    write_json(finished, asdict(arm))
-    return arm
+    started = cpu_seconds()
+    config = arm.config(bench)
+    with custom_verifiers(config.rewards):
+        curve = _train(arm, config, run)
+    result = BenchArm(
+        name=arm.name,
+        seed=arm.seed,
+        steps=curve.steps,
+        scores=[score.mean for score in curve.scores],
+        perfect=[score.perfect for score in curve.scores],
+        cpu_seconds=round(cpu_seconds() - started, 1),
+    )
+    return result
 
 
-def _train_arm(task: Task, name: str, seed: int, config: Config, budget: Budget, run: Path) -> BenchArm:
-    problems, held_out = task.problems(config, seed, budget)
-    curve = ScoreCallback(every=max(1, budget.steps // NUM_EVALUATIONS))
+def result_or_error(arm: Arm, bench: Path) -> Outcome:
+    """Train an arm and return its result, or the traceback of whatever it raised: the other arms must go on."""
+    try:
+        return train_arm(arm, bench)
+    except Exception:
+        return traceback.format_exc()
+
+
+def train_in_turn(arms: Sequence[Arm], bench: Path) -> Iterator[tuple[Arm, Outcome]]:
+    """Train arms one after another in this process, and yield each with its outcome."""
+    for arm in arms:
+        yield arm, result_or_error(arm, bench)
+
+
+def cpu_seconds() -> float:
+    """Return the CPU time of this process and of those that it started and that have ended."""
+    return sum(os.times()[:4])
+
+
+def _train(arm: Arm, config: Config, run: Path) -> "ScoreCallback":
+    problems, held_out = arm.task.problems(config, arm.seed, arm.budget)
+    curve = ScoreCallback(every=max(1, arm.budget.steps // NUM_EVALUATIONS))
     trainer = build_trainer(config, run, problems, callbacks=[curve])
     assert isinstance(trainer, CreditGRPOTrainer)
-    curve.score = partial(task.held_out_score, trainer, config, held_out)
+    curve.score = partial(arm.task.held_out_score, trainer, config, held_out)
     try:
         curve.evaluate(0)
         trainer.train()
     finally:
         trainer.rollouts.close()
-    return BenchArm(name=name, seed=seed, steps=curve.steps, scores=curve.scores)
-
-
-def report_arms(
-    arms: Sequence[BenchArm], names: Sequence[str], output: Path, extra: dict[str, Any], console: Console
-) -> dict[str, Any]:
-    """Compare all names with the first; write `output`.json and `output`.png, print a table."""
-    comparisons = compare(arms, names)
-    result = {
-        **extra,
-        "arms": [asdict(arm) for arm in arms],
-        "comparisons": [asdict(comparison) for comparison in comparisons],
-    }
-    write_json(output.with_suffix(".json"), result)
-    plot_curves(arms, names, output.with_suffix(".png"))
-    console.print(comparison_table(comparisons, baseline=names[0], seeds=len({arm.seed for arm in arms})))
-    return result
+    return curve
 
 
 class ScoreCallback(TrainerCallback):
     """Records the held-out score every so many steps and at the end."""
 
-    score: Callable[[], float]
+    score: Callable[[], HeldOutScore]
 
     def __init__(self, *, every: int):
         self.every = every
         self.steps: list[int] = []
-        self.scores: list[float] = []
+        self.scores: list[HeldOutScore] = []
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.global_step % self.every == 0 or state.global_step == state.max_steps:

@@ -1,8 +1,10 @@
-"""The chain model: about a million parameters, pretrained in minutes until it half solves the chains, then cached."""
+"""The chain model: about a million parameters, pretrained in minutes until it half solves an exercise, then cached."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 import torch
 import transformers
@@ -21,25 +23,53 @@ from rl.rollouts.types import RolloutRequest
 PAD, END = "<pad>", "<end>"
 CHAT_TEMPLATE = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
 BATCH_SIZE, LEARNING_RATE = 64, 1e-3
-MAX_STEPS, EVALUATE_EVERY, NUM_EVALUATED = 4000, 25, 128
+MAX_STEPS, NUM_EVALUATED = 4000, 128
 TRAIN_SEED, EVALUATION_SEED = 1_000_003, 1_000_033
-"""Seeds of the chains that it is pretrained on and evaluated with; no run draws from them."""
+"""Seeds of the problems that it is pretrained on and evaluated with; no run draws from them."""
 MAX_SOLUTION_TOKENS = 24
 """Enough for the longest solution and its end-of-text token."""
 GREEDY = GenerationConfig(temperature=0.0, max_completion_length=MAX_SOLUTION_TOKENS)
 
 
-def pretrained_model(accuracy: float, *, seed: int = 0) -> Path:
-    """Return the folder of a model pretrained until it solves this share of the chains; built once on a machine."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exercise:
+    """What the model is pretrained on.
+
+    Example:
+        Exercise(name="chains", problem=chain_problem, solution=chain_solution, score=chain_score)
+    """
+
+    name: str
+    """Part of the cached folder's name."""
+    problem: Callable[[int, int], Problem]
+    """The problem of a seed and an index."""
+    solution: Callable[[Problem], str]
+    """The answer that is learnt."""
+    score: Callable[[str, Problem], float]
+    """From 0 to 1, of an answer."""
+    evaluate_every: int = 25
+    """Steps between two looks whether the model is good enough."""
+
+
+CHAINS = Exercise(
+    name="chains",
+    problem=chain_problem,
+    solution=lambda problem: solution(user_text(problem)),
+    score=lambda text, problem: float(is_correct(text, str(problem.reference))),
+)
+
+
+def pretrained_model(accuracy: float, exercise: Exercise = CHAINS, *, seed: int = 0) -> Path:
+    """Return the folder of a model pretrained until it has this mean score; built once on a machine."""
     setup = f"{transformers.__version__}-{torch.__version__}-{SIGNS}-{BATCH_SIZE}-{LEARNING_RATE}-{TRAIN_SEED}"
     digest = hashlib.sha256(setup.encode()).hexdigest()[:8]
 
     def build(folder: Path) -> None:
         tokenizer = character_tokenizer()
-        pretrain(chain_model(seed=seed), tokenizer, accuracy=accuracy).save_pretrained(folder)
+        pretrain(chain_model(seed=seed), tokenizer, exercise, accuracy=accuracy).save_pretrained(folder)
         tokenizer.save_pretrained(folder)
 
-    return build_once(f"chains-{accuracy}-{seed}-{digest}", build)
+    return build_once(f"{exercise.name}-{accuracy}-{seed}-{digest}", build)
 
 
 def character_tokenizer() -> PreTrainedTokenizerFast:
@@ -73,32 +103,33 @@ def chain_model(*, seed: int) -> LlamaForCausalLM:
         return LlamaForCausalLM(config)
 
 
-def pretrain(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, *, accuracy: float) -> LlamaForCausalLM:
-    """Take supervised steps on worked-out chains, with loss on the solution only, until the accuracy is reached.
+def pretrain(
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, exercise: Exercise = CHAINS, *, accuracy: float
+) -> LlamaForCausalLM:
+    """Take supervised steps on worked-out problems, with loss on the solution only, until the mean score is reached.
 
     Raises RuntimeError when `MAX_STEPS` do not reach it.
     """
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE)
     engine = TransformersEngine(model, tokenizer, GREEDY)
-    evaluated = [chain_problem(EVALUATION_SEED, index) for index in range(NUM_EVALUATED)]
+    evaluated = [exercise.problem(EVALUATION_SEED, index) for index in range(NUM_EVALUATED)]
     for step in range(MAX_STEPS):
-        if step % EVALUATE_EVERY == 0 and chain_accuracy(engine, evaluated) >= accuracy:
+        if step % exercise.evaluate_every == 0 and fmean(scores(engine, evaluated, exercise)) >= accuracy:
             return model.eval()
-        ids, labels = _batch(tokenizer, range(step * BATCH_SIZE, (step + 1) * BATCH_SIZE))
+        ids, labels = _batch(tokenizer, exercise, range(step * BATCH_SIZE, (step + 1) * BATCH_SIZE))
         model.train()
         loss = model(input_ids=ids, attention_mask=(ids != 0).long(), labels=labels).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
-    raise RuntimeError(f"pretraining did not reach {accuracy:.0%} of the chains in {MAX_STEPS} steps")
+    raise RuntimeError(f"pretraining did not reach {accuracy:.0%} of the {exercise.name} in {MAX_STEPS} steps")
 
 
-def chain_accuracy(engine: TransformersEngine, problems: Sequence[Problem]) -> float:
-    """Return the share of the chains that the engine's model solves."""
+def scores(engine: TransformersEngine, problems: Sequence[Problem], exercise: Exercise = CHAINS) -> list[float]:
+    """Return the score of the engine's answer to each problem."""
     texts = sampled_texts(engine, problems)
-    correct = [is_correct(text, str(problem.reference)) for text, problem in zip(texts, problems, strict=True)]
-    return sum(correct) / len(correct)
+    return [exercise.score(text, problem) for text, problem in zip(texts, problems, strict=True)]
 
 
 def sampled_texts(engine: TransformersEngine, problems: Sequence[Problem]) -> list[str]:
@@ -115,10 +146,15 @@ def sampled_texts(engine: TransformersEngine, problems: Sequence[Problem]) -> li
     return engine.tokenizer.batch_decode(ids, skip_special_tokens=True)
 
 
-def _batch(tokenizer: PreTrainedTokenizerFast, indices: range) -> tuple[Tensor, Tensor]:
-    """Return padded ids of worked-out chains, and labels that leave the prompts out."""
-    prompts = [user_text(chain_problem(TRAIN_SEED, index)) for index in indices]
-    rows = [[*tokenizer.encode(prompt + solution(prompt)), tokenizer.eos_token_id] for prompt in prompts]
+def _batch(tokenizer: PreTrainedTokenizerFast, exercise: Exercise, indices: range) -> tuple[Tensor, Tensor]:
+    """Return padded ids of worked-out problems, and labels that leave the prompts out."""
+    problems = [exercise.problem(TRAIN_SEED, index) for index in indices]
+    prompts = [user_text(problem) for problem in problems]
+    solutions = [exercise.solution(problem) for problem in problems]
+    rows = [
+        [*tokenizer.encode(prompt + answer), tokenizer.eos_token_id]
+        for prompt, answer in zip(prompts, solutions, strict=True)
+    ]
     ids, real = pad_right(rows)
     starts = torch.tensor([len(prompt) for prompt in prompts])[:, None]
     is_solution = (torch.arange(ids.shape[1]) >= starts) & real

@@ -2,12 +2,15 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 
+from rl.common.atomic import write_json
 from rl.common.errors import UserError
 from rl.common.intervals import student_interval
 
@@ -25,6 +28,9 @@ class BenchArm:
     steps: list[int]
     """Optimizer steps at which the policy was evaluated; the first is 0, before training."""
     scores: list[float]
+    perfect: list[float] = field(default_factory=list)
+    """Share of the answers with the highest score, at the same steps."""
+    cpu_seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +80,22 @@ def comparison_table(comparisons: Sequence[Comparison], *, baseline: str, seeds:
         difference = "" if row.difference is None else f"{row.difference:+.3f}"
         table.add_row(row.name, f"{row.last:.3f}", f"{row.area:.3f}", difference, interval)
     return table
+
+
+def report_arms(
+    arms: Sequence[BenchArm], names: Sequence[str], output: Path, extra: dict[str, Any], console: Console
+) -> dict[str, Any]:
+    """Compare all names with the first; write `output`.json and `output`.png, print a table."""
+    comparisons = compare(arms, names)
+    result = {
+        **extra,
+        "arms": [asdict(arm) for arm in arms],
+        "comparisons": [asdict(comparison) for comparison in comparisons],
+    }
+    write_json(output.with_suffix(".json"), result)
+    plot_curves(arms, names, output.with_suffix(".png"))
+    console.print(comparison_table(comparisons, baseline=names[0], seeds=len({arm.seed for arm in arms})))
+    return result
 
 
 def plot_curves(arms: Sequence[BenchArm], names: Sequence[str], path: Path) -> None:

@@ -7,35 +7,56 @@ from typing import Any
 
 from rich.console import Console
 
-from launch.bench.arms import arm_folder, check_seeds, record_budget, report_arms, run_arms
+from launch.bench.arms import RESULT, Arm, check_seeds, read_arm, record_budget
+from launch.bench.compare import report_arms
+from launch.bench.paired import by_name
+from launch.bench.ray_arms import arm_pool
+from launch.bench.report import Comparison, total_cpu_seconds, write_bench_report
+from launch.bench.runner import ArmRunner
+from launch.bench.slots_report import report_slots
 from launch.bench.tasks import TASKS, Budget, Task
-from rl.config.load import parse_config
-from rl.config.root import Config
+from rl.common.errors import UserError
 
 RAW = ":raw"
 """Suffix of a rule's name: without `credit.preserve_mass`, so that amplifying also enlarges the step."""
 
 
-def bench_credit(task: str, rules: Sequence[str], seeds: int, *, folder: Path, budget: Budget) -> dict[str, Any]:
+def bench_credit(
+    task: str, rules: Sequence[str], seeds: int, *, folder: Path, budget: Budget, jobs: int = 1
+) -> dict[str, Any]:
     """Train each rule with each seed, skip finished arms of `folder`, and write `credit.json` and `credit.png`.
 
-    Raises UserError for fewer than two seeds, and for a folder with arms of another task or budget.
+    Raises UserError for fewer than two seeds, and for a folder with arms of another task or budget; RunFailure, after
+    all others have been trained, for an arm that failed.
     """
     check_seeds(seeds)
     record_budget(folder, task, budget)
     names = list(dict.fromkeys(["uniform", *rules]))
-    pairs = [(name, seed) for seed in range(seeds) for name in names]
-    configs = {(name, seed): arm_config(TASKS[task], name, seed, budget, folder) for name, seed in pairs}
+    arms = [credit_arm(TASKS[task], name, seed, budget) for seed in range(seeds) for name in names]
+    for arm in arms:
+        arm.config(folder)  # raises now for an unknown rule
     console = Console()
-    arms = run_arms(TASKS[task], configs, budget, folder, console)
-    return report_arms(arms, names, folder / "credit", {"task": task, "budget": asdict(budget)}, console)
+    with arm_pool(jobs) as pool:
+        runner = ArmRunner(bench=folder, console=console, total=len(arms), pool=pool)
+        results = runner.run(arms)
+    runner.raise_if_failed()
+    return report_arms(results, names, folder / "credit", {"task": task, "budget": asdict(budget)}, console)
 
 
-def arm_config(task: Task, name: str, seed: int, budget: Budget, folder: Path) -> Config:
-    """Return the settings of one arm; arms of a seed differ in `credit` alone. Raises UserError for an unknown rule."""
-    tree = task.settings(seed, budget)
-    steps = {"max_steps": budget.steps, "save_steps": budget.steps, "learning_rate": budget.learning_rate, "seed": seed}
-    tree["trainer"] = tree["trainer"] | steps
-    tree["credit"] = {"rule": name.removesuffix(RAW), "preserve_mass": not name.endswith(RAW)}
-    tree["run"] = {"folder": str(arm_folder(name, seed, folder))}
-    return parse_config(tree)
+def credit_arm(task: Task, name: str, seed: int, budget: Budget) -> Arm:
+    """Return one arm; arms of a seed differ in `credit` alone."""
+    credit = {"rule": name.removesuffix(RAW), "preserve_mass": not name.endswith(RAW)}
+    return Arm(name=name, seed=seed, task=task, budget=budget, settings={"credit": credit})
+
+
+def report_credit(task: str, folder: Path) -> Path:
+    """Write `report.html` about the finished arms of a folder. Raises UserError where there is none."""
+    if task == "slots":
+        return report_slots(folder)
+    arms = [read_arm(path) for path in sorted(folder.glob(f"arms/*/{RESULT}"))]
+    if not arms:
+        raise UserError(f"{folder} has no finished arm; train some, without --report")
+    names = sorted({arm.name for arm in arms}, key=lambda name: (name != "uniform", name))
+    comparison = Comparison(title=f"Task {task}", arms=by_name(arms, names))
+    path, cpu_seconds = folder / "report.html", total_cpu_seconds(arms)
+    return write_bench_report(path, title="Credit rules", comparisons=[comparison], cpu_seconds=cpu_seconds)

@@ -11,11 +11,12 @@ from peft import PeftModel, get_peft_model
 from rich.console import Console
 
 from data.toy_tasks.families import MARKS
-from launch.bench.arms import arm_folder, check_seeds, record_budget, report_arms, run_arms
+from launch.bench.arms import Arm, check_seeds, record_budget, train_in_turn
+from launch.bench.compare import report_arms
+from launch.bench.runner import ArmRunner
 from launch.bench.tasks import Budget, Families
 from rl.build import build_route
 from rl.common.errors import UserError
-from rl.config.load import parse_config
 from rl.config.root import Config
 from rl.models.load import load_model, load_tokenizer
 from rl.models.lora import lora_config
@@ -42,11 +43,16 @@ def bench_routing(arms: Sequence[str], seeds: int, *, folder: Path, budget: Budg
     check_seeds(seeds)
     record_budget(folder, "families", budget)
     names = list(dict.fromkeys([BASELINE, *arms]))
-    configs = {(name, seed): arm_config(name, seed, budget, folder) for seed in range(seeds) for name in names}
+    trainings = {(name, seed): routing_arm(name, seed, budget) for seed in range(seeds) for name in names}
     console = Console()
-    trained = run_arms(TASK, configs, budget, folder, console)
+    runner = ArmRunner(bench=folder, console=console, total=len(trainings), pool=train_in_turn)
+    trained = runner.run(list(trainings.values()))
+    runner.raise_if_failed()
     accuracy = {
-        name: [router_accuracy(configs[name, seed], seed, budget, named=name != "kmeans") for seed in range(seeds)]
+        name: [
+            router_accuracy(trainings[name, seed].config(folder), seed, budget, named=name != "kmeans")
+            for seed in range(seeds)
+        ]
         for name in names
         if "routing" in ARMS[name]
     }
@@ -56,10 +62,9 @@ def bench_routing(arms: Sequence[str], seeds: int, *, folder: Path, budget: Budg
     return result
 
 
-def arm_config(name: str, seed: int, budget: Budget, folder: Path) -> Config:
-    """Return the settings of one arm."""
-    run = {"folder": str(arm_folder(name, seed, folder))}
-    return parse_config({**TASK.settings(seed, budget), **ARMS[name], "run": run})
+def routing_arm(name: str, seed: int, budget: Budget) -> Arm:
+    """Return one arm."""
+    return Arm(name=name, seed=seed, task=TASK, budget=budget, settings=ARMS[name])
 
 
 def router_accuracy(config: Config, seed: int, budget: Budget, *, named: bool) -> float:

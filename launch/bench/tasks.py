@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from statistics import fmean
 from typing import Any, Protocol
 
 from data.problems import Problem
-from data.toy_tasks import arithmetic, families
+from data.toy_tasks import arithmetic, families, slots
 from data.toy_tasks.arithmetic import chain_problem
 from data.toy_tasks.families import family_problem, rule_score
-from launch.bench.chain_model import GREEDY, MAX_SOLUTION_TOKENS, chain_accuracy, pretrained_model, sampled_texts
+from data.toy_tasks.slots import slot_problem, slot_score
+from launch.bench.chain_model import GREEDY, MAX_SOLUTION_TOKENS, Exercise, pretrained_model, sampled_texts, scores
 from launch.recipes import load_recipe
 from rl.common.errors import UserError
 from rl.config.root import Config
@@ -22,6 +24,8 @@ from rl.trainers.base import AdapterTrainer
 HELD_OUT_SEED = 2_000_003
 START_ACCURACY = 0.4
 """Share of the chains that the chain model solves before any arm trains it."""
+SLOT_ACCURACY = 0.6
+"""Share of the digits that the chain model gets right before any arm of the slots trains it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +41,16 @@ class Budget:
     learning_rate: float
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeldOutScore:
+    """How well a policy answers the held-out problems."""
+
+    mean: float
+    """Mean score of an answer, from 0 to 1."""
+    perfect: float
+    """Share of the answers with a score of 1."""
+
+
 class Task(Protocol):
     """A task that arms train on."""
 
@@ -46,14 +60,14 @@ class Task(Protocol):
         ...
 
     def settings(self, seed: int, budget: Budget) -> dict[str, Any]:
-        """Return an arm's settings, as a tree, without its credit and its folder."""
+        """Return an arm's settings, as a tree, without those of the budget's length and rate, and its folder."""
         ...
 
     def problems(self, config: Config, seed: int, budget: Budget) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
         """Return the training problems and the held-out ones."""
         ...
 
-    def held_out_score(self, trainer: AdapterTrainer, config: Config, held_out: Sequence[Problem]) -> float:
+    def held_out_score(self, trainer: AdapterTrainer, config: Config, held_out: Sequence[Problem]) -> HeldOutScore:
         """Return the policy's held-out score with greedy decoding."""
         ...
 
@@ -77,9 +91,53 @@ class Chain:
         trained = tuple(chain_problem(seed, index) for index in range(budget.num_problems))
         return trained, tuple(chain_problem(HELD_OUT_SEED, index) for index in range(budget.num_held_out))
 
-    def held_out_score(self, trainer: AdapterTrainer, config: Config, held_out: Sequence[Problem]) -> float:
-        """Return the share of correct answers."""
-        return chain_accuracy(TransformersEngine(trainer.policy, trainer.policy_tokenizer, GREEDY), held_out)
+    def held_out_score(self, trainer: AdapterTrainer, config: Config, held_out: Sequence[Problem]) -> HeldOutScore:
+        """Return the share of correct answers, twice."""
+        engine = TransformersEngine(trainer.policy, trainer.policy_tokenizer, GREEDY)
+        return _summary(scores(engine, held_out))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slots:
+    """Several independent digits an answer, on a chain model pretrained for as many, one for each seed."""
+
+    slots: int
+    shift: int = 0
+    """How many slots on the evidence of each verdict lies; 0 is its own character."""
+    budget: Budget = Budget(
+        steps=60, num_problems=2048, num_held_out=256, groups=8, num_generations=8, learning_rate=1e-3
+    )
+
+    def settings(self, seed: int, budget: Budget) -> dict[str, Any]:
+        exercise = Exercise(
+            name=f"slots-{self.slots}",
+            problem=partial(slot_problem, slots=self.slots),
+            solution=lambda problem: str(problem.reference),
+            score=lambda text, problem: slot_score(text, str(problem.reference)),
+            evaluate_every=2,
+        )
+        model = pretrained_model(SLOT_ACCURACY, exercise, seed=seed)
+        return {
+            **_settings(seed, budget, model=str(model), max_completion_length=self.slots + 1),
+            "rewards": {"verifiers": {slots.KIND: f"{slots.__file__}:slot_digit"}},
+            "probe": {"horizon": [1, 10], "window": 5},
+            "lora": {"r": 16, "alpha": 32},
+        }
+
+    def problems(self, config: Config, seed: int, budget: Budget) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
+        trained, held_out = (
+            tuple(slot_problem(stream, index, slots=self.slots, shift=self.shift) for index in range(number))
+            for stream, number in ((seed, budget.num_problems), (HELD_OUT_SEED, budget.num_held_out))
+        )
+        return trained, held_out
+
+    def held_out_score(self, trainer: AdapterTrainer, config: Config, held_out: Sequence[Problem]) -> HeldOutScore:
+        """Return the share of right digits, and of answers without a wrong one."""
+        generation = generation_config(config.trainer, config.rollouts, temperature=0.0)
+        texts = sampled_texts(TransformersEngine(trainer.policy, trainer.policy_tokenizer, generation), held_out)
+        return _summary(
+            [slot_score(text, str(problem.reference)) for text, problem in zip(texts, held_out, strict=True)]
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,24 +150,18 @@ class Families:
 
     def settings(self, seed: int, budget: Budget) -> dict[str, Any]:
         tree = _chain_model_settings(seed, budget, reward=f"{families.__file__}:family_reward")
-        tree["trainer"] |= {
-            "max_steps": budget.steps,
-            "save_steps": budget.steps,
-            "learning_rate": budget.learning_rate,
-            "seed": seed,
-        }
         return {**tree, "credit": {"rule": "uniform"}}
 
     def problems(self, config: Config, seed: int, budget: Budget) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
         trained = tuple(family_problem(seed, index) for index in range(budget.num_problems))
         return trained, tuple(family_problem(HELD_OUT_SEED, index) for index in range(budget.num_held_out))
 
-    def held_out_score(self, trainer: AdapterTrainer, config: Config, held_out: Sequence[Problem]) -> float:
+    def held_out_score(self, trainer: AdapterTrainer, config: Config, held_out: Sequence[Problem]) -> HeldOutScore:
         """Return the mean degree to which answers satisfy their family's rule."""
         generation = generation_config(config.trainer, config.rollouts, temperature=0.0)
         engine = local_engine(trainer.policy, trainer.policy_tokenizer, generation, config.routing)
         texts = sampled_texts(engine, held_out)
-        return fmean(rule_score(text, problem.task) for text, problem in zip(texts, held_out, strict=True))
+        return _summary([rule_score(text, problem.task) for text, problem in zip(texts, held_out, strict=True)])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,31 +187,41 @@ class Constraints:
         problems = load_problems(config.data)
         return problems.train, problems.held_out
 
-    def held_out_score(self, trainer: AdapterTrainer, config: Config, held_out: Sequence[Problem]) -> float:
-        """Return the share of satisfied constraints."""
-        return evaluate_policy(config, trainer.policy, trainer.policy_tokenizer, held_out).summary()["pass_rate"]
+    def held_out_score(self, trainer: AdapterTrainer, config: Config, held_out: Sequence[Problem]) -> HeldOutScore:
+        """Return the share of satisfied constraints, and of answers that satisfy all of theirs."""
+        summary = evaluate_policy(config, trainer.policy, trainer.policy_tokenizer, held_out).summary()
+        return HeldOutScore(mean=summary["pass_rate"], perfect=summary["all_satisfied"])
 
 
 TASKS: dict[str, Task] = {"chain": Chain(), "constraints": Constraints()}
-"""The tasks of `heed bench credit`."""
+"""The tasks of `heed bench credit` on which rules are chosen freely."""
 
 
 def budget_of(task: str, steps: int | None) -> Budget:
     """Return the task's budget, with another number of steps if one is given. Raises UserError for an unknown task."""
     if task not in TASKS:
-        raise UserError(f"unknown task {task!r}; there is {', '.join(TASKS)}")
+        raise UserError(f"unknown task {task!r}; there is {', '.join(TASKS)}, slots")
     budget = TASKS[task].budget
     return budget if steps is None else replace(budget, steps=steps)
 
 
+def _summary(values: Sequence[float]) -> HeldOutScore:
+    return HeldOutScore(mean=fmean(values), perfect=fmean(value == 1.0 for value in values))
+
+
 def _chain_model_settings(seed: int, budget: Budget, *, reward: str) -> dict[str, Any]:
+    model = str(pretrained_model(START_ACCURACY))
+    tree = _settings(seed, budget, model=model, max_completion_length=MAX_SOLUTION_TOKENS)
+    return {**tree, "rewards": {"satisfaction_weight": 0.0, "functions": [reward]}}
+
+
+def _settings(seed: int, budget: Budget, *, model: str, max_completion_length: int) -> dict[str, Any]:
     return {
-        "model": {"name": str(pretrained_model(START_ACCURACY)), "dtype": "float32"},
+        "model": {"name": model, "dtype": "float32"},
         "data": {"seed": seed, "held_out": 0},
-        "rewards": {"satisfaction_weight": 0.0, "functions": [reward]},
         "trainer": {
             "per_device_train_batch_size": budget.groups * budget.num_generations,
             "num_generations": budget.num_generations,
-            "max_completion_length": MAX_SOLUTION_TOKENS,
+            "max_completion_length": max_completion_length,
         },
     }

@@ -80,21 +80,41 @@ def credit(
     rules: Annotated[
         str, typer.Option(help="Rules, comma between; NAME:raw turns credit.preserve_mass off. uniform is added.")
     ] = "random,entropy,local_chunk,global_anchor,coupled,coupled:raw",
-    task: Annotated[str, typer.Option(help="chain: a model of 1.2 M parameters, minutes; constraints: SmolLM2.")] = (
-        "chain"
-    ),
+    task: Annotated[
+        str, typer.Option(help="chain: a model of 1.2 M parameters; constraints: SmolLM2; slots: a fixed protocol.")
+    ] = ("chain"),
     seeds: Annotated[int, typer.Option(help="Trainings of each rule.")] = 3,
     steps: Annotated[int | None, typer.Option(help="Optimizer steps of each; default: as the task says.")] = None,
+    jobs: Annotated[
+        int, typer.Option(min=1, help="Trainings at a time: Ray tasks here, or on the cluster at RAY_ADDRESS.")
+    ] = 1,
+    report: Annotated[
+        bool, typer.Option("--report", help="Train nothing; write report.html about what has been trained.")
+    ] = False,
     output: Trainings = Path("runs/bench-credit"),
     as_json: AsJson = False,
 ) -> None:
     """Compare credit rules with `uniform` and their controls, with the same data, seeds and number of rollouts."""
     prepare_environment()
+    if report:
+        from launch.bench.credit import report_credit
+
+        typer.echo(report_credit(task, output))
+        return
+    if task == "slots":
+        from launch.bench.slots_report import bench_slots
+        from rl.common.errors import UserError
+
+        if steps is not None:
+            raise UserError("the protocol of --task slots is fixed; drop --steps")
+        print_result(as_json, lambda: bench_slots(output, jobs=jobs))
+        return
     from launch.bench.credit import bench_credit
     from launch.bench.tasks import budget_of
 
     print_result(
-        as_json, lambda: bench_credit(task, rules.split(","), seeds, folder=output, budget=budget_of(task, steps))
+        as_json,
+        lambda: bench_credit(task, rules.split(","), seeds, folder=output, budget=budget_of(task, steps), jobs=jobs),
     )
 
 

@@ -1,8 +1,8 @@
-"""Length verifiers: the number of words, sentences, lines and paragraphs; the evidence is the whole text."""
+"""Length verifiers: the number of words, sentences, lines and paragraphs, in a text or past what it may have."""
 
 import re
 
-from rewards.count_verdicts import Relation, range_margin, relation_margin, whole_text_verdict
+from rewards.count_verdicts import Relation, relation_margin, text_range_verdict, whole_text_verdict
 from rewards.phrases import same_word
 from rewards.semantics import Semantics
 from rewards.text import (
@@ -13,6 +13,7 @@ from rewards.text import (
     paragraph_spans,
     published_sentence_spans,
     sentence_spans,
+    strip_span,
     word_spans,
 )
 from rewards.verdict import Verdict
@@ -35,7 +36,7 @@ def number_words(completion: str, *, num_words: Count, relation: Relation, seman
 
 def word_range(completion: str, *, minimum: Count, maximum: Count) -> Verdict:
     """Check for `minimum` to `maximum` words. Margin in words."""
-    return whole_text_verdict(completion, range_margin(len(word_spans(completion)), minimum, maximum))
+    return text_range_verdict(completion, word_spans(completion), minimum, maximum)
 
 
 def number_sentences(completion: str, *, num_sentences: Count, relation: Relation, semantics: Semantics) -> Verdict:
@@ -49,7 +50,7 @@ def number_sentences(completion: str, *, num_sentences: Count, relation: Relatio
 
 def sentence_range(completion: str, *, minimum: Count, maximum: Count) -> Verdict:
     """Check for `minimum` to `maximum` sentences. Margin in sentences."""
-    return whole_text_verdict(completion, range_margin(len(sentence_spans(completion)), minimum, maximum))
+    return text_range_verdict(completion, sentence_spans(completion), minimum, maximum)
 
 
 def number_paragraphs(completion: str, *, num_paragraphs: Count, semantics: Semantics) -> Verdict:
@@ -66,7 +67,7 @@ def number_paragraphs(completion: str, *, num_paragraphs: Count, semantics: Sema
 
 def paragraph_range(completion: str, *, minimum: Count, maximum: Count) -> Verdict:
     """Check for `minimum` to `maximum` paragraphs divided by blank lines. Margin in paragraphs."""
-    return whole_text_verdict(completion, range_margin(len(paragraph_spans(completion)), minimum, maximum))
+    return text_range_verdict(completion, paragraph_spans(completion), minimum, maximum)
 
 
 def nth_paragraph_first_word(
@@ -97,12 +98,13 @@ def _leading_word(paragraph: str) -> str:
 
 def line_range(completion: str, *, minimum: Count, maximum: Count) -> Verdict:
     """Check for `minimum` to `maximum` lines that are not blank. Margin in lines."""
-    return whole_text_verdict(completion, range_margin(len(line_spans(completion)), minimum, maximum))
+    return text_range_verdict(completion, line_spans(completion), minimum, maximum)
 
 
 def character_range(completion: str, *, minimum: Count, maximum: Count) -> Verdict:
     """Check for `minimum` to `maximum` characters, white space at both ends excluded. Margin in characters."""
-    return whole_text_verdict(completion, range_margin(len(completion.strip()), minimum, maximum))
+    start, end = strip_span(completion, (0, len(completion)))
+    return text_range_verdict(completion, [(at, at + 1) for at in range(start, end)], minimum, maximum)
 
 
 def distinct_words(completion: str, *, num_words: Count, relation: Relation) -> Verdict:

@@ -15,7 +15,13 @@ from rl.credit.inputs import CreditInputs, Rule, RuleParams
 from rl.credit.metrics import ConcentrationMetrics, mean_where
 from rl.credit.reader import ProbeReader
 from rl.credit.rules import rule_functions
-from rl.credit.token_weights import WeightCheck, normalize_weights, token_advantages, weights_tensor
+from rl.credit.token_weights import (
+    WeightCheck,
+    normalize_weights,
+    strongest_channel,
+    token_advantages,
+    weights_tensor,
+)
 
 # Axes: B completions of a micro-batch, C channels, T completion tokens.
 
@@ -31,6 +37,8 @@ class AssignedCredit:
     """The shares that the rule gives, even while it is disabled."""
     metrics: Mapping[str, float | Tensor]
     """Tensors are still on the device."""
+    channels: Float[Tensor, "B T"] | None = None
+    """The channel that moves each token most, 0 where it is that of no constraint; None of a rule with one channel."""
 
 
 class CreditAssigner:
@@ -101,12 +109,16 @@ class CreditAssigner:
         if not self.rule_enabled:
             shares = inputs.mask.float()
             advantages_BT = advantages.sum(dim=1, keepdim=True) * shares
+        channels = None
+        if self.rule_enabled and weights.shape[1] > 1:
+            channels = strongest_channel(advantages, weights, inputs.mask, sign=self.credit.sign)
         concentration = self._concentration.measure(shares, inputs, ids, generator=self._generator(step, micro_step))
         return AssignedCredit(
             advantages=advantages_BT,
             shares=shares,
             rule_weights=rule_weights,
             metrics=concentration | self._probe_metrics(inputs),
+            channels=channels,
         )
 
     def _probe_metrics(self, inputs: CreditInputs) -> dict[str, float | Tensor]:

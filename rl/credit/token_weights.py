@@ -85,7 +85,28 @@ def token_advantages(
 
     `sign="positive"` leaves channels with a negative advantage unshaped (arXiv 2510.13554 v1).
     """
+    return _parts(advantages, weights, mask, sign=sign).sum(dim=1)
+
+
+def strongest_channel(
+    advantages: Float[Tensor, "B channels"],
+    weights: Float[Tensor, "B channels T"],
+    mask: Bool[Tensor, "B T"],
+    *,
+    sign: Literal["both", "positive"],
+) -> Float[Tensor, "B T"]:
+    """Return the number of the channel with the largest part in each token's advantage, the first of equals."""
+    return _parts(advantages, weights, mask, sign=sign).abs().argmax(dim=1).float()
+
+
+def _parts(
+    advantages: Float[Tensor, "B channels"],
+    weights: Float[Tensor, "B channels T"],
+    mask: Bool[Tensor, "B T"],
+    *,
+    sign: Literal["both", "positive"],
+) -> Float[Tensor, "B channels T"]:
     column_BC1 = advantages[:, :, None]
     if sign == "positive":
         weights = torch.where(column_BC1 < 0.0, mask[:, None].float(), weights)
-    return (column_BC1 * weights).sum(dim=1)
+    return column_BC1 * weights

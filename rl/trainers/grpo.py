@@ -336,6 +336,7 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
         if self.recorder is not None:
             ratio = (logps.detach() - live["sampling_per_token_logps"]).exp()
             tokens = {"weights": assigned.shares, "ratio": ratio, **inputs.by_token()}
+            tokens |= {} if assigned.channels is None else {"channel": assigned.channels}
             attention = None if inputs.evidence is None else inputs.evidence.attention
             self.recorder.record(live["row"], live["advantages"], tokens, attention)
         if self.faithfulness_monitor is not None and self.faithfulness_monitor.due(step):

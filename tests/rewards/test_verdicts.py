@@ -8,6 +8,7 @@ import pytest
 from rewards.verdict import Verdict
 from rewards.verifiers import known_kinds, verify
 
+README = Path(__file__).parents[2] / "rewards" / "README.md"
 PROMPT = "Write about rain.\n\nMention the deep sea."
 CASES = [
     case for path in sorted(Path(__file__).parent.glob("cases/*.py")) for case in runpy.run_path(str(path))["CASES"]
@@ -55,3 +56,23 @@ def test_evidence__removing_it_never_worsens_a_broken_rule(case):
     kind, kwargs, text, margin, _ = case
     verdict = verify(kind, text, prompt=PROMPT, **kwargs)
     assert verify(kind, without_evidence(text, verdict), prompt=PROMPT, **kwargs).margin >= margin
+
+
+def evidence_table() -> str:
+    """Return the table of `rewards/README.md`: what the evidence of each kind is, as its cases show it."""
+    names = {"whole": "the whole text", "part": "what it is about", "none": "nothing"}
+    found: dict[str, tuple[set[str], set[str]]] = {}
+    for kind, _, _, margin, evidence in CASES:
+        where = "whole" if evidence is ... else "part" if evidence else "none"
+        found.setdefault(kind, (set(), set()))[margin < 0].add(where)
+    kinds: dict[tuple[str, ...], list[str]] = {}
+    for kind, sides in sorted(found.items()):
+        row = tuple(" or ".join(name for where, name in names.items() if where in side) for side in sides)
+        kinds.setdefault(row, []).append(f"`{kind}`")
+    rows = [f"| {holds} | {fails} | {', '.join(members)} |" for (holds, fails), members in sorted(kinds.items())]
+    return "\n".join(["| evidence when it holds | when it fails | kinds |", "|---|---|---|", *rows])
+
+
+def test_readme__says_what_the_evidence_of_every_kind_is():
+    table = evidence_table()
+    assert table in README.read_text(encoding="utf-8"), f"rewards/README.md should say:\n{table}"

@@ -1,5 +1,5 @@
 // Rollouts: the best and worst completion of a group, tokens coloured by a reading, evidence shown on request.
-const ATTENTION = "attention to constraint ";
+const ATTENTION = "attention to constraint ", CHANNEL = "channel";
 // Readings whose neutral value is 1; the others start at 0.
 const isRelative = reading => ["credit", "ratio"].includes(reading) || reading.startsWith(ATTENTION);
 const MEANINGS = {
@@ -8,6 +8,7 @@ const MEANINGS = {
   entropy: "how undecided the policy was, in nats",
   mask: "1 where the token is trained",
   fai: "future attention influence: how much later tokens attend to this one",
+  channel: "the constraint whose share of the advantage moved the token most, stronger the more credit it got; grey: none",
   waad: "windowed average attention distance, in tokens: how far back this token attends",
 };
 const meaningOf = reading => reading.startsWith(ATTENTION)
@@ -17,7 +18,9 @@ const state = {reading: null, steps: []};
 
 // The distance from the neutral value that gets the strongest colour: the largest in the group.
 function scaleReach(members) {
-  const values = members.flatMap(member => member.readings[state.reading] ?? []).filter(value => value !== null);
+  const reading = state.reading === CHANNEL ? "credit" : state.reading;
+  const values = members.flatMap(member => member.readings[reading] ?? []).filter(value => value !== null);
+  if (state.reading === CHANNEL) return Math.max(1, ...values);
   return Math.max(0, ...values.map(value => isRelative(state.reading) ? Math.abs(value - 1) : value));
 }
 
@@ -27,6 +30,27 @@ function colourOf(reading, value, reach) {
   const smallest = isRelative(reading) ? data.scale.smallest_reach : 1e-9;
   const colour = isRelative(reading) && value < 1 ? "--less" : "--more";
   return withOpacity(colour, data.scale.strongest * Math.min(distance / Math.max(reach, smallest), 1));
+}
+
+// None of the hues is that of a satisfied or a violated verdict; what is left for no constraint is grey.
+const HUES = [210, 30, 280, 180, 55, 325];
+const channelColour = channel => channel > 0 ? `hsl(${HUES[(channel - 1) % HUES.length]} 75% 50%)` : "var(--quiet)";
+const channelName = (member, channel) => channel > 0 ? member.verdicts[channel - 1]?.id ?? "?" : "no constraint";
+
+// The colour of a piece of text: that of the token with the highest value, for channels of the one with most credit.
+function colourOfPiece(member, tokens, reach) {
+  const values = member.readings[state.reading] ?? [];
+  if (state.reading !== CHANNEL) return colourOf(state.reading, tokens.length ? Math.max(...tokens.map(token => values[token])) : null, reach);
+  const credit = member.readings.credit;
+  const token = tokens.reduce((best, other) => best === null || credit[other] > credit[best] ? other : best, null);
+  if (token === null || values[token] === undefined) return "";
+  const share = Math.round(100 * data.scale.strongest * Math.min(credit[token] / reach, 1));
+  return `color-mix(in srgb, ${channelColour(values[token])} ${share}%, transparent)`;
+}
+
+function nameChannels(span, member, tokens) {
+  const channels = member.readings[CHANNEL];
+  if (channels && tokens.length) span.title = [...new Set(tokens.map(token => channelName(member, channels[token])))].join(", ");
 }
 
 // Split the text where a token or a piece of evidence begins or ends, so that both can be marked.
@@ -46,24 +70,24 @@ function splitText(member, evidence) {
 function showTokens(holder, member, reach, verdict = null) {
   holder.replaceChildren();
   holder.spansOf = member.ids.map(() => []);
-  const values = member.readings[state.reading] ?? [];
   const evidence = verdict ? verdict.evidence : [];
   for (const {start, end, tokens} of splitText(member, evidence)) {
-    const value = tokens.length ? Math.max(...tokens.map(token => values[token])) : null;
     const isEvidence = evidence.some(([from, to]) => start >= from && end <= to);
-    const span = make(holder, "span", member.completion.slice(start, end), {class: isEvidence ? `evidence-${outcome(verdict)}` : "", style: `background:${colourOf(state.reading, value, reach)}`});
+    const span = make(holder, "span", member.completion.slice(start, end), {class: isEvidence ? `evidence-${outcome(verdict)}` : "", style: `background:${colourOfPiece(member, tokens, reach)}`});
+    nameChannels(span, member, tokens);
     tokens.forEach(token => holder.spansOf[token].push(span));
   }
   member.spans.forEach(([start, end], token) => {
     if (start !== end || token < member.ids.length - 1) return;
-    const span = make(holder, "span", "end", {class: "special", style: `background:${colourOf(state.reading, values[token], reach)}`});
+    const span = make(holder, "span", "end", {class: "special", style: `background:${colourOfPiece(member, [token], reach)}`});
+    nameChannels(span, member, [token]);
     holder.spansOf[token].push(span);
   });
 }
 
 function readout(member, token) {
   const [start, end] = member.spans[token];
-  const shown = Object.entries(member.readings).map(([name, values]) => `${name} ${short(values[token])}`);
+  const shown = Object.entries(member.readings).map(([name, values]) => `${name} ${name === CHANNEL ? channelName(member, values[token]) : short(values[token])}`);
   return [`token ${token} of ${member.ids.length}`, JSON.stringify(member.completion.slice(start, end)), `id ${member.ids[token]}`, ...shown].join("   ");
 }
 
@@ -104,8 +128,9 @@ function walkTokens(holder, readoutLine, member) {
 
 function showVerdicts(parent, member, group, tokens, prompt, reach) {
   const list = make(parent, "ul", null, {class: "verdicts", "aria-label": "Verdicts"});
-  for (const verdict of member.verdicts) {
+  for (const [index, verdict] of member.verdicts.entries()) {
     const item = make(list, "li", null, {class: `verdict ${outcome(verdict)}`, tabindex: 0});
+    if (state.reading === CHANNEL) item.style.borderColor = channelColour(index + 1);
     item.append(`${verdict.id} `);
     const word = outcome(verdict) === "inapplicable" ? "does not apply" : outcome(verdict);
     const attention = verdict.attention === undefined || verdict.attention === null ? "" : `, attention × ${short(verdict.attention)}`;
@@ -165,6 +190,7 @@ function showLegend() {
   const legend = byId("legend"), reading = state.reading;
   legend.replaceChildren();
   legend.append(`${reading}: ${meaningOf(reading)}. `);
+  if (reading === CHANNEL) return;
   const full = data.scale.strongest, relative = isRelative(reading);
   legend.append(relative ? "below 1" : "0");
   const stops = [relative ? withOpacity("--less", full) : "transparent", ...(relative ? ["transparent"] : []), withOpacity("--more", full)];
@@ -180,7 +206,7 @@ function showRollouts() {
   for (const name of names) make(byId("reading"), "option", name, {value: name});
   const kinds = [...new Set(members.flatMap(member => member.verdicts.map(verdict => verdict.id)))].sort();
   for (const kind of kinds) make(byId("kind-filter"), "option", kind, {value: kind});
-  state.reading = names[0];
+  state.reading = byId("reading").value = names.includes(CHANNEL) ? CHANNEL : names[0];
   Object.assign(byId("step"), {max: state.steps.length - 1});
   byId("step").value = state.steps.length - 1;
   byId("reading").addEventListener("change", event => { state.reading = event.target.value; showLegend(); showStep(); });

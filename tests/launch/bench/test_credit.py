@@ -6,15 +6,15 @@ from dataclasses import replace
 import pytest
 
 from launch.bench.arms import record_budget
-from launch.bench.credit import arm_config, bench_credit
+from launch.bench.credit import bench_credit, credit_arm
 from launch.bench.tasks import TASKS, Budget, budget_of
 from launch.recipes import load_recipe
 
 BUDGET = Budget(steps=2, num_problems=16, num_held_out=8, groups=2, num_generations=2, learning_rate=1e-3)
 
 
-def test_arm_config__differs_in_credit_alone(untrained, tmp_path):
-    uniform, raw = (arm_config(TASKS["chain"], name, 1, BUDGET, tmp_path) for name in ("uniform", "coupled:raw"))
+def test_credit_arm__differs_in_credit_alone(untrained, tmp_path):
+    uniform, raw = (credit_arm(TASKS["chain"], name, 1, BUDGET).config(tmp_path) for name in ("uniform", "coupled:raw"))
     differing = {key for key, value in uniform.model_dump().items() if raw.model_dump()[key] != value}
     assert differing == {"credit", "run"}
     assert (raw.credit.rule, raw.credit.preserve_mass) == ("coupled", False)
@@ -26,15 +26,15 @@ def test_bench_credit__refuses_an_unknown_rule_before_training(untrained, tmp_pa
 
 
 def test_bench_credit__refuses_an_unknown_task_and_a_single_seed(tmp_path):
-    with pytest.raises(ValueError, match="unknown task 'sums'; there is chain, constraints"):
+    with pytest.raises(ValueError, match="unknown task 'sums'; there is chain, constraints, slots"):
         budget_of("sums", None)
     with pytest.raises(ValueError, match="at least 2"):
         bench_credit("chain", ["random"], 1, folder=tmp_path, budget=BUDGET)
 
 
-def test_arm_config__of_constraints_is_the_quickstart_with_another_rule(tmp_path):
+def test_credit_arm__of_constraints_is_the_quickstart_with_another_rule(tmp_path):
     budget = budget_of("constraints", None)
-    config = arm_config(TASKS["constraints"], "uniform", 2, budget, tmp_path)
+    config = credit_arm(TASKS["constraints"], "uniform", 2, budget).config(tmp_path)
     recipe = load_recipe("quickstart")
     assert (config.data, config.rewards, config.lora) == (recipe.data, recipe.rewards, recipe.lora)
     changed = {"seed": 2, "save_steps": 36}

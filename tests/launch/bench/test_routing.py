@@ -2,7 +2,7 @@
 
 import pytest
 
-from launch.bench.routing import ARMS, agreement, arm_config, bench_routing
+from launch.bench.routing import ARMS, agreement, bench_routing, routing_arm
 from launch.bench.tasks import Budget
 
 SMALL = Budget(steps=2, num_problems=32, num_held_out=16, groups=4, num_generations=4, learning_rate=1e-3)
@@ -33,8 +33,7 @@ def test_bench_routing__trains_each_arm_once(untrained, tmp_path):
         (name, seed) for seed in (0, 1) for name in ("single", "oracle", "attention")
     ]
     assert result["router_accuracy"]["oracle"] == [1.0, 1.0]
-    arm = arm_config("oracle", 0, SMALL, tmp_path).run.folder
-    assert arm is not None
+    arm = routing_arm("oracle", 0, SMALL).folder(tmp_path)
     trained_at = (arm / "arm.json").stat().st_mtime_ns
     bench_routing(["oracle", "attention"], 2, folder=tmp_path, budget=SMALL)
     assert (arm / "arm.json").stat().st_mtime_ns == trained_at

@@ -7,7 +7,7 @@ CASES = [
     ("length_constraints:number_words", {"num_words": 2, "relation": "at least"}, "I don't.", 1, ...),  # I, don, t
     ("length_constraints:number_words", {"num_words": 2, "relation": "less than"}, TWO_WORDS, -1, ...),
     ("length:word_range", {"minimum": 2, "maximum": 5}, "a b c", 1, ...),
-    ("length:word_range", {"minimum": 2, "maximum": 5}, "a b c d e f g", -2, ...),
+    ("length:word_range", {"minimum": 2, "maximum": 5}, "a b c d e f, g. ", -2, ["f, g."]),
     (
         "length_constraints:number_sentences",
         {"num_sentences": 2, "relation": "at least"},
@@ -17,7 +17,9 @@ CASES = [
     ),
     ("length_constraints:number_sentences", {"num_sentences": 2, "relation": "less than"}, "Hi. You?", -1, ...),
     ("length:sentence_range", {"minimum": 1, "maximum": 2}, "It is 3.5 metres. Yes!", 0, ...),
+    ("length:word_range", {"minimum": 2, "maximum": 5}, "a", -1, ...),
     ("length:sentence_range", {"minimum": 3, "maximum": 4}, "One. Two.", -1, ...),
+    ("length:sentence_range", {"minimum": 0, "maximum": 1}, "One. Two. Three!", -2, ["Two. Three!"]),
     (
         "length_constraints:number_paragraphs",
         {"num_paragraphs": 2},
@@ -34,6 +36,7 @@ CASES = [
     ),  # one missing, one blank
     ("length:paragraph_range", {"minimum": 2, "maximum": 2}, "one\none\n \n\ntwo", 0, ...),
     ("length:paragraph_range", {"minimum": 2, "maximum": 2}, "one\ntwo", -1, ...),
+    ("length:paragraph_range", {"minimum": 1, "maximum": 1}, "one\n\ntwo\n", -1, ["two"]),
     (
         "length_constraints:nth_paragraph_first_word",
         {"num_paragraphs": 2, "nth_paragraph": 2, "first_word": "Then"},
@@ -49,9 +52,10 @@ CASES = [
         ...,
     ),
     ("length:line_range", {"minimum": 1, "maximum": 3}, "a\n\n b\n", 1, ...),
-    ("length:line_range", {"minimum": 1, "maximum": 1}, "a\nb\nc", -2, ...),
+    ("length:line_range", {"minimum": 1, "maximum": 1}, "a\nb\nc", -2, ["b\nc"]),
     ("length:character_range", {"minimum": 3, "maximum": 3}, " abc\n", 0, ...),
     ("length:character_range", {"minimum": 3, "maximum": 4}, "a", -2, ...),
+    ("length:character_range", {"minimum": 3, "maximum": 4}, " abcd ef\n", -3, [" ef"]),
     ("length:distinct_words", {"num_words": 2, "relation": "at least"}, "Go go now", 0, ...),
     ("length:distinct_words", {"num_words": 3, "relation": "exactly"}, "Go go now", -1, ...),
     ("length:words_per_sentence", {"num_words": 2, "relation": "at least"}, "I go. You stay here.", 0, ...),

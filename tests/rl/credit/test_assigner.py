@@ -162,6 +162,19 @@ def test_assign__shares_of_several_channels_are_the_sizes_of_the_token_advantage
     given = assign(make_assigner(rule="constraint"), inputs, tensor([[2.0, -1.0]]))
     assert given.advantages.tolist() == [[0.0, 2.0]]
     assert given.shares.tolist() == [[0.0, 2.0]]
+    # the parts of the first token are as large as each other
+    assert given.channels is not None and given.channels.tolist() == [[0.0, 0.0]]
+
+
+def test_assign__names_channels_of_a_rule_that_has_several_and_is_followed():
+    evidence = Evidence(tokens=tensor([[[True, False]]]), failed=tensor([[True]]))
+    inputs = CreditInputs(mask=torch.ones(1, 2, dtype=torch.bool), entropy=torch.zeros(1, 2), evidence=evidence)
+    assigner, advantages = make_assigner(rule="constraint"), tensor([[0.5, -1.0]])
+    given = assign(assigner, inputs, advantages)
+    assert given.channels is not None and given.channels.tolist() == [[1.0, 0.0]]
+    assigner.rule_enabled = False
+    assert assign(assigner, inputs, advantages).channels is None
+    assert assign(make_assigner(rule="random"), inputs, tensor([[1.0]])).channels is None
 
 
 def test_constraint_metrics__average_over_real_tokens_and_stated_constraints():

@@ -9,7 +9,13 @@ from hypothesis import given
 from torch import Tensor, tensor
 
 from rl.common.errors import UserError
-from rl.credit.token_weights import WeightCheck, normalize_weights, token_advantages, weights_tensor
+from rl.credit.token_weights import (
+    WeightCheck,
+    normalize_weights,
+    strongest_channel,
+    token_advantages,
+    weights_tensor,
+)
 
 SHAPES = numpy_strategies.array_shapes(min_dims=2, max_dims=2, max_side=12)
 FLOORS = st.floats(0.0, 1.0)
@@ -175,3 +181,12 @@ def test_weights_tensor__takes_lists_and_arrays(returned):
 def test_weights_tensor__anything_else_is_an_error_that_says_what_came(returned):
     with pytest.raises(UserError, match=rf"a credit rule gave the {type(returned).__name__} .*\(B, T\) = \(1, 2\)"):
         weights_tensor(returned, torch.ones(1, 2, dtype=torch.bool))
+
+
+def test_strongest_channel__has_the_largest_part_in_the_token_whichever_way():
+    # parts by token, channel 0: 1 1 1 0, channel 1: -4 0 -1 0; the third token's are equal, the fourth is padding
+    advantages, mask = tensor([[1.0, -2.0]]), tensor([[True, True, True, False]])
+    weights = tensor([[[1.0, 1.0, 1.0, 0.0], [2.0, 0.0, 0.5, 0.0]]])
+    assert strongest_channel(advantages, weights, mask, sign="both").tolist() == [[1.0, 0.0, 0.0, 0.0]]
+    # unshaped, channel 1 takes 2 from each of the three
+    assert strongest_channel(advantages, weights, mask, sign="positive").tolist() == [[1.0, 1.0, 1.0, 0.0]]

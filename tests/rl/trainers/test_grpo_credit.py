@@ -124,6 +124,15 @@ def test_channels__are_in_no_batch_without_a_rule_that_needs_them(tmp_path):
     assert not any(name.startswith(("channel", "evidence", "constraint")) for name in trainer.batches[0])
 
 
+def test_recorded_rollouts__name_the_channel_that_moved_each_token(tmp_path):
+    trained(constrained_config(credit={"rule": "constraint"}, trainer={"max_steps": 1}), tmp_path)
+    recorded = read_jsonl(tmp_path / "rollouts.jsonl")
+    assert recorded
+    for line in recorded:
+        assert len(line["channel"]) == len(line["completion_ids"])
+        assert set(line["channel"]) <= set(range(len(line["verdicts"]) + 1))
+
+
 def test_recorded_rollouts__have_every_reading(tmp_path):
     config = constrained_config(probe={"listen": "always", "horizon": [1, 8]}, trainer={"max_steps": 1})
     trainer = trained(config, tmp_path)
