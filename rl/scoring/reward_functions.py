@@ -49,8 +49,8 @@ def isolated(function: Callable[..., Any], *, name: str) -> Callable[..., Any]:
     def checked(returned: Any, columns: dict[str, Any]) -> list[float | None]:
         count, state = len(columns["completions"]), columns.get("trainer_state")
         problem_ids = columns.get("problem_id") or [f"of completion {index + 1}" for index in range(count)]
-        in_training = state is not None and getattr(state, "max_steps", 0)
-        step = state.global_step + 1 if in_training else None
+        in_training = getattr(state, "max_steps", 0) > 0
+        step = state.global_step + 1 if state is not None and in_training else None
         return reward_values(returned, name=name, problem_ids=problem_ids, step=step)
 
     async def asynchronous(**columns: Any) -> Any:

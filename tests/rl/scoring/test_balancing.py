@@ -11,7 +11,7 @@ from transformers import TrainerControl, TrainerState
 
 from rl.config.rewards import RewardsConfig, ScheduleConfig
 from rl.scoring.balancing import Balancing
-from tests.rl.grpo_fixtures import EVEN_SHARE, credit_trainer, outcome, plain_trainer, tiny_config
+from tests.rl.grpo_fixtures import EVEN_SHARE, credit_trainer, outcome, plain_config, plain_trainer, tiny_config
 
 FIRST_TOKEN = f"{__file__}:first_token"
 TWO = {"satisfaction_weight": 0.0, "functions": [EVEN_SHARE, FIRST_TOKEN]}
@@ -64,7 +64,7 @@ def test_balancing__its_weights_come_back_with_the_checkpoint():
 
 
 def test_balancing__two_rewards_without_a_schedule_are_plain_trl(tmp_path: Path):
-    config = tiny_config(rewards=TWO)
+    config = plain_config(rewards=TWO)
     plain = plain_trainer(config, tmp_path / "plain")
     plain.train()
     ours = credit_trainer(config, tmp_path / "ours")  # only now: each takes its adapter from the seed

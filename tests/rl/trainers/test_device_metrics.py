@@ -1,7 +1,7 @@
 """Device metrics: TRL's metrics are the same numbers, whether each is fetched at once or all of them together."""
 
-from tests.rl.dpo_fixtures import credit_dpo_trainer, plain_dpo_trainer, tiny_dpo_config, write_pairs
-from tests.rl.grpo_fixtures import credit_trainer, plain_trainer, tiny_config
+from tests.rl.dpo_fixtures import credit_dpo_trainer, plain_dpo_config, plain_dpo_trainer, write_pairs
+from tests.rl.grpo_fixtures import credit_trainer, plain_config, plain_trainer
 
 CLOCKS = ("step_time", "sync/wait_seconds", "sync/sampling_seconds")
 
@@ -19,7 +19,7 @@ def metrics(trainer) -> list[dict[str, float]]:
 
 
 def test_grpo__logs_the_numbers_of_trl(tmp_path):
-    config = tiny_config(trainer={"num_iterations": 2, "logging_steps": 2})
+    config = plain_config(trainer={"num_iterations": 2, "logging_steps": 2})
     ours, trls = trained(credit_trainer(config, tmp_path / "ours")), trained(plain_trainer(config, tmp_path / "trl"))
     assert len(metrics(trls)) == 2 and {"entropy", "kl", "clip_ratio/low_min", "reward"} <= metrics(trls)[0].keys()
     for line, expected in zip(metrics(ours), metrics(trls), strict=True):
@@ -28,7 +28,7 @@ def test_grpo__logs_the_numbers_of_trl(tmp_path):
 
 
 def test_dpo__logs_the_numbers_of_trl(tmp_path):
-    config = tiny_dpo_config(write_pairs(tmp_path))
+    config = plain_dpo_config(write_pairs(tmp_path))
     ours = trained(credit_dpo_trainer(config, tmp_path / "ours"))
     trls = trained(plain_dpo_trainer(config, tmp_path / "trl"))
     assert len(metrics(trls)) == 3 and {"rewards/margins", "logps/chosen", "entropy"} <= metrics(trls)[0].keys()
