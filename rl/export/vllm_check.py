@@ -1,4 +1,4 @@
-"""vLLM check: vLLM loads what was exported, and gives the tokens of a text the log-probs that plain PEFT gives them."""
+"""Check by vLLM: it loads what was exported, and gives the tokens of a text the log-probs that plain PEFT gives them."""
 
 import json
 import uuid

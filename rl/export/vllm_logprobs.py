@@ -1,4 +1,4 @@
-"""vLLM program: loads adapters with vLLM alone, and writes the log-probs that it gives the tokens of a text.
+"""Program for vLLM: loads adapters with it alone, and writes the log-probs that it gives the tokens of a text.
 
 Usage: `python vllm_logprobs.py BASE MAX_LORA_RANK ADAPTERS TOKENS LOGPROBS`, where ADAPTERS is a JSON object of name
 and folder. The base model's own log-probs are written under the empty name.

@@ -1,4 +1,4 @@
-"""vLLM's HTTP interface: the base model, adapters and completions of a server that the user has started."""
+"""HTTP interface of vLLM: the base model, adapters and completions of a server that the user has started."""
 
 import asyncio
 import os
