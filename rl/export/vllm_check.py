@@ -1,4 +1,4 @@
-"""Check by vLLM: it loads what was exported, and gives the tokens of a text the log-probs that plain PEFT gives them."""
+"""Check by vLLM: it loads what was exported, and gives a text the log-probs that plain PEFT gives it."""
 
 import json
 import uuid
