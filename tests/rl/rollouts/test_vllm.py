@@ -32,7 +32,13 @@ from rl.rollouts.types import RolloutRequest, Sample
 from rl.rollouts.workers.dispatcher import Dispatcher
 from rl.rollouts.workers.factory import WorkerFactory
 from rl.rollouts.workers.ray_pool import RayWorkerPool
-from rl.rollouts.workers.weight_sync import PROBE_TEXT, WeightFingerprint, check_fingerprint, weight_fingerprint
+from rl.rollouts.workers.weight_sync import (
+    PROBE_TEXT,
+    Tolerance,
+    WeightFingerprint,
+    check_fingerprint,
+    weight_fingerprint,
+)
 from rl.rollouts.workers.worker import Reply, Worker
 from tests.rl.ray_fixture import one_ray
 from tests.rl.rollouts.served_model import save_served_model
@@ -122,7 +128,7 @@ def test_versions__are_sampled_with_the_learners_log_probs(setup, vllm, probe_id
     for version in (1, 2):
         payload = train(learner, version)
         sent, active = fingerprint(learner, probe_ids, version), worker.load_adapter(version, payload)
-        check_fingerprint(sent, active, previous=previous, tolerance=TOLERANCE)
+        check_fingerprint(sent, active, previous=previous, tolerance=Tolerance(TOLERANCE))
         request = replace(REQUEST, version=version)
         answers.append(worker.sample(request).samples)
         assert worker.sample(request).samples == answers[-1]  # to the last bit
@@ -136,7 +142,7 @@ def test_routing__each_row_is_sampled_with_the_adapter_of_its_task(setup, vllm, 
     learner, worker = worker_engine(routed), make_worker(VllmEngine, routed, vllm, probe_ids)
     active = worker.load_adapter(1, train(learner, 1))
     assert len(active.logprobs) == len(ADAPTERS) * PROBED
-    check_fingerprint(fingerprint(learner, probe_ids, 1), active, previous=None, tolerance=TOLERANCE)
+    check_fingerprint(fingerprint(learner, probe_ids, 1), active, previous=None, tolerance=Tolerance(TOLERANCE))
     # one prompt for all, so that nothing but the adapter tells the rows apart
     request = replace(REQUEST, prompts=((17, 30, 40),) * len(ADAPTERS), tasks=ADAPTERS)
     samples = worker.sample(request).samples
@@ -194,7 +200,7 @@ def test_attestation__notices_what_equal_tensors_hide(kind, message, setup, vllm
     sent = fingerprint(learner, probe_ids, 2)
     assert (active.digest, active.missing) == (sent.digest, ())
     with pytest.raises(RunFailure, match=message):
-        check_fingerprint(sent, active, previous=None, tolerance=TOLERANCE)
+        check_fingerprint(sent, active, previous=None, tolerance=Tolerance(TOLERANCE))
 
 
 def test_attestation__a_tensor_without_a_module_stops_the_run(setup, vllm, probe_ids):
@@ -205,7 +211,7 @@ def test_attestation__a_tensor_without_a_module_stops_the_run(setup, vllm, probe
     }
     active = worker.load_adapter(1, serialize_adapter(renamed))
     with pytest.raises(RunFailure, match=r"model\.language_model\.layers\.1\..* did not reach the worker"):
-        check_fingerprint(fingerprint(learner, probe_ids, 1), active, previous=None, tolerance=TOLERANCE)
+        check_fingerprint(fingerprint(learner, probe_ids, 1), active, previous=None, tolerance=Tolerance(TOLERANCE))
 
 
 @pytest.mark.parametrize(
@@ -265,7 +271,7 @@ def test_killed_worker__its_unit_is_sampled_by_another_with_the_same_tokens(conn
     factory = WorkerFactory(engine="vllm", setup=setup, probe_ids=probe_ids)
     settings = RolloutsConfig(workers=1, cpus=0.1, engine="vllm", start_limit=400.0, time_limit=400.0)
     pool = RayWorkerPool(DyingFactory(factory=factory, marks=tmp_path), settings, connection)
-    dispatcher = Dispatcher(pool, settings, tolerance=TOLERANCE)
+    dispatcher = Dispatcher(pool, settings, tolerance=Tolerance(TOLERANCE))
     try:
         dispatcher.publish(train(learner, 1), fingerprint(learner, probe_ids, 1))
         request = replace(REQUEST, prompts=(encode_prompt(learner.tokenizer, "Name a fruit."),))

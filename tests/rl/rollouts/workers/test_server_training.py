@@ -14,7 +14,7 @@ from rl.rollouts.ledger import LedgerTotals
 from rl.rollouts.types import RolloutRequest
 from rl.rollouts.workers.dispatcher import Dispatcher
 from rl.rollouts.workers.server_pool import ServerPool
-from rl.rollouts.workers.weight_sync import weight_fingerprint
+from rl.rollouts.workers.weight_sync import Tolerance, weight_fingerprint
 from rl.trainers.grpo import CreditGRPOTrainer
 from tests.rl.grpo_fixtures import credit_trainer, tiny_config
 from tests.rl.rollouts.fake_vllm_server import FakeVllmServer
@@ -99,7 +99,7 @@ class Ask:
         policy = make_policy()
         pool = ServerPool([make_setup(server.url) for server in servers], probe_ids=TEXT, start_limit=20.0)
         config = RolloutsConfig(engine="vllm_server", url="http://fake", workers=len(servers), **settings)
-        self.dispatcher = Dispatcher(pool, config, tolerance=1e-4, clock=clock)
+        self.dispatcher = Dispatcher(pool, config, tolerance=Tolerance(1e-4), clock=clock)
         state = served_adapters.load(payload_of(policy))
         logprobs = learner_logprobs(policy, TEXT, prompt=1, temperature=1.0)
         self.dispatcher.publish(payload_of(policy), weight_fingerprint(state, logprobs, owner="learner", version=0))
