@@ -56,10 +56,10 @@ def memory_phases(config: Config, workload: Workload) -> list[Phase]:
     resident, beside = resident_parts(config, workload), workers_beside(config, workload.device)
     shared = {"workers": beside * worker_bytes(config, workload)} if beside else {}
     phases = [Phase(name="train", parts=resident | workload.with_gaps(training_parts(config, workload)) | shared)]
-    if not config.rollouts.workers:
+    if not (config.rollouts.workers or config.rollouts.on_servers):
         sampled = workload.with_gaps(rollout_parts(config, workload))
         phases.insert(0, Phase(name="sample", parts=resident | sampled))
-    elif not beside:
+    elif not beside and config.rollouts.ray_workers:
         phases.insert(0, Phase(name="worker", parts=worker_parts(config, workload)))
     if config.data.held_out or config.data.held_out_path:
         rows = config.evaluation.batch_size
@@ -136,7 +136,9 @@ def host_bytes(config: Config, workload: Workload) -> int:
     if not workload.on_gpu:
         return 0
     distributed = config.distributed
-    ranks, workers = (-(-number // distributed.nodes) for number in (distributed.processes, config.rollouts.workers))
+    ranks, workers = (
+        -(-number // distributed.nodes) for number in (distributed.processes, config.rollouts.ray_workers)
+    )
     loading = (ranks + workers) * (HOST_PROCESS + workload.weights)
     if not distributed.offload:
         return loading

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from rl.config.model import AdapterConfig
 from rl.models.saved_adapter import WEIGHTS
-from rl.rollouts.engine_vllm import is_of, live_name, peft_name
 
 
 def write_adapter(folder: Path, tensors: Mapping[str, Tensor], adapter: str, lora: AdapterConfig) -> None:
@@ -29,3 +28,22 @@ def write_adapter(folder: Path, tensors: Mapping[str, Tensor], adapter: str, lor
 def read_adapter(folder: Path, adapter: str) -> dict[str, Tensor]:
     """Read the tensors back under their live names."""
     return {live_name(name, adapter): tensor for name, tensor in load_file(folder / WEIGHTS).items()}
+
+
+def is_of(name: str, adapter: str) -> bool:
+    """Return whether a live tensor belongs to an adapter."""
+    return ".lora_" in name and f".{adapter}." in name
+
+
+def peft_name(name: str, adapter: str = "default") -> str:
+    """Return a live tensor's name as PEFT writes it into an adapter's file.
+
+    Example:
+        "model.layers.0.up_proj.lora_A.default.weight" -> "base_model.model.model.layers.0.up_proj.lora_A.weight"
+    """
+    return f"base_model.model.{name.replace(f'.{adapter}.', '.')}"
+
+
+def live_name(name: str, adapter: str = "default") -> str:
+    """Invert `peft_name`."""
+    return name.removeprefix("base_model.model.").removesuffix(".weight") + f".{adapter}.weight"

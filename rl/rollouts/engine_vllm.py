@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig
-from safetensors.torch import load, load_file, save_file
+from safetensors.torch import load
 from torch import Tensor
 
 from rl.common.errors import RunFailure
@@ -22,6 +21,7 @@ from rl.config.routing import RoutingConfig
 from rl.config.vllm import CPU_CACHE
 from rl.models.load import model_path, resolve_dtype
 from rl.models.module_names import tensors_without_module
+from rl.rollouts.adapter_folder import is_of, peft_name, read_adapter, write_adapter
 from rl.rollouts.engines import EngineSetup, import_package
 from rl.rollouts.generation import GenerationConfig
 from rl.rollouts.hard_routing import HardRouter
@@ -100,24 +100,15 @@ class VllmEngine:
         """Write one adapter's folder under a new name; return the request for it."""
         number = next(NUMBERS)
         folder = self._folder / f"{adapter}-{number}"
-        folder.mkdir()
-        own = {name: tensor for name, tensor in tensors.items() if is_of(name, adapter)}
-        save_file({peft_name(name, adapter): tensor for name, tensor in own.items()}, folder / ADAPTER)
-        LoraConfig(
-            r=lora.r,
-            lora_alpha=lora.alpha,
-            use_rslora=lora.use_rslora,
-            target_modules=sorted({name.split(".lora_")[0].rpartition(".")[2] for name in own}),
-            task_type="CAUSAL_LM",
-        ).save_pretrained(str(folder))
+        write_adapter(folder, tensors, adapter, lora)
         return self.vllm.lora.request.LoRARequest(folder.name, number, str(folder))
 
     def active_tensors(self) -> dict[str, Tensor]:
         """Return the tensors that vLLM was given; what it really samples with shows in the probe text's log-probs."""
         written = {
-            live_name(name, adapter): tensor
+            name: tensor
             for adapter, request in self._requests.items()
-            for name, tensor in load_file(Path(request.lora_path) / ADAPTER).items()
+            for name, tensor in read_adapter(Path(request.lora_path), adapter).items()
         }
         return written | (self._router.tensors() if self._router and self._requests else {})
 
@@ -243,25 +234,6 @@ def served_rank(rank: int) -> int:
         if rank <= bound:
             return bound
     raise RunFailure(f"lora.r={rank} is more than vLLM serves; set lora.r to at most {LORA_RANKS[-1]}")
-
-
-def is_of(name: str, adapter: str) -> bool:
-    """Return whether a live tensor belongs to an adapter."""
-    return ".lora_" in name and f".{adapter}." in name
-
-
-def peft_name(name: str, adapter: str = "default") -> str:
-    """Return a live tensor's name as PEFT writes it into an adapter's file.
-
-    Example:
-        "model.layers.0.up_proj.lora_A.default.weight" -> "base_model.model.model.layers.0.up_proj.lora_A.weight"
-    """
-    return f"base_model.model.{name.replace(f'.{adapter}.', '.')}"
-
-
-def live_name(name: str, adapter: str = "default") -> str:
-    """Invert `peft_name`."""
-    return name.removeprefix("base_model.model.").removesuffix(".weight") + f".{adapter}.weight"
 
 
 def row_seed(request: RolloutRequest, position: int, sample: int) -> int:

@@ -10,7 +10,8 @@ from torch import Tensor
 from rl.common.errors import RunFailure
 from rl.config.model import ModelConfig
 from rl.models.module_names import tensors_without_module
-from rl.rollouts.engine_vllm import is_of, peft_name, row_seed
+from rl.rollouts.adapter_folder import is_of, peft_name
+from rl.rollouts.engine_vllm import row_seed
 from rl.rollouts.engines import EngineSetup
 from rl.rollouts.generation import GenerationConfig
 from rl.rollouts.hard_routing import HardRouter
