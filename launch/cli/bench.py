@@ -167,10 +167,7 @@ def rollouts(
     output: ResultFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Time a step of plain TRL, of Heed with a worker, and of Heed with the next batch sampled ahead.
-
-    With --engine vllm: tokens a second, and the log-prob gap to the learner, of that engine and of transformers.
-    """
+    """Time a step of plain TRL, of Heed with a worker, and sampled ahead; with --engine, sampling by that engine."""
     prepare_environment()
     from launch.bench.engines import bench_engines
     from launch.bench.steps import bench_steps
