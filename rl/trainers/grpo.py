@@ -20,7 +20,6 @@ from rl.models.shared_prompts import SharedPrompts
 from rl.models.tokenization import answer_text
 from rl.rollouts.data_order import DataOrder, EpochOrder
 from rl.rollouts.rollout_func import PLACEHOLDER_POSITION, Rollouts
-from rl.rollouts.types import Sample
 from rl.routing.route import Route, load_balancing_loss
 from rl.runs.rollout_recorder import RolloutRecorder
 from rl.scoring.balancing import Balancing
@@ -28,6 +27,7 @@ from rl.scoring.reward_check import RewardCheck
 from rl.scoring.scorer import BatchScorer, completion_text
 from rl.trainers.accounting import RolloutAccounting
 from rl.trainers.base import AdapterTrainer
+from rl.trainers.early_rewards import EarlyRewards
 from rl.trainers.extra_passes import logps_in_parts, separate_readings
 from rl.trainers.grpo_state import GRPOState
 from rl.trainers.shared_grpo import SharedPromptsGRPOTrainer
@@ -82,10 +82,13 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
             self.share_prompts(self.policy.get_base_model())
         self._inputs: list[dict[str, Any]] = []
         """The rows of the generation batch under way."""
-        self._group_rewards: dict[int, Tensor] = {}
-        """Rewards (rows of a group, R) that were given before the batch was whole, by the group's index."""
+        self.early_rewards = EarlyRewards(
+            self._custom_and_constraint_rewards,
+            answer=lambda sample: answer_text(self.policy_tokenizer, sample.prompt_ids, sample.completion_ids),
+            weights=lambda: self.reward_weights,
+        )
         if rollouts.refill:
-            rollouts.has_signal = self._reward_groups
+            rollouts.has_signal = self.early_rewards.has_signal
 
     def route_by(self, route: Route) -> None:
         super().route_by(route)
@@ -136,51 +139,15 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
             row = self.rollouts.rows[place // size]
             prompts[place], self._inputs[place] = row["prompt"], dict(row)
 
-    def _reward_groups(
-        self, indices: Sequence[int], rows: Sequence[Mapping[str, Any]], samples: Sequence[Sequence[Sample]]
-    ) -> list[bool]:
-        """Reward groups and keep their rewards for the batch; return whether those in each group differ."""
-        repeated = [
-            ({**row, "finish_reason": sample.finish_reason}, sample)
-            for row, group in zip(rows, samples, strict=True)
-            for sample in group
-        ]
-        if not repeated:
-            return []
-        inputs = [row for row, _ in repeated]
-        ids = [list(sample.completion_ids) for _, sample in repeated]
-        completions = [
-            [
-                {
-                    "role": "assistant",
-                    "content": answer_text(self.policy_tokenizer, sample.prompt_ids, sample.completion_ids),
-                }
-            ]
-            for _, sample in repeated
-        ]
-        rewards = self._custom_and_constraint_rewards(inputs, [row["prompt"] for row in inputs], completions, ids)
-        groups = rewards.split(len(samples[0]))
-        self._group_rewards |= dict(zip(indices, groups, strict=True))
-        totals = [total_rewards(group, self.reward_weights.to(group.device)) for group in groups]
-        return [bool(total[~total.isnan()].unique().numel() > 1) for total in totals]
-
     def _custom_and_constraint_rewards(self, inputs, prompts, completions, completion_ids_list) -> Tensor:
         if self.text_rewards:
             prompts, completions = (list(map(completion_text, messages)) for messages in (prompts, completions))
         with naming_problems(inputs):
             return super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
 
-    def _rewards_of_groups(self, num_rows: int) -> Tensor:
-        """Return the rewards that the batch's groups were given; a group that was not sampled has none."""
-        kept, self._group_rewards = self._group_rewards, {}
-        like = next(iter(kept.values()))
-        none = torch.full_like(like, torch.nan)
-        return torch.cat([kept.get(index, none) for index in range(num_rows // len(like))])
-
     def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list):
-        if self._group_rewards:
-            rewards = self._rewards_of_groups(len(prompts))
-        else:
+        rewards = self.early_rewards.take(len(prompts))
+        if rewards is None:
             rewards = self._custom_and_constraint_rewards(inputs, prompts, completions, completion_ids_list)
         self.accounting.record_rewards()
         first = self.accelerator.process_index * len(prompts)

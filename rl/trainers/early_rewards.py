@@ -1,0 +1,50 @@
+"""Early rewards: groups rewarded before their batch is whole, so that those without a signal can be replaced."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rl.credit.channels import total_rewards
+from rl.rollouts.types import Sample
+
+# Axes: B rows of a batch, R rewards.
+
+Reward = Callable[[list[dict[str, Any]], list, list, list[list[int]]], Tensor]
+"""Rows, prompts, completions and their ids -> rewards (B, R)."""
+
+
+class EarlyRewards:
+    """Rewards of the groups that were sampled for the next batch, each given once (dynamic sampling)."""
+
+    def __init__(self, reward: Reward, *, answer: Callable[[Sample], str], weights: Callable[[], Tensor]):
+        """`answer` is the text of a sample that is judged, `weights` those of the rewards at the moment."""
+        self.reward = reward
+        self.answer = answer
+        self.weights = weights
+        self._groups: dict[int, Tensor] = {}
+
+    def has_signal(
+        self, indices: Sequence[int], rows: Sequence[Mapping[str, Any]], samples: Sequence[Sequence[Sample]]
+    ) -> list[bool]:
+        """Reward the groups at these places of the batch; return whether the total rewards in each differ."""
+        pairs = [(row, sample) for row, group in zip(rows, samples, strict=True) for sample in group]
+        if not pairs:
+            return []
+        inputs = [{**row, "finish_reason": sample.finish_reason} for row, sample in pairs]
+        completions = [[{"role": "assistant", "content": self.answer(sample)}] for _, sample in pairs]
+        ids = [list(sample.completion_ids) for _, sample in pairs]
+        groups = self.reward(inputs, [row["prompt"] for row in inputs], completions, ids).split(len(samples[0]))
+        self._groups |= dict(zip(indices, groups, strict=True))
+        totals = [total_rewards(group, self.weights().to(group.device)) for group in groups]
+        return [bool(total[~total.isnan()].unique().numel() > 1) for total in totals]
+
+    def take(self, num_rows: int) -> Tensor | None:
+        """Return and forget the batch's rewards, NaN for a group that was not sampled; None if none was given."""
+        groups, self._groups = self._groups, {}
+        if not groups:
+            return None
+        like = next(iter(groups.values()))
+        none = torch.full_like(like, torch.nan)
+        return torch.cat([groups.get(index, none) for index in range(num_rows // len(like))])
