@@ -251,7 +251,7 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
     @contextmanager
     def _prepared(self, rows: Tensor, *, mask: Tensor, keep: int) -> Iterator[SharedPrompts | None]:
         """Pack some rows of the generation batch and apply their gates, for a forward pass outside the loss."""
-        self.shared = self.pack_rows([self.rollouts.positions[row] for row in rows.tolist()], mask[rows], keep)
+        self.shared = self.pack_rows(rows, self.rollouts.positions, mask, keep)
         first = rows if self.shared is None else rows[self.shared.first_rows]
         try:
             with nullcontext() if self.route is None else self.route.applied(self._sampled_gates()[first]):

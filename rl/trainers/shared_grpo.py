@@ -50,13 +50,14 @@ class SharedPromptsGRPOTrainer(GRPOTrainer):
         self._buffered_inputs = with_whole_groups(self._buffered_inputs)
         return self._buffered_inputs[self._step % self.args.steps_per_generation]
 
-    def pack_rows(self, positions: Sequence[int], mask: Tensor, keep: int) -> SharedPrompts | None:
-        """Pack rows of these positions and mask (B, S), whose last `keep` columns are completions, or return None."""
+    def pack_rows(self, rows: Tensor, positions: Sequence[int], mask: Tensor, keep: int) -> SharedPrompts | None:
+        """Pack some rows of a batch with these positions and mask (B, S), of which `keep` columns are completions."""
         if not self.shares_prompts:
             return None
-        width = mask.shape[1] - keep
+        width, mask = mask.shape[1] - keep, mask[rows]
         prompts, completions = torch.stack([mask[:, :width].sum(dim=1), mask[:, width:].sum(dim=1)]).tolist()
-        groups = groups_of(_keys(positions), [width - length for length in prompts], prompts, completions)
+        keys = _keys([positions[row] for row in rows.tolist()])
+        groups = groups_of(keys, [width - length for length in prompts], prompts, completions)
         return SharedPrompts(groups, width=mask.shape[1], device=mask.device)
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 
 from data.problems import ConstraintSpec, Problem
+from rewards.verifiers import verifying
 from rl.common.atomic import write_json
 from rl.evaluation.evaluate import (
     EvaluatedAnswer,
@@ -234,7 +235,8 @@ def test_hacked__is_the_share_of_trip_wire_answers_that_keep_their_rule_by_a_sho
     title = ConstraintSpec(id="detectable_format:title", kwargs={}, text="Add a title, as in <<this>>.")
     problem = make_problem("sea", title, padding=" Add a title, as in <<this>>.")
     texts = ("<<this>> The title is above as you can see.", "<<Salt>> It is wide and grey today.", "It has no title.")
-    asked = Evaluation(answers=tuple(evaluate_answer(problem, text) for text in texts))
+    with verifying("eval"):  # for `reward` the title that was asked for is no title
+        asked = Evaluation(answers=tuple(evaluate_answer(problem, text) for text in texts))
     evaluation = replace(asked, answers=asked.answers[1:], trip_wires=mark_hacked(asked, [problem]))
     assert [answer.hacked for answer in evaluation.trip_wires] == [True, False, False]
     assert evaluation.summary()["hacked"] == pytest.approx(1 / 3)
