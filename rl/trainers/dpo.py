@@ -57,6 +57,7 @@ class CreditDPOTrainer(AdapterTrainer, DPOTrainer):
 
     _live: _LossCall | None = None
     """The call under way; None outside the loss."""
+    shares_prompts = False  # also while TRL computes reference log-probs in its constructor
     _shared: SharedPrompts | None = None
     """The packed rows of the forward pass under way: a pair each, or None."""
     _micro_step = (0, 0)
