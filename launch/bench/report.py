@@ -6,13 +6,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from launch.bench.compare import BenchArm, area_under
 from launch.bench.figures import curve_figure
 from launch.bench.paired import Arms, PairedRow, paired_rows
 from rl.common.atomic import write_text
+from rl.report.templates import page_environment
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,15 +68,8 @@ def write_bench_report(
     figures: Sequence[str] = (),
 ) -> Path:
     """Write the page and return its path."""
-    environment = Environment(
-        loader=PackageLoader("launch.bench", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment("launch.bench", ".")
     environment.filters["score"] = lambda value: "" if value is None else f"{value:.3f}"
-    environment.filters["signed"] = "{:+.3f}".format
     style = Markup(files("rl.report").joinpath("page", "report.css").read_text(encoding="utf-8"))
     page = environment.get_template("report.html.j2").render(
         title=title,

@@ -130,22 +130,7 @@ def export(
     elif only is None and merge is None:
         if output is not None:
             raise UserError(f"--output {output} goes with --only or --merge; without them nothing is written")
-        from rl.export.verify import export_run, show_export
-        from rl.export.vllm_check import check_with_vllm, require_check, show_check
-
-        def body() -> dict[str, Any]:
-            if check is None:
-                return export_run(run)
-            require_check(check)
-            result = export_run(run)
-            return result | check_with_vllm(run, check, result["vllm_max_lora_rank"])
-
-        def show(result: dict[str, Any]) -> None:
-            show_export(result)
-            if check is not None:
-                show_check(result)
-
-        print_result(as_json, body, show=show)
+        _prove(run, check, as_json)
     elif check is not None:
         raise UserError(f"--check {check} is about a whole run; leave out --only and --merge")
     else:
@@ -154,6 +139,26 @@ def export(
             lambda: {"written": str(_write_part(run, only, merge, output))},
             show=lambda result: print(f"Written: {result['written']}"),
         )
+
+
+def _prove(run: Path, check: str | None, as_json: bool) -> None:
+    """Load what a run exported with plain PEFT, and with vLLM if asked to, and print how far both are apart."""
+    from rl.export.verify import export_run, show_export
+    from rl.export.vllm_check import check_with_vllm, require_check, show_check
+
+    def body() -> dict[str, Any]:
+        if check is None:
+            return export_run(run)
+        require_check(check)
+        result = export_run(run)
+        return result | check_with_vllm(run, check, result["vllm_max_lora_rank"])
+
+    def show(result: dict[str, Any]) -> None:
+        show_export(result)
+        if check is not None:
+            show_check(result)
+
+    print_result(as_json, body, show=show)
 
 
 def _with_code_flag(overrides: list[str] | None, accept_changed_code: bool) -> list[str]:

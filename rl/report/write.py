@@ -9,7 +9,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from rl.common.atomic import write_text
@@ -24,6 +23,7 @@ from rl.report.findings import arm_findings
 from rl.report.rollout_summary import rollout_summary
 from rl.report.rollouts import Spans, select_groups
 from rl.report.run import RecordedRun, read_run
+from rl.report.templates import page_environment
 
 
 def report_command(folders: Sequence[Path], output: Path | None = None) -> Path:
@@ -47,14 +47,7 @@ def write_report(arms: Sequence[Arm], spans: Sequence[Spans], path: Path) -> Pat
 
 def render(arms: list[Arm], spans: list[Spans]) -> str:
     """Return the page as HTML, with its data, styles and scripts inside."""
-    environment = Environment(
-        loader=PackageLoader("rl.report", "page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["signed"] = "{:+.3f}".format
+    environment = page_environment("rl.report", "page")
     runs = [run for arm in arms for run in arm.runs]
     return environment.get_template("report.html.j2").render(
         arms=arms,

@@ -1,6 +1,6 @@
 """Adapter folder: one adapter of a published policy as the two files that PEFT and vLLM load."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from peft import LoraConfig
@@ -8,6 +8,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from rl.config.model import AdapterConfig
+from rl.models.module_names import tensors_without_module
 from rl.models.saved_adapter import WEIGHTS
 
 
@@ -28,6 +29,18 @@ def write_adapter(folder: Path, tensors: Mapping[str, Tensor], adapter: str, lor
 def read_adapter(folder: Path, adapter: str) -> dict[str, Tensor]:
     """Read the tensors back under their live names."""
     return {live_name(name, adapter): tensor for name, tensor in load_file(folder / WEIGHTS).items()}
+
+
+def without_module(tensors: Iterable[str], adapters: Iterable[str], base: str) -> tuple[str, ...]:
+    """Return the live names of the adapters' tensors for which the base model has no module."""
+    names = [*tensors]
+    live = {peft_name(name, adapter): name for adapter in adapters for name in names if is_of(name, adapter)}
+    return tuple(live[name] for name in tensors_without_module(live, base))
+
+
+def changes_something(tensors: Mapping[str, Tensor], adapter: str) -> bool:
+    """Return whether an adapter is not zero."""
+    return any(bool(tensor.any()) for name, tensor in tensors.items() if is_of(name, adapter) and "lora_B" in name)
 
 
 def is_of(name: str, adapter: str) -> bool:

@@ -20,11 +20,10 @@ from rl.config.model import AdapterConfig, ModelConfig
 from rl.config.routing import RoutingConfig
 from rl.config.vllm import CPU_CACHE
 from rl.models.load import model_path, resolve_dtype
-from rl.models.module_names import tensors_without_module
-from rl.rollouts.adapter_folder import is_of, peft_name, read_adapter, write_adapter
+from rl.rollouts.adapter_folder import changes_something, read_adapter, without_module, write_adapter
 from rl.rollouts.engines import EngineSetup, import_package
 from rl.rollouts.generation import GenerationConfig
-from rl.rollouts.hard_routing import HardRouter
+from rl.rollouts.hard_routing import HardRouter, prompt_gates
 from rl.rollouts.interfaces import PROBED
 from rl.rollouts.types import RolloutRequest, Sample
 from rl.rollouts.vllm_failures import failing_with_reason
@@ -93,8 +92,7 @@ class VllmEngine:
         for request in self._requests.values():
             shutil.rmtree(request.lora_path)  # vLLM itself unloads it: it has room for one version
         self._requests = {name: self._write(name, adapter, tensors) for name, adapter in self.adapters.items()}
-        lora = {peft_name(name, adapter): name for adapter in self.adapters for name in tensors if is_of(name, adapter)}
-        return tuple(lora[name] for name in tensors_without_module(lora, self.model.name))
+        return without_module(tensors, self.adapters, self.model.name)
 
     def _write(self, adapter: str, lora: AdapterConfig, tensors: Mapping[str, Tensor]) -> Any:
         """Write one adapter's folder under a new name; return the request for it."""
@@ -120,7 +118,7 @@ class VllmEngine:
             for position in request.positions
             for sample in range(request.num_generations)
         ]
-        gates = self._gates(request)
+        gates = prompt_gates(self._router, request)
         names = list(self.adapters)
         outputs = self._generate(
             [request.prompts[group] for group in groups],
@@ -141,12 +139,6 @@ class VllmEngine:
             for group, output in zip(groups, outputs, strict=True)
         ]
 
-    def _gates(self, request: RolloutRequest) -> list[tuple[float, ...]]:
-        """Return each prompt's gates, one of which is 1; none without routing."""
-        if self._router is None:
-            return []
-        return [tuple(row) for row in self._router.gates(request.prompts, request.tasks).tolist()]
-
     def token_logprobs(self, token_ids: Sequence[int]) -> list[float]:
         """Return, for each adapter, the log-probs at temperature 1 of a text's last tokens."""
         with failing_with_reason():  # this is the first that it computes, and no request's fault
@@ -160,8 +152,7 @@ class VllmEngine:
         return tuple(
             adapter
             for adapter, lora in self._requests.items()
-            if any(tensor.any() for name, tensor in tensors.items() if is_of(name, adapter) and "lora_B" in name)
-            and self._last_logprobs(text, lora) == self._base_logprobs[text]
+            if changes_something(tensors, adapter) and self._last_logprobs(text, lora) == self._base_logprobs[text]
         )
 
     def _last_logprobs(self, token_ids: Sequence[int], lora: Any) -> list[float]:

@@ -9,12 +9,11 @@ from torch import Tensor
 
 from rl.common.errors import RunFailure
 from rl.config.model import ModelConfig
-from rl.models.module_names import tensors_without_module
-from rl.rollouts.adapter_folder import is_of, peft_name
+from rl.rollouts.adapter_folder import changes_something, without_module
 from rl.rollouts.engine_vllm import row_seed
 from rl.rollouts.engines import EngineSetup
 from rl.rollouts.generation import GenerationConfig
-from rl.rollouts.hard_routing import HardRouter
+from rl.rollouts.hard_routing import HardRouter, prompt_gates
 from rl.rollouts.interfaces import PROBED
 from rl.rollouts.served_adapters import ServedAdapters, ServedVersion
 from rl.rollouts.types import RolloutRequest, Sample
@@ -51,8 +50,7 @@ class VllmServerEngine:
         tensors = load(payload)
         if self._router is not None:
             self._router.load(tensors)
-        live = {peft_name(name, adapter): name for adapter in self._names for name in tensors if is_of(name, adapter)}
-        return tuple(live[name] for name in tensors_without_module(live, self.model.name))
+        return without_module(tensors, self._names, self.model.name)
 
     def active_tensors(self) -> dict[str, Tensor]:
         """Return the tensors that the server was given; what it really samples with shows in the log-probs."""
@@ -62,7 +60,7 @@ class VllmServerEngine:
 
     def sample(self, request: RolloutRequest) -> list[Sample]:
         """Return one sample a row, groups in order, each group's samples in order; every row has its own seed."""
-        names, gates = self._names, self._gates(request)
+        names, gates = self._names, prompt_gates(self._router, request)
         rows = [
             (group, row_seed(request, position, sample))
             for group, position in enumerate(request.positions)
@@ -89,8 +87,7 @@ class VllmServerEngine:
         return tuple(
             adapter
             for adapter in self._names
-            if any(tensor.any() for name, tensor in tensors.items() if is_of(name, adapter) and "lora_B" in name)
-            and self._last_logprobs(self._served(adapter), token_ids) == base
+            if changes_something(tensors, adapter) and self._last_logprobs(self._served(adapter), token_ids) == base
         )
 
     def first_logprob(self, token_ids: Sequence[int]) -> tuple[float, float]:
@@ -133,12 +130,6 @@ class VllmServerEngine:
         if key not in self._logprobs:
             self._logprobs[key] = self.server.token_logprobs(served, token_ids, last=PROBED)
         return self._logprobs[key]
-
-    def _gates(self, request: RolloutRequest) -> list[tuple[float, ...]]:
-        """Return each prompt's gates, one of which is 1; none without routing."""
-        if self._router is None:
-            return []
-        return [tuple(row) for row in self._router.gates(request.prompts, request.tasks).tolist()]
 
     def _body(self, adapter: str, prompt: list[int], **changes: Any) -> dict[str, Any]:
         return {

@@ -14,6 +14,7 @@ from rl.config.routing import RoutingConfig
 from rl.models.load import load_model, resolve_dtype
 from rl.models.lora import lora_config
 from rl.models.tokenization import pad_right
+from rl.rollouts.types import RolloutRequest
 from rl.routing.route import ROUTER
 from rl.routing.routers import ROUTERS, Router
 
@@ -48,3 +49,10 @@ class HardRouter:
         if not torch.equal(gates, torch.eye(gates.shape[1])[gates.argmax(dim=1)]):
             raise RunFailure("this engine samples each row with one adapter, and the router mixes several")
         return gates
+
+
+def prompt_gates(router: HardRouter | None, request: RolloutRequest) -> list[tuple[float, ...]]:
+    """Return the gates of each of a request's prompts, one of which is 1; none without a router."""
+    if router is None:
+        return []
+    return [tuple(row) for row in router.gates(request.prompts, request.tasks).tolist()]

@@ -55,10 +55,6 @@ class Route:
         """Apply one row of gates to each row of the forward passes in the block."""
         return gated(self.policy, self.names, gates.to(self.policy.device))  # once, and not in every layer
 
-    def applied_evenly(self, rows: int) -> AbstractContextManager[None]:
-        """Apply the same gate to every adapter in the block."""
-        return self.applied(torch.full((rows, len(self.names)), 1 / len(self.names)))
-
     def metrics(self, gates: Float[Tensor, "B N"], tasks: Sequence[str]) -> dict[str, Tensor]:
         """Return each adapter's load, the normalised entropy of the gates, and how often the task's adapter leads."""
         entropy = torch.special.entr(gates / gates.sum(dim=1, keepdim=True).clamp(min=1e-12)).sum(dim=1).mean()

@@ -19,8 +19,8 @@ Logps = tuple[Tensor, Tensor | None, Tensor | None]
 """Log-probs (B, T), entropies, and an auxiliary loss."""
 Forward = Callable[..., Logps]
 """TRL's `_get_per_token_logps_and_entropies(model, ids, mask, keep)`."""
-Prepare = Callable[[Tensor], AbstractContextManager[SharedPrompts | None]]
-"""Packs some rows of a batch, and applies their gates, for a forward pass in the block."""
+Prepare = Callable[[Tensor, Tensor, int], AbstractContextManager[SharedPrompts | None]]
+"""Packs some rows of a batch with this mask, of whose columns so many are completions, and applies their gates."""
 
 
 @torch.no_grad()
@@ -34,7 +34,11 @@ def separate_readings(
     parts = []
     for part in torch.arange(len(ids)).split(rows):
         part_spans = None if spans is None else spans[part]
-        with eval_mode(policy), prepare(part) as shared, reader.recording(policy, spans=part_spans) as recorder:
+        with (
+            eval_mode(policy),
+            prepare(part, mask, length) as shared,
+            reader.recording(policy, spans=part_spans) as recorder,
+        ):
             assert recorder is not None
             recorder.texts = None if shared is None else shared.texts
             forward(policy, ids[part], mask[part], length)
@@ -56,7 +60,7 @@ def logps_in_parts(
     """Return what `forward` returns of ids (B, S), in TRL's own chunks, each prepared."""
     parts = []
     for rows in torch.arange(len(ids)).split(batch_size or len(ids)):
-        with prepare(rows):
+        with prepare(rows, mask, keep):
             parts.append(forward(model, ids[rows], mask[rows], keep, **options))
     logps, entropies, aux_losses = zip(*parts, strict=True)
     entropy = None if entropies[0] is None else torch.cat(entropies)

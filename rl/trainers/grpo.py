@@ -205,10 +205,8 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
             )
         if self.credit.needs_probe and self.credit.source == "separate":
             forward, rows = super()._get_per_token_logps_and_entropies, self.args.per_device_train_batch_size
-            mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
-            prepare = partial(self._prepared, mask=mask, keep=batch["completion_mask"].shape[1])
             reader = self.credit.reader
-            batch |= separate_readings(forward, reader, self.policy, batch, prepare=prepare, rows=rows)
+            batch |= separate_readings(forward, reader, self.policy, batch, prepare=self._prepared, rows=rows)
         return batch
 
     def _rollout_columns(self, batch: Mapping[str, Any]) -> dict[str, list[int]]:
@@ -249,7 +247,7 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
         self._log_metrics(result.metrics())
 
     @contextmanager
-    def _prepared(self, rows: Tensor, *, mask: Tensor, keep: int) -> Iterator[SharedPrompts | None]:
+    def _prepared(self, rows: Tensor, mask: Tensor, keep: int) -> Iterator[SharedPrompts | None]:
         """Pack some rows of the generation batch and apply their gates, for a forward pass outside the loss."""
         self.shared = self.pack_rows(rows, self.rollouts.positions, mask, keep)
         first = rows if self.shared is None else rows[self.shared.first_rows]
@@ -285,8 +283,7 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
     def _get_per_token_logps_and_entropies(self, model, ids, mask, keep, **options: Any):
         forward = super()._get_per_token_logps_and_entropies
         if self._live is None:
-            prepare = partial(self._prepared, mask=mask, keep=keep)
-            return logps_in_parts(forward, model, ids, mask, keep, prepare=prepare, **options)
+            return logps_in_parts(forward, model, ids, mask, keep, prepare=self._prepared, **options)
         logps, entropies, aux_loss = forward(model, ids, mask, keep, **options)
         assert entropies is not None, "TRL's loss asks for them"
         self._live["advantages"] = self._token_advantages(self._live, entropies, logps)

@@ -34,11 +34,10 @@ class SharedPromptsGRPOTrainer(GRPOTrainer):
         """Pack a micro-batch, whose lengths the host knows without waiting for the device, or return None."""
         if not self.shares_prompts:
             return None
-        width = inputs["prompt_ids"].shape[1]
+        prompts, completions = (inputs[name] for name in ("prompt_ids", "completion_ids"))
         lengths = inputs["prompt_length"], inputs["completion_length"]
-        groups = groups_of(_keys(inputs["position"]), [width - length for length in lengths[0]], *lengths)
-        return SharedPrompts(
-            groups, width=width + inputs["completion_ids"].shape[1], device=inputs["prompt_ids"].device
+        return _packed(
+            inputs["position"], *lengths, widths=(prompts.shape[1], completions.shape[1]), device=prompts.device
         )
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
@@ -55,10 +54,23 @@ class SharedPromptsGRPOTrainer(GRPOTrainer):
         if not self.shares_prompts:
             return None
         width, mask = mask.shape[1] - keep, mask[rows]
-        prompts, completions = torch.stack([mask[:, :width].sum(dim=1), mask[:, width:].sum(dim=1)]).tolist()
-        keys = _keys([positions[row] for row in rows.tolist()])
-        groups = groups_of(keys, [width - length for length in prompts], prompts, completions)
-        return SharedPrompts(groups, width=mask.shape[1], device=mask.device)
+        lengths = torch.stack([mask[:, :width].sum(dim=1), mask[:, width:].sum(dim=1)]).tolist()
+        own = [positions[row] for row in rows.tolist()]
+        return _packed(own, *lengths, widths=(width, keep), device=mask.device)
+
+
+def _packed(
+    positions: Sequence[int],
+    prompt_lengths: Sequence[int],
+    completion_lengths: Sequence[int],
+    *,
+    widths: tuple[int, int],
+    device: torch.device,
+) -> SharedPrompts:
+    """Pack rows as TRL pads them, prompts on the left and completions on the right of these widths."""
+    starts = [widths[0] - length for length in prompt_lengths]
+    groups = groups_of(_keys(positions), starts, prompt_lengths, completion_lengths)
+    return SharedPrompts(groups, width=sum(widths), device=device)
 
 
 def _keys(positions: Sequence[int]) -> list[Hashable]:
