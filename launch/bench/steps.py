@@ -2,14 +2,11 @@
 
 import statistics
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from transformers import TrainerCallback
-
-from launch.bench.peak_memory import PeakMemory
+from launch.bench.phases import LEARNER, StepClock, between, medians
 from rl.build import build_trainer
 from rl.common.threads import torch_threads
 from rl.config.load import parse_config
@@ -27,6 +24,8 @@ ROLLOUTS: Modes = {
     "one group a unit": {"rollouts": {"workers": 1, "groups_per_unit": 1}},
     "overlapped": {"rollouts": {"workers": 1, "max_staleness": 1}},
 }
+PROBLEMS = {"num_problems": 64}
+"""The data settings of all modes, where a benchmark has none of its own."""
 WARM_UP_STEPS = 2
 METRICS = {
     "wait_seconds": "sync/wait_seconds",
@@ -45,26 +44,6 @@ def rule_modes(rules: Sequence[str]) -> Modes:
     return {rule: {"credit": {"rule": rule}, "trainer": {"learning_rate": 1e-12}} for rule in rules}
 
 
-class StepClock(TrainerCallback):
-    """Measures the seconds from one step's end to the next one's, and the memory that each step needs."""
-
-    def __init__(self) -> None:
-        self.ends: list[float] = []
-        self.peaks: list[int] = []
-        self._memory = PeakMemory()
-
-    def on_step_begin(self, *_: Any, **__: Any) -> None:
-        self._memory.start()
-
-    def on_step_end(self, *_: Any, **__: Any) -> None:
-        self.ends.append(time.perf_counter())
-        self.peaks.append(self._memory.peak())
-
-    def seconds(self, warm_up: int) -> list[float]:
-        """Return the times between ends after the first `warm_up` of them."""
-        return [end - start for start, end in zip(self.ends[warm_up:], self.ends[warm_up + 1 :], strict=False)]
-
-
 def bench_steps(
     model: str = "smollm2-135m-instruct",
     *,
@@ -75,29 +54,36 @@ def bench_steps(
     modes: Modes = ROLLOUTS,
     baselines: Sequence[str] = ("plain TRL", "synchronous"),
     dtype: str = "float32",
+    data: Mapping[str, Any] = PROBLEMS,
 ) -> list[dict[str, Any]]:
     """Return a row per mode: median seconds a step over `rounds` trainings of `steps` steps after two of warm-up.
 
     Modes alternate; learner and worker have one thread each. `wait_seconds` is how long the learner waited for samples;
-    `staleness` by how many steps the samples' policy was older. Ratios are to the modes in `baselines`.
+    `staleness` by how many steps the samples' policy was older. `computed_seconds` are this process's CPU time, on CUDA
+    that of the clock on the wall; the learner is a step without its sampling. Ratios are to the modes in `baselines`.
     """
-    seconds: dict[str, list[float]] = {mode: [] for mode in modes}
+    clocks: dict[str, list[StepClock]] = {mode: [] for mode in modes}
     logged: dict[str, list[dict[str, float]]] = {mode: [] for mode in modes}
-    peaks: dict[str, list[int]] = {mode: [] for mode in modes}
     with torch_threads(1):
         for index in range(rounds):
             for mode in list(modes)[:: (-1) ** index]:  # drift favours no mode
                 sizes = {"completions": completions, "length": length, "steps": steps}
-                config = bench_config(model, modes[mode], **sizes, dtype=dtype)
+                config = bench_config(model, modes[mode], **sizes, dtype=dtype, data=data)
                 clock, log = _train(config, plain=modes[mode] is None)
-                seconds[mode] += clock.seconds(warm_up=WARM_UP_STEPS - 1)
-                peaks[mode] += clock.peaks[WARM_UP_STEPS:]
+                clocks[mode].append(clock)
                 logged[mode] += log
-    return [_row(mode, seconds, logged[mode], peaks[mode], baselines) for mode in modes]
+    return [_row(mode, clocks, logged[mode], baselines) for mode in modes]
 
 
 def bench_config(
-    model: str, mode: dict[str, Any] | None, *, completions: int, length: int, steps: int, dtype: str = "float32"
+    model: str,
+    mode: dict[str, Any] | None,
+    *,
+    completions: int,
+    length: int,
+    steps: int,
+    dtype: str = "float32",
+    data: Mapping[str, Any] = PROBLEMS,
 ) -> Config:
     """Return the settings of one training of a mode."""
     settings = mode or {}
@@ -105,7 +91,7 @@ def bench_config(
         {
             **settings,
             "model": {"name": model, "dtype": dtype},
-            "data": {"num_problems": 64, "held_out": 0, **settings.get("data", {})},
+            "data": {**data, "held_out": 0},
             "trainer": {
                 "max_steps": WARM_UP_STEPS + steps,
                 "per_device_train_batch_size": completions,
@@ -125,10 +111,12 @@ def _train(config: Config, *, plain: bool) -> tuple[StepClock, list[dict[str, fl
     with tempfile.TemporaryDirectory() as folder:
         if plain:
             trainer = plain_grpo_trainer(config, Path(folder), problems, [clock])
+            clock.watch(trainer)
             trainer.train()
         else:
             trainer = build_trainer(config, Path(folder), problems, [clock])
             assert isinstance(trainer, CreditGRPOTrainer)
+            clock.watch(trainer)
             try:
                 trainer.train()
             finally:
@@ -138,26 +126,39 @@ def _train(config: Config, *, plain: bool) -> tuple[StepClock, list[dict[str, fl
 
 
 def _row(
-    mode: str,
-    seconds: dict[str, list[float]],
-    log: list[dict[str, float]],
-    peaks: list[int],
-    baselines: Sequence[str],
+    mode: str, clocks: Mapping[str, Sequence[StepClock]], log: Sequence[Mapping[str, float]], baselines: Sequence[str]
 ) -> dict[str, Any]:
+    seconds = {name: _step_seconds(measured) for name, measured in clocks.items()}
     median = statistics.median(seconds[mode])
-    learner = [
-        step - line[METRICS["sampling_seconds"]]
-        for step, line in zip(seconds[mode], log, strict=False)
-        if METRICS["sampling_seconds"] in line
-    ]
     ratios = {name: median / statistics.median(seconds[name]) if name in seconds else None for name in baselines}
     logged = {column: [line[key] for line in log if key in line] for column, key in METRICS.items()}
     return {
         "mode": mode,
         "step_seconds": round(median, 4),
         "step_seconds_spread": [round(min(seconds[mode]), 4), round(max(seconds[mode]), 4)],
-        "learner_seconds": round(statistics.median(learner), 4) if learner else None,
-        "learner_bytes": round(statistics.median(peaks)) if peaks else None,
+        **_computed(clocks[mode]),
         **{f"ratio_to_{name}": ratio and round(ratio, 4) for name, ratio in ratios.items()},
         **{column: round(statistics.median(values), 4) if values else None for column, values in logged.items()},
+    }
+
+
+def _step_seconds(clocks: Sequence[StepClock]) -> list[float]:
+    return [seconds for clock in clocks for seconds in between(clock.ends, WARM_UP_STEPS - 1)]
+
+
+def _computed(clocks: Sequence[StepClock]) -> dict[str, Any]:
+    """Return the medians of what the steps computed, and of the memory they needed, in all and by phase."""
+    computed = [seconds for clock in clocks for seconds in between(clock.computed, WARM_UP_STEPS - 1)]
+    seconds, peaks = (
+        [step for clock in clocks for step in steps(clock)[WARM_UP_STEPS:]]
+        for steps in (lambda clock: clock.seconds_by_phase, lambda clock: clock.peaks)
+    )
+    learner = [step - phases["sampling"] for step, phases in zip(computed, seconds, strict=True)]
+    return {
+        "computed_seconds": round(statistics.median(computed), 4),
+        "learner_seconds": round(statistics.median(learner), 4),
+        "learner_seconds_spread": [round(min(learner), 4), round(max(learner), 4)],
+        "learner_bytes": round(statistics.median(max(step[phase] for phase in LEARNER) for step in peaks)),
+        "seconds_by_phase": medians(seconds, digits=4),
+        "bytes_by_phase": medians(peaks, digits=None),
     }

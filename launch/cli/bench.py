@@ -258,14 +258,19 @@ def step(
     output: ResultFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Time a step with shared prompts beside separate ones and plain TRL, by the lengths of prompt and completion."""
+    """Time a step with shared prompts beside separate ones and plain TRL, by the lengths of prompt and completion.
+
+    With -o FILE.json, FILE.png shows the phases of a step as bars.
+    """
     shapes = [_shape(text) for text in shape or ("60,36,8", "256,64,8", "1024,128,8")]
     prepare_environment()
-    from launch.bench.shapes import bench_shapes
+    from launch.bench.shapes import bench_shapes, write_chart
 
-    print_result(
+    rows = print_result(
         as_json, lambda: bench_shapes(model, shapes, steps=steps, rounds=rounds), show=show_rows, output=output
     )
+    if output is not None:
+        write_chart(rows, output.with_suffix(".png"))
 
 
 def _shape(text: str) -> tuple[int, int, int]:

@@ -2,33 +2,52 @@
 
 import pytest
 
-from launch.bench.steps import ROLLOUTS, StepClock, _row, bench_config, bench_steps, rule_modes
+from launch.bench.phases import PHASES, StepClock
+from launch.bench.steps import ROLLOUTS, _row, bench_config, bench_steps, rule_modes
 
 BASELINES = ("plain TRL", "synchronous")
 
 
+def clock_of(ends: list[float], sampling: float = 0.0, peak: float = 0.0) -> StepClock:
+    """Return a clock as after a training whose steps computed half of the time until their ends."""
+    clock = StepClock()
+    clock.ends, clock.computed = ends, [end / 2 for end in ends]
+    phases = {"sampling": sampling, "forward": 0.0, "backward": 0.0, "optimizer": 0.0}
+    clock.seconds_by_phase = [phases for _ in ends]
+    clock.peaks = [{**phases, "sampling": 99.0, "forward": peak} for _ in ends]
+    return clock
+
+
 def test_row__compares_medians():
-    seconds = {"plain TRL": [1.0, 2.0, 9.0], "synchronous": [2.5, 2.2, 2.1], "overlapped": [1.1]}
+    clocks = {
+        "plain TRL": [clock_of([0.0, 3.0, 4.0, 6.0, 15.0])],  # steps of 1, 2 and 9 seconds after two of warm-up
+        "synchronous": [clock_of([0.0, 3.0, 5.5]), clock_of([0.0, 3.0, 5.1])],
+        "overlapped": [clock_of([0.0, 3.0, 4.1], sampling=0.25, peak=7.0)],
+    }
     log = [
         {"sync/wait_seconds": 0.5, "sync/staleness_mean": 1.0, "sync/sampling_seconds": 0.3},
         {"sync/wait_seconds": 0.7, "sync/staleness_mean": 1.0},
     ]
-    row = _row("overlapped", seconds, log, [5, 7, 12], BASELINES)
+    row = _row("overlapped", clocks, log, BASELINES)
     assert row["step_seconds"] == 1.1
     assert row["ratio_to_plain TRL"] == 0.55
-    assert row["ratio_to_synchronous"] == 0.5
+    assert row["ratio_to_synchronous"] == pytest.approx(1.1 / 2.3, abs=1e-4)
     assert row["wait_seconds"] == pytest.approx(0.6)
     assert row["staleness"] == 1.0
     assert row["adapter_bytes"] is None
-    assert row["learner_seconds"] == pytest.approx(0.8)
-    assert row["learner_bytes"] == 7
-    assert _row("synchronous", seconds, [], [], BASELINES)["step_seconds_spread"] == [2.1, 2.5]
+    assert row["computed_seconds"] == 0.55
+    assert row["learner_seconds"] == pytest.approx(0.3)
+    assert row["learner_bytes"] == 7  # what sampling held does not count
+    assert _row("synchronous", clocks, [], BASELINES)["step_seconds_spread"] == [2.1, 2.5]
 
 
-def test_step_clock__leaves_out_the_warm_up():
-    clock = StepClock()
-    clock.ends = [10.0, 13.0, 14.0, 16.0]
-    assert clock.seconds(warm_up=1) == [1.0, 2.0]
+def test_step_clock__measures_the_phases_of_plain_trl_and_of_ours():
+    modes = {"plain TRL": None, "synchronous": {}}
+    for row in bench_steps("tiny", completions=8, length=4, steps=1, rounds=1, modes=modes):
+        seconds = row["seconds_by_phase"]
+        assert all(seconds[phase] > 0 for phase in PHASES)
+        assert sum(seconds.values()) <= row["computed_seconds"]
+        assert row["learner_seconds"] == pytest.approx(row["computed_seconds"] - seconds["sampling"], abs=2e-4)
 
 
 @pytest.mark.parametrize("mode", [mode for mode in ROLLOUTS if ROLLOUTS[mode] is not None])
