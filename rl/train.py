@@ -22,7 +22,7 @@ from rl.datasets import (
 )
 from rl.evaluation.base_model import evaluate_base
 from rl.models.load import resolve_dtype
-from rl.rollouts.workers.placement import place_workers
+from rl.rollouts.workers.placement import describe_threads, place_workers
 from rl.runs.folder import open_run
 from rl.runs.inputs import check_inputs
 from rl.runs.resume import resume_command, resume_hint_on_error
@@ -69,8 +69,9 @@ def _train_in(folder: Path, checkpoint: Path | None, config: Config, problems: P
     console = Console(quiet=not is_main_process())
     stop, observers = StopCallback(folder, config.run.grace), Observers(config, folder, console)
     callbacks = [*observers.callbacks, stop]
-    if idle := idle_gpus(local_ranks(), visible_gpus(), config.rollouts.ray_workers):
-        observers.announce(idle)
+    for line in (idle_gpus(local_ranks(), visible_gpus(), config.rollouts.ray_workers), describe_threads(config)):
+        if line is not None:
+            observers.announce(line)
     if is_main_process():
         report_unreadable(problems, folder, observers.announce)
     observers.announce(f"Loading the model: {config.model.name}")

@@ -8,7 +8,6 @@ from statistics import median
 from typing import Any
 
 from transformers import TrainerCallback
-from trl.trainer.grpo_trainer import GRPOTrainer
 
 from launch.bench.peak_memory import PeakMemory
 from launch.bench.stopwatch import seconds_computed
@@ -32,8 +31,8 @@ class StepClock(TrainerCallback):
         """Bytes above what was held when the step began."""
         self._memory = PeakMemory()
 
-    def watch(self, trainer: GRPOTrainer) -> None:
-        """Measure the trainer's own calls; its callbacks must include this clock."""
+    def watch(self, trainer: Any) -> None:
+        """Measure the calls of a GRPO trainer, whose callbacks must include this clock."""
         trainer._generate = self._measured("sampling", trainer._generate)
         trainer.compute_loss = self._measured("forward", trainer.compute_loss)
         trainer.accelerator.backward = self._measured("backward", trainer.accelerator.backward)

@@ -12,6 +12,7 @@ import torch
 from launch.plan.device import cpu_words
 from launch.plan.nvidia import Gpu, driver_lines, parse_gpus
 from rl.common.attention_kernels import choose_attention_kernels
+from rl.common.threads import available_cores
 
 COMPILERS = ("gcc", "clang", "cc")
 CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd")
@@ -85,7 +86,7 @@ def gather_gpu_facts() -> GpuFacts:
 def gather_cpu_facts(cpuinfo: Path = Path("/proc/cpuinfo")) -> CpuFacts:
     """Ask the kernel and torch."""
     return CpuFacts(
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cores=available_cores(),
         flags=frozenset(cpu_words(cpuinfo) & set(CPU_FLAGS)),
         used=torch.backends.cpu.get_cpu_capability(),
     )

@@ -1,9 +1,12 @@
-"""Placement: the GPU of each rollout worker, where no Ray that knows of the ranks' GPUs decides it."""
+"""Placement: where workers compute: on which GPU, where no Ray that knows of ranks decides, and with which threads."""
 
 import os
 
+import torch
+
 from rl.common.device import local_ranks, visible_gpus
 from rl.common.errors import UserError
+from rl.common.threads import available_cores, thread_use
 from rl.config.distributed import RANK_SHARE
 from rl.config.root import Config
 
@@ -27,6 +30,23 @@ def place_workers(config: Config) -> tuple[str, ...]:
             "node; set rollouts.gpus=1, or 0.4 and distributed.gpus=0.6 to let ranks and workers share"
         )
     return ()
+
+
+def describe_threads(config: Config) -> str | None:
+    """Return a sentence on the threads of a GRPO run here; None where a GPU computes, or the nodes of a cluster."""
+    settings = config.rollouts
+    if config.algorithm != "grpo" or visible_gpus() or settings.engine != "transformers":
+        return None
+    if settings.workers and not config.has_own_ray:
+        return None
+    threads = torch.get_num_threads()
+    return thread_use(
+        available_cores(),
+        learning=threads * local_ranks(),
+        workers=config.workers_per_rank * local_ranks(),
+        sampling=settings.threads or threads,
+        overlap=settings.max_staleness > 0,
+    )
 
 
 def worker_gpus(rank: int, workers: int, *, ranks: int, gpus: int, share: float) -> tuple[int, ...]:

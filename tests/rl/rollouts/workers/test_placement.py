@@ -2,7 +2,9 @@
 
 import pytest
 
-from rl.rollouts.workers.placement import cuda_name, worker_gpus
+from rl.common.threads import torch_threads
+from rl.config.load import parse_config
+from rl.rollouts.workers.placement import cuda_name, describe_threads, worker_gpus
 
 
 def placed(workers: int, *, ranks: int, gpus: int, share: float) -> list[tuple[int, ...]]:
@@ -49,3 +51,19 @@ def test_cuda_name__is_that_of_the_visible_ones(monkeypatch):
     assert cuda_name(1) == "1"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,GPU-7c")
     assert (cuda_name(0), cuda_name(1)) == ("4", "GPU-7c")
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"rollouts": {"workers": 2, "threads": 1}}, "2 rollout workers with 1 each, by turns"),
+        ({"rollouts": {"workers": 2, "threads": 1, "address": "auto"}}, None),  # its cluster's nodes have them
+        ({"algorithm": "dpo", "data": {"path": "pairs.jsonl"}}, None),  # nothing is sampled
+    ],
+)
+def test_describe_threads__speaks_of_what_runs_on_this_machine(monkeypatch, settings, told):
+    monkeypatch.setattr("rl.rollouts.workers.placement.available_cores", lambda: 2)
+    monkeypatch.setattr("rl.rollouts.workers.placement.visible_gpus", lambda: 0)
+    with torch_threads(2):
+        line = describe_threads(parse_config(settings))
+    assert line == (told and f"Threads on 2 cores: learning with 2, {told}")
