@@ -21,19 +21,22 @@ def instruction_problem(
     *,
     split: Split = "train",
     kinds: Sequence[str] | None = None,
+    min_constraints: int = 1,
     max_constraints: int = 3,
     pattern: Pattern = "incorporation",
 ) -> Problem:
-    """Return problem `index` of the stream `seed`: a base instruction with 1 to `max_constraints` constraints.
+    """Return problem `index` of the stream `seed`: a base instruction with some constraints.
 
     Each run of as many indices as the split has instructions uses every instruction once. `kinds` limits the
     verifier ids to draw from; None is `SHORT_KINDS`. A pure function of its arguments.
     """
-    if max_constraints < 1:
-        raise InputError(f"max_constraints must be at least 1, got {max_constraints}")
+    if min_constraints < 1:
+        raise InputError(f"min_constraints must be at least 1, got {min_constraints}")
+    if max_constraints < min_constraints:
+        raise InputError(f"max_constraints must be at least {min_constraints}, got {max_constraints}")
     rng = Random(f"{split}-{seed}-{index}")
     instruction = _instruction(seed, index, split)
-    number = rng.randint(1, max_constraints)
+    number = rng.randint(min_constraints, max_constraints)
     pool = _sorted_kinds(kinds, SHORT_KINDS)
     for _ in range(MAX_DRAWS):
         drawn = draw_constraints(rng, instruction, kinds=pool, number=number)

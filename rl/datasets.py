@@ -197,10 +197,8 @@ def load_problems(data: DataConfig) -> Problems:
 
 
 def _draw(data: DataConfig, split: Split, count: int) -> tuple[Problem, ...]:
-    return tuple(
-        instruction_problem(data.seed, index, split=split, kinds=data.kinds, max_constraints=data.max_constraints)
-        for index in range(count)
-    )
+    wanted: dict[str, Any] = {name: getattr(data, name) for name in ("kinds", "min_constraints", "max_constraints")}
+    return tuple(instruction_problem(data.seed, index, split=split, **wanted) for index in range(count))
 
 
 def as_dataset(problems: tuple[Problem, ...]) -> Dataset:

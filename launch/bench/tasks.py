@@ -193,7 +193,27 @@ class Constraints:
         return HeldOutScore(mean=summary["pass_rate"], perfect=summary["all_satisfied"])
 
 
-TASKS: dict[str, Task] = {"chain": Chain(), "constraints": Constraints()}
+LOCAL_KINDS = (
+    "content:starts_with",
+    "detectable_content:postscript",
+    "detectable_format:title",
+    "keywords:existence",
+    "punctuation:no_comma",
+)
+"""Kinds of the quickstart whose evidence is a part of the answer, held or broken."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeveralRules(Constraints):
+    """Three to five constraints a prompt, each with local evidence, on SmolLM2 by the quickstart's recipe."""
+
+    def settings(self, seed: int, budget: Budget) -> dict[str, Any]:
+        tree = super().settings(seed, budget)
+        tree["data"] |= {"kinds": LOCAL_KINDS, "min_constraints": 3, "max_constraints": len(LOCAL_KINDS)}
+        return tree
+
+
+TASKS: dict[str, Task] = {"chain": Chain(), "constraints": Constraints(), "rules": SeveralRules()}
 """The tasks of `heed bench credit` on which rules are chosen freely."""
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
@@ -50,11 +51,9 @@ def _problems(data: DataConfig) -> tuple[list[Problem], int]:
     if data.path is not None:
         problems = read_problems(data.path, unreadable=[] if data.unreadable == "skip" else None)
         return problems[:NUM_MEASURED], len(problems) - (0 if data.held_out_path else data.held_out)
-    drawn = [
-        instruction_problem(data.seed, index, kinds=data.kinds, max_constraints=data.max_constraints)
-        for index in range(min(NUM_MEASURED, data.num_problems))
-    ]
-    return drawn, data.num_problems
+    wanted: dict[str, Any] = {name: getattr(data, name) for name in ("kinds", "min_constraints", "max_constraints")}
+    measured = range(min(NUM_MEASURED, data.num_problems))
+    return [instruction_problem(data.seed, index, **wanted) for index in measured], data.num_problems
 
 
 def _counter(folder: Path | None) -> Callable[[Problem], int] | None:

@@ -24,7 +24,7 @@ def _unused(config: Config) -> Iterator[tuple[str, str]]:
     yield from _probe(config.credit.rule, config.probe)
     yield from _rewards(config.rewards)
     if config.data.path is not None:
-        for name in ("seed", "num_problems", "max_constraints"):
+        for name in ("seed", "num_problems", "min_constraints", "max_constraints"):
             yield f"data.{name}", f"data.path={config.data.path} brings its own problems"
     if not config.data.held_out and config.data.held_out_path is None:
         for name in ("temperature", "samples", "batch_size"):

@@ -26,7 +26,9 @@ class DataConfig(Section):
     """Held-out problems to evaluate the policy on before and after training; 0 skips the evaluation."""
     kinds: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     """Constraint kinds to generate from; null takes every kind the generator has."""
-    max_constraints: Annotated[int, Field(ge=1, le=3)] = 3
+    min_constraints: Positive = 1
+    """Fewest constraints in a generated prompt; their number is drawn evenly."""
+    max_constraints: Annotated[int, Field(ge=1, le=5)] = 3
     """Most constraints in a generated prompt."""
 
     @field_validator("kinds")

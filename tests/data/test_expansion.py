@@ -36,6 +36,21 @@ def make_problem(seed, index, changes):
     return make(seed, index, **changes)
 
 
+def test_instruction_problem__has_any_number_of_constraints_between_the_two():
+    kinds = [
+        "content:starts_with",
+        "detectable_content:postscript",
+        "detectable_format:title",
+        "punctuation:no_comma",
+        "keywords:frequency",
+    ]
+    numbers = [
+        len(instruction_problem(1, index, kinds=kinds, min_constraints=3, max_constraints=5).constraints)
+        for index in range(60)
+    ]
+    assert set(numbers) == {3, 4, 5}
+
+
 @quick
 @given(seed=seeds, index=indices, before=st.lists(indices, max_size=3))
 def test_instruction_problem__depends_on_seed_and_index_only(seed, index, before):
@@ -160,6 +175,8 @@ def test_instruction_problem__example_satisfies_the_constraints():
         ({"kinds": []}, "no constraint kinds to draw from"),
         ({"kinds": ["punctuation:no_coma"]}, "the nearest is 'punctuation:no_comma'"),
         ({"max_constraints": 0}, "max_constraints must be at least 1, got 0"),
+        ({"min_constraints": 0}, "min_constraints must be at least 1, got 0"),
+        ({"min_constraints": 4}, "max_constraints must be at least 4, got 3"),
     ],
 )
 def test_instruction_problem__bad_settings_are_errors(arguments, argument_error):

@@ -124,6 +124,11 @@ def _warmup(trainer: TrainerConfig) -> Iterator[str]:
 
 
 def _data(data: DataConfig) -> Iterator[str]:
+    if data.min_constraints > data.max_constraints:
+        yield (
+            f"data.min_constraints={data.min_constraints} is more than data.max_constraints={data.max_constraints}; "
+            "raise max_constraints (5 at most), or lower min_constraints"
+        )
     if data.path is None and data.held_out_path is not None:
         yield (
             f"data.held_out_path={data.held_out_path} needs a data.path to train on: without one, all problems are "

@@ -7,7 +7,7 @@ import pytest
 
 from launch.bench.arms import record_budget
 from launch.bench.credit import bench_credit, credit_arm
-from launch.bench.tasks import TASKS, Budget, budget_of
+from launch.bench.tasks import LOCAL_KINDS, TASKS, Budget, budget_of
 from launch.recipes import load_recipe
 
 BUDGET = Budget(steps=2, num_problems=16, num_held_out=8, groups=2, num_generations=2, learning_rate=1e-3)
@@ -26,7 +26,7 @@ def test_bench_credit__refuses_an_unknown_rule_before_training(untrained, tmp_pa
 
 
 def test_bench_credit__refuses_an_unknown_task_and_a_single_seed(tmp_path):
-    with pytest.raises(ValueError, match="unknown task 'sums'; there is chain, constraints, slots"):
+    with pytest.raises(ValueError, match="unknown task 'sums'; there is chain, constraints, rules, slots"):
         budget_of("sums", None)
     with pytest.raises(ValueError, match="at least 2"):
         bench_credit("chain", ["random"], 1, folder=tmp_path, budget=BUDGET)
@@ -41,6 +41,14 @@ def test_credit_arm__of_constraints_is_the_quickstart_with_another_rule(tmp_path
     assert config.trainer == recipe.trainer.model_copy(update=changed)
     assert config.credit.rule == "uniform"
     assert budget_of("constraints", 3).steps == 3
+
+
+def test_credit_arm__of_rules_has_three_to_five_local_constraints_a_prompt(tmp_path):
+    config = credit_arm(TASKS["rules"], "constraint", 0, budget_of("rules", None)).config(tmp_path)
+    train, held_out = TASKS["rules"].problems(config, 0, budget_of("rules", None))
+    kinds = [[constraint.id for constraint in problem.constraints] for problem in (*train, *held_out)]
+    assert {len(each) for each in kinds} == {3, 4, 5}
+    assert {kind for each in kinds for kind in each} == set(LOCAL_KINDS)
 
 
 def test_record_budget__refuses_arms_that_no_bench_wrote(tmp_path):

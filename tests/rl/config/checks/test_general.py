@@ -93,6 +93,11 @@ def test_groups__one_generation_cannot_be_compared():
             "probe.horizon=[10, 10] is empty: the first distance must be below the second, as in [10, 100]",
         ),
         (
+            {"data": {"min_constraints": 3, "max_constraints": 2}},
+            "data.min_constraints=3 is more than data.max_constraints=2; raise max_constraints (5 at most), or lower "
+            "min_constraints",
+        ),
+        (
             {"data": {"held_out_path": "held.jsonl"}},
             "data.held_out_path=held.jsonl needs a data.path to train on: without one, all problems are generated; "
             "set data.path, or drop held_out_path",
