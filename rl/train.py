@@ -15,6 +15,7 @@ from rl.datasets import (
     Pairs,
     Problems,
     check_columns,
+    check_order,
     check_signal,
     load_training,
     report_unreadable,
@@ -59,6 +60,7 @@ def train_once(config: Config, *, locked: bool = False) -> Path:
     check_signal(config, problems)
     check_trackers(config.tracking)
     config = with_steps_of_epochs(config, len(problems.train))
+    check_order(config, problems)
     with open_run(config, locked=locked) as (folder, checkpoint):
         _train_in(folder, checkpoint, config, problems)
     return folder

@@ -25,10 +25,10 @@ class EarlyRewards:
         self.weights = weights
         self._groups: dict[int, Tensor] = {}
 
-    def has_signal(
+    def group_rewards(
         self, indices: Sequence[int], rows: Sequence[Mapping[str, Any]], samples: Sequence[Sequence[Sample]]
-    ) -> list[bool]:
-        """Reward the groups at these places of the batch; return whether the total rewards in each differ."""
+    ) -> list[list[float]]:
+        """Reward the groups at these places of the batch; return the total rewards in each, NaN for none."""
         pairs = [(row, sample) for row, group in zip(rows, samples, strict=True) for sample in group]
         if not pairs:
             return []
@@ -37,8 +37,7 @@ class EarlyRewards:
         ids = [list(sample.completion_ids) for _, sample in pairs]
         groups = self.reward(inputs, [row["prompt"] for row in inputs], completions, ids).split(len(samples[0]))
         self._groups |= dict(zip(indices, groups, strict=True))
-        totals = [total_rewards(group, self.weights().to(group.device)) for group in groups]
-        return [bool(total[~total.isnan()].unique().numel() > 1) for total in totals]
+        return [total_rewards(group, self.weights().to(group.device)).tolist() for group in groups]
 
     def take(self, num_rows: int) -> Tensor | None:
         """Return and forget the batch's rewards, NaN for a group that was not sampled; None if none was given."""

@@ -39,6 +39,7 @@ def contradictions(config: "Config") -> Iterator[str]:
     yield from _dora(config)
     yield from routing_contradictions(config)
     yield from _data(config.data)
+    yield from _order(config)
     yield from _rewards(config.rewards)
     yield from _balance(config)
     yield from _distributed(config.distributed)
@@ -134,6 +135,24 @@ def _data(data: DataConfig) -> Iterator[str]:
             f"data.kinds chooses which problems to generate, but data.path={data.path} has problems already; "
             "set one of the two to null"
         )
+
+
+def _order(config: "Config") -> Iterator[str]:
+    """Refuse an order that no ledger decides, one that a rebuilt ledger would change, and a band that is none."""
+    data, (low, high) = config.data, config.data.band
+    if data.order == "shuffled":
+        return
+    if config.algorithm != "grpo":
+        yield (
+            f"data.order={data.order} goes by the rewards of sampled completions, which only algorithm=grpo has in its "
+            "ledger; set order=shuffled, or algorithm=grpo"
+        )
+    if config.run.rebuild_ledger:
+        yield (
+            f"run.rebuild_ledger=true brings back no rewards, and data.order={data.order} goes by them; start a new run"
+        )
+    if low > high:
+        yield f"data.band=[{low:g}, {high:g}]: the first value is the lower one; write [{high:g}, {low:g}]"
 
 
 def _rewards(rewards: RewardsConfig) -> Iterator[str]:
