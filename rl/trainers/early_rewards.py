@@ -1,10 +1,12 @@
 """Early rewards: groups rewarded before their batch is whole, so that those without a signal can be replaced."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
+from trl.trainer import grpo_trainer
 
 from rl.credit.channels import total_rewards
 from rl.rollouts.types import Sample
@@ -35,15 +37,28 @@ class EarlyRewards:
         inputs = [{**row, "finish_reason": sample.finish_reason} for row, sample in pairs]
         completions = [[{"role": "assistant", "content": self.answer(sample)}] for _, sample in pairs]
         ids = [list(sample.completion_ids) for _, sample in pairs]
-        groups = self.reward(inputs, [row["prompt"] for row in inputs], completions, ids).split(len(samples[0]))
+        with _on_this_rank():
+            rewards = self.reward(inputs, [row["prompt"] for row in inputs], completions, ids)
+        groups = rewards.split(len(samples[0]))
         self._groups |= dict(zip(indices, groups, strict=True))
         return [total_rewards(group, self.weights().to(group.device)).tolist() for group in groups]
 
     def take(self, num_rows: int) -> Tensor | None:
-        """Return and forget the batch's rewards, NaN for a group that was not sampled; None if none was given."""
+        """Return and forget this rank's rewards, NaN for a group that was not sampled; None if none was given."""
         groups, self._groups = self._groups, {}
         if not groups:
             return None
         like = next(iter(groups.values()))
         none = torch.full_like(like, torch.nan)
         return torch.cat([groups.get(index, none) for index in range(num_rows // len(like))])
+
+
+@contextmanager
+def _on_this_rank() -> Iterator[None]:
+    """Have TRL's rewards stay on this rank in the block: no two ranks need reward as many groups before time."""
+    gather = grpo_trainer.gather
+    grpo_trainer.gather = lambda rewards: rewards
+    try:
+        yield
+    finally:
+        grpo_trainer.gather = gather

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate.utils import gather_object
+from accelerate.utils import gather, gather_object
 from torch import Tensor
 
 from attention_probes.record import AttentionRecorder
@@ -163,14 +163,15 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
 
     def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list):
         rewards = self.early_rewards.take(len(prompts))
-        if rewards is None:
+        if rewards is None:  # TRL gathers the rewards of all ranks
             rewards = self._custom_and_constraint_rewards(inputs, prompts, completions, completion_ids_list)
+        else:
+            rewards = gather(rewards)
         first = self.accelerator.process_index * len(prompts)
         texts = [completion_text(completion) for completion in completions]
         self.reward_check.check(rewards, texts, step=self.state.global_step + 1, first=first)
         if self.balancing is not None:
             self._balance(self.balancing, rewards)
-        # TRL gathers the rewards of all ranks
         totals_B = total_rewards(rewards, self.reward_weights.to(rewards.device))[first : first + len(prompts)]
         self.accounting.record_rewards(totals_B.tolist())
         needs_verdicts = self.recorder is not None or self.credit.needs_constraint_attention

@@ -2,20 +2,27 @@
 
 import base64
 import json
+import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from huggingface_hub import HfApi
 
 from rl.common.errors import UserError
 from rl.config.load import parse_config, resolved_yaml
+from rl.config.routing import MIX
 from rl.export import push
 from rl.export.push import push_run, without_paths
+from rl.export.verify import routed_logits
+from rl.models.load import load_model, model_path
 from rl.models.saved_adapter import SETTINGS, WEIGHTS
-from tests.rl.grpo_fixtures import tiny_config
+from rl.routing.bundle import load_routed
+from rl.train import train
+from tests.rl.grpo_fixtures import recipe_config, tiny_config
 
 
 class FakeHub(ThreadingHTTPServer):
@@ -119,6 +126,36 @@ def test_push_run__uploads_adapter_card_config_and_results_privately(hub, run):
     assert parse_config(yaml.safe_load(hub.files["config.yaml"])).data.path == "rows.jsonl"
     for content in hub.files.values():
         assert b"secret-folder" not in content and str(Path.cwd()).encode() not in content
+
+
+def test_push_run__uploads_a_whole_bundle_that_routes_elsewhere(hub, tmp_path):
+    base = shutil.copytree(model_path("tiny"), tmp_path / "secret-folder" / "base")
+    run = train(
+        recipe_config(
+            tmp_path / "secret-folder" / "run",
+            f"model.name={base}",
+            "routing.adapters=[instruction,lower]",
+            "routing.router=attention",
+            "trainer.max_steps=1",
+        )
+    )
+    push_run(run, "someone/routed", api=api(hub))
+    adapters = [f"adapters/{name}/{file}" for name in ("instruction", "lower", MIX) for file in (SETTINGS, WEIGHTS)]
+    assert sorted(hub.files) == sorted(
+        ["README.md", *adapters, "config.yaml", "results.json", "router.safetensors", "routing.json"]
+    )
+    assert not any(b"secret-folder" in content for content in hub.files.values())
+    elsewhere = tmp_path / "elsewhere"
+    for name, content in hub.files.items():
+        (elsewhere / name).parent.mkdir(parents=True, exist_ok=True)
+        (elsewhere / name).write_bytes(content)
+    ids = torch.tensor([[5, 6, 7, 8]])
+    ours, theirs = (load_routed(folder, load_model("tiny")) for folder in (run / "bundle", elsewhere))
+    with torch.no_grad():
+        expected, logits = (
+            routed_logits(route, route.gates(ids.tolist(), ["instruction"]), ids) for route in (ours, theirs)
+        )
+    assert torch.equal(logits, expected)
 
 
 def test_push_run__public_only_if_said(hub, run):

@@ -46,6 +46,11 @@ def test_groups__one_generation_cannot_be_compared():
     ("sections", "sentence"),
     [
         (
+            {"rollouts": {"refill": 1}, "distributed": {"processes": 2, "zero": 3}},
+            "rollouts.refill=1 samples again on the ranks that need it, and under distributed.zero=3 ranks sample "
+            "together only; set zero=2 or less, rollouts.workers, or refill=0",
+        ),
+        (
             {"data": {"order": "band", "band": [0.8, 0.2]}},
             "data.band=[0.8, 0.2]: the first value is the lower one; write [0.2, 0.8]",
         ),
