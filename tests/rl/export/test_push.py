@@ -134,13 +134,15 @@ def test_push_run__uploads_a_whole_bundle_that_routes_elsewhere(hub, tmp_path):
         recipe_config(
             tmp_path / "secret-folder" / "run",
             f"model.name={base}",
-            "routing.adapters=[instruction,lower]",
+            "routing.adapters=[upper,lower]",
+            "routing.learn=policy",
+            "routing.top=null",
             "routing.router=attention",
             "trainer.max_steps=1",
         )
     )
     push_run(run, "someone/routed", api=api(hub))
-    adapters = [f"adapters/{name}/{file}" for name in ("instruction", "lower", MIX) for file in (SETTINGS, WEIGHTS)]
+    adapters = [f"adapters/{name}/{file}" for name in ("lower", MIX, "upper") for file in (SETTINGS, WEIGHTS)]
     assert sorted(hub.files) == sorted(
         ["README.md", *adapters, "config.yaml", "results.json", "router.safetensors", "routing.json"]
     )
@@ -152,9 +154,7 @@ def test_push_run__uploads_a_whole_bundle_that_routes_elsewhere(hub, tmp_path):
     ids = torch.tensor([[5, 6, 7, 8]])
     ours, theirs = (load_routed(folder, load_model("tiny")) for folder in (run / "bundle", elsewhere))
     with torch.no_grad():
-        expected, logits = (
-            routed_logits(route, route.gates(ids.tolist(), ["instruction"]), ids) for route in (ours, theirs)
-        )
+        expected, logits = (routed_logits(route, route.gates(ids.tolist(), ["upper"]), ids) for route in (ours, theirs))
     assert torch.equal(logits, expected)
 
 

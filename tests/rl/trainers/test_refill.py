@@ -102,6 +102,7 @@ def test_refill__two_ranks_replace_groups_of_their_own_and_order_the_next_epoch_
     run_together(
         run,
         f"rewards.functions=[{__file__}:flat_for_some]",
+        "rewards.satisfaction_weight=0",
         "rollouts.refill=1",
         "data.order=easy_first",
         "data.num_problems=8",
