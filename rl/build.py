@@ -23,9 +23,10 @@ from rl.credit.counterfactual import LivePolicy, verdict_score
 from rl.credit.faithfulness_monitor import FaithfulnessMonitor
 from rl.datasets import as_dataset, as_preferences, problems_of
 from rl.models.context import check_messages, check_prompt_lengths
-from rl.models.load import load_model, load_tokenizer, model_path, resolve_dtype
+from rl.models.load import load_base, load_tokenizer, model_path, resolve_dtype
 from rl.models.logprobs import base_logprobs
-from rl.models.lora import check_targets, lora_config, start_from
+from rl.models.lora import check_start, check_targets, lora_config, start_from
+from rl.models.quantization import widen_adapter
 from rl.models.tokenization import encode_problems
 from rl.models.vocabulary import punctuation_mask
 from rl.rollouts.engine_hf import local_engine
@@ -36,14 +37,14 @@ from rl.rollouts.local import LocalSampler
 from rl.rollouts.off_policy import OffPolicyCorrection
 from rl.rollouts.rollout_func import Rollouts
 from rl.rollouts.workers.sampler import start_remote_sampler
-from rl.routing.bundle import start_from_bundle
+from rl.routing.bundle import bundle_of, read_description, start_from_bundle
 from rl.routing.fit import fit
 from rl.routing.route import Route, add_adapters
 from rl.routing.routers import task_labels
 from rl.runs.jsonl import JsonlFile
 from rl.runs.rollout_recorder import RolloutRecorder
 from rl.scoring.balancing import Balancing
-from rl.scoring.reward_functions import reward_functions
+from rl.scoring.reward_functions import custom_rewards, reward_functions
 from rl.scoring.scorer import BatchScorer
 from rl.trainers.dpo import CreditDPOTrainer
 from rl.trainers.grpo import CreditGRPOTrainer
@@ -51,6 +52,28 @@ from rl.trainers.trl_args import dpo_arguments, grpo_arguments, size_buckets
 
 Training = tuple[Problem, ...] | tuple[PreferencePair, ...]
 """What a trainer trains on: problems for GRPO, preference pairs for DPO."""
+
+
+def check_files(config: Config) -> None:
+    """Raise UserError for a file that the config names and that the run could not use, before a model is loaded."""
+    custom_rewards(config.rewards)
+    if config.resume is not None:
+        return  # which has copies of the others, or no need of them
+    if config.credit.rule not in CREDIT_RULES:
+        load_function(config.credit.rule, key="credit.rule")
+    for name, path in _probe_files(config).items():
+        if not path.is_file():
+            raise UserError(f"probe.{name}: there is no file {str(path)!r}")
+    if config.lora.start is not None:
+        check_start(config.lora.start)
+    if config.routing.start is not None:
+        read_description(bundle_of(config.routing.start))
+
+
+def _probe_files(config: Config) -> dict[str, Path]:
+    """Return the files that the probe reads, by setting."""
+    files = {"roles": config.probe.roles, "baseline": config.probe.baseline}
+    return {name: path for name, path in files.items() if path is not None}
 
 
 @contextmanager
@@ -76,7 +99,7 @@ def build_trainer(
     is_grpo, bf16 = config.algorithm == "grpo", dtype == torch.bfloat16
     # Before the model is loaded: under ZeRO-3 the arguments have transformers shard the weights while it reads them.
     arguments = (grpo_arguments if is_grpo else dpo_arguments)(config, folder=folder, bf16=bf16)
-    model = load_model(config.model.name, dtype=dtype)
+    model = load_base(config.model)
     check_targets(model, config.lora)
     check_messages(model, tokenizer, problems_of(training))
     if is_grpo:  # DPO cuts its pairs at `dpo.max_length`
@@ -94,6 +117,8 @@ def build_trainer(
         "callbacks": callbacks,
     }
     trainer = (_grpo_trainer if is_grpo else _dpo_trainer)(config, folder, training, **shared)
+    if config.model.quantization:
+        widen_adapter(trainer.policy)
     if config.routing.adapters:
         trainer.route_by(build_route(config, trainer.policy, tokenizer, training))
     if config.lora.start is not None and config.resume is None:  # a checkpoint has the weights
@@ -171,10 +196,7 @@ def build_route(
 def build_credit(config: Config, folder: Path, tokenizer: PreTrainedTokenizerBase) -> CreditAssigner:
     """Build the credit assigner from the run folder's copies of the files that the config names."""
     probe, rule = config.probe, config.credit.rule
-    files = {"roles": probe.roles, "baseline": probe.baseline}
-    copies = {
-        name: copy_into_run(path, folder, key=f"probe.{name}") for name, path in files.items() if path is not None
-    }
+    copies = {name: copy_into_run(path, folder, key=f"probe.{name}") for name, path in _probe_files(config).items()}
     custom_rule = None
     if rule not in CREDIT_RULES:
         location, _, name = rule.rpartition(":")

@@ -130,6 +130,21 @@ def check_signal(config: Config, training: Problems | Pairs) -> None:
         )
 
 
+def check_order(config: Config, training: Problems | Pairs) -> None:
+    """Raise UserError when `data.order` would order nothing, since the run ends within its first epoch."""
+    trainer, order = config.trainer, config.data.order
+    if order == "shuffled":
+        return
+    groups = trainer.batch_per_generation * config.distributed.processes // trainer.num_generations
+    batches = -(-trainer.max_steps * trainer.gradient_accumulation_steps // trainer.micro_steps_per_batch)
+    if batches * groups <= len(training.train):
+        raise UserError(
+            f"data.order={order} orders the epochs after the first, in which each problem is met for the first time, "
+            f"and trainer.max_steps={trainer.max_steps} ends within it: {batches} generation batches of {groups} "
+            f"problems out of {len(training.train)}; raise max_steps, or set order=shuffled"
+        )
+
+
 def load_pairs(data: DataConfig) -> Pairs:
     """Read the pairs of `data.path`; the last `held_out` prompts are held out.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from rl.build import trainer_context
+from rl.build import check_files, trainer_context
 from rl.common.device import idle_gpus, local_ranks, visible_gpus
 from rl.common.distributed import check_ranks, init_distributed, is_main_process
 from rl.config.paths import with_absolute_paths
@@ -15,6 +15,7 @@ from rl.datasets import (
     Pairs,
     Problems,
     check_columns,
+    check_order,
     check_signal,
     load_training,
     report_unreadable,
@@ -22,6 +23,7 @@ from rl.datasets import (
 )
 from rl.evaluation.base_model import evaluate_base
 from rl.models.load import resolve_dtype
+from rl.models.quantization import check_quantization
 from rl.rollouts.workers.placement import describe_threads, place_workers
 from rl.runs.folder import open_run
 from rl.runs.inputs import check_inputs
@@ -43,9 +45,11 @@ def train(config: Config, *, locked: bool = False) -> Path:
     check_ranks(config.distributed, os.environ)
     init_distributed(config.distributed, longest_wait=config.rollouts.longest_wait)
     resolve_dtype(config.model.dtype)  # this and the next raise now rather than when the model is loaded
+    check_quantization(config.model)
     place_workers(config)
     config = with_absolute_paths(config)  # a resume may be typed in another folder
     check_inputs(config)
+    check_files(config)
     with custom_verifiers(config.rewards):
         if config.pairs.rounds:
             return train_in_rounds(config, train_once, locked=locked)
@@ -59,6 +63,7 @@ def train_once(config: Config, *, locked: bool = False) -> Path:
     check_signal(config, problems)
     check_trackers(config.tracking)
     config = with_steps_of_epochs(config, len(problems.train))
+    check_order(config, problems)
     with open_run(config, locked=locked) as (folder, checkpoint):
         _train_in(folder, checkpoint, config, problems)
     return folder

@@ -75,7 +75,9 @@ def make_plan(config: Config, device: Device) -> Plan:
         )
         config = config.model_copy(update={"trainer": config.trainer.model_copy(update={"max_steps": steps})})
     dtype = chosen_dtype(config.model, device)
-    workload = Workload(shape=shape, dtype=dtype, longest_prompt=lengths.longest, device=device)
+    workload = Workload(
+        shape=shape, dtype=dtype, quantization=config.model.quantization, longest_prompt=lengths.longest, device=device
+    )
     trainable = num_trainable(config.lora, shape, adapter_ranks(config))
     budget = memory_budget(config.distributed, device)
     return Plan(

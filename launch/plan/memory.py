@@ -113,7 +113,7 @@ def training_parts(config: Config, workload: Workload) -> dict[str, int]:
     }
     if distributed.zero:
         parts["buckets"] = zero_bucket(trainable) * workload.width
-    parts |= autocast_copies(config, workload)
+    parts |= autocast_copies(config, workload) | workload.unpacked()
     if workload.on_gpu:
         return parts | {"passing": passing_bytes(config, workload, rows, length)}
     loss = loss_bytes(workload, rows * length, rows * trainer.max_completion_length)
@@ -139,7 +139,7 @@ def host_bytes(config: Config, workload: Workload) -> int:
     ranks, workers = (
         -(-number // distributed.nodes) for number in (distributed.processes, config.rollouts.ray_workers)
     )
-    loading = (ranks + workers) * (HOST_PROCESS + workload.weights)
+    loading = (ranks + workers) * (HOST_PROCESS + workload.full_weights)
     if not distributed.offload:
         return loading
     trainable = num_trainable(config.lora, workload.shape, adapter_ranks(config))

@@ -34,7 +34,7 @@ def rollout_parts(config: Config, workload: Workload) -> dict[str, int]:
     groups = trainer.batch_per_generation // trainer.num_generations
     groups = min(config.rollouts.groups_per_unit or groups, groups)
     sampled = sampling_parts(workload, groups, groups * trainer.num_generations, trainer.max_completion_length)
-    return autocast_copies(config, workload) | sampled
+    return autocast_copies(config, workload) | workload.unpacked() | sampled
 
 
 def autocast_copies(config: Config, workload: Workload) -> dict[str, int]:

@@ -26,6 +26,8 @@ def _unused(config: Config) -> Iterator[tuple[str, str]]:
     if config.data.path is not None:
         for name in ("seed", "num_problems", "min_constraints", "max_constraints"):
             yield f"data.{name}", f"data.path={config.data.path} brings its own problems"
+    if config.data.order != "band":
+        yield "data.band", f"only data.order=band reads it, and the order is {config.data.order}"
     if not config.data.held_out and config.data.held_out_path is None:
         for name in ("temperature", "samples", "batch_size"):
             yield f"evaluation.{name}", "there are no held-out problems (data.held_out=0)"

@@ -13,10 +13,18 @@ russian spanish swahili swedish tamil telugu thai turkish ukrainian urdu vietnam
 EUROPEAN = (
     "ingl[eé]s|alem[aá]n|franc[eé]s|italiano|espa[nñ]ol|portugu[eé]s|anglais|allemand|français|italien|espagnol|portugais"
     "|englisch|deutsch|französisch|spanisch|italienisch|inglese|tedesco|francese|spagnolo|engels|duits|frans"
+    "|finnois|suédois|norvégien|danois|néerlandais|polonais|russe|ukrainien|grec|turc|arabe|hébreu|persan|hindi|chinois"
+    "|japonais|coréen|vietnamien|thaï|latin|swahili|roumain|hongrois|tchèque"
+    "|finland[eé]s|sueco|noruego|dan[eé]s|neerland[eé]s|holand[eé]s|polaco|ruso|ucraniano|griego|turco|[aá]rabe|hebreo"
+    "|persa|chino|japon[eé]s|coreano|vietnamita|tailand[eé]s|lat[ií]n|rumano|h[uú]ngaro|checo"
+    "|finnisch|schwedisch|norwegisch|dänisch|niederländisch|polnisch|russisch|griechisch|türkisch|arabisch|chinesisch"
+    "|japanisch|koreanisch|lateinisch"
 )
 """Names of languages in other languages."""
 PATTERNS: dict[Form, str] = {
-    "short": r"""\b(?:one|single|two|three|four|five|six)[ -]word\b | \b(?:one|two|three|four|five|six)\ words\b
+    "short": r"""\b(?:another\ word|brainstorm|what\ am\ i|ask\ an?\ question|question\ to\ ask)\b
+        | \bname\ (?:exactly\ )?(?:\d|two|three|four|five)\b
+        | \b(?:one|single|two|three|four|five|six)[ -]word\b | \b(?:one|two|three|four|five|six)\ words\b
         | \b(?:yes\ or\ no|true\ or|word\ only|number\ only|name\ only|only\ the|just\ the|as\ brief)\b | ___
         | \b(?:choose|select|pick|fill\ in|my\ answer\ is|next\ number|regular\ expression|which\ is)\b
         | \b(?:write|give|suggest|make|invent|create|propose|think\ of|come\ up\ with|what|need|call)\b[^.?!\n]{0,40}
@@ -31,10 +39,16 @@ PATTERNS: dict[Form, str] = {
         | \b(?:suggest|recommend|name|give\ me)\b | \bwhat\ (?:are|goes|do|should)\b | \bwhat\ (?:\w+\ )?should\b
         | \bwhich\ \w+\ (?:do|should|must|are)\b | \border\ for\b""",
     "verse": r"""\b(?:poems?|haikus?|limericks?|songs?|lyrics|chorus|verses?|rap|rhymes?|lullaby|ode|sonnet|couplets?
-        |acrostics?|tongue\ twisters?|ballad|riddle|jingle|hymn)\b | 俳句 | 诗""",
+        |acrostics?|tongue\ twisters?|ballad|riddle|jingle|hymn)\b | 俳句 | 诗
+        | \b(?:poèmes?|chansons?|comptines?|berceuses?|refrains?|paroles|poemas?|canci[oó]n(?:es)?|estribillo
+        |gedichte?|lied(?:er)?|poesie?|canzon[ei]|filastrocc\w+)\b""",
     "copy": r"""\b(?:repeat|rewrite|rephrase|paraphrase|correct|proofread|verbatim|word\ (?:for|by)\ word|translat\w+
         |shorten|summari[sz]e|convert|extract|elaborate|expand|complete|continue|fill|alphabetical\ order|choose|options
-        |following|add\ commas|polite|times|improve|past\ tense|is\ the\ sentence|these\ sentences|this\ sentence)\b
+        |following|add\ commas|polite|times|improve|past\ tense|is\ the\ sentence|these\ sentences|this\ sentence
+        |finish\ the|given\ (?:the|this)\ (?:sentence|text|paragraph|passage|phrase)|positive\ or\ negative)\b
+        | \b(?:réécri\w+|récri\w+|traduis\w*|traduire|corrige\w*|répét\w+|résum\w+|complét\w+|reformul\w+|accents
+        |reescrib\w+|traduc\w+|traduzc\w+|corrig\w+|corrij\w+|repit\w+|resum\w+|complet[ae]|reformul\w+|tildes|acentos
+        |umschreib\w+|übersetz\w+|korrigier\w+|wiederhol\w+|riscriv\w+|traduci|ripet\w+|riassum\w+|riformul\w+)\b
         | :\s+\S+(?:\s+\S+){5}""",
     "language": rf"""\b(?:{"|".join(LANGUAGES.split())})\b
         | \b(?:languages?|translat\w+|idiomas?|langues?|sprache|lingua)\b

@@ -40,6 +40,16 @@ EMPTY_TALK = r"""
 ADVERTISEMENT = r"""
     \b(?:order|buy|shop|call|subscribe|sign\ up)\b[^.!?\n]{0,40}\b(?:today|now|here)\b | \bhalf\ price\b
     | \bour\ (?:shop|store|website|offer|experts)\b | \b(?:this|special|limited|great)\ offer\b | \bdiscount\b"""
+ABOUT_THE_WRITER = re.compile(r"\b(?:i|me|my|mine|myself)\b", re.IGNORECASE)
+EXPLANATION = re.compile(
+    r"\b(?:explain|describe|why|how|what\s+(?:is|are|was|were|causes)|tell\s+me\s+(?:how|why|about))\b", re.IGNORECASE
+)
+PERSONAL = re.compile(
+    r"\b(?:i|my|mine|we|our|us|he|she|him|her|his|you|your|letters?|e-?mails?|story|stories|essay|tale|speech"
+    r"|diary|journal|blog|review|opinion|character|pretend|imagine|person|persona|post|tweet|message|note|proposal|style|who)\b",
+    re.IGNORECASE,
+)
+"""Words of a prompt whose answer may well speak of the writer."""
 PATTERNS: tuple[tuple[str, tuple[Form, ...]], ...] = (
     (ABOUT_THE_ANSWER, ()),
     (ABOUT_THE_TEXT, ("copy",)),
@@ -60,7 +70,8 @@ UNIT = re.compile(r"[^.!?\n]+[.!?]*")
 def no_filler(completion: str, *, prompt: str = "", allowed: float = 0.4) -> float:
     """Return 1 while at most `allowed` of the text is sentences that take an answer's place, 0 when all of it is.
 
-    The value falls linearly in between. Questions after the first count, too. A phrase that occurs in the prompt is no
+    The value falls linearly in between. Questions after the first count, too, and in an explanation whatever the writer
+    says of himself. A phrase that occurs in the prompt is no
     filler: the prompt may ask for it.
     """
     units = UNIT.findall(completion)
@@ -68,11 +79,24 @@ def no_filler(completion: str, *, prompt: str = "", allowed: float = 0.4) -> flo
         return 0.0
     asked = frozenset(form for _, forms in PATTERNS for form in forms if asks_for(prompt, form))
     pattern, prompt_text = _pattern(asked), prompt.lower()
-    filler = [unit for unit in units if any(match[0].lower() not in prompt_text for match in pattern.finditer(unit))]
+    impersonal = _is_impersonal(prompt)
+    filler = [
+        unit
+        for unit in units
+        if any(match[0].lower() not in prompt_text for match in pattern.finditer(unit))
+        or (impersonal and ABOUT_THE_WRITER.search(unit))
+    ]
     if "dialogue" not in asked:
         filler += [unit for unit in units if unit.endswith("?") and unit not in filler][1:]
     share = sum(map(len, filler)) / max(1, sum(map(len, units)))
     return min(1.0, (1 - share) / (1 - allowed))
+
+
+@lru_cache(maxsize=1024)
+def _is_impersonal(prompt: str) -> bool:
+    """Whether a prompt asks how something is, and neither for a person nor for a form in which one speaks."""
+    explains = EXPLANATION.search(prompt) and not PERSONAL.search(prompt)
+    return bool(explains) and not asks_for(prompt, "dialogue", "verse", "sale", "copy", "language", "data", "symbols")
 
 
 @lru_cache(maxsize=64)

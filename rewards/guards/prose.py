@@ -19,6 +19,8 @@ ALLOWED_NEIGHBOURS = 0.05
 """Share of impossible neighbours that is allowed."""
 LEAST_PIECE, WHOLE_PIECE = 2.4, 2.9
 """Letters per token of the words of a text: 4 to 5 in English, about 2.3 in invented words."""
+MIN_OWN = 5
+"""Different function words of English that make a text English where the prompt asks for some language."""
 MIN_JUDGED = 12
 """Words that a text needs for its invented words, and for its repeated function word, to be judged."""
 
@@ -66,9 +68,22 @@ def prose(completion: str, *, prompt: str = "") -> float:
     text = (CODE if asks_for(prompt, "data") else FENCE_MARK).sub(" ", completion)
     if not text.strip():
         return float(bool(completion.strip()))
-    language = language_of_sentence(text) or _likely_language(text, prompt)
-    same_language = 1.0 if asks_for(prompt, "language") else _same_language(text, prompt)
+    if asks_for(prompt, "language"):
+        return _english(_latin_part(text), prompt) if _is_surely_english(text) else 1.0
+    language, same_language = language_of_sentence(text) or _likely_language(text, prompt), _same_language(text, prompt)
     return min(same_language, _english(text, prompt)) if language == "en" else same_language
+
+
+def _is_surely_english(text: str) -> bool:
+    """Whether a text in whatever language a prompt asks for is English: "on", "he" and "me" are Finnish words, too."""
+    own = FUNCTION_WORDS.intersection(word.lower() for word in TERM.findall(text))
+    return language_of_sentence(text) == "en" and len(own) >= MIN_OWN
+
+
+def _latin_part(text: str) -> str:
+    """Return a text without its lines in other alphabets, which cannot be judged as English."""
+    lines = text.splitlines(keepends=True)
+    return text if text.isascii() else "".join(line for line in lines if script_of(line) in ("LATIN", None))
 
 
 def _likely_language(text: str, prompt: str) -> str | None:

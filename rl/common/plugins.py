@@ -1,6 +1,7 @@
 """Plugins: the user's functions and files, named by path in the config and copied into the run folder."""
 
 import shutil
+import traceback
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -16,15 +17,28 @@ CUSTOM = "custom"
 def load_function(reference: str, *, key: str) -> Callable[..., Any]:
     """Load the function named by `path/to/file.py:function`.
 
-    Raises UserError, naming the setting `key`, when the file or the function is missing.
+    Raises UserError, naming the setting `key`, when the file or the function is missing, or the file cannot be loaded.
     """
     path, _, name = reference.rpartition(":")
     if not Path(path).is_file():
         raise UserError(f"{key}: no file {path!r} for {reference!r}; write path/to/file.py:function")
-    module = load_python_file(Path(path))
+    try:
+        module = load_python_file(Path(path))
+    except Exception as error:
+        raise UserError(f"{key}: {path} could not be loaded: {_reason(error, Path(path))}") from error
     if not callable(getattr(module, name, None)):
         raise UserError(f"{key}: {path} has no function {name!r}")
     return getattr(module, name)
+
+
+def _reason(error: Exception, path: Path) -> str:
+    """Say in a line what an error in a user's file is, and in which of its lines."""
+    lines = [
+        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path.resolve()
+    ]
+    line = error.lineno if isinstance(error, SyntaxError) else (lines or [None])[-1]
+    said = " ".join((error.msg if isinstance(error, SyntaxError) else str(error)).split())
+    return f"{type(error).__name__}: {said}" + ("" if line is None else f" (line {line})")
 
 
 def copy_into_run(path: Path, folder: Path, *, key: str) -> Path:

@@ -15,6 +15,11 @@ class DataConfig(Section):
     which); null generates prompts from built-in instructions."""
     held_out_path: str | None = None
     """Held-out problems beside `path`; null holds out its last `held_out` rows. No held-out prompt is trained on."""
+    order: Literal["shuffled", "easy_first", "band"] = "shuffled"
+    """Order of each epoch's problems: shuffled anew, or from the second epoch on by the mean reward that a problem's
+    completions earned so far: highest first, or those within `band` first and then the nearest to it."""
+    band: tuple[float, float] = (0.2, 0.8)
+    """Lowest and highest mean reward of the problems that `order=band` puts first, in the units of the total reward."""
     unreadable: Literal["error", "skip"] = "error"
     """`skip` leaves out rows whose prompt or constraints cannot be read, lists them in the run's `unreadable_rows.txt`
     and counts them; `error` ends at the first."""

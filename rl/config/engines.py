@@ -29,6 +29,8 @@ class EngineSpec:
     """With `routing`: whether a row can mix several adapters; otherwise each takes one, with gate 1."""
     logprobs: bool = True
     """Whether samples have the log-probs of their tokens; an engine without them fills in NaN."""
+    quantized: bool = False
+    """Whether it can sample from a base model of `model.quantization`, the same that is trained."""
     server: bool = False
     """Whether it asks servers that the user has started, at `rollouts.url`, from threads of the trainer's process."""
     package: str | None = None
@@ -38,7 +40,7 @@ class EngineSpec:
 
 
 ENGINES: dict[str, EngineSpec] = {
-    "transformers": EngineSpec(module="rl.rollouts.engine_hf", in_process=True, routing=True),
+    "transformers": EngineSpec(module="rl.rollouts.engine_hf", in_process=True, routing=True, quantized=True),
     "vllm": EngineSpec(
         module="rl.rollouts.engine_vllm",
         routing=True,

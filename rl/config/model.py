@@ -15,6 +15,8 @@ class ModelConfig(Section):
     """A hub name, a local folder, `smollm2-135m-instruct` (built in) or `tiny` (two random layers, for tests)."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """`auto` is bfloat16 where the hardware multiplies it, else float32."""
+    quantization: Literal["4bit"] | None = None
+    """`4bit` keeps the base's linear layers as NF4 and computes in `dtype`; it needs `pip install heed[quantized]`."""
 
 
 def no_bfloat16(gpu: str) -> str:

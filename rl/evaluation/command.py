@@ -24,7 +24,7 @@ from rl.evaluation.console import show_answers, show_gain, show_rates
 from rl.evaluation.evaluate import Evaluation, evaluate, mark_hacked, paired_gain
 from rl.evaluation.summary import comparison
 from rl.models.context import check_messages, check_prompt_lengths
-from rl.models.load import load_model, load_tokenizer, resolve_dtype
+from rl.models.load import load_base, load_tokenizer
 from rl.models.saved_adapter import SETTINGS, adapted
 from rl.rollouts.engine_hf import local_engine
 from rl.rollouts.generation import generation_config
@@ -121,7 +121,7 @@ def _evaluate_model(config: Config, problems: Sequence[Problem]) -> dict[str, An
 
 
 def _load(config: Config) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    model = load_model(config.model.name, dtype=resolve_dtype(config.model.dtype))
+    model = load_base(config.model)
     return model, load_tokenizer(config.model.name)
 
 

@@ -1,4 +1,4 @@
-"""Push: a verified adapter with its card, settings and results to a repository of the Hugging Face hub."""
+"""Push: a verified adapter or bundle with its card, settings and results to a repository of the Hugging Face hub."""
 
 import json
 import os
@@ -17,6 +17,8 @@ from rl.config.load import load_run_config, parse_config, resolved_yaml
 from rl.config.root import Config
 from rl.export.verify import export_run
 from rl.models.saved_adapter import SETTINGS, WEIGHTS, read_settings
+from rl.routing.bundle import DESCRIPTION, bundle_of
+from rl.routing.files import ROUTER_FILE
 from rl.runs.adapter import model_card
 
 HUB_ERRORS = (OSError, HFValidationError, LocalTokenNotFoundError, httpx2.HTTPError)
@@ -24,16 +26,13 @@ HUB_ERRORS = (OSError, HFValidationError, LocalTokenNotFoundError, httpx2.HTTPEr
 
 
 def push_run(run: Path, repo: str, *, public: bool = False, api: HfApi | None = None) -> dict[str, Any]:
-    """Verify a run's adapter and upload it; a new repository is private unless `public`.
+    """Verify a run's adapter, or bundle of adapters and router, and upload it; a new repository is private unless
+    `public`.
 
     Of local paths only the last part goes along. Raises UserError before anything is uploaded when there is no login,
-    the repository is public and `public` is not said, the run is routed, or the adapter is not what was trained.
+    the repository is public and `public` is not said, or the adapter is not what was trained.
     """
     config = load_run_config(run)
-    if config.routing.adapters:
-        raise UserError(
-            f"{run} has several adapters; write one with --only NAME -o FOLDER, or merge it, and upload that"
-        )
     api = api or HfApi()
     try:
         _check_repository(api, repo, public=public)
@@ -41,7 +40,7 @@ def push_run(run: Path, repo: str, *, public: bool = False, api: HfApi | None = 
         with tempfile.TemporaryDirectory(prefix="heed-push-") as scratch:
             files = write_upload(run, config, Path(scratch))
             api.create_repo(repo, private=not public, exist_ok=True)
-            api.upload_folder(repo_id=repo, folder_path=scratch, commit_message="LoRA adapter trained by Heed")
+            api.upload_folder(repo_id=repo, folder_path=scratch, commit_message="Trained by Heed")
     except HUB_ERRORS as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].split(". ")[0].rstrip(".")
         raise UserError(f"{repo} could not be written on the hub: {reason}; `hf auth login` gives access") from error
@@ -61,15 +60,29 @@ def _check_repository(api: HfApi, repo: str, *, public: bool) -> None:
 
 def write_upload(run: Path, config: Config, folder: Path) -> list[str]:
     """Write what is uploaded into a folder, without the run's paths; return the names of the files."""
-    adapter = run / "adapters" / "default"
     summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
     shared = without_paths(config)
-    shutil.copyfile(adapter / WEIGHTS, folder / WEIGHTS)
-    write_json(folder / SETTINGS, {**read_settings(adapter), "base_model_name_or_path": shared.model.name})
+    if config.routing.adapters:
+        _write_bundle(bundle_of(run), folder, shared)
+    else:
+        _write_adapter(run / "adapters" / "default", folder, shared)
     write_text(folder / "config.yaml", resolved_yaml(shared))
     write_json(folder / "results.json", summary)
     write_text(folder / "README.md", model_card(shared, summary))
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def _write_adapter(adapter: Path, folder: Path, shared: Config) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(adapter / WEIGHTS, folder / WEIGHTS)
+    write_json(folder / SETTINGS, {**read_settings(adapter), "base_model_name_or_path": shared.model.name})
+
+
+def _write_bundle(bundle: Path, folder: Path, shared: Config) -> None:
+    for adapter in sorted((bundle / "adapters").iterdir()):
+        _write_adapter(adapter, folder / "adapters" / adapter.name, shared)
+    shutil.copyfile(bundle / ROUTER_FILE, folder / ROUTER_FILE)
+    write_json(folder / DESCRIPTION, _shared(json.loads((bundle / DESCRIPTION).read_text(encoding="utf-8"))))
 
 
 def without_paths(config: Config) -> Config:

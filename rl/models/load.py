@@ -21,8 +21,9 @@ from rl.common.cache import build_once
 from rl.common.device import process_device
 from rl.common.errors import UserError
 from rl.common.model_names import TINY
-from rl.config.model import no_bfloat16
+from rl.config.model import ModelConfig, no_bfloat16
 from rl.models.builtin import BUILTIN, fetch, is_builtin
+from rl.models.quantization import four_bit_options, keep_one_kernel
 from rl.models.saved_adapter import SETTINGS, read_settings
 from rl.models.tiny import tiny_model, tiny_tokenizer
 
@@ -42,6 +43,7 @@ __all__ = [
     "cpu_has_bf16",
     "end_token_ids",
     "is_builtin",
+    "load_base",
     "load_model",
     "load_tokenizer",
     "model_path",
@@ -80,10 +82,16 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
+def load_base(model: ModelConfig) -> PreTrainedModel:
+    """Load the base model as the settings say, in whatever process trains, samples or evaluates."""
+    return load_model(model.name, dtype=resolve_dtype(model.dtype), quantization=model.quantization)
+
+
 def load_model(
     name: str,
     *,
     dtype: torch.dtype = torch.float32,
+    quantization: Literal["4bit"] | None = None,
     attn_implementation: str | None = None,
     device: torch.device | str | None = None,
 ) -> PreTrainedModel:
@@ -94,18 +102,21 @@ def load_model(
     Its `name_or_path` is `name`, which PEFT writes into every adapter as the base model; a cache path would be useless.
     """
     choose_attention_kernels()
-    if name == TINY:
+    device = device or process_device()
+    if name == TINY and not quantization:
         model = tiny_model().eval()
         torch.nn.Module.to(model, dtype)  # transformers wraps `to` in a decorator that hides its types
         if attn_implementation is not None:
             model.set_attn_implementation(attn_implementation)
     else:
         options: dict[str, Any] = {"dtype": dtype, "attn_implementation": attn_implementation}
+        options |= four_bit_options(dtype, device) if quantization else {}
         model, info = _load(AutoModelForCausalLM, name, output_loading_info=True, **options)
         _check_complete(name, info)
+        keep_one_kernel(model)
     align_special_tokens(model, load_tokenizer(name))
     model.name_or_path = model.config._name_or_path = name
-    torch.nn.Module.to(model, device or process_device())
+    torch.nn.Module.to(model, device)
     return model
 
 

@@ -83,11 +83,16 @@ def start_from(policy: PeftModel, adapter: Path, base: str) -> None:
 
     Raises UserError when the folder holds no adapter, or one with other settings, modules or another base model.
     """
-    if not all((adapter / file).is_file() for file in (SETTINGS, WEIGHTS)):
-        raise UserError(f"lora.start={adapter} has no {SETTINGS} and {WEIGHTS}")
+    check_start(adapter)
     source = f"lora.start={adapter}"
     check_base(read_settings(adapter).get("base_model_name_or_path"), base, source=source)
     load_earlier(policy, "default", adapter, source=source)
+
+
+def check_start(adapter: Path) -> None:
+    """Raise UserError when the folder that `lora.start` names holds no adapter."""
+    if not all((adapter / file).is_file() for file in (SETTINGS, WEIGHTS)):
+        raise UserError(f"lora.start={adapter} has no {SETTINGS} and {WEIGHTS}")
 
 
 def load_earlier(policy: PeftModel, name: str, adapter: Path, *, source: str) -> None:

@@ -13,7 +13,7 @@ from transformers import GenerationConfig as ModelGenerationConfig
 from rl.common.threads import torch_threads
 from rl.config.routing import RoutingConfig
 from rl.models.eval_mode import eval_mode
-from rl.models.load import end_token_ids, load_model, load_tokenizer, resolve_dtype
+from rl.models.load import end_token_ids, load_base, load_tokenizer
 from rl.models.logprobs import token_logprobs
 from rl.models.lora import lora_config
 from rl.models.precision import loss_precision
@@ -151,7 +151,7 @@ def worker_engine(setup: EngineSetup) -> TransformersEngine:
     """Build the engine of a worker, with a model of its own."""
     if setup.generation.threads is not None:
         torch.set_num_threads(setup.generation.threads)
-    model = load_model(setup.model.name, dtype=resolve_dtype(setup.model.dtype))
+    model = load_base(setup.model)
     policy: Any = get_peft_model(model, lora_config(setup.lora))
     route = add_adapters(policy, setup.lora, setup.routing) if setup.routing.adapters else None
     if setup.rounded_adapter:

@@ -1,15 +1,17 @@
 """Ledger: the record of what became of every sample, in a SQLite file that survives SIGKILL."""
 
+import math
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from rl.common.errors import RunFailure
+from rl.rollouts.data_order import REFILL
 from rl.rollouts.types import RolloutRequest
 
 Event = Literal["planned", "dispatched", "reissued", "sampled", "rewarded", "trained", "dropped"]
@@ -20,7 +22,8 @@ CREATE TABLE IF NOT EXISTS events (
     position INTEGER NOT NULL,  -- the group's position in the data order
     event TEXT NOT NULL,
     samples INTEGER NOT NULL,
-    detail TEXT,                -- planned: the problem's id; sampled: worker and adapter digest; dropped, reissued: why
+    -- planned: the problem's id; sampled: worker and adapter digest; rewarded: the mean reward; dropped, reissued: why
+    detail TEXT,
     at REAL NOT NULL,           -- seconds since 1970
     undone INTEGER NOT NULL DEFAULT 0  -- 1 once a resume has undone it
 );
@@ -105,9 +108,18 @@ class Ledger:
     def drop_request(self, request: RolloutRequest, reason: str) -> None:
         self._record_request("dropped", request, reason)
 
-    def rewarded(self, samples: Mapping[int, int]) -> None:
-        """Record the number of samples that got a reward, by position."""
-        self._record("rewarded", [(position, count, None) for position, count in samples.items()])
+    def rewarded(self, rewards: Mapping[int, Sequence[float]]) -> None:
+        """Record the rewards of each group's samples, by position, as their number and their mean without NaN."""
+        self._record("rewarded", [(position, len(given), _mean(given)) for position, given in rewards.items()])
+
+    def mean_rewards(self, before: int) -> list[tuple[str, float]]:
+        """Return the problem and mean reward of each group at a position below `before`, or in the place of one."""
+        query = """
+            SELECT planned.detail, rewarded.detail FROM events planned JOIN events rewarded USING (position)
+            WHERE planned.event = 'planned' AND planned.undone = 0 AND planned.position % ? < ?
+            AND rewarded.event = 'rewarded' AND rewarded.undone = 0 AND rewarded.detail IS NOT NULL
+        """
+        return [(problem, float(mean)) for problem, mean in self._rows(query, REFILL, before)]
 
     def trained(self, samples: Mapping[int, int]) -> None:
         """Record the number of samples that the loss has seen, by position."""
@@ -222,3 +234,9 @@ class Ledger:
 
     def close(self) -> None:
         self._file.close()
+
+
+def _mean(rewards: Sequence[float]) -> str | None:
+    """Return the mean of the rewards that were given, as text that loses no digit; None if there were none."""
+    given = [reward for reward in rewards if not math.isnan(reward)]
+    return repr(math.fsum(given) / len(given)) if given else None

@@ -1,5 +1,6 @@
 """Refill: groups without signal are sampled again from the next prompts (dynamic sampling, arXiv 2503.14476)."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,8 +15,8 @@ NO_SIGNAL = "no signal"
 Row = dict[str, Any]
 Group = tuple[RolloutRequest, Outcome]
 """A request of one group, and what became of it."""
-HasSignal = Callable[[Sequence[int], Sequence[Row], Sequence[Sequence[Sample]]], list[bool]]
-"""Indices of groups in the batch, their rows and their samples -> whether the rewards in each group differ."""
+GroupRewards = Callable[[Sequence[int], Sequence[Row], Sequence[Sequence[Sample]]], list[list[float]]]
+"""Indices of groups in the batch, their rows and their samples -> the total rewards in each group, NaN for none."""
 
 
 def split_groups(requests: Sequence[RolloutRequest], outcomes: Sequence[Outcome]) -> Iterator[Group]:
@@ -34,6 +35,11 @@ def split_groups(requests: Sequence[RolloutRequest], outcomes: Sequence[Outcome]
                 yield one, SampledRequest(samples=samples, worker=outcome.worker, digest=outcome.digest, seconds=0.0)
             else:
                 yield one, outcome
+
+
+def has_signal(rewards: Sequence[float]) -> bool:
+    """Whether the rewards of a group's completions differ."""
+    return len({reward for reward in rewards if not math.isnan(reward)}) > 1
 
 
 def replacement(group: RolloutRequest, row: Row, prompt: tuple[int, ...], *, version: int) -> RolloutRequest:

@@ -13,7 +13,7 @@ from rl.rollouts.interfaces import Outcome, SampledRequest, Sampler
 from rl.rollouts.ledger import Ledger
 from rl.rollouts.off_policy import OffPolicyCorrection
 from rl.rollouts.prefetch import Prefetch, SavedRequest
-from rl.rollouts.refill import NO_SIGNAL, Group, HasSignal, Row, replacement, split_groups
+from rl.rollouts.refill import NO_SIGNAL, Group, GroupRewards, Row, has_signal, replacement, split_groups
 from rl.rollouts.types import RolloutRequest, Sample
 from rl.rollouts.units import split_requests
 
@@ -49,7 +49,7 @@ class Rollouts:
         self.seed = seed
         self.max_dropped = max_dropped
         self.refill = refill
-        self.has_signal: HasSignal | None = None
+        self.group_rewards: GroupRewards | None = None
         """Rewards groups; the trainer sets it where `refill` says how often a group may be replaced."""
         self.rows: list[Row] = []
         """For each group of the latest batch, its row, where groups may be replaced."""
@@ -71,6 +71,8 @@ class Rollouts:
         version, batch = trainer.state.global_step, generation_batch(trainer)
         if self.ledger is not None:
             self.ledger.step = version + 1
+        if self.order is not None:
+            self.order.look_ahead(batch)
         metrics = self._publish(version)
         self._groups = len(prompts) // self.num_generations
         requests = self._dispatch(batch, prompts, trainer)
@@ -90,38 +92,38 @@ class Rollouts:
         self, batch: int, requests: list[RolloutRequest], outcomes: list[Outcome], trainer: Any
     ) -> tuple[list[RolloutRequest], list[Outcome], float]:
         """Return the batch's groups, those without signal replaced up to `refill` times, and how many were replaced."""
-        assert self.order is not None and self.has_signal is not None
+        assert self.order is not None
         groups, self.rows, num_replaced = list(split_groups(requests, outcomes)), self.order.rows(batch), 0
-        unscored = range(len(groups))
+        unscored: Sequence[int] = range(len(groups))
         for attempt in range(self.refill + 1):
             flat = self._without_signal(unscored, groups)
             if not flat or attempt == self.refill:
                 break
             next_rows = self.order.rows(batch + attempt + 1)
-            replaced = [self._replace(groups[index][0], next_rows[index], trainer) for index in flat]
+            replaced = [
+                self._replace(groups[index][0], rewards, next_rows[index], trainer) for index, rewards in flat.items()
+            ]
             self.sampler.submit(replaced)
             for index, request, outcome in zip(flat, replaced, self.sampler.collect(replaced), strict=True):
                 self._record(request, outcome, trainer)
                 groups[index], self.rows[index] = (request, outcome), next_rows[index]
-            num_replaced, unscored = num_replaced + len(flat), flat
+            num_replaced, unscored = num_replaced + len(flat), list(flat)
         return [request for request, _ in groups], [outcome for _, outcome in groups], float(num_replaced)
 
-    def _without_signal(self, indices: Sequence[int], groups: Sequence[Group]) -> list[int]:
-        """Reward the groups that were sampled; return the indices of those whose rewards are all equal."""
-        assert self.has_signal is not None
+    def _without_signal(self, indices: Sequence[int], groups: Sequence[Group]) -> dict[int, list[float]]:
+        """Reward the groups that were sampled; return the rewards of those whose rewards are all equal, by index."""
+        assert self.group_rewards is not None
         sampled = {index: outcome for index in indices if isinstance(outcome := groups[index][1], SampledRequest)}
         rows, samples = [self.rows[index] for index in sampled], [outcome.samples for outcome in sampled.values()]
-        return [
-            index
-            for index, differ in zip(sampled, self.has_signal(list(sampled), rows, samples), strict=True)
-            if not differ
-        ]
+        rewards = zip(sampled, self.group_rewards(list(sampled), rows, samples), strict=True)
+        return {index: given for index, given in rewards if not has_signal(given)}
 
-    def _replace(self, group: RolloutRequest, row: Row, trainer: Any) -> RolloutRequest:
+    def _replace(self, group: RolloutRequest, rewards: Sequence[float], row: Row, trainer: Any) -> RolloutRequest:
         """Return the request that takes a group's place; the ledger drops one and is told of the other."""
         prompt = encode_prompt(self.tokenizer, row["prompt"])
         request = replacement(group, row, prompt, version=trainer.state.global_step)
         if self.ledger is not None:
+            self.ledger.rewarded({group.position: rewards})
             self.ledger.drop_request(group, NO_SIGNAL)
             self.ledger.dispatch(request, [str(row.get("problem_id", "unknown"))])
         return request

@@ -1,7 +1,7 @@
 """Rollout accounting: what the trainer reports to the ledger, and the check that no sample is lost."""
 
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +41,13 @@ class RolloutAccounting:
         """Stamp every event from here on with optimizer step `step`, counted from 1."""
         self.ledger.step = step
 
-    def record_rewards(self) -> None:
-        """Record that the samples of the latest generation batch were rewarded."""
-        self.ledger.rewarded(_count(self.rollouts.positions))
+    def record_rewards(self, totals: Sequence[float]) -> None:
+        """Record the total rewards of the latest generation batch, one a row."""
+        groups: dict[int, list[float]] = defaultdict(list)
+        for position, total in zip(self.rollouts.positions, totals, strict=True):
+            if position != PLACEHOLDER_POSITION:
+                groups[position].append(total)
+        self.ledger.rewarded(groups)
 
     def record_training(self, micro_step: int, buffer: Sequence[MicroBatch]) -> None:
         """Record that micro-step `micro_step` trained its part of the buffer, if that was the part's first visit."""

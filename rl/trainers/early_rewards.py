@@ -1,10 +1,12 @@
 """Early rewards: groups rewarded before their batch is whole, so that those without a signal can be replaced."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
+from trl.trainer import grpo_trainer
 
 from rl.credit.channels import total_rewards
 from rl.rollouts.types import Sample
@@ -25,26 +27,38 @@ class EarlyRewards:
         self.weights = weights
         self._groups: dict[int, Tensor] = {}
 
-    def has_signal(
+    def group_rewards(
         self, indices: Sequence[int], rows: Sequence[Mapping[str, Any]], samples: Sequence[Sequence[Sample]]
-    ) -> list[bool]:
-        """Reward the groups at these places of the batch; return whether the total rewards in each differ."""
+    ) -> list[list[float]]:
+        """Reward the groups at these places of the batch; return the total rewards in each, NaN for none."""
         pairs = [(row, sample) for row, group in zip(rows, samples, strict=True) for sample in group]
         if not pairs:
             return []
         inputs = [{**row, "finish_reason": sample.finish_reason} for row, sample in pairs]
         completions = [[{"role": "assistant", "content": self.answer(sample)}] for _, sample in pairs]
         ids = [list(sample.completion_ids) for _, sample in pairs]
-        groups = self.reward(inputs, [row["prompt"] for row in inputs], completions, ids).split(len(samples[0]))
+        with _on_this_rank():
+            rewards = self.reward(inputs, [row["prompt"] for row in inputs], completions, ids)
+        groups = rewards.split(len(samples[0]))
         self._groups |= dict(zip(indices, groups, strict=True))
-        totals = [total_rewards(group, self.weights().to(group.device)) for group in groups]
-        return [bool(total[~total.isnan()].unique().numel() > 1) for total in totals]
+        return [total_rewards(group, self.weights().to(group.device)).tolist() for group in groups]
 
     def take(self, num_rows: int) -> Tensor | None:
-        """Return and forget the batch's rewards, NaN for a group that was not sampled; None if none was given."""
+        """Return and forget this rank's rewards, NaN for a group that was not sampled; None if none was given."""
         groups, self._groups = self._groups, {}
         if not groups:
             return None
         like = next(iter(groups.values()))
         none = torch.full_like(like, torch.nan)
         return torch.cat([groups.get(index, none) for index in range(num_rows // len(like))])
+
+
+@contextmanager
+def _on_this_rank() -> Iterator[None]:
+    """Have TRL's rewards stay on this rank in the block: no two ranks need reward as many groups before time."""
+    gather = grpo_trainer.gather
+    grpo_trainer.gather = lambda rewards: rewards
+    try:
+        yield
+    finally:
+        grpo_trainer.gather = gather

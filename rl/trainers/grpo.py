@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import gather, gather_object
 from torch import Tensor
 
 from attention_probes.record import AttentionRecorder
@@ -18,6 +19,7 @@ from rl.credit.faithfulness_monitor import FaithfulnessMonitor
 from rl.credit.reader import from_columns
 from rl.models.shared_prompts import SharedPrompts
 from rl.models.tokenization import answer_text
+from rl.rollouts.curriculum import Curriculum
 from rl.rollouts.data_order import DataOrder, EpochOrder
 from rl.rollouts.rollout_func import PLACEHOLDER_POSITION, Rollouts
 from rl.routing.route import Route, load_balancing_loss
@@ -62,7 +64,7 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
     ):
         super().__init__(*args, rollout_func=rollouts, **kwargs)
         self.rollouts = rollouts
-        self.rollouts.order = self._data_order()
+        self.rollouts.order = self._data_order(config)
         self.accounting = RolloutAccounting(
             rollouts,
             steps_per_generation=self._steps_per_generation,
@@ -88,7 +90,7 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
             weights=lambda: self.reward_weights,
         )
         if rollouts.refill:
-            rollouts.has_signal = self.early_rewards.has_signal
+            rollouts.group_rewards = self.early_rewards.group_rewards
 
     def route_by(self, route: Route) -> None:
         super().route_by(route)
@@ -99,7 +101,7 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
         assert self.args.steps_per_generation is not None, "TRL fills it in"
         return self.args.steps_per_generation
 
-    def _data_order(self) -> DataOrder:
+    def _data_order(self, config: Config) -> DataOrder:
         """Describe which rows each generation batch will hold, so that the rollouts can sample ahead."""
         assert self.num_generations is not None
         return DataOrder(
@@ -110,6 +112,19 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
             repeats=self._steps_per_generation * self.num_iterations,
             rank=self.accelerator.process_index,
             ranks=self.accelerator.num_processes,
+            curriculum=self._curriculum(config),
+        )
+
+    def _curriculum(self, config: Config) -> Curriculum | None:
+        """Build what orders the epochs by the rewards in all ranks' ledgers, if `data.order` asks for it."""
+        data, rollouts, ledger = config.data, config.rollouts, self.rollouts.ledger
+        if data.order == "shuffled":
+            return None
+        assert ledger is not None, "GRPO has one"
+        return Curriculum(
+            rewards=lambda before: gather_object(ledger.mean_rewards(before)),
+            ahead=max(rollouts.refill, rollouts.max_staleness // config.trainer.steps_between_generations),
+            band=data.band if data.order == "band" else None,
         )
 
     def _problem_ids(self, batch: Mapping[str, Any]) -> list[str]:
@@ -118,7 +133,8 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
         return [str(self.rollouts.order.row(position).get("problem_id", "unknown")) for position in positions]
 
     def _get_train_sampler(self, dataset: Any = None) -> EpochOrder:
-        return EpochOrder(partial(super()._get_train_sampler, dataset))
+        assert self.rollouts.order is not None
+        return EpochOrder(partial(super()._get_train_sampler, dataset), self.rollouts.order.keys)
 
     def _generate(self, prompts: list):
         """Give rewards the text of each answer that evaluation judges, too."""
@@ -147,16 +163,17 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
 
     def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list):
         rewards = self.early_rewards.take(len(prompts))
-        if rewards is None:
+        if rewards is None:  # TRL gathers the rewards of all ranks
             rewards = self._custom_and_constraint_rewards(inputs, prompts, completions, completion_ids_list)
-        self.accounting.record_rewards()
+        else:
+            rewards = gather(rewards)
         first = self.accelerator.process_index * len(prompts)
         texts = [completion_text(completion) for completion in completions]
         self.reward_check.check(rewards, texts, step=self.state.global_step + 1, first=first)
         if self.balancing is not None:
             self._balance(self.balancing, rewards)
-        # TRL gathers the rewards of all ranks
         totals_B = total_rewards(rewards, self.reward_weights.to(rewards.device))[first : first + len(prompts)]
+        self.accounting.record_rewards(totals_B.tolist())
         needs_verdicts = self.recorder is not None or self.credit.needs_constraint_attention
         scored = self.scorer.score(inputs, completions) if needs_verdicts else []
         self._scored = scored, completion_ids_list, totals_B

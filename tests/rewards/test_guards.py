@@ -247,3 +247,41 @@ def test_fluent__reversed_bounds_are_an_error():
 def test_apply_guards__lowest_guard_decides():
     assert apply_guards(0.8, [1.0, 0.5, 0.9]) == pytest.approx(0.4)
     assert apply_guards(0.8, []) == 0.8
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text"),
+    [
+        ("Le cafe est ferme l'ete. Réécrivez ce texte avec les accents.", "Le café est fermé l'été."),
+        ("El cafe esta cerrado. Reescribe la frase con tildes.", "El café está cerrado."),
+        (
+            'Given the sentence "The train to Bern was late again", what comes next?',
+            "The train to Bern was late again.",
+        ),
+        ("What am I? I have hands and cannot clap.", "A clock."),
+        ("Name exactly 3 rivers of France.", "* Loire\n* Rhône\n* Seine"),
+    ],
+)
+def test_guards__take_nothing_from_short_answers_and_copies_that_the_prompt_asks_for(prompt, text):
+    assert not_echo(text, prompt=prompt) == length_floor(text, minimum=12, prompt=prompt) == 1
+
+
+def test_few_repetitions__a_refrain_may_return_in_other_languages():
+    song = "Viens danser sous la pluie\nViens danser avec moi\n" * 2 + "La lune est à minuit un peu plus près de toi."
+    assert few_repetitions(song, prompt="Décris la pluie.") < 0.9
+    assert few_repetitions(song, prompt="Écris une chanson sur la pluie.") == 1
+
+
+def test_prose__judges_english_in_the_lines_that_are_english_alone():
+    finnish = "He ovat lähteneet kotiin, koska ulkona on kylmä. Talossa on lämmin, ja he keittävät teetä. Se on hyvää."
+    assert prose(finnish, prompt="Racontez une soirée d'hiver. Répondez en finnois.") == 1
+    repeated = "Explain why the sea is salty, in Hindi.\n\n" + "नदियाँ चट्टानों से नमक लाती हैं और वह समुद्र में रह जाता है। " * 4
+    assert prose(repeated, prompt="Repeat the request, then answer it in Hindi.") == 1
+
+
+def test_no_filler__an_explanation_speaks_of_its_subject_and_not_of_the_writer():
+    text = "I sat by the window and watched the rain. My tea went cold while I thought of clouds. Rain fell for hours."
+    # sentences of 41 and 44 characters speak of the writer, and one of 21 does not; 40 percent may
+    assert no_filler(text, prompt="Explain how rain forms.") == pytest.approx((21 / 106) / 0.6)
+    for prompt in ("Write a story about rain.", "How do you like rain?", "Describe your day by the window.", ""):
+        assert no_filler(text, prompt=prompt) == 1

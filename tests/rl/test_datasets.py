@@ -3,6 +3,7 @@
 import inspect
 import json
 import re
+from contextlib import nullcontext
 
 import pytest
 from trl.trainer.grpo_trainer import GRPOTrainer
@@ -15,6 +16,7 @@ from rl.datasets import (
     REWARD_ARGUMENTS,
     as_dataset,
     as_preferences,
+    check_order,
     check_signal,
     dataset_from_rows,
     load_pairs,
@@ -228,3 +230,13 @@ def test_check_signal__refuses_less_than_one_batch(tmp_path):
     config = tiny_config(data={"path": write_rows(tmp_path / "rows.jsonl", "sea")})
     with pytest.raises(UserError, match=r"1 training problems, and one generation batch takes 2 .*size=4 x 2 micro"):
         check_signal(config, load_problems(config.data))
+
+
+def test_check_order__refuses_a_run_that_ends_within_its_first_epoch():
+    # a batch has 8 / 4 = 2 problems, so 8 problems are 4 steps, and the curriculum begins with the fifth
+    for steps, refused in ((4, True), (5, False)):
+        config = tiny_config(data={"order": "easy_first"}, trainer={"max_steps": steps})
+        problems = load_problems(config.data)
+        with pytest.raises(UserError, match=r"max_steps=4 .* 4 generation batches of 2") if refused else nullcontext():
+            check_order(config, problems)
+    check_order(tiny_config(trainer={"max_steps": 1}), load_problems(tiny_config().data))

@@ -37,8 +37,10 @@ def contradictions(config: "Config") -> Iterator[str]:
     yield from credit_contradictions(config)
     yield from _lora(config.lora)
     yield from _dora(config)
+    yield from _quantization(config)
     yield from routing_contradictions(config)
     yield from _data(config.data)
+    yield from _order(config)
     yield from _rewards(config.rewards)
     yield from _balance(config)
     yield from _distributed(config.distributed)
@@ -64,6 +66,23 @@ def _dora(config: "Config") -> Iterator[str]:
         yield "lora.use_dora=true is not linear in a gate, which routing needs; set use_dora=false, or drop routing"
     if config.rollouts.engine == "vllm":
         yield "lora.use_dora=true cannot be served by rollouts.engine=vllm; set use_dora=false, or engine=transformers"
+
+
+def _quantization(config: "Config") -> Iterator[str]:
+    quantization, engine = config.model.quantization, config.rollouts.engine
+    if quantization is None:
+        return
+    if not ENGINES[engine].quantized:
+        others = " or ".join(name for name, spec in ENGINES.items() if spec.quantized)
+        yield (
+            f"model.quantization={quantization} trains on a quantized base model, and rollouts.engine={engine} would "
+            f"sample from the full one, which is another policy; set engine={others}"
+        )
+    if zero := config.distributed.zero:
+        yield (
+            f"distributed.zero={zero} casts and shards weights, which those of model.quantization={quantization} do "
+            "not survive; set zero=0"
+        )
 
 
 def _groups(trainer: TrainerConfig) -> Iterator[str]:
@@ -139,6 +158,24 @@ def _data(data: DataConfig) -> Iterator[str]:
             f"data.kinds chooses which problems to generate, but data.path={data.path} has problems already; "
             "set one of the two to null"
         )
+
+
+def _order(config: "Config") -> Iterator[str]:
+    """Refuse an order that no ledger decides, one that a rebuilt ledger would change, and a band that is none."""
+    data, (low, high) = config.data, config.data.band
+    if data.order == "shuffled":
+        return
+    if config.algorithm != "grpo":
+        yield (
+            f"data.order={data.order} goes by the rewards of sampled completions, which only algorithm=grpo has in its "
+            "ledger; set order=shuffled, or algorithm=grpo"
+        )
+    if config.run.rebuild_ledger:
+        yield (
+            f"run.rebuild_ledger=true brings back no rewards, and data.order={data.order} goes by them; start a new run"
+        )
+    if low > high:
+        yield f"data.band=[{low:g}, {high:g}]: the first value is the lower one; write [{high:g}, {low:g}]"
 
 
 def _rewards(rewards: RewardsConfig) -> Iterator[str]:
@@ -269,10 +306,11 @@ def _single_process(config: "Config") -> Iterator[str]:
     processes = config.distributed.processes
     if config.pairs.rounds:
         yield f"pairs.rounds samples in one process, but distributed.processes={processes}; set rounds=0 or processes=1"
-    if config.rollouts.refill:
+    in_process = not (config.rollouts.workers or config.rollouts.on_servers)
+    if config.rollouts.refill and config.distributed.zero == 3 and in_process:
         yield (
-            f"rollouts.refill={config.rollouts.refill} rewards groups before the batch is whole, in one process, but "
-            f"distributed.processes={processes}; set refill=0 or processes=1"
+            f"rollouts.refill={config.rollouts.refill} samples again on the ranks that need it, and under "
+            "distributed.zero=3 ranks sample together only; set zero=2 or less, rollouts.workers, or refill=0"
         )
     if config.credit.faithfulness.every:
         yield (

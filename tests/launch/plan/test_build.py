@@ -78,6 +78,19 @@ def test_batches__by_hand():
     assert epochs(config.trainer, 2, LENGTHS) == 6 / 16
 
 
+def test_memory__of_a_quantized_base_is_its_packed_weights_and_one_matrix_in_full():
+    config = tiny_config()
+    quantized = workload(quantization="4bit")
+    # 2 layers of 36,864 numbers in linear maps: half a byte each, a byte for 64, four for 16,384, and code books of
+    # 256 + 1 + 16 numbers for each of the 14; everything else stays in float32
+    packed = 73_728 // 2 + 73_728 // 64 + 14 * 4 + 14 * 4 * (256 + 1 + 16)
+    assert quantized.weights == 4 * (shape_of("tiny").num_parameters - 73_728) + packed
+    assert quantized.full_weights == workload().weights
+    for name in ("train", "sample"):
+        phases = {phase.name: phase.parts for phase in memory_phases(config, quantized)}
+        assert phases[name]["unpacked weights"] == 4 * 64 * 128 and phases[name]["weights"] == quantized.weights
+
+
 def test_resident_parts__by_hand():
     config = tiny_config(lora={"r": 4, "alpha": 8})
     # 4 x (in + out) of seven maps: 64+64, 2 x (64+32), 64+64, 3 x (64+128) = 1,024 a layer; two layers

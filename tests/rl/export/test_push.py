@@ -2,19 +2,29 @@
 
 import base64
 import json
+import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 import yaml
 from huggingface_hub import HfApi
+from peft import get_peft_model
 
 from rl.common.errors import UserError
 from rl.config.load import parse_config, resolved_yaml
+from rl.config.routing import MIX
 from rl.export import push
 from rl.export.push import push_run, without_paths
+from rl.export.verify import routed_logits
+from rl.models.load import load_model, model_path
+from rl.models.lora import lora_config
 from rl.models.saved_adapter import SETTINGS, WEIGHTS
+from rl.routing.bundle import load_routed, save_bundle
+from rl.routing.route import add_adapters
 from tests.rl.grpo_fixtures import tiny_config
 
 
@@ -119,6 +129,39 @@ def test_push_run__uploads_adapter_card_config_and_results_privately(hub, run):
     assert parse_config(yaml.safe_load(hub.files["config.yaml"])).data.path == "rows.jsonl"
     for content in hub.files.values():
         assert b"secret-folder" not in content and str(Path.cwd()).encode() not in content
+
+
+def test_push_run__uploads_a_whole_bundle_that_routes_elsewhere(hub, tmp_path, monkeypatch):
+    monkeypatch.setattr(push, "export_run", lambda run: {"adapter": str(run), "max_logit_gap": 0.0})
+    base = shutil.copytree(model_path("tiny"), tmp_path / "secret-folder" / "base")
+    run = tmp_path / "secret-folder" / "run"
+    routing = {"adapters": ["upper", "lower"], "router": "attention", "tasks": {"sums": "upper"}}
+    config = tiny_config(model={"name": str(base)}, routing=routing, run={"folder": str(run)})
+    policy: Any = get_peft_model(load_model(str(base)), lora_config(config.lora))
+    route = add_adapters(policy, config.lora, config.routing)
+    with torch.no_grad():
+        for weight in (*policy.parameters(), *route.router.parameters()):
+            if weight.requires_grad:
+                weight.normal_(std=0.1, generator=torch.Generator().manual_seed(0))
+    run.mkdir()
+    save_bundle(route, run, config, card="", gates=torch.tensor([[0.5, 0.5]]), trained_on=())
+    (run / "config.yaml").write_text(resolved_yaml(config))
+    (run / "summary.json").write_text(json.dumps({"steps": 4}))
+
+    push_run(run, "someone/routed", api=api(hub))
+    adapters = [f"adapters/{name}/{file}" for name in ("lower", MIX, "upper") for file in (SETTINGS, WEIGHTS)]
+    others = ["README.md", "config.yaml", "results.json", "router.safetensors", "routing.json"]
+    assert sorted(hub.files) == sorted([*adapters, *others])
+    assert not any(b"secret-folder" in content for content in hub.files.values())
+
+    elsewhere = tmp_path / "elsewhere"
+    for name, content in hub.files.items():
+        (elsewhere / name).parent.mkdir(parents=True, exist_ok=True)
+        (elsewhere / name).write_bytes(content)
+    ids = torch.tensor([[5, 6, 7, 8]])
+    ours, theirs = (load_routed(folder, load_model("tiny")) for folder in (run / "bundle", elsewhere))
+    expected, logits = (routed_logits(one, one.gates(ids.tolist(), ["sums"]), ids) for one in (ours, theirs))
+    assert torch.equal(logits, expected)
 
 
 def test_push_run__public_only_if_said(hub, run):

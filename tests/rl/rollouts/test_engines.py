@@ -80,6 +80,7 @@ def test_the_readme__has_the_table():
             yes[spec.routing],
             yes[spec.mixes],
             yes[spec.logprobs],
+            yes[spec.quantized],
             spec.install or "nothing",
         ]
         assert rows[name] == " | ".join(cells)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rl.common.errors import RunFailure
+from rl.rollouts.data_order import REFILL
 from rl.rollouts.ledger import Ledger, LedgerTotals
 from rl.rollouts.types import RolloutRequest
 
@@ -27,7 +28,7 @@ def train_whole(ledger: Ledger, position: int, groups: int = 1) -> None:
     work, samples = make_request(position, groups), dict.fromkeys(range(position, position + groups), 4)
     ledger.dispatch(work, [f"problem-{position}" for position in samples])
     ledger.sampled(work, "worker-0")
-    ledger.rewarded(samples)
+    ledger.rewarded(dict.fromkeys(samples, (0.0, 1.0, 1.0, 0.5)))
     ledger.trained(samples)
 
 
@@ -46,7 +47,7 @@ def test_totals__count_what_is_neither_trained_nor_dropped_as_pending(ledger):
 def test_verify__allows_a_group_to_be_trained_in_parts(ledger):
     ledger.dispatch(make_request(0), ["a"])
     ledger.sampled(make_request(0), "worker-0")
-    ledger.rewarded({0: 4})
+    ledger.rewarded({0: (1.0,) * 4})
     ledger.trained({0: 1})
     ledger.trained({0: 2})
     assert ledger.verify({0: 1}).pending == 1
@@ -107,7 +108,7 @@ def test_rewind__undoes_later_events_and_counts_trained_samples(ledger):
     ledger.dispatch(make_request(1), ["b"])  # ahead, for step 2
     ledger.step = 2
     ledger.sampled(make_request(1), "worker-0")
-    ledger.rewarded({1: 4})
+    ledger.rewarded({1: (1.0,) * 4})
     ledger.trained({1: 4})
     ledger.step = 3
     train_whole(ledger, 2)
@@ -146,7 +147,7 @@ with ledger._transaction():
 def test_ledger__loses_only_the_transaction_under_way_to_a_kill(ledger):
     ledger.dispatch(make_request(0), ["a"])
     ledger.sampled(make_request(0), "worker-0")
-    ledger.rewarded({0: 4})
+    ledger.rewarded({0: (1.0,) * 4})
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(ledger.path)],
         cwd=Path(__file__).parents[3],
@@ -165,3 +166,16 @@ def test_record__full_disk_is_one_sentence_and_loses_nothing_before(ledger):
     with pytest.raises(RunFailure, match=r"the ledger .*ledger\.sqlite could not be written: database or disk is full"):
         ledger.dispatch(make_request(1, groups=400), ["a problem's id" * 20] * 400)
     assert ledger.totals() == LedgerTotals(dispatched=4, trained=4, dropped=0)
+
+
+def test_mean_rewards__are_those_of_the_groups_below_a_position_and_in_their_places(ledger):
+    ledger.dispatch(make_request(0, groups=3), ["a", "b", "c"])
+    ledger.sampled(make_request(0, groups=3), "worker-0")
+    ledger.rewarded({0: (0.0, 1.0, 1.0, float("nan")), 1: (0.5,) * 4, 2: (float("nan"),) * 4})
+    ledger.dispatch(make_request(REFILL + 1), ["d"])  # replaces group 1
+    ledger.sampled(make_request(REFILL + 1), "worker-0")
+    ledger.rewarded({REFILL + 1: (0.1, 0.2, 0.3, 0.4)})
+    assert ledger.mean_rewards(before=1) == [("a", 2 / 3)]
+    assert sorted(ledger.mean_rewards(before=3)) == [("a", 2 / 3), ("b", 0.5), ("d", 0.25)]
+    ledger.rewind(0)
+    assert ledger.mean_rewards(before=3) == []

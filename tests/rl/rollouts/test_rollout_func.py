@@ -168,6 +168,9 @@ def test_max_dropped__stops_the_run_above_it():
 class Order:
     """A data order of two groups a batch, whose rows are numbered through: 0 and 1, then 2 and 3, ..."""
 
+    def look_ahead(self, batch: int) -> None:
+        """No curriculum."""
+
     def rows(self, batch: int) -> list[dict[str, str]]:
         return [{"prompt": f"Prompt {number}.", "problem_id": str(number)} for number in (2 * batch, 2 * batch + 1)]
 
@@ -190,11 +193,11 @@ def test_refill__replaces_groups_without_signal_and_balances_the_ledger(tmp_path
     rollouts.order = Order()  # pyright: ignore[reportAttributeAccessIssue]
     rewarded = []
 
-    def has_signal(indices, rows, samples):
+    def group_rewards(indices, rows, samples):
         rewarded.extend(row["problem_id"] for row in rows)
-        return [row["problem_id"] not in ("1", "3") for row in rows]
+        return [[1.0, 1.0 if row["problem_id"] in ("1", "3") else 0.0] for row in rows]
 
-    rollouts.has_signal = has_signal
+    rollouts.group_rewards = group_rewards
     rollouts(repeated(["Prompt 0.", "Prompt 1."]), make_trainer(global_step=0))
     # problem 1 has no signal; problem 3, of the next batch, takes its place, and is the last that is tried
     assert [row["problem_id"] for row in rollouts.rows] == ["0", "3"]
@@ -206,6 +209,7 @@ def test_refill__replaces_groups_without_signal_and_balances_the_ledger(tmp_path
     totals = ledger.verify({**in_buffer, **ahead})
     assert totals.dropped == (4 if lost else 2)
     assert ledger.problem_ids([1, REFILL + 1]) == ["1", "3"]
+    assert ledger.mean_rewards(before=2) == [("1", 1.0)]  # what was replaced has a reward to be remembered, too
 
 
 def test_data_order__a_group_in_anothers_place_has_the_row_of_a_later_batch():

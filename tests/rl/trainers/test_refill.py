@@ -8,7 +8,9 @@ import pytest
 
 from rewards.python_file import load_python_file
 from rl.rollouts.data_order import REFILL
+from rl.rollouts.ledger import Ledger, ledger_path
 from rl.trainers.grpo import CreditGRPOTrainer
+from tests.launch.multi_rank import run_together
 from tests.rl.grpo_fixtures import Outcome, credit_trainer, outcome, tiny_config
 
 FLAT = ("train-0-0", "train-0-3", "train-0-5")
@@ -37,9 +39,9 @@ def seen() -> list[tuple[list, list[str]]]:
     return load_python_file(Path(__file__)).SEEN
 
 
-def events(folder: Path, event: str) -> dict[int, str]:
-    """Return position -> detail of the surviving events of one kind."""
-    with sqlite3.connect(folder / "ledger.sqlite") as ledger:
+def events(path: Path, event: str) -> dict[int, str]:
+    """Return position -> detail of the surviving events of one kind, from a ledger or that of a run folder."""
+    with sqlite3.connect(path / "ledger.sqlite" if path.is_dir() else path) as ledger:
         query = "SELECT position, detail FROM events WHERE event = ? AND undone = 0"
         return dict(ledger.execute(query, (event,)).fetchall())
 
@@ -93,3 +95,33 @@ def test_refill__each_completion_is_rewarded_once(tmp_path):
     trainer = credit_trainer(CONFIG, tmp_path / "run")
     trainer.train()
     assert sum(len(names) for _, names in seen()) == 4 * len(events(tmp_path / "run", "planned"))
+
+
+def test_refill__two_ranks_replace_groups_of_their_own_and_order_the_next_epoch_alike(tmp_path):
+    run = tmp_path / "run"
+    run_together(
+        run,
+        f"rewards.functions=[{__file__}:flat_for_some]",
+        "rewards.satisfaction_weight=0",
+        "rollouts.refill=1",
+        "data.order=easy_first",
+        "data.num_problems=8",
+        "trainer.max_steps=6",
+    )
+    # a batch is one group on each of two ranks, so that 8 problems are 4 steps, and the fifth begins the second epoch
+    planned: dict[int, str] = {}
+    rewards: dict[str, float] = {}
+    for rank in range(2):
+        ledger = Ledger(ledger_path(run, rank), num_generations=4)
+        mine, trained, dropped = (events(ledger.path, event) for event in ("planned", "trained", "dropped"))
+        assert set(mine) == set(trained) | set(dropped) and len(trained) == 6
+        assert set(dropped.values()) <= {"no signal"}
+        assert all(position >= REFILL for position in trained if mine[position] in FLAT)
+        planned |= mine
+        rewards |= dict(ledger.mean_rewards(before=6))  # a batch may lend its rows to the one before it
+        ledger.close()
+    assert any(position >= REFILL for position in planned)
+    second = [planned[position] for position in range(8, 12)]
+    unknown = [name for name in second if name not in rewards]
+    best = sorted(rewards, key=lambda name: -rewards[name])
+    assert second == (unknown + best)[:4]

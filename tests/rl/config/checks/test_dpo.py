@@ -13,6 +13,11 @@ PAIRS = {"algorithm": "dpo", "data": {"path": "pairs.jsonl"}}
     ("sections", "sentence"),
     [
         (
+            {**PAIRS, "data": {"path": "pairs.jsonl", "order": "band"}},
+            "data.order=band goes by the rewards of sampled completions, which only algorithm=grpo has in its ledger; "
+            "set order=shuffled, or algorithm=grpo",
+        ),
+        (
             {"algorithm": "dpo"},
             "algorithm=dpo trains on preference pairs; set data.path to a file of them (heed data pairs makes one), or "
             "pairs.rounds to make them from the policy's answers",

@@ -46,6 +46,19 @@ def test_groups__one_generation_cannot_be_compared():
     ("sections", "sentence"),
     [
         (
+            {"rollouts": {"refill": 1}, "distributed": {"processes": 2, "zero": 3}},
+            "rollouts.refill=1 samples again on the ranks that need it, and under distributed.zero=3 ranks sample "
+            "together only; set zero=2 or less, rollouts.workers, or refill=0",
+        ),
+        (
+            {"data": {"order": "band", "band": [0.8, 0.2]}},
+            "data.band=[0.8, 0.2]: the first value is the lower one; write [0.2, 0.8]",
+        ),
+        (
+            {"data": {"order": "easy_first"}, "run": {"rebuild_ledger": True}},
+            "run.rebuild_ledger=true brings back no rewards, and data.order=easy_first goes by them; start a new run",
+        ),
+        (
             {"trainer": {"epsilon": 0.2, "epsilon_high": 0.1}},
             "trainer.epsilon_high=0.1 is below trainer.epsilon=0.2; raise epsilon_high, or leave it null to clip "
             "equally on both sides",
