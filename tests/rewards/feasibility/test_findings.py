@@ -1,0 +1,261 @@
+"""Findings: each rule is broken by what it forbids, at the step that breaks it, and by nothing else."""
+
+from itertools import combinations, permutations, product
+from random import Random
+
+import pytest
+
+from rewards.feasibility.findings import findings
+from rewards.feasibility.instance import RULES
+from rewards.feasibility.problems import PROBLEMS
+from rewards.feasibility.texts import read, write
+from tests.rewards.feasibility.solutions import random_feasible
+
+
+def broken(instance, text, kind):
+    """Return the broken rules, each with the text under its evidence."""
+    return {
+        rule: [text[start:end] for start, end in verdict.evidence]
+        for rule, verdict in findings(instance, text, kind).items()
+        if not verdict.satisfied
+    }
+
+
+POINTS = ((0, 0), (3, 0), (3, 3), (0, 3))
+INSTANCES = {
+    "tsp": PROBLEMS["tsp"](points=POINTS),
+    "cvrp": PROBLEMS["cvrp"](points=POINTS, demands=(0, 2, 3, 4), capacity=6),
+    "knapsack": PROBLEMS["knapsack"](weights=(2, 5, 4), values=(9, 7, 6), capacity=7),
+    "flow_shop": PROBLEMS["flow_shop"](times=((3, 2), (1, 4), (2, 2))),
+    "job_shop": PROBLEMS["job_shop"](machines=((0, 1), (1, 0)), times=((3, 2), (4, 1))),
+    "bin_packing": PROBLEMS["bin_packing"](weights=(6, 5, 4), capacity=10),
+    "pvrp_preferences": PROBLEMS["pvrp_preferences"](
+        points=POINTS, demands=(0, 2, 3, 4), capacity=6, worths=((0, 1, 2, 3), (0, 4, 5, 6))
+    ),
+    "pvrp_zones": PROBLEMS["pvrp_zones"](points=POINTS, demands=(0, 2, 3, 4), capacity=6, closed=((3,), (1,))),
+}
+
+# (problem, solution, broken rule -> the choices under its evidence in a plain text)
+BROKEN = [
+    ("tsp", ((1, 2, 3),), {}),
+    ("tsp", ((1, 2, 2),), {"once": ["2"], "all": ["]"]}),
+    ("tsp", ((1, 2, 3, 7),), {"known": ["7"]}),
+    ("tsp", ((1, 2, 3, 0),), {"known": ["0"]}),
+    ("tsp", ((3, 1),), {"all": ["]"]}),
+    ("tsp", ((1,), (2, 3)), None),
+    ("cvrp", ((1, 2), (3,)), {}),
+    ("cvrp", ((3, 2), (1,)), {"capacity": ["2"]}),
+    ("cvrp", ((1, 2, 3),), {"capacity": ["3"]}),
+    ("cvrp", ((1, 2), (3, 1)), {"once": ["1"]}),
+    ("knapsack", ((0, 1),), {}),
+    ("knapsack", ((),), {}),
+    ("knapsack", ((1, 2),), {"capacity": ["2"]}),
+    ("knapsack", ((0, 0),), {"once": ["0"]}),
+    ("knapsack", ((3,),), {"known": ["3"]}),
+    ("flow_shop", ((1, 0, 2),), {}),
+    ("flow_shop", ((1, 0),), {"all": ["]"]}),
+    ("flow_shop", ((1, 0, 2, 1),), {"once": ["1"]}),
+    ("job_shop", ((0, 0), (1, 1), (1, 0), (0, 1)), {}),
+    ("job_shop", ((0, 1), (1, 1), (1, 0), (0, 1)), {"order": ["0"]}),
+    ("job_shop", ((0, 0), (1, 1), (1, 0)), {"all": ["]"]}),
+    ("job_shop", ((0, 0), (1, 1), (1, 0), (0, 1), (0, 0)), {"order": ["0"]}),
+    ("job_shop", ((0, 0), (1, 1), (1, 0), (0, 1), (2, 0)), {"known": ["2"]}),
+    ("bin_packing", ((0, 2), (1,)), {}),
+    ("bin_packing", ((0, 1), (2,)), {"capacity": ["1"]}),
+    ("bin_packing", ((0,), (1,)), {"all": ["]"]}),
+    ("pvrp_preferences", ((1, 1, 2), (1, 3)), {}),
+    ("pvrp_preferences", ((2, 1, 2), (1, 3)), {"known": ["2"]}),
+    ("pvrp_preferences", ((1, 3, 2), (0, 1)), {"capacity": ["2"]}),
+    ("pvrp_preferences", ((),), None),
+    ("pvrp_zones", ((0, 1, 2), (1, 3)), {}),
+    ("pvrp_zones", ((0, 1), (0, 2), (0, 3)), {"zones": ["3"]}),
+    ("pvrp_zones", ((1, 1, 2), (1, 3)), {"zones": ["1"]}),
+]
+
+
+@pytest.mark.parametrize(("problem", "solution", "expected"), BROKEN)
+def test_findings__name_the_rule_and_the_number_of_a_plain_text(problem, solution, expected):
+    text = str([list(group) for group in solution])
+    found = broken(INSTANCES[problem], text, "plain")
+    if expected is None:
+        assert set(found) == {"form", *INSTANCES[problem].rules}
+    else:
+        assert found == expected
+
+
+@pytest.mark.parametrize(("problem", "solution", "expected"), [case for case in BROKEN if case[2] is not None])
+def test_findings__name_the_step_of_a_stepwise_text(problem, solution, expected):
+    instance = INSTANCES[problem]
+    text = write(instance, solution, "stepwise")
+    found = broken(instance, text, "stepwise")
+    assert found.keys() == expected.keys()
+    for rule, lines in found.items():
+        numbers = expected[rule]
+        assert (
+            lines == [text.splitlines()[-1]]
+            if numbers == ["]"]
+            else all(n in line for n, line in zip(numbers, lines, strict=True))
+        )
+
+
+def corruptions(instance, text, rng):
+    """Yield texts in which one stated number is wrong, each with the span of that number."""
+    for start, end in rng.sample(read(instance, text, "stepwise").right, 3):
+        other = str(int(text[start:end]) + rng.randint(1, 9))
+        yield text[:start] + other + text[end:], (start, start + len(other))
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_sums__twenty_wrong_numbers_are_each_found_where_they_are(problem):
+    rng, number = Random(7), 0
+    while number < 21:
+        instance = PROBLEMS[problem].draw(rng, 6)
+        text = write(instance, random_feasible(instance, rng), "stepwise")
+        assert broken(instance, text, "stepwise") == {}
+        for corrupted, span in corruptions(instance, text, rng):
+            verdicts = findings(instance, corrupted, "stepwise")
+            assert [rule for rule, verdict in verdicts.items() if not verdict.satisfied] == ["sums"]
+            assert span in verdicts["sums"].evidence
+            number += 1
+
+
+def test_sums__a_wrong_step_does_not_make_the_ones_after_it_wrong():
+    text = write(INSTANCES["tsp"], ((1, 2, 3),), "stepwise")
+    assert text.splitlines() == [
+        "go 1: 0 + 3 = 3",
+        "go 2: 3 + 3 = 6",
+        "go 3: 6 + 3 = 9",
+        "back: 9 + 3 = 12",
+        "length 12",
+    ]
+    wrong = "go 1: 0 + 2 = 2\ngo 2: 2 + 3 = 5\ngo 3: 5 + 3 = 8\nback: 8 + 3 = 11\nlength 11"
+    assert broken(INSTANCES["tsp"], wrong, "stepwise") == {"sums": ["2"]}
+    assert findings(INSTANCES["tsp"], wrong, "stepwise")["sums"].evidence == ((10, 11),)
+    declared = text.replace("length 12", "length 11")
+    assert broken(INSTANCES["tsp"], declared, "stepwise") == {"sums": ["11"]}
+
+
+# ---- Brute force: an independent statement of what is feasible, and of the objective. ----
+
+
+def lists_of(numbers, problem):
+    """Yield all solutions of a small instance: every subset, order and division of the numbers, feasible or not."""
+    if problem in ("tsp", "flow_shop"):
+        yield from ((order,) for order in permutations(numbers))
+    elif problem == "knapsack":
+        for size in range(len(numbers) + 1):
+            yield from ((chosen,) for chosen in combinations(numbers, size))
+    else:
+        for order in permutations(numbers):
+            for cuts in product((False, True), repeat=max(0, len(order) - 1)):
+                groups = [[order[0]]]
+                for number, cut in zip(order[1:], cuts, strict=True):
+                    if cut:
+                        groups.append([])
+                    groups[-1].append(number)
+                yield tuple(map(tuple, groups))
+
+
+def candidates(instance):
+    match instance.problem:
+        case "job_shop":
+            operations = [(job, machine) for job, row in enumerate(instance.machines) for machine in row]
+            yield from permutations(operations)
+        case "tsp" | "cvrp":
+            yield from lists_of(range(1, instance.num_places), instance.problem)
+        case "knapsack" | "bin_packing":
+            yield from lists_of(range(len(instance.weights)), instance.problem)
+        case "flow_shop":
+            yield from lists_of(range(len(instance.times)), instance.problem)
+        case _:
+            for trips in lists_of(range(1, instance.num_places), "pvrp"):
+                for cars in product(range(instance.num_vehicles), repeat=len(trips)):
+                    yield tuple((car, *trip) for car, trip in zip(cars, trips, strict=True))
+
+
+def rounded(points, start, end):
+    """Return the distance to the nearest whole number, by whole numbers alone."""
+    square = (points[start][0] - points[end][0]) ** 2 + (points[start][1] - points[end][1]) ** 2
+    return next(number for number in range(999) if (2 * number + 1) ** 2 > 4 * square)
+
+
+def tour(points, stops):
+    return sum(rounded(points, *leg) for leg in zip((0, *stops), (*stops, 0), strict=True))
+
+
+def restated(instance, solution):
+    """Return the objective of a solution, or None if it is infeasible, stated anew and without running totals."""
+    match instance.problem:
+        case "tsp":
+            return tour(instance.points, solution[0])
+        case "cvrp":
+            full = any(sum(instance.demands[c] for c in route) > instance.capacity for route in solution)
+            return None if full else sum(tour(instance.points, route) for route in solution)
+        case "knapsack":
+            full = sum(instance.weights[item] for item in solution[0]) > instance.capacity
+            return None if full else sum(instance.values[item] for item in solution[0])
+        case "flow_shop":
+            # the longest path: machines are left one after the other, at any job
+            (order,), last = solution, len(instance.times[0]) - 1
+            ways = product(range(len(order)), repeat=last)
+            return max(
+                sum(
+                    instance.times[order[job]][machine]
+                    for machine, (first, end) in enumerate(zip((0, *way), (*way, len(order) - 1), strict=True))
+                    for job in range(first, end + 1)
+                )
+                for way in ways
+                if list(way) == sorted(way)
+            )
+        case "job_shop":
+            begun = [[m for j, m in solution if j == job] for job in range(len(instance.times))]
+            if begun != [list(row) for row in instance.machines]:
+                return None
+            clock: dict[tuple[str, int], int] = {}
+            for step, (job, machine) in enumerate(solution):
+                at = sum(j == job for j, _ in solution[:step])
+                end = max(clock.get(("job", job), 0), clock.get(("machine", machine), 0)) + instance.times[job][at]
+                clock["job", job] = clock["machine", machine] = end
+            return max(clock.values())
+        case "bin_packing":
+            full = any(sum(instance.weights[item] for item in one) > instance.capacity for one in solution)
+            return None if full else len(solution)
+    if any(sum(instance.demands[c] for c in clients) > instance.capacity for _, *clients in solution):
+        return None
+    length = sum(tour(instance.points, clients) for _, *clients in solution)
+    if instance.problem == "pvrp_zones":
+        shut = any(client in instance.closed[car] for car, *clients in solution for client in clients)
+        return None if shut else length
+    return length - sum(instance.worths[car][client] for car, *clients in solution for client in clients)
+
+
+def assert_agrees_with_brute_force(problem, number, *, solutions):
+    rng = Random(f"brute-{problem}")
+    for _ in range(number):
+        instance = PROBLEMS[problem].draw(rng, 2 if problem == "job_shop" else 4 if problem in SIMPLE else 3)
+        everything = list(candidates(instance))
+        for solution in rng.sample(everything, min(solutions, len(everything))):
+            text = write(instance, solution, "plain")
+            verdicts = findings(instance, text, "plain").values()
+            value = restated(instance, solution)
+            assert all(verdict.satisfied for verdict in verdicts) == (value is not None)
+            if value is not None:
+                assert instance.objective(solution) == value
+
+
+SIMPLE = ("tsp", "knapsack", "flow_shop")
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_findings__agree_with_brute_force_about_what_is_feasible(problem):
+    assert_agrees_with_brute_force(problem, 100, solutions=2)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_findings__agree_with_brute_force_on_a_thousand_instances(problem):
+    assert_agrees_with_brute_force(problem, 1000, solutions=50)
+
+
+def test_rules__are_those_of_the_problems():
+    assert {rule for kind in PROBLEMS.values() for rule in kind.rules} | {"form", "sums"} == set(RULES)
