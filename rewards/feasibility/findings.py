@@ -7,6 +7,8 @@ from rewards.feasibility.instance import Instance, RuleName
 from rewards.feasibility.texts import Answer, TextKind, Unreadable, read
 from rewards.verdict import Span, Verdict
 
+PREFIX = "feasibility:"
+"""Of the kinds of these rules; what follows is the name."""
 CACHED = 256
 """Latest texts of which the findings are kept: each is asked for once a rule."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from rewards.feasibility.findings import feasible_solution
+from rewards.feasibility.findings import PREFIX, feasible_solution
 from rewards.feasibility.instance import Instance
 from rewards.feasibility.problems import from_json
 from rewards.feasibility.texts import TextKind
@@ -19,7 +19,6 @@ from rewards.trl import Text, text_of
 
 WEIGHT = 0.5
 """The largest quality; the rules have the other half."""
-PREFIX = "feasibility:"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +46,12 @@ class Outcome:
 
 
 def outcome(
-    instance: Instance, text: str, kind: TextKind, *, reference: float | None = None, scale: float | None = None
+    instance: Instance,
+    text: str,
+    kind: TextKind,
+    *,
+    reference: int | float | None = None,
+    scale: int | float | None = None,
 ) -> Outcome:
     """Return the outcome of an answer; the gap to the reference is measured by the scale, the reference's own size."""
     answer = feasible_solution(instance, text, kind)
@@ -61,7 +65,7 @@ def outcome(
 
 
 def outcome_of_row(
-    completion: str, constraints: Sequence[Mapping[str, Any]], reference: str | None, scale: float | None
+    completion: str, constraints: Sequence[Mapping[str, Any]], reference: str | None, scale: int | float | None
 ) -> Outcome | None:
     """Return the outcome of an answer to a dataset row; None where the row has no rule of feasibility."""
     found = next((item["kwargs"] for item in constraints if item["id"].startswith(PREFIX)), None)

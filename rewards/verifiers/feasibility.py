@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from rewards.feasibility.findings import findings
+from rewards.feasibility.findings import PREFIX, findings
 from rewards.feasibility.instance import RULES, RuleName
 from rewards.feasibility.problems import from_json
 from rewards.feasibility.texts import TextKind
@@ -32,4 +32,4 @@ def rule_verifier(rule: RuleName) -> Callable[..., Verdict]:
     return verifier
 
 
-VERIFIERS: dict[str, Callable[..., Any]] = {f"feasibility:{rule}": rule_verifier(rule) for rule in RULES}
+VERIFIERS: dict[str, Callable[..., Any]] = {PREFIX + rule: rule_verifier(rule) for rule in RULES}
