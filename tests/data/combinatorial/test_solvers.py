@@ -28,7 +28,7 @@ def assert_as_good_as_exact(problem, number, *, size, seconds):
 @pytest.mark.parametrize("problem", CP_SAT)
 def test_solve__cp_sat_is_optimal_and_says_so(problem):
     pytest.importorskip("ortools")
-    assert_as_good_as_exact(problem, 3, size=5, seconds=30)
+    assert_as_good_as_exact(problem, 3, size=5, seconds=30.0)
 
 
 @pytest.mark.parametrize("problem", ROUTED)
@@ -56,6 +56,7 @@ def test_arcs__only_those_into_clients_are_raised():
 def test_reference_of__says_what_to_install(monkeypatch):
     import sys
 
+    monkeypatch.setitem(sys.modules, "ortools.sat.python.cp_model", None)
     monkeypatch.setitem(sys.modules, "ortools", None)
     with pytest.raises(ValueError, match="install Heed with the extra `combinatorial`"):
         reference_of(PROBLEMS["tsp"].draw(Random(0), 20))
