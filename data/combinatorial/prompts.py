@@ -71,9 +71,9 @@ def prompt_text(instance: Instance, kind: TextKind) -> tuple[str, tuple[Constrai
 
 
 def compact_text(instance: Instance, kind: TextKind) -> tuple[str, tuple[ConstraintSpec, ...]]:
-    """Return a prompt of numbers alone, for a model that knows no words, and the rules that it does not state."""
+    """Return a prompt of the problem's name and numbers, for a small model, and the rules that it does not state."""
     numbers = "\n".join(line for _, lines in facts_of(instance) for line in lines)
-    return f"{numbers}\n\n", tuple(_spec(rule, instance, kind) for rule in rules_of(instance, kind))
+    return f"{instance.problem}\n{numbers}\n\n", tuple(_spec(rule, instance, kind) for rule in rules_of(instance, kind))
 
 
 def _spec(

@@ -26,7 +26,7 @@ def draw_instance(problem: str, seed: int, index: int, size: int) -> Instance:
 
 
 def instance_problem(problem_id: str, instance: Instance, kind: TextKind, *, compact: bool = False) -> Problem:
-    """Return the problem of solving an instance in this kind of text; a `compact` prompt has numbers alone."""
+    """Return the problem of solving an instance in this kind of text; a `compact` prompt has little but numbers."""
     text, specs = (compact_text if compact else prompt_text)(instance, kind)
     return Problem(
         problem_id=problem_id,

@@ -34,10 +34,10 @@ def test_chat_row__its_completion_keeps_every_rule_that_its_prompt_states(proble
     assert row["completion"][0]["content"] not in user_text(read)
 
 
-def test_instance_problem__a_compact_prompt_is_numbers_alone():
+def test_instance_problem__a_compact_prompt_is_a_name_and_numbers():
     instance = PROBLEMS["knapsack"](weights=(2, 5), values=(9, 7), capacity=6)
     problem = instance_problem("x", instance, "plain", compact=True)
-    assert user_text(problem) == "6\n0: 2 9\n1: 5 7\n\n"
+    assert user_text(problem) == "knapsack\n6\n0: 2 9\n1: 5 7\n\n"
 
 
 def test_draw_instance__names_the_problems_there_are():
