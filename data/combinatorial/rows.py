@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from data.combinatorial.prompts import compact_text, prompt_text
-from data.combinatorial.references import Reference
+from data.combinatorial.reference import Reference
 from data.problems import Problem, to_row
 from rewards.errors import InputError
 from rewards.feasibility.instance import Instance

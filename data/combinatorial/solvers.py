@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from typing import Any
 
-from data.combinatorial.references import Reference
+from data.combinatorial.reference import Reference
 from rewards.errors import InputError
 from rewards.feasibility.bin_packing import BinPacking
 from rewards.feasibility.cvrp import Cvrp

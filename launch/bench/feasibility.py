@@ -57,12 +57,16 @@ def _every_choice(instance: Instance) -> Solution:
             steps = range(len(instance.times[0]))
             return tuple((job, row[at]) for at in steps for job, row in enumerate(instance.machines))
         case Pvrp():
-            return tuple((0, client) for client in range(1, instance.num_places))
+            return tuple((0, *clients) for clients in _threes(instance))
         case Network():
-            clients = tuple(range(1, instance.num_places))
-            return tuple((client,) for client in clients) if instance.opens else (clients,)
+            return _threes(instance) if instance.opens else (tuple(range(1, instance.num_places)),)
         case FlowShop():
             return (tuple(range(len(instance.times))),)
         case Knapsack() | BinPacking():
             return (tuple(range(len(instance.weights))),)
     raise AssertionError(f"{instance.problem} has no solution here")
+
+
+def _threes(instance: Network) -> Solution:
+    places = range(1, instance.num_places)
+    return tuple(tuple(places[start : start + 3]) for start in range(0, len(places), 3))

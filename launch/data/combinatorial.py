@@ -12,7 +12,8 @@ from typing import Any, get_args
 
 from rich.console import Console
 
-from data.combinatorial.references import Reference, reference_of
+from data.combinatorial.reference import Reference
+from data.combinatorial.references import reference_of
 from data.combinatorial.rows import chat_row, draw_instance, instance_problem
 from data.writing import write_rows
 from launch.data.show import progress, show_prompts

@@ -36,9 +36,9 @@ class Cvrp(Network):
     opens = "route"
     choices = ("client",)
     templates: ClassVar = {
-        "route": "route {route}",
         "visit": "visit {client}: load {load+}, way {way+}",
         "back": "back: way {way+}",
+        "route": "route {route}",
         "total": "length {length}",
     }
 

@@ -33,7 +33,7 @@ class FlowShop(Instance):
     rules = ("known", "once", "all")
     goal = "makespan"
     choices = ("job",)
-    templates: ClassVar = {"job": "job {job}", "run": "machine {machine}: {end+}", "total": "makespan {makespan}"}
+    templates: ClassVar = {"run": "machine {machine}: {end+}", "job": "job {job}", "total": "makespan {makespan}"}
 
     def __post_init__(self) -> None:
         check_numbers("times", (time for job in self.times for time in job))

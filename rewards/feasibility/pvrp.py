@@ -102,8 +102,8 @@ class PvrpPreferences(Pvrp):
     problem = "pvrp_preferences"
     rules = ("known", "once", "all", "capacity")
     templates: ClassVar = {
-        "vehicle": "vehicle {vehicle}",
         "visit": "visit {client}: load {load+}, cost {cost+-}",
+        "vehicle": "vehicle {vehicle}",
         "back": "back: cost {cost+}",
         "total": "cost {cost}",
     }
@@ -145,8 +145,8 @@ class PvrpZones(Pvrp):
     problem = "pvrp_zones"
     rules = ("known", "once", "all", "capacity", "zones")
     templates: ClassVar = {
-        "vehicle": "vehicle {vehicle}",
         "visit": "visit {client}: load {load+}, way {cost+}",
+        "vehicle": "vehicle {vehicle}",
         "back": "back: way {cost+}",
         "total": "length {cost}",
     }

@@ -1,7 +1,7 @@
 """Templates: lines of text with numbers in them, written from values and read back with the span of each number."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -58,7 +58,7 @@ class Template:
 
     def totals(self, values: Values) -> dict[str, int]:
         """Return the number of each field, of a sum what its start and terms make."""
-        return {name: _total(values[name], signs) for name, signs in self.fields}
+        return {name: total(values[name], signs) for name, signs in self.fields}
 
 
 @cache
@@ -76,11 +76,14 @@ def _field_pattern(signs: str) -> str:
     return f"{NUMBER}{steps} = {NUMBER}" if signs else NUMBER
 
 
-def _total(value: int | tuple[int, ...], signs: str) -> int:
+def total(value: int | Sequence[int], signs: str) -> int:
+    """Return what a start and its terms make; a number is its own total."""
     if isinstance(value, int):
         return value
-    start, *terms = value
-    return start + sum(term if sign == "+" else -term for sign, term in zip(signs, terms, strict=True))
+    result = value[0]
+    for sign, term in zip(signs, value[1:], strict=True):
+        result += term if sign == "+" else -term
+    return result
 
 
 def _written(value: int | tuple[int, ...], signs: str) -> str:
@@ -88,4 +91,4 @@ def _written(value: int | tuple[int, ...], signs: str) -> str:
         return str(value)
     start, *terms = value
     steps = "".join(f" {sign} {term}" for sign, term in zip(signs, terms, strict=True))
-    return f"{start}{steps} = {_total(value, signs)}"
+    return f"{start}{steps} = {total(value, signs)}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rewards.feasibility.instance import END, Instance, Line, Place, Solution, next_line
-from rewards.feasibility.templates import Number, Template, Values, template
+from rewards.feasibility.templates import Number, Template, Values, template, total
 from rewards.verdict import Span
 
 TextKind = Literal["plain", "stepwise"]
@@ -141,10 +141,11 @@ def _audit(
     line: Template, numbers: Mapping[str, tuple[Number, ...]], expected: Values, choices: Sequence[str]
 ) -> Iterator[tuple[Span, bool]]:
     """Yield the span of each number that is no choice, and whether it is right: a total by the terms as stated."""
-    stated = {name: tuple(number.value for number in group) for name, group in numbers.items()}
-    totals = line.totals({name: values[:-1] or values[0] for name, values in stated.items()})
-    for name in (name for name in numbers if name not in choices):
+    for name, signs in line.fields:
+        if name in choices:
+            continue
         value = expected[name]
-        wanted = (*value, totals[name]) if isinstance(value, tuple) else (value,)
+        stated = [number.value for number in numbers[name]]
+        wanted = (*value, total(stated[:-1], signs)) if isinstance(value, tuple) else (value,)
         for number, right in zip(numbers[name], wanted, strict=True):
             yield number.span, number.value == right
