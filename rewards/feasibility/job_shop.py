@@ -58,10 +58,10 @@ class JobShop(Instance):
         done = [0] * len(self.times)
         for row, (job, machine) in enumerate(solution):
             if job >= len(self.times) or machine >= self.num_machines:
-                unknown.append((row, 0))
+                unknown.append((row, 0 if job >= len(self.times) else 1))
                 continue
-            if self._machine(job, done[job]) != machine:
-                misplaced.append((row, 0))
+            if (due := self._machine(job, done[job])) != machine:
+                misplaced.append((row, 0 if due is None else 1))  # a job that is done, or the wrong machine
             done[job] += 1
         left = sum(max(0, len(times) - number) for times, number in zip(self.times, done, strict=True))
         return {"known": unknown, "order": misplaced, "all": [END] * left}

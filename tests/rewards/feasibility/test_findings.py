@@ -56,7 +56,7 @@ BROKEN = [
     ("flow_shop", ((1, 0),), {"all": ["]"]}),
     ("flow_shop", ((1, 0, 2, 1),), {"once": ["1"]}),
     ("job_shop", ((0, 0), (1, 1), (1, 0), (0, 1)), {}),
-    ("job_shop", ((0, 1), (1, 1), (1, 0), (0, 1)), {"order": ["0"]}),
+    ("job_shop", ((0, 1), (1, 1), (1, 0), (0, 1)), {"order": ["1"]}),
     ("job_shop", ((0, 0), (1, 1), (1, 0)), {"all": ["]"]}),
     ("job_shop", ((0, 0), (1, 1), (1, 0), (0, 1), (0, 0)), {"order": ["0"]}),
     ("job_shop", ((0, 0), (1, 1), (1, 0), (0, 1), (2, 0)), {"known": ["2"]}),
@@ -119,6 +119,39 @@ def test_sums__twenty_wrong_numbers_are_each_found_where_they_are(problem):
             number += 1
 
 
+def repeated(instance, solution):
+    """Return the solution with an earlier choice made again at the end, and the rules that this breaks."""
+    *before, last = solution
+    if instance.problem == "job_shop":
+        return (*before, solution[0]), {"order", "all"}
+    first = 1 if instance.problem.startswith("pvrp") else 0  # after the vehicle
+    earlier = solution[0][first]
+    return (*before, (*last, earlier)), {"once"}
+
+
+def unknown(instance, solution):
+    """Return the solution with a choice at the end that there is not."""
+    *before, last = solution
+    return (*before, (99, last[1]) if instance.problem == "job_shop" else (*last, 99)), {"known"}
+
+
+@pytest.mark.parametrize("kind", ["plain", "stepwise"])
+@pytest.mark.parametrize("corrupt", [repeated, unknown])
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_findings__twenty_wrong_choices_are_each_found_where_they_are(problem, corrupt, kind):
+    rng = Random(f"choices-{problem}")
+    for _ in range(20):
+        instance = PROBLEMS[problem].draw(rng, 5)
+        solution, rules = corrupt(instance, random_feasible(instance, rng))
+        text = write(instance, solution, kind)
+        answer = read(instance, text, kind)
+        last = {answer.steps[len(solution) - 1, at] for at in range(len(solution[-1]))}
+        verdicts = findings(instance, text, kind)
+        broken_rules = {rule for rule, verdict in verdicts.items() if not verdict.satisfied}
+        assert rules <= broken_rules <= rules | {"capacity", "zones", "all"}
+        assert all(last & set(verdicts[rule].evidence) for rule in rules - {"all"})
+
+
 def test_sums__a_wrong_step_does_not_make_the_ones_after_it_wrong():
     text = write(INSTANCES["tsp"], ((1, 2, 3),), "stepwise")
     assert text.splitlines() == [
@@ -160,7 +193,7 @@ def test_findings__agree_with_brute_force_about_what_is_feasible(problem):
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_findings__agree_with_brute_force_on_a_thousand_instances(problem):
-    assert_agrees_with_brute_force(problem, 1000, solutions=50)
+    assert_agrees_with_brute_force(problem, 1000, solutions=6)
 
 
 def test_rules__are_those_of_the_problems():
