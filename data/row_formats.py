@@ -91,6 +91,22 @@ def from_sharegpt(row: Row) -> Row:
     return {**rest, **_of_chat(row, "conversations", before=system), **texts, **answers}
 
 
+def from_accord(row: Row) -> Row:
+    """Convert an ACCORD row (`instruction, input, output_accord, output_list_of_lists`, perhaps `paired_distances`).
+
+    Its instances are texts of other forms than ours, so it has no rules; the completion is ACCORD's stepwise text.
+    """
+    columns = ("instruction", "input", "paired_distances")
+    given = [str(row[name]) for name in columns if row.get(name)]
+    return {
+        **_without(row, *columns, "output_accord", "output_list_of_lists"),
+        "prompt": [{"role": "user", "content": "\n\n".join(given)}],
+        "completion": [{"role": "assistant", "content": row["output_accord"]}],
+        "reference": str(row["output_list_of_lists"]),
+        "task": "accord",
+    }
+
+
 def from_muldimif(row: Row) -> Row:
     """Convert a MulDimIF row. Raises InputError for one of its texts that no kind checks."""
     problem, unread = read_row(row)
@@ -141,6 +157,9 @@ FORMATS = (
         name="open-instruct",
         is_written_so=lambda row: row.get("prompt") is None and _has("messages", "ground_truth")(row),
         convert=from_open_instruct,
+    ),
+    RowFormat(
+        name="ACCORD", is_written_so=_has("instruction", "output_accord", "output_list_of_lists"), convert=from_accord
     ),
     RowFormat(name="MulDimIF", is_written_so=_is_muldimif, convert=from_muldimif),
     RowFormat(

@@ -44,8 +44,9 @@ class VerifierArguments(BaseModel):
 
     @model_validator(mode="after")
     def _range_is_not_empty(self) -> "VerifierArguments":
+        names = {*type(self).model_fields, *(self.model_extra or ())}
         for low, high in RANGE_ARGUMENTS:
-            if hasattr(self, low) and hasattr(self, high) and getattr(self, low) > getattr(self, high):
+            if low in names and high in names and getattr(self, low) > getattr(self, high):
                 raise ValueError(f"{low} must not exceed {high}, got {getattr(self, low)} > {getattr(self, high)}")
         return self
 

@@ -116,6 +116,7 @@ def train_arm(arm: Arm, bench: Path) -> BenchArm:
         scores=[score.mean for score in curve.scores],
         perfect=[score.perfect for score in curve.scores],
         cpu_seconds=round(cpu_seconds() - started, 1),
+        details=dict(curve.scores[-1].details),
     )
     return result
 

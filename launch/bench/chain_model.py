@@ -1,8 +1,8 @@
 """The chain model: about a million parameters, pretrained in minutes until it half solves an exercise, then cached."""
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
@@ -49,6 +49,10 @@ class Exercise:
     """From 0 to 1, of an answer."""
     evaluate_every: int = 25
     """Steps between two looks whether the model is good enough."""
+    tokenizer: Callable[[], PreTrainedTokenizerFast] | None = None
+    """Makes the tokenizer; None takes one token per character."""
+    max_tokens: int = MAX_SOLUTION_TOKENS
+    """Enough for the longest answer and its end-of-text token."""
 
 
 CHAINS = Exercise(
@@ -65,8 +69,9 @@ def pretrained_model(accuracy: float, exercise: Exercise = CHAINS, *, seed: int 
     digest = hashlib.sha256(setup.encode()).hexdigest()[:8]
 
     def build(folder: Path) -> None:
-        tokenizer = character_tokenizer()
-        pretrain(chain_model(seed=seed), tokenizer, exercise, accuracy=accuracy).save_pretrained(folder)
+        tokenizer = (exercise.tokenizer or character_tokenizer)()
+        model = chain_model(seed=seed, vocabulary=len(tokenizer))
+        pretrain(model, tokenizer, exercise, accuracy=accuracy).save_pretrained(folder)
         tokenizer.save_pretrained(folder)
 
     return build_once(f"{exercise.name}-{accuracy}-{seed}-{digest}", build)
@@ -74,19 +79,24 @@ def pretrained_model(accuracy: float, exercise: Exercise = CHAINS, *, seed: int 
 
 def character_tokenizer() -> PreTrainedTokenizerFast:
     """Return a tokenizer with one token per character; its chat template adds nothing to a message."""
-    vocabulary = {sign: number for number, sign in enumerate([PAD, END, *SIGNS])}
+    return word_tokenizer(SIGNS, pattern=".")
+
+
+def word_tokenizer(words: Iterable[str], *, pattern: str) -> PreTrainedTokenizerFast:
+    """Return a tokenizer with one token per word, where words are what the pattern matches."""
+    vocabulary = {word: number for number, word in enumerate([PAD, END, *words])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=PAD))
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(pattern), "isolated")
     tokenizer.decoder = decoders.Fuse()
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, pad_token=PAD, eos_token=END, chat_template=CHAT_TEMPLATE, model_max_length=256
     )
 
 
-def chain_model(*, seed: int) -> LlamaForCausalLM:
+def chain_model(*, seed: int, vocabulary: int = 2 + len(SIGNS)) -> LlamaForCausalLM:
     """Return a random model of 1.2 million parameters: four layers of four heads."""
     config = LlamaConfig(
-        vocab_size=2 + len(SIGNS),
+        vocab_size=vocabulary,
         hidden_size=160,
         intermediate_size=432,
         num_hidden_layers=4,
@@ -111,7 +121,7 @@ def pretrain(
     Raises RuntimeError when `MAX_STEPS` do not reach it.
     """
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE)
-    engine = TransformersEngine(model, tokenizer, GREEDY)
+    engine = TransformersEngine(model, tokenizer, replace(GREEDY, max_completion_length=exercise.max_tokens))
     evaluated = [exercise.problem(EVALUATION_SEED, index) for index in range(NUM_EVALUATED)]
     for step in range(MAX_STEPS):
         if step % exercise.evaluate_every == 0 and fmean(scores(engine, evaluated, exercise)) >= accuracy:
@@ -132,12 +142,12 @@ def scores(engine: TransformersEngine, problems: Sequence[Problem], exercise: Ex
     return [exercise.score(text, problem) for text, problem in zip(texts, problems, strict=True)]
 
 
-def sampled_texts(engine: TransformersEngine, problems: Sequence[Problem]) -> list[str]:
-    """Sample one completion per problem, all in one batch."""
+def sampled_texts(engine: TransformersEngine, problems: Sequence[Problem], *, samples: int = 1) -> list[str]:
+    """Sample completions of each problem, side by side, all in one batch."""
     request = RolloutRequest(
         position=0,
         prompts=tuple(encode_problems(engine.tokenizer, problems)),
-        num_generations=1,
+        num_generations=samples,
         version=0,
         seed=0,
         tasks=tuple(problem.task for problem in problems),
@@ -156,6 +166,6 @@ def _batch(tokenizer: PreTrainedTokenizerFast, exercise: Exercise, indices: rang
         for prompt, answer in zip(prompts, solutions, strict=True)
     ]
     ids, real = pad_right(rows)
-    starts = torch.tensor([len(prompt) for prompt in prompts])[:, None]
+    starts = torch.tensor([len(tokenizer.encode(prompt)) for prompt in prompts])[:, None]
     is_solution = (torch.arange(ids.shape[1]) >= starts) & real
     return ids, ids.masked_fill(~is_solution, -100)

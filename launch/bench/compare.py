@@ -31,6 +31,8 @@ class BenchArm:
     perfect: list[float] = field(default_factory=list)
     """Share of the answers with the highest score, at the same steps."""
     cpu_seconds: float | None = None
+    details: dict[str, float] = field(default_factory=dict)
+    """Further numbers of the last policy by name, where the task has any."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,7 +1,7 @@
 """The tasks of the benchmarks: the settings and data that every arm of a comparison gets, and how it is scored."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from statistics import fmean
 from typing import Any, Protocol
@@ -49,6 +49,8 @@ class HeldOutScore:
     """Mean score of an answer, from 0 to 1."""
     perfect: float
     """Share of the answers with a score of 1."""
+    details: Mapping[str, float] = field(default_factory=dict)
+    """Further numbers by name, where the task has any."""
 
 
 class Task(Protocol):

@@ -135,6 +135,38 @@ def routing(
 
 
 @app.command()
+def combinatorial(
+    arms: Annotated[str, typer.Option(help="Arms, comma between; default: all seven.")] = "",
+    seeds: Annotated[int, typer.Option(help="Trainings of each arm.")] = 5,
+    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps of each.")] = 100,
+    jobs: Annotated[
+        int, typer.Option(min=1, help="Trainings at a time: Ray tasks here, or on the cluster at RAY_ADDRESS.")
+    ] = 1,
+    output: Trainings = Path("runs/bench-combinatorial"),
+    as_json: AsJson = False,
+) -> None:
+    """Compare texts, credit and routing on six NP-hard problems, by the share of feasible answers."""
+    prepare_environment()
+    from launch.bench.combinatorial import bench_combinatorial
+
+    names = [name for name in arms.split(",") if name]
+    print_result(as_json, lambda: bench_combinatorial(output, seeds=seeds, arms=names, steps=steps, jobs=jobs))
+
+
+@app.command()
+def feasibility(
+    size: Annotated[int, typer.Option(help="Cities, clients, items or jobs of an instance.")] = 10,
+    number: Annotated[int, typer.Option("--n", help="Instances of each problem.")] = 500,
+    output: ResultFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Time how fast instances of combinatorial problems are drawn, and answers verified."""
+    from launch.bench.feasibility import bench_feasibility
+
+    print_result(as_json, lambda: bench_feasibility(size=size, number=number), show=show_rows, output=output)
+
+
+@app.command()
 def gates(
     batch_size: Annotated[int, typer.Option(help="Samples in a batch.")] = 8,
     length: Annotated[int, typer.Option(help="Tokens of each.")] = 128,

@@ -57,6 +57,36 @@ def constraints(
 
 
 @app.command()
+def combinatorial(
+    output: DataFile,
+    problem: Annotated[
+        str,
+        typer.Option(
+            help="tsp, cvrp, knapsack, flow_shop, job_shop, bin_packing, pvrp_preferences or pvrp_zones.",
+        ),
+    ] = "tsp",
+    size: Annotated[int, typer.Option(help="Cities, clients, items or jobs of an instance.")] = 10,
+    number: Annotated[int, typer.Option("--n", help="How many instances.")] = 100,
+    text: Annotated[str, typer.Option(help="plain: lists; stepwise: a line a step with running totals.")] = "stepwise",
+    seed: int = 0,
+    seconds: Annotated[float, typer.Option(min=0.01, help="Time limit of a solver for one instance.")] = 10.0,
+    solver_seed: Annotated[int, typer.Option(help="Random seed of the solver.")] = 0,
+    jobs: Annotated[int, typer.Option(min=1, help="Instances that are solved at a time.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Draw instances of a combinatorial problem, each with its rules and a reference solution."""
+    from launch.data.combinatorial import Solving, combinatorial_command
+
+    solving = Solving(seconds=seconds, seed=solver_seed, jobs=jobs)
+    print_result(
+        as_json,
+        lambda: combinatorial_command(
+            problem=problem, size=size, number=number, text=text, seed=seed, output=output, solving=solving
+        ),
+    )
+
+
+@app.command()
 def inspect(
     file: Annotated[
         str, typer.Argument(parser=os.path.expanduser, help="A .jsonl, .json or .parquet file, or a hub dataset.")

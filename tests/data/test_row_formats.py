@@ -221,3 +221,18 @@ def test_row_format__names_what_a_row_is_taken_for():
         "TRL preferences",
         "prompts",
     ]
+
+
+def test_accord__instruction_and_input_are_the_prompt_and_the_stepwise_text_the_completion(tmp_path):
+    row = {
+        "instruction": "Solve it.",
+        "input": "Capacity 20.",
+        "output_accord": "[[9, 2] -> value:0+9=9, weight:0+2=2<=20]",
+        "output_list_of_lists": "[[9, 2]]",
+        "paired_distances": None,
+    }
+    assert row_format(row) == "ACCORD"
+    [problem] = read(tmp_path, row)
+    assert user_text(problem) == "Solve it.\n\nCapacity 20." and problem.reference == "[[9, 2]]"
+    assert problem.extras["completion"] == [{"role": "assistant", "content": row["output_accord"]}]
+    assert problem.task == "accord" and problem.constraints == ()

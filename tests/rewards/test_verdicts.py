@@ -45,7 +45,7 @@ def test_evidence__removing_it_breaks_a_satisfied_rule(case):
     assert not verify(kind, without_evidence(text, verdict), prompt=PROMPT, **kwargs).satisfied
 
 
-FALLS_SHORT = ("startend:quotation", "json:keys")
+FALLS_SHORT = ("startend:quotation", "json:keys", "feasibility:all", "feasibility:sums")
 """Kinds whose evidence is the part that is incomplete, rather than the part that is too much."""
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rewards.feasibility.texts import TextKind
 from rewards.verdict import Verdict
 from rewards.verifiers import MAX_CHARACTERS, check_arguments, known_kinds, verify
 
@@ -29,6 +30,7 @@ ARGUMENTS = {
     "nth_paragraph": 2,
     "min_words": 1,
     "max_words": 3,
+    "instance": '{"problem": "tsp", "points": [[0, 0], [3, 0]]}',
 }
 
 
@@ -41,6 +43,8 @@ def arguments_for(kind):
 
 
 def _example(name, field):
+    if field.annotation == TextKind:
+        return "plain"
     if name in ARGUMENTS:
         return ARGUMENTS[name]
     if name.endswith("relation"):

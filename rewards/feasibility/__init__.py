@@ -1,0 +1,1 @@
+"""Feasibility: combinatorial problems, the two texts of their solutions, and which rules such a text keeps."""

@@ -1,0 +1,94 @@
+"""Templates: lines of text with numbers in them, written from values and read back with the span of each number."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+from rewards.verdict import Span
+
+Values = Mapping[str, int | tuple[int, ...]]
+"""Field -> its number, or the start and the terms of a sum."""
+
+FIELD = re.compile(r"\{(\w+)([+-]*)\}")
+NUMBER = r"(-?(?:0|[1-9][0-9]{0,8}))"
+
+
+class Number(NamedTuple):
+    """A number of a text."""
+
+    value: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A line; `{name}` stands for a number and `{name+-}` for a sum, here of a start, one addition and one subtraction.
+
+    Example:
+        template("visit {client}: cost {cost+-}")    # visit 5: cost 10 + 41 - 7 = 44
+    """
+
+    text: str
+    pattern: re.Pattern[str]
+    fields: tuple[tuple[str, str], ...]
+    """Name of each, and the signs of its terms; none for a number that is no sum."""
+
+    def write(self, values: Values) -> str:
+        """Return the line with these values; of a sum the total is added."""
+        return FIELD.sub(lambda field: _written(values[field[1]], field[2]), self.text)
+
+    def read(self, line: str, offset: int) -> dict[str, tuple[Number, ...]] | None:
+        """Return the numbers of each field, of a sum its total last; None for another line.
+
+        The line begins at `offset` of its text.
+        """
+        match = self.pattern.fullmatch(line)
+        if match is None:
+            return None
+        numbers, group = {}, 1
+        for name, signs in self.fields:
+            end = group + (len(signs) + 2 if signs else 1)
+            numbers[name] = tuple(
+                Number(int(match[at]), (offset + match.start(at), offset + match.end(at))) for at in range(group, end)
+            )
+            group = end
+        return numbers
+
+    def totals(self, values: Values) -> dict[str, int]:
+        """Return the number of each field, of a sum what its start and terms make."""
+        return {name: total(values[name], signs) for name, signs in self.fields}
+
+
+@cache
+def template(text: str) -> Template:
+    """Return the template that a text with fields in braces describes."""
+    fields = FIELD.findall(text)
+    literals = [re.escape(part) for part in FIELD.sub("\0", text).split("\0")]
+    numbers = [*(_field_pattern(signs) for _, signs in fields), ""]
+    pattern = re.compile("".join(part + number for part, number in zip(literals, numbers, strict=True)))
+    return Template(text=text, pattern=pattern, fields=tuple(fields))
+
+
+def _field_pattern(signs: str) -> str:
+    steps = "".join(f" {re.escape(sign)} {NUMBER}" for sign in signs)
+    return f"{NUMBER}{steps} = {NUMBER}" if signs else NUMBER
+
+
+def total(value: int | Sequence[int], signs: str) -> int:
+    """Return what a start and its terms make; a number is its own total."""
+    if isinstance(value, int):
+        return value
+    result = value[0]
+    for sign, term in zip(signs, value[1:], strict=True):
+        result += term if sign == "+" else -term
+    return result
+
+
+def _written(value: int | tuple[int, ...], signs: str) -> str:
+    if isinstance(value, int):
+        return str(value)
+    start, *terms = value
+    steps = "".join(f" {sign} {term}" for sign, term in zip(signs, terms, strict=True))
+    return f"{start}{steps} = {total(value, signs)}"
