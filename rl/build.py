@@ -17,13 +17,14 @@ from rl.common.distributed import shutdown_main_last
 from rl.common.errors import UserError
 from rl.common.plugins import copy_into_run, load_function
 from rl.config.credit_rules import CREDIT_RULES
+from rl.config.rollouts import SparseConfig
 from rl.config.root import Config
 from rl.credit.assigner import CreditAssigner
 from rl.credit.counterfactual import LivePolicy, verdict_score
 from rl.credit.faithfulness_monitor import FaithfulnessMonitor
 from rl.datasets import as_dataset, as_preferences, problems_of
 from rl.models.context import check_messages, check_prompt_lengths
-from rl.models.load import load_model, load_tokenizer, model_path, resolve_dtype
+from rl.models.load import load_base_model, load_tokenizer, model_path, resolve_dtype
 from rl.models.logprobs import base_logprobs
 from rl.models.lora import check_targets, lora_config, start_from
 from rl.models.tokenization import encode_problems
@@ -35,6 +36,7 @@ from rl.rollouts.ledger import Ledger, ledger_path
 from rl.rollouts.local import LocalSampler
 from rl.rollouts.off_policy import OffPolicyCorrection
 from rl.rollouts.rollout_func import Rollouts
+from rl.rollouts.sparse_gate import SparseGate
 from rl.rollouts.workers.sampler import start_remote_sampler
 from rl.routing.bundle import start_from_bundle
 from rl.routing.fit import fit
@@ -76,14 +78,16 @@ def build_trainer(
     is_grpo, bf16 = config.algorithm == "grpo", dtype == torch.bfloat16
     # Before the model is loaded: under ZeRO-3 the arguments have transformers shard the weights while it reads them.
     arguments = (grpo_arguments if is_grpo else dpo_arguments)(config, folder=folder, bf16=bf16)
-    model = load_model(config.model.name, dtype=dtype)
+    with PartialState().main_process_first():  # it copies the files that the others then load
+        calibration = copied(config.model.calibration, folder, key="model.calibration")
+    model = load_base_model(config.model.model_copy(update={"calibration": calibration}))
     check_targets(model, config.lora)
     check_messages(model, tokenizer, problems_of(training))
     if is_grpo:  # DPO cuts its pairs at `dpo.max_length`
         check_prompt_lengths(model, tokenizer, problems_of(training), data="training problems")
     # PEFT looks for the base model's config at every save; a hub name would cost a request each time.
     model.name_or_path = model_path(config.model.name)
-    with PartialState().main_process_first():  # it copies the files that the others then load
+    with PartialState().main_process_first():
         credit = build_credit(config, folder, tokenizer)
     shared = {
         "args": arguments,
@@ -119,7 +123,7 @@ def _grpo_trainer(config: Config, folder: Path, problems: Any, **shared: Any) ->
         config=config,
         train_dataset=as_dataset(problems),
         reward_funcs=rewards,
-        rollouts=build_rollouts(config, shared["model"], tokenizer, ledger),
+        rollouts=build_rollouts(config, shared["model"], tokenizer, ledger, folder),
         scorer=scorer,
         faithfulness_monitor=build_faithfulness_monitor(config, tokenizer, problems),
         recorder=recorder if arguments.process_index == 0 else None,
@@ -172,9 +176,7 @@ def build_credit(config: Config, folder: Path, tokenizer: PreTrainedTokenizerBas
     """Build the credit assigner from the run folder's copies of the files that the config names."""
     probe, rule = config.probe, config.credit.rule
     files = {"roles": probe.roles, "baseline": probe.baseline}
-    copies = {
-        name: copy_into_run(path, folder, key=f"probe.{name}") for name, path in files.items() if path is not None
-    }
+    copies = {name: copied(path, folder, key=f"probe.{name}") for name, path in files.items()}
     custom_rule = None
     if rule not in CREDIT_RULES:
         location, _, name = rule.rpartition(":")
@@ -188,6 +190,11 @@ def build_credit(config: Config, folder: Path, tokenizer: PreTrainedTokenizerBas
         custom_rule=custom_rule,
         punctuation=punctuation_mask(tokenizer),
     )
+
+
+def copied(path: Path | None, folder: Path, *, key: str) -> Path | None:
+    """Return the run folder's copy of a file that the config may name."""
+    return None if path is None else copy_into_run(path, folder, key=key)
 
 
 def build_faithfulness_monitor(
@@ -208,8 +215,21 @@ def build_faithfulness_monitor(
     return FaithfulnessMonitor(settings, wrap_policy=wrap_policy, report=Console().print, rule=config.credit.rule)
 
 
+def build_gate(settings: SparseConfig, model: PreTrainedModel, folder: Path | None) -> SparseGate | None:
+    """Build the gate of sparse prompts, or None where they are read densely; its decisions go into the run folder."""
+    if settings.plan is None:
+        return None
+    assert folder is not None, "a run has a folder"
+    log_file = JsonlFile(folder / f"sparse-{PartialState().process_index}.jsonl")
+    return SparseGate(model, settings, log_file, Console().print)
+
+
 def build_rollouts(
-    config: Config, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, ledger: Ledger | None = None
+    config: Config,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    ledger: Ledger | None = None,
+    folder: Path | None = None,
 ) -> Rollouts:
     """Build the rollouts of the live model, sampled in this process or by workers.
 
@@ -221,7 +241,8 @@ def build_rollouts(
         learner = local_engine(model, tokenizer, generation, config.routing)
         sampler = start_remote_sampler(config, learner, ledger)
     else:
-        sampler = LocalSampler(build_local_engine(settings.engine, model, tokenizer, generation, config.routing))
+        engine = build_local_engine(settings.engine, model, tokenizer, generation, config.routing)
+        sampler = LocalSampler(engine, build_gate(settings.sparse, model, folder))
     return Rollouts(
         sampler,
         tokenizer,

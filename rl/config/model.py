@@ -15,6 +15,8 @@ class ModelConfig(Section):
     """A hub name, a local folder, `smollm2-135m-instruct` (built in) or `tiny` (two random layers, for tests)."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """`auto` is bfloat16 where the hardware multiplies it, else float32."""
+    calibration: Path | None = None
+    """A file of `heed probe sinks`, whose heads pay less to attention sinks: in training, sampling and evaluation."""
 
 
 def no_bfloat16(gpu: str) -> str:

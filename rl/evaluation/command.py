@@ -24,7 +24,7 @@ from rl.evaluation.console import show_answers, show_gain, show_rates
 from rl.evaluation.evaluate import Evaluation, evaluate, mark_hacked, paired_gain
 from rl.evaluation.summary import comparison
 from rl.models.context import check_messages, check_prompt_lengths
-from rl.models.load import load_model, load_tokenizer, resolve_dtype
+from rl.models.load import load_base_model, load_tokenizer
 from rl.models.saved_adapter import SETTINGS, adapted
 from rl.rollouts.engine_hf import local_engine
 from rl.rollouts.generation import generation_config
@@ -72,14 +72,19 @@ def _answered(
 
 
 def evaluate_command(
-    target: str, data: str | None, output: Path | None = None, *, with_trip_wires: bool = False
+    target: str,
+    data: str | None,
+    output: Path | None = None,
+    *,
+    with_trip_wires: bool = False,
+    calibration: Path | None = None,
 ) -> dict[str, Any]:
     """Run `heed eval`: evaluate a run (base and adapter) or a model, print the result and write it to `output`.
 
-    Trip wires are answered if asked for here or in the run's settings. Without `data` a run is evaluated on its own
-    held-out problems. The result says by which semantics it was verified: a run's own problems by the run's, a file by
-    `eval`. Raises UserError when a model comes without `data`, or the run has no adapter, or its data or base model has
-    changed.
+    Trip wires are answered if asked for here or in the run's settings; a `calibration` takes the place of theirs.
+    Without `data` a run is evaluated on its own held-out problems. The result says by which semantics it was verified:
+    a run's own problems by the run's, a file by `eval`. Raises UserError when a model comes without `data`, or the run
+    has no adapter, or its data or base model has changed.
     """
     is_run = Path(target, "config.yaml").is_file()
     if not is_run and data is None:
@@ -87,6 +92,8 @@ def evaluate_command(
     config = load_run_config(Path(target)) if is_run else Config(model=ModelConfig(name=target))
     if with_trip_wires:
         config = config.model_copy(update={"evaluation": config.evaluation.model_copy(update={"trip_wires": True})})
+    if calibration is not None:
+        config = config.model_copy(update={"model": config.model.model_copy(update={"calibration": calibration})})
     if output is not None:
         check_apart(output, data)
     if is_run:
@@ -101,6 +108,12 @@ def evaluate_command(
     if output is not None:
         write_json(output, result)
     return result
+
+
+def load_policy(config: Config, run: Path) -> tuple[PeftModel, PreTrainedTokenizerBase]:
+    """Return a run's policy, adapter included, and its tokenizer. Raises UserError for a run without an adapter."""
+    model, tokenizer = _load(config)
+    return _with_adapter(model, run), tokenizer
 
 
 def _evaluate_run(config: Config, run: Path, problems: Sequence[Problem]) -> dict[str, Any]:
@@ -121,8 +134,7 @@ def _evaluate_model(config: Config, problems: Sequence[Problem]) -> dict[str, An
 
 
 def _load(config: Config) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    model = load_model(config.model.name, dtype=resolve_dtype(config.model.dtype))
-    return model, load_tokenizer(config.model.name)
+    return load_base_model(config.model), load_tokenizer(config.model.name)
 
 
 def _with_adapter(model: PreTrainedModel, run: Path) -> PeftModel:

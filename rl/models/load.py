@@ -1,6 +1,7 @@
 """Loading a model and its tokenizer by name: from the hub, from a folder, built in, or `tiny`."""
 
 import difflib
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,12 +17,14 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.trainer_utils import align_special_tokens
 
+from attention_probes.calibration import Calibration, calibrate
+from attention_probes.errors import ProbeError
 from rl.common.attention_kernels import choose_attention_kernels
 from rl.common.cache import build_once
 from rl.common.device import process_device
 from rl.common.errors import UserError
 from rl.common.model_names import TINY
-from rl.config.model import no_bfloat16
+from rl.config.model import ModelConfig, no_bfloat16
 from rl.models.builtin import BUILTIN, fetch, is_builtin
 from rl.models.saved_adapter import SETTINGS, read_settings
 from rl.models.tiny import tiny_model, tiny_tokenizer
@@ -42,6 +45,7 @@ __all__ = [
     "cpu_has_bf16",
     "end_token_ids",
     "is_builtin",
+    "load_base_model",
     "load_model",
     "load_tokenizer",
     "model_path",
@@ -106,6 +110,20 @@ def load_model(
     align_special_tokens(model, load_tokenizer(name))
     model.name_or_path = model.config._name_or_path = name
     torch.nn.Module.to(model, device or process_device())
+    return model
+
+
+def load_base_model(settings: ModelConfig) -> PreTrainedModel:
+    """Load the base model of a config, with its attention calibrated if the config says so.
+
+    Raises UserError for a calibration that is missing or of another model.
+    """
+    model = load_model(settings.name, dtype=resolve_dtype(settings.dtype))
+    if (path := settings.calibration) is not None:
+        try:
+            calibrate(model, Calibration.load(path))
+        except (OSError, ProbeError, json.JSONDecodeError) as error:
+            raise UserError(f"model.calibration={path}: {error}") from error
     return model
 
 
