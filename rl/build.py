@@ -42,7 +42,7 @@ from rl.routing.bundle import start_from_bundle
 from rl.routing.fit import fit
 from rl.routing.route import Route, add_adapters
 from rl.routing.routers import task_labels
-from rl.runs.jsonl import JsonlFile
+from rl.runs.jsonl import JsonlFile, read_jsonl
 from rl.runs.rollout_recorder import RolloutRecorder
 from rl.scoring.balancing import Balancing
 from rl.scoring.reward_functions import reward_functions
@@ -221,7 +221,8 @@ def build_gate(settings: SparseConfig, model: PreTrainedModel, folder: Path | No
         return None
     assert folder is not None, "a run has a folder"
     log_file = JsonlFile(folder / f"sparse-{PartialState().process_index}.jsonl")
-    return SparseGate(model, settings, log_file, Console().print)
+    decisions = read_jsonl(log_file.path)
+    return SparseGate(model, settings, decisions=decisions, record=log_file.append, report=Console().print)
 
 
 def build_rollouts(

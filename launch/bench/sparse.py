@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from rich.console import Console
@@ -17,6 +17,7 @@ from data.needles import needle_test
 from data.problems import from_row
 from launch.bench.peak_memory import PeakMemory
 from launch.bench.stopwatch import seconds_of
+from rl.common.errors import UserError
 from rl.config.rollouts import SparseConfig
 from rl.models.load import load_model, load_tokenizer, resolve_dtype
 from rl.models.tokenization import encode_problems
@@ -24,6 +25,7 @@ from rl.rollouts.sparse_gate import QUANTILE, sparse_plan
 
 # Axes: S tokens of one text, T the last of them, V vocabulary.
 
+PLANS: tuple[str, ...] = get_args(get_args(SparseConfig.model_fields["plan"].annotation)[0])
 LAST = 256
 """Tokens at the end whose log-probs are compared."""
 
@@ -58,7 +60,7 @@ def bench_sparse(
     model: str,
     lengths: Sequence[int] = (1024, 2048, 4096, 8192),
     *,
-    plans: Sequence[str] = ("window", "power", "blocks", "hip", "flexprefill"),
+    plans: Sequence[str] = PLANS,
     tests: int = 4,
     block: int = 64,
     blocks: int = 8,
@@ -69,6 +71,8 @@ def bench_sparse(
     second text in reverse, so that drift favours neither. The time ratio is the median over the texts.
     """
     policy, tokenizer = load_model(model, dtype=resolve_dtype("auto")).requires_grad_(False), load_tokenizer(model)
+    if unknown := sorted(set(plans) - set(PLANS)):
+        raise UserError(f"--plan {', '.join(unknown)}: the plans are {', '.join(PLANS)}")
     settings = [SparseConfig(plan=plan, block=block, blocks=blocks) for plan in plans]  # pyright: ignore[reportArgumentType]
     rows = []
     for length in track(lengths, "lengths", console=Console(stderr=True), transient=True):

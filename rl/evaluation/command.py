@@ -16,6 +16,7 @@ from rewards.verifiers import verifying
 from rl.common.atomic import write_json
 from rl.common.errors import UserError
 from rl.common.export_folder import check_apart
+from rl.common.plugins import newest_copy
 from rl.config.load import load_run_config
 from rl.config.model import ModelConfig
 from rl.config.root import Config
@@ -112,12 +113,12 @@ def evaluate_command(
 
 def load_policy(config: Config, run: Path) -> tuple[PeftModel, PreTrainedTokenizerBase]:
     """Return a run's policy, adapter included, and its tokenizer. Raises UserError for a run without an adapter."""
-    model, tokenizer = _load(config)
+    model, tokenizer = _load(config, run)
     return _with_adapter(model, run), tokenizer
 
 
 def _evaluate_run(config: Config, run: Path, problems: Sequence[Problem]) -> dict[str, Any]:
-    model, tokenizer = _load(config)
+    model, tokenizer = _load(config, run)
     before = evaluate_policy(config, model, tokenizer, problems)
     after = evaluate_policy(config, _with_adapter(model, run), tokenizer, problems)
     gain = paired_gain(before, after)
@@ -133,8 +134,12 @@ def _evaluate_model(config: Config, problems: Sequence[Problem]) -> dict[str, An
     return {"model": evaluation.summary()}
 
 
-def _load(config: Config) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    return load_base_model(config.model), load_tokenizer(config.model.name)
+def _load(config: Config, run: Path | None = None) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Return the base model and its tokenizer; the run's copy of a calibration goes before the file itself."""
+    settings = config.model
+    if run is not None and settings.calibration is not None and (copy := newest_copy(settings.calibration, run)):
+        settings = settings.model_copy(update={"calibration": copy})
+    return load_base_model(settings), load_tokenizer(config.model.name)
 
 
 def _with_adapter(model: PreTrainedModel, run: Path) -> PeftModel:

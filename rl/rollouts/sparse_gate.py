@@ -18,7 +18,6 @@ from rl.config.rollouts import SparseConfig
 from rl.models.eval_mode import eval_mode
 from rl.models.precision import loss_precision
 from rl.rollouts.types import RolloutRequest
-from rl.runs.jsonl import JsonlFile, read_jsonl
 
 QUANTILE = 0.05
 """Of the tokens' agreement: nearly all of them must agree, not the average."""
@@ -47,16 +46,24 @@ def sparse_plan(settings: SparseConfig) -> SparsePlan:
 class SparseGate:
     """Decides every `settings.every` optimizer steps, on the first request's prompts, how the next ones are read.
 
-    The decisions are lines of `log_file`, so that a resumed run samples as an undisturbed one would.
+    Each decision goes to `record`; given those of before as `decisions`, a resumed run samples as an undisturbed one.
     """
 
-    def __init__(self, model: Any, settings: SparseConfig, log_file: JsonlFile, report: Callable[[str], None]):
+    def __init__(
+        self,
+        model: Any,
+        settings: SparseConfig,
+        *,
+        decisions: Sequence[dict[str, Any]],
+        record: Callable[[dict[str, Any]], None],
+        report: Callable[[str], None],
+    ):
         self.model = model
         self.settings = settings
         self.plan = sparse_plan(settings)
-        self.log_file = log_file
+        self.record = record
         self.report = report
-        self._decisions = {self._period(line["step"]): line for line in reversed(read_jsonl(log_file.path))}
+        self._decisions = {self._period(decision["step"]): decision for decision in reversed(decisions)}
         self._metrics: dict[str, float] = {}
 
     @contextmanager
@@ -84,7 +91,7 @@ class SparseGate:
         if period not in self._decisions:
             decision = {"step": request.version, "plan": self.plan.name, **self._measure(request.prompts)}
             self._decisions[period] = decision
-            self.log_file.append(decision)
+            self.record(decision)
             self.report(self._line(decision))
         return self._decisions[period]["admitted"]
 

@@ -34,6 +34,8 @@ def _sparse(config: "Config", setting: str) -> Iterator[str]:
         )
     elif config.trainer.loss_type == "luspo":
         yield (f"{setting} needs rollouts.correction, which trainer.loss_type=luspo does itself; set another loss_type")
+    if config.routing.adapters:
+        yield f"{setting} is compared with dense attention by one policy, and routing.adapters has several; drop one"
     if config.model.calibration is not None:
         yield f"{setting} and model.calibration both replace the model's attention; drop one of the two"
 

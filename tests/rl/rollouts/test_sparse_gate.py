@@ -28,7 +28,9 @@ def request(version: int) -> RolloutRequest:
 
 def make_sampler(folder: Path, model, lines: list[str], **settings) -> LocalSampler:
     sparse = SparseConfig(plan="window", block=4, blocks=1, dense_layers=0, every=10, **settings)
-    gate = SparseGate(model, sparse, JsonlFile(folder / "sparse-0.jsonl"), lines.append)
+    log_file = JsonlFile(folder / "sparse-0.jsonl")
+    decisions = read_jsonl(log_file.path)
+    gate = SparseGate(model, sparse, decisions=decisions, record=log_file.append, report=lines.append)
     return LocalSampler(TransformersEngine(model, load_tokenizer("tiny"), GENERATION), gate)
 
 

@@ -33,6 +33,7 @@ def test_calibration__goes_with_separate_prompts():
     [
         ({"rollouts": {"workers": 1}}, "rollouts.workers=0"),
         ({"rollouts": {"correction": "none"}}, "rollouts.correction=none would not weigh"),
+        ({"routing": {"adapters": ["a", "b"]}}, "routing.adapters has several"),
         ({"trainer": {"loss_type": "luspo"}}, "trainer.loss_type=luspo does itself"),
         ({"trainer": SEPARATE, "model": {"calibration": "c.json"}}, "both replace the model's attention"),
     ],
