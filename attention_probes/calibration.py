@@ -18,6 +18,8 @@ from attention_probes.layer import visible
 from attention_probes.replacement import (
     Attention,
     pretrained_model,
+    real_queries,
+    refuse_packed_texts,
     repeat_heads,
     replace_attention,
     replacement_of,
@@ -157,6 +159,8 @@ class SinkCalibrator:
             softcap=options.get("softcap"),
             dropout=options.get("dropout", 0.0),
         )
+        if query.shape[2] == key.shape[2]:
+            refuse_packed_texts(mask, block.real(), options.get("sliding_window"))
         seen = self._columns_seen(layer, block)
         with torch.autocast(query.device.type, enabled=False):
             mixed_BHTD, maps, changed_BHT, self._seen[layer] = _calibrate(
@@ -217,12 +221,8 @@ class _Heads:
         return (row[:, None] >= torch.arange(columns.start, columns.stop, device=device))[None, None]
 
     def real(self) -> Bool[Tensor, "B T"]:
-        """Mark the queries that are not padding: exactly those that see themselves."""
-        length, offset = self.query.shape[2], self.key.shape[2] - self.query.shape[2]
-        if self.mask is None:
-            return torch.ones(len(self.query), length, dtype=torch.bool, device=self.query.device)
-        diagonal = visible(self.mask[:, 0].diagonal(offset=offset, dim1=-2, dim2=-1))
-        return diagonal.expand(len(self.query), -1)
+        """Mark the queries that are not padding."""
+        return real_queries(self.mask, self.query, self.key.shape[2])
 
     def attention(self, rows: slice, columns: slice) -> Float[Tensor, "B H R C"]:
         """Return the heads' own attention in float32, 0 where a key is hidden or the query is padding."""

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from jaxtyping import Bool
 from torch import Tensor, nn
 from transformers import AttentionInterface, PreTrainedModel
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, AttentionMaskInterface
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from attention_probes.errors import ProbeError
+from attention_probes.layer import visible
 
 Attention = Callable[..., tuple[Tensor, Tensor | None]]
 """transformers' own: (module, query, key, value, mask, **options) -> output (B, T, H, D), and weights or None."""
@@ -74,6 +76,25 @@ def pretrained_model(model: nn.Module) -> PreTrainedModel:
 def eager_attention(module: nn.Module) -> Attention:
     """Return the eager attention function, which is in each model's own file."""
     return sys.modules[type(module).__module__].eager_attention_forward
+
+
+def real_queries(mask: Tensor | None, query: Tensor, num_keys: int) -> Bool[Tensor, "B T"]:
+    """Mark the queries that are not padding: exactly those that see themselves, the last of the keys."""
+    if mask is None:
+        return torch.ones(len(query), query.shape[2], dtype=torch.bool, device=query.device)
+    diagonal = mask[:, 0].diagonal(offset=num_keys - query.shape[2], dim1=-2, dim2=-1)
+    return visible(diagonal).expand(len(query), -1)
+
+
+def refuse_packed_texts(mask: Tensor | None, real: Bool[Tensor, "B S"], window: int | None) -> None:
+    """Raise ProbeError for several texts in one row: the last token then sees less than all, or than its window."""
+    if mask is None:
+        return
+    last_B = real.shape[1] - 1 - real.flip(1).float().argmax(dim=1)
+    seen_B = visible(mask.expand(len(real), -1, -1, -1)[torch.arange(len(real)), 0, last_B]).sum(dim=1)
+    length_B = real.sum(dim=1)
+    if (seen_B != (length_B if window is None else length_B.clamp(max=window)))[length_B > 0].any():
+        raise ProbeError("attention is replaced for one text a row, padded and not packed")
 
 
 def _register(name: str) -> None:

@@ -9,8 +9,13 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from attention_probes.errors import ProbeError
-from attention_probes.layer import visible
-from attention_probes.replacement import Attention, replace_attention, restore_attention
+from attention_probes.replacement import (
+    Attention,
+    real_queries,
+    refuse_packed_texts,
+    replace_attention,
+    restore_attention,
+)
 from attention_probes.sparse.compute import Rules, sparse_attention
 from attention_probes.sparse.plan import SparsePlan, Texts, density
 
@@ -52,7 +57,8 @@ class SparseAttention:
                 f"the sparse plan {plan.name!r} chooses what a token reads by later tokens, so a training forward pass "
                 "must not use it; train with dense attention, or with one of window, power and hip"
             )
-        real_BS = _real(mask, query)
+        real_BS = real_queries(mask, query, key.shape[2])
+        refuse_packed_texts(mask, real_BS, options.get("sliding_window"))
         index_BP, lengths_B = _left_aligned(real_BS, plan.block)
         texts = Texts(
             query=_take(query, index_BP),
@@ -90,13 +96,6 @@ def sparse(model: nn.Module, plan: SparsePlan | None) -> Iterator[SparseAttentio
         yield attention
     finally:
         restore_attention(model)
-
-
-def _real(mask: Tensor | None, query: Tensor) -> Bool[Tensor, "B S"]:
-    """Mark the tokens that are not padding: exactly those that see themselves."""
-    if mask is None:
-        return torch.ones(len(query), query.shape[2], dtype=torch.bool, device=query.device)
-    return visible(mask[:, 0].diagonal(dim1=-2, dim2=-1)).expand(len(query), -1)
 
 
 def _left_aligned(real: Bool[Tensor, "B S"], block: int) -> tuple[Int[Tensor, "B P"], Int[Tensor, " B"]]:

@@ -197,3 +197,10 @@ def test_calibration__is_saved_with_the_roles(tmp_path):
     roles.save(path)
     with pytest.raises(ValueError, match="holds no calibration"):
         Calibration.load(path)
+
+
+def test_calibrated__refuses_packed_texts():
+    model, ids = tiny_model("llama"), padded_batch(24, [(0, 0)])["input_ids"]
+    positions = torch.cat([torch.arange(14), torch.arange(10)])[None]
+    with torch.no_grad(), calibrated(model, EAGER), pytest.raises(ValueError, match="one text a row"):
+        model(input_ids=ids, position_ids=positions, use_cache=False)

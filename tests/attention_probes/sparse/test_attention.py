@@ -173,6 +173,13 @@ def test_agreement__is_1_where_nothing_is_left_out_and_less_elsewhere():
     assert some[-1].item() == pytest.approx((dense - chosen).abs().neg().exp().item(), abs=1e-5)
 
 
+def test_sparse__refuses_packed_texts():
+    model, ids = tiny_model("llama"), padded_batch(24, [(0, 0)])["input_ids"]
+    positions = torch.cat([torch.arange(14), torch.arange(10)])[None]
+    with torch.no_grad(), sparse(model, PLANS["window"]), pytest.raises(ValueError, match="one text a row"):
+        model(input_ids=ids, position_ids=positions, use_cache=False)
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", PLANS)
 def test_sparse__on_cuda_equals_the_cpu(name):
