@@ -57,6 +57,7 @@ class HeadRoles:
     def load(cls, path: Path) -> "HeadRoles":
         """Read a file of `save`. Raises ProbeError if it does not hold the two lists of (layer, head) pairs."""
         document = json.loads(path.read_text(encoding="utf-8-sig"))
+        document.pop("calibration", None)  # of the same model's sinks, which may be saved with its roles
         if set(document) != {"local_heads", "global_heads"}:
             raise ProbeError(f"{path} must hold local_heads and global_heads; it holds {sorted(document)}")
         return cls(**{role: tuple((layer, head) for layer, head in heads) for role, heads in document.items()})

@@ -37,6 +37,21 @@ class ConstraintCurve:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ConfusionMatrix:
+    """What each segment of the completion attends to, of the constraints: a `Listening` in plain values."""
+
+    segments: tuple[tuple[int, int], ...]
+    """Half-open, indices of `ProbePage.tokens`."""
+    texts: tuple[str, ...]
+    """Of the segments."""
+    shares: tuple[tuple[float, ...], ...]
+    """A row for each constraint, a column for each segment."""
+    alignment: tuple[tuple[float, ...], ...]
+    margins: tuple[float, ...]
+    """One for each constraint."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ProbePage:
     """Everything the page shows; without constraints or head spans, that part is left out."""
 
@@ -49,6 +64,7 @@ class ProbePage:
     """`preplan` and `anchors`: indices of `tokens`."""
     layers: tuple[int, ...]
     constraints: tuple[ConstraintCurve, ...] = ()
+    confusion: ConfusionMatrix | None = None
     head_spans: tuple[tuple[float, ...], ...] = ()
     """For each layer read, for each head, in tokens."""
     local_heads: tuple[Head, ...] = ()

@@ -28,6 +28,8 @@ class ProbePlan:
     """Also read every head alone, and the statistics of whole rows; costs about as much as the attention itself."""
     boundary_window: int | None = None
     """Also read the masses that `segments` cuts texts by, this many tokens to either side; None does not."""
+    indicators: bool = False
+    """Also read the five numbers of `AttentionIndicators`; costs about as much as the attention itself."""
 
     def __post_init__(self) -> None:
         nearest, farthest = self.horizon

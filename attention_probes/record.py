@@ -1,6 +1,5 @@
 """Recording: read a model's own attention during a forward pass, and leave the pass exactly as it was."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -8,7 +7,6 @@ from typing import Any
 import torch
 from jaxtyping import Bool
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from attention_probes.capture_lse import call_with_lse
@@ -16,6 +14,7 @@ from attention_probes.errors import ProbeError
 from attention_probes.layer import LayerAttention
 from attention_probes.plan import ProbePlan
 from attention_probes.recorder import AttentionRecorder, Readings
+from attention_probes.replacement import REPLACED, eager_attention, pretrained_model
 
 __all__ = ["AttentionRecorder", "ProbePlan", "Readings", "listen", "record_attention"]
 
@@ -37,7 +36,7 @@ def record_attention(
     attention), for attention that the probe does not know (position bias, sink logits, not causal), and for several
     texts packed into one row, unless `AttentionRecorder.texts` says where they lie.
     """
-    decoder = _decoder(model)
+    decoder = pretrained_model(model).get_decoder()
     config = decoder.config.get_text_config()
     plan = plan or ProbePlan()
     recorder = AttentionRecorder(plan, plan.layers_of(config.num_hidden_layers, config.num_attention_heads), spans)
@@ -56,6 +55,8 @@ def record_attention(
 @contextmanager
 def _wrapped_attention(name: str, wrapper: Callable[..., Any]) -> Iterator[None]:
     """Make transformers call `wrapper(original, ...)` wherever it would call the attention function `name`."""
+    if name in REPLACED.values():
+        raise ProbeError("the model's attention is replaced by another function, which the probe cannot read")
     if name not in SUPPORTED_ATTENTION:
         raise ProbeError(
             f"attention implementation {name!r} cannot be recorded; call model.set_attn_implementation with one of "
@@ -67,9 +68,7 @@ def _wrapped_attention(name: str, wrapper: Callable[..., Any]) -> Iterator[None]
     registered = ALL_ATTENTION_FUNCTIONS.get(name)
 
     def call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        # The eager function is not in the table: each model's file has its own.
-        original = registered or sys.modules[type(module).__module__].eager_attention_forward
-        return wrapper(original, module, *args, **kwargs)
+        return wrapper(registered or eager_attention(module), module, *args, **kwargs)
 
     # A function compiled around the model leaves its graph here, so its attention is recorded all the same.
     shadow[name] = torch.compiler.disable(call)
@@ -144,20 +143,6 @@ def _refuse_unknown_attention(
     causal = kwargs.get("is_causal")
     if attention_mask is None and not (getattr(module, "is_causal", True) if causal is None else causal):
         raise ProbeError(f"{layer} is not causal; record_attention reads decoders only")
-
-
-def _decoder(model: nn.Module) -> PreTrainedModel:
-    """Return the decoder of the transformers model inside its wrappers."""
-    for module in model.modules():
-        # torch.compile(model) wraps it around `_orig_mod`, model.compile() keeps the graph in the module itself.
-        if hasattr(module, "_orig_mod") or module._compiled_call_impl is not None:
-            raise ProbeError("a compiled model cannot be recorded: its graph no longer calls the attention function")
-    pretrained = next((module for module in model.modules() if isinstance(module, PreTrainedModel)), None)
-    if pretrained is None:
-        raise ProbeError(
-            f"record_attention needs a transformers model, bare or wrapped; {type(model).__name__} holds none"
-        )
-    return pretrained.get_decoder()
 
 
 listen = record_attention

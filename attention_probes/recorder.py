@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from attention_probes import rhythm
+from attention_probes.indicators import INDICATORS, AttentionIndicators, indicator_sums
 from attention_probes.layer import LayerAttention
 from attention_probes.packed import PackedTexts
 from attention_probes.plan import ProbePlan
@@ -45,6 +46,8 @@ class Readings:
     boundaries: tuple[Float[Tensor, "B S"], Float[Tensor, "B S"]] | None = None
     """With `ProbePlan.boundary_window`: attention that the tokens up to each one, and those after it, get
     from later tokens."""
+    indicators: AttentionIndicators | None = None
+    """With `ProbePlan.indicators`."""
     span_mass: Float[Tensor, "L B P S C"] | None = None
     """With `record_attention(..., spans=)`: mass that each token pays to each span, mean over all heads (P = 1); with
     roles in the plan, over all, the local and the global ones (P = 3; NaN in a layer without such heads)."""
@@ -90,6 +93,9 @@ class AttentionRecorder:
         if plan.boundary_window is not None:
             before, after = boundary_masses(layer, mean_pools(layer), window=plan.boundary_window)
             reductions |= {"before": before[:, 0], "after": after[:, 0]}
+        if plan.indicators:
+            named = indicator_sums(layer)
+            reductions |= {f"indicator {name}": values for name, values in named.items()}
         if self.spans is not None:
             roles = () if plan.roles is None else plan.roles.in_layer(index)
             reductions["span_mass"] = span_mass(layer, mean_pools(layer, *roles), self.spans)
@@ -104,15 +110,19 @@ class AttentionRecorder:
             )
         recorded = [self._recorded[layer] for layer in self.layers]
         stacked = {name: torch.stack([layer[name] for layer in recorded]) for name in recorded[0]}
-        real, window, horizon = recorded[0]["real"], self.plan.window, self.plan.horizon
-        each_head = {field.name: stacked[field.name] for field in fields(HeadReadings)} if self.plan.per_head else None
+        plan, real = self.plan, recorded[0]["real"]
+        each_head = {field.name: stacked[field.name] for field in fields(HeadReadings)} if plan.per_head else None
+        indicators = None
+        if plan.indicators:
+            indicators = AttentionIndicators(**{name: stacked[f"indicator {name}"] for name in INDICATORS})
         return Readings(
             layers=self.layers,
             real=real,
-            waad=rhythm.waad(stacked["nearness"].sum(dim=0), real, window=window),
-            fai=rhythm.fai(stacked["future_mass"].sum(dim=0), real, horizon=horizon),
+            waad=rhythm.waad(stacked["nearness"].sum(dim=0), real, window=plan.window),
+            fai=rhythm.fai(stacked["future_mass"].sum(dim=0), real, horizon=plan.horizon),
             heads=None if each_head is None else HeadReadings(**each_head),
             boundaries=(stacked["before"].mean(dim=0), stacked["after"].mean(dim=0)) if "before" in stacked else None,
+            indicators=indicators,
             span_mass=stacked.get("span_mass"),
         )
 

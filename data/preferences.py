@@ -1,7 +1,7 @@
 """Preference pairs: two answers to one prompt, the one that satisfies more constraints first."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import permutations
 from typing import Any, Literal
@@ -12,7 +12,10 @@ from rewards.errors import InputError
 from rewards.satisfaction import mean_satisfied
 from rewards.verdict import Verdict
 
-PairKind = Literal["best_worst", "minimal"]
+PairKind = Literal["best_worst", "minimal", "confusion"]
+Margins = Callable[[Problem, Sequence[str]], Sequence[Sequence[float]]]
+"""A problem and answers to it -> for each answer, each constraint's margin: below 0 where the answer attends to another
+constraint in its place; NaN where that is undefined."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,17 +86,50 @@ def minimal_pairs(problem: Problem, answers: Sequence[ScoredAnswer]) -> list[Pre
     return [_pair(problem, *closest[index], "minimal") for index in sorted(closest)]
 
 
+def confusion_pairs(
+    problem: Problem, answers: Sequence[ScoredAnswer], margins: Sequence[Sequence[float]]
+) -> list[PreferencePair]:
+    """Return for each constraint the two answers that differ most in what they listened to.
+
+    The chosen one satisfies the constraint and attends to it more than to any other (a margin above 0), the rejected
+    one violates it and attends to another more; the chosen one's score must be higher.
+    """
+    pairs = []
+    rows = list(zip(answers, margins, strict=True))
+    for index in range(len(problem.constraints)):
+        widest = max(
+            (
+                (heard[index] - confused[index], place, chosen, rejected)
+                for place, ((chosen, heard), (rejected, confused)) in enumerate(permutations(rows, 2))
+                if chosen.verdicts[index].satisfied is True and rejected.verdicts[index].satisfied is False
+                if heard[index] > 0.0 > confused[index] and chosen.score > rejected.score
+            ),
+            key=lambda found: (found[0], -found[1]),
+            default=None,
+        )
+        if widest is not None:
+            pairs.append(_pair(problem, *widest[2:], "confusion"))
+    return pairs
+
+
 def preference_pairs(
     samples: Iterable[tuple[Problem, Sequence[str]]],
     *,
     minimum_gap: float = 0.0,
     length_ratio: float | None = None,
     minimal: bool = False,
+    margins: Margins | None = None,
 ) -> list[PreferencePair]:
-    """Return pairs of completions of each problem: best against worst, and with `minimal` the minimal pairs too."""
+    """Return pairs of completions of each problem: best against worst, and with `minimal` the minimal pairs too.
+
+    With `margins`, the pairs that differ in what they listened to, instead.
+    """
     pairs: list[PreferencePair] = []
     for problem, completions in samples:
         answers = [answer for text in dict.fromkeys(completions) if (answer := score_answer(problem, text)) is not None]
+        if margins is not None:
+            pairs += confusion_pairs(problem, answers, margins(problem, [answer.text for answer in answers]))
+            continue
         widest = best_and_worst(problem, answers, minimum_gap=minimum_gap, length_ratio=length_ratio)
         pairs += [] if widest is None else [widest]
         pairs += minimal_pairs(problem, answers) if minimal else []

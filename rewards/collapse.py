@@ -10,6 +10,25 @@ METRICS = ("mean_length", "entropy", "distinct_words")
 
 
 @dataclass(kw_only=True, slots=True)
+class SinceStart:
+    """Means of several values over their first and over their last `window` steps."""
+
+    window: int
+    _first: dict[str, list[float]] = field(default_factory=dict)
+    _last: dict[str, deque[float]] = field(default_factory=dict)
+
+    def means(self, name: str, value: float) -> tuple[float, float] | None:
+        """Add one step's value; return both means, or None before there are `window` steps for each."""
+        first = self._first.setdefault(name, [])
+        if len(first) < self.window:
+            first.append(value)
+            return None
+        last = self._last.setdefault(name, deque(maxlen=self.window))
+        last.append(value)
+        return None if len(last) < self.window else (fmean(first), fmean(last))
+
+
+@dataclass(kw_only=True, slots=True)
 class CollapseAlarm:
     """Compare the mean of the last `window` steps with the mean of the first `window` steps.
 
@@ -22,14 +41,14 @@ class CollapseAlarm:
     """Warn when a value has lost this share of what it was at the start."""
     window: int = 5
     """Number of steps that are averaged."""
-    _first: dict[str, list[float]] = field(default_factory=dict)
-    _last: dict[str, deque[float]] = field(default_factory=dict)
+    _since_start: SinceStart = field(init=False)
 
     def __post_init__(self) -> None:
         if not 0 < self.fall < 1:
             raise ValueError(f"fall must be a share between 0 and 1, got {self.fall}")
         if self.window < 1:
             raise ValueError(f"window must be at least 1 step, got {self.window}")
+        self._since_start = SinceStart(window=self.window)
 
     def update(self, values: Mapping[str, float]) -> str | None:
         """Add one step's values; return a warning if any of them has fallen too far."""
@@ -40,13 +59,8 @@ class CollapseAlarm:
         return f"collapse: {'; '.join(falls)} (compared with the first {self.window} steps)" if falls else None
 
     def _compare(self, name: str, value: float) -> str | None:
-        first = self._first.setdefault(name, [])
-        if len(first) < self.window:
-            first.append(value)
+        means = self._since_start.means(name, value)
+        if means is None or means[1] > (1 - self.fall) * means[0]:
             return None
-        last = self._last.setdefault(name, deque(maxlen=self.window))
-        last.append(value)
-        before, now = fmean(first), fmean(last)
-        if len(last) < self.window or now > (1 - self.fall) * before:
-            return None
+        before, now = means
         return f"{name} fell from {before:.3g} to {now:.3g}"

@@ -17,13 +17,14 @@ from rl.common.distributed import shutdown_main_last
 from rl.common.errors import UserError
 from rl.common.plugins import copy_into_run, load_function
 from rl.config.credit_rules import CREDIT_RULES
+from rl.config.rollouts import SparseConfig
 from rl.config.root import Config
 from rl.credit.assigner import CreditAssigner
 from rl.credit.counterfactual import LivePolicy, verdict_score
 from rl.credit.faithfulness_monitor import FaithfulnessMonitor
 from rl.datasets import as_dataset, as_preferences, problems_of
 from rl.models.context import check_messages, check_prompt_lengths
-from rl.models.load import load_base, load_tokenizer, model_path, resolve_dtype
+from rl.models.load import load_base_model, load_tokenizer, model_path, resolve_dtype
 from rl.models.logprobs import base_logprobs
 from rl.models.lora import check_start, check_targets, lora_config, start_from
 from rl.models.quantization import widen_adapter
@@ -36,12 +37,13 @@ from rl.rollouts.ledger import Ledger, ledger_path
 from rl.rollouts.local import LocalSampler
 from rl.rollouts.off_policy import OffPolicyCorrection
 from rl.rollouts.rollout_func import Rollouts
+from rl.rollouts.sparse_gate import SparseGate
 from rl.rollouts.workers.sampler import start_remote_sampler
 from rl.routing.bundle import bundle_of, read_description, start_from_bundle
 from rl.routing.fit import fit
 from rl.routing.route import Route, add_adapters
 from rl.routing.routers import task_labels
-from rl.runs.jsonl import JsonlFile
+from rl.runs.jsonl import JsonlFile, read_jsonl
 from rl.runs.rollout_recorder import RolloutRecorder
 from rl.scoring.balancing import Balancing
 from rl.scoring.reward_functions import custom_rewards, reward_functions
@@ -99,14 +101,16 @@ def build_trainer(
     is_grpo, bf16 = config.algorithm == "grpo", dtype == torch.bfloat16
     # Before the model is loaded: under ZeRO-3 the arguments have transformers shard the weights while it reads them.
     arguments = (grpo_arguments if is_grpo else dpo_arguments)(config, folder=folder, bf16=bf16)
-    model = load_base(config.model)
+    with PartialState().main_process_first():  # it copies the files that the others then load
+        calibration = copied(config.model.calibration, folder, key="model.calibration")
+    model = load_base_model(config.model.model_copy(update={"calibration": calibration}))
     check_targets(model, config.lora)
     check_messages(model, tokenizer, problems_of(training))
     if is_grpo:  # DPO cuts its pairs at `dpo.max_length`
         check_prompt_lengths(model, tokenizer, problems_of(training), data="training problems")
     # PEFT looks for the base model's config at every save; a hub name would cost a request each time.
     model.name_or_path = model_path(config.model.name)
-    with PartialState().main_process_first():  # it copies the files that the others then load
+    with PartialState().main_process_first():
         credit = build_credit(config, folder, tokenizer)
     shared = {
         "args": arguments,
@@ -144,7 +148,7 @@ def _grpo_trainer(config: Config, folder: Path, problems: Any, **shared: Any) ->
         config=config,
         train_dataset=as_dataset(problems),
         reward_funcs=rewards,
-        rollouts=build_rollouts(config, shared["model"], tokenizer, ledger),
+        rollouts=build_rollouts(config, shared["model"], tokenizer, ledger, folder),
         scorer=scorer,
         faithfulness_monitor=build_faithfulness_monitor(config, tokenizer, problems),
         recorder=recorder if arguments.process_index == 0 else None,
@@ -212,6 +216,11 @@ def build_credit(config: Config, folder: Path, tokenizer: PreTrainedTokenizerBas
     )
 
 
+def copied(path: Path | None, folder: Path, *, key: str) -> Path | None:
+    """Return the run folder's copy of a file that the config may name."""
+    return None if path is None else copy_into_run(path, folder, key=key)
+
+
 def build_faithfulness_monitor(
     config: Config, tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem]
 ) -> FaithfulnessMonitor | None:
@@ -230,8 +239,22 @@ def build_faithfulness_monitor(
     return FaithfulnessMonitor(settings, wrap_policy=wrap_policy, report=Console().print, rule=config.credit.rule)
 
 
+def build_gate(settings: SparseConfig, model: PreTrainedModel, folder: Path | None) -> SparseGate | None:
+    """Build the gate of sparse prompts, or None where they are read densely; its decisions go into the run folder."""
+    if settings.plan is None:
+        return None
+    assert folder is not None, "a run has a folder"
+    log_file = JsonlFile(folder / f"sparse-{PartialState().process_index}.jsonl")
+    decisions = read_jsonl(log_file.path)
+    return SparseGate(model, settings, decisions=decisions, record=log_file.append, report=Console().print)
+
+
 def build_rollouts(
-    config: Config, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, ledger: Ledger | None = None
+    config: Config,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    ledger: Ledger | None = None,
+    folder: Path | None = None,
 ) -> Rollouts:
     """Build the rollouts of the live model, sampled in this process or by workers.
 
@@ -243,7 +266,8 @@ def build_rollouts(
         learner = local_engine(model, tokenizer, generation, config.routing)
         sampler = start_remote_sampler(config, learner, ledger)
     else:
-        sampler = LocalSampler(build_local_engine(settings.engine, model, tokenizer, generation, config.routing))
+        engine = build_local_engine(settings.engine, model, tokenizer, generation, config.routing)
+        sampler = LocalSampler(engine, build_gate(settings.sparse, model, folder))
     return Rollouts(
         sampler,
         tokenizer,

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from launch.cli.output import AsJson, ResultFile, output_option, print_result, show_rows, show_values
+from launch.cli.output import AsJson, ResultFile, output_option, print_result, show_rows, show_values, user_path
 from launch.environment import prepare_environment
 
 app = typer.Typer(help="Measure what a feature costs or brings, or what a model can do.", no_args_is_help=True)
@@ -29,6 +29,79 @@ def probes(
 
     lengths = tuple(length or (512, 1024, 2048, 4096))
     print_result(as_json, lambda: bench_probes(lengths, rounds=rounds), show=show_rows, output=output)
+
+
+@app.command()
+def sparse(
+    model: Model = "smollm2-135m-instruct",
+    length: Annotated[list[int] | None, typer.Option(help="Tokens; repeat for several. Default: 1024 to 8192.")] = None,
+    plan: Annotated[list[str] | None, typer.Option(help="A sparse plan; repeat for several. Default: all.")] = None,
+    tests: Annotated[int, typer.Option(help="Needle tests of each length.")] = 4,
+    block: Annotated[int, typer.Option(help="Tokens of a block.")] = 64,
+    blocks: Annotated[int, typer.Option(help="Blocks that are read.")] = 8,
+    output: ResultFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Time long prompts read by each sparse plan, in turn with dense attention; and how well both agree."""
+    prepare_environment()
+    from launch.bench.sparse import PLANS, bench_sparse
+
+    lengths, plans = tuple(length or (1024, 2048, 4096, 8192)), tuple(plan or PLANS)
+    print_result(
+        as_json,
+        lambda: bench_sparse(model, lengths, plans=plans, tests=tests, block=block, blocks=blocks),
+        show=show_rows,
+        output=output,
+    )
+
+
+@app.command()
+def calibration(
+    file: Annotated[Path, typer.Argument(parser=user_path, help="What `heed probe sinks` has saved.")],
+    model: Model = "smollm2-135m-instruct",
+    ifeval: Annotated[Path | None, typer.Option(parser=user_path, help="Prompts with constraints.")] = None,
+    gsm8k: Annotated[
+        Path | None, typer.Option(parser=user_path, help="Rows with `question` and `answer`, which ends in a number.")
+    ] = None,
+    needles: Annotated[int, typer.Option(help="Needle tests; 0 leaves them out.")] = 64,
+    limit: Annotated[int | None, typer.Option(help="Rows of each file; default: all.")] = None,
+    max_tokens: Annotated[int, typer.Option(help="Longest answer, in tokens.")] = 256,
+    batch_size: Annotated[int, typer.Option(help="Answers written at a time.")] = 16,
+    output: ResultFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare a model's answers with and without its sinks calibrated, item by item."""
+    prepare_environment()
+    from launch.bench.calibration import bench_calibration
+
+    print_result(
+        as_json,
+        lambda: bench_calibration(
+            model,
+            file,
+            ifeval=ifeval,
+            gsm8k=gsm8k,
+            needles=needles,
+            limit=limit,
+            max_tokens=max_tokens,
+            batch_size=batch_size,
+        ),
+        show=show_rows,
+        output=output,
+    )
+
+
+@app.command()
+def confusion(
+    run: Annotated[Path, typer.Argument(parser=user_path, help="A finished run with held-out answers.")],
+    output: ResultFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure whether answers that attend to the wrong constraint fail more often than length alone tells."""
+    prepare_environment()
+    from launch.bench.confusion import bench_confusion
+
+    print_result(as_json, lambda: bench_confusion(run), show=show_values, output=output)
 
 
 @app.command()

@@ -119,6 +119,13 @@ def pairs(
     minimum_gap: Annotated[float, typer.Option(help="How much better the chosen answer must score.")] = 0.0,
     length_ratio: Annotated[float | None, typer.Option(help="Largest ratio of the two answers' lengths.")] = None,
     minimal: Annotated[bool, typer.Option("--minimal", help="Also pair answers that differ in one rule.")] = False,
+    by: Annotated[
+        str,
+        typer.Option(help="score, or confusion: one answer attends to the rule it keeps, one not to the broken one."),
+    ] = "score",
+    reader: Annotated[
+        str | None, typer.Option(help="The model that reads answers for --by confusion, if not the one that gave them.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Sample answers to a file of prompts from this model.")] = None,
     samples: Annotated[int, typer.Option(help="Answers sampled to each prompt.")] = 8,
     temperature: Annotated[float, typer.Option(help="Temperature of the sampling.")] = 1.0,
@@ -136,7 +143,14 @@ def pairs(
     print_result(
         as_json,
         lambda: pairs_command(
-            source, output, minimum_gap=minimum_gap, length_ratio=length_ratio, minimal=minimal, sampling=sampling
+            source,
+            output,
+            minimum_gap=minimum_gap,
+            length_ratio=length_ratio,
+            minimal=minimal,
+            by=by,
+            reader=reader,
+            sampling=sampling,
         ),
     )
 

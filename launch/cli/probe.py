@@ -129,3 +129,47 @@ def baseline(
         print(f"Baseline: {output}")
 
     print_result(as_json, body, show=show)
+
+
+@app.command()
+def sinks(
+    output: Annotated[Path, output_option("The JSON file for the calibration, for `model.calibration`.")],
+    model: Model = "smollm2-135m-instruct",
+    data: Annotated[
+        Path | None,
+        typer.Option(parser=user_path, help="Prompts with right answers to choose by. Default: needle tests."),
+    ] = None,
+    measure: Annotated[str, typer.Option(help="likelihood or accuracy of the answers' tokens.")] = "likelihood",
+    num_texts: Annotated[int, typer.Option(help="Texts, half to choose by and half to measure on.")] = 24,
+    num_checked: Annotated[int, typer.Option(help="Heads tried one at a time, the most promising first.")] = 24,
+    beta: Annotated[float, typer.Option(help="What a sink keeps of its attention.")] = 0.4,
+    threshold: Annotated[float, typer.Option(help="Mean attention received above which a token is a sink.")] = 0.1,
+    first_receives: Annotated[
+        bool, typer.Option("--first-receives", help="Give the first token its share of what is removed, too.")
+    ] = False,
+    roles: Annotated[
+        Path | None, typer.Option(parser=user_path, help="Head roles to save in the same file, for `probe.roles`.")
+    ] = None,
+    seed: int = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Choose and save the heads that do better when they pay less to attention sinks."""
+    prepare_environment()
+    from attention_probes.calibration import Calibration
+    from launch.probe.sinks import choose_sink_heads, print_sinks
+
+    def body() -> dict[str, Any]:
+        settings = Calibration(heads=(), beta=beta, threshold=threshold, first_receives=first_receives)
+        return choose_sink_heads(
+            model,
+            out=output,
+            data=data,
+            measure=measure,
+            num_texts=num_texts,
+            num_checked=num_checked,
+            settings=settings,
+            roles=roles,
+            seed=seed,
+        )
+
+    print_result(as_json, body, show=lambda result: print_sinks(result, output))

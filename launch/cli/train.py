@@ -70,13 +70,18 @@ def evaluate(
     trip_wires: Annotated[
         bool, typer.Option("--trip-wires", help="Also count the rules kept by a shortcut, on prompts made for it.")
     ] = False,
+    calibration: Annotated[
+        Path | None, typer.Option(parser=user_path, help="Answer with the attention that `heed probe sinks` has saved.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a run's adapter beside its base model, or any model, on held-out problems."""
     prepare_environment()
     from rl.evaluation.command import evaluate_command
 
-    print_result(as_json, lambda: evaluate_command(target, data, output, with_trip_wires=trip_wires))
+    print_result(
+        as_json, lambda: evaluate_command(target, data, output, with_trip_wires=trip_wires, calibration=calibration)
+    )
 
 
 def report(

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from rich.console import Console
 
 from data.dataset_summary import count
-from data.preferences import pair_row, preference_pairs
+from data.preferences import Margins, PairKind, pair_row, preference_pairs
 from data.problems import Problem
 from data.reading import read_implemented
 from data.writing import write_rows
@@ -49,28 +50,61 @@ def pairs_command(
     minimum_gap: float = 0.0,
     length_ratio: float | None = None,
     minimal: bool = False,
+    by: str = "score",
+    reader: str | None = None,
     sampling: Sampling | None = None,
 ) -> dict[str, Any]:
     """Pair answers for DPO: a run folder's, those in a file's column `completions`, or, with `sampling`, a model's.
 
-    Raises UserError when nothing can be paired.
+    `by` is `score`, or `confusion` for answers that differ in what they listened to, read by the model `reader`, or
+    else by the run's own, or by the one that samples. Raises UserError when nothing can be paired.
     """
+    if by not in ("score", "confusion"):
+        raise UserError(f"--by {by}: pairs are made by score or by confusion")
+    if by == "score" and reader is not None:
+        raise UserError(f"--reader {reader} reads answers for --by confusion; add that, or drop it")
+    if by == "confusion" and (minimal or minimum_gap or length_ratio is not None):
+        raise UserError("--by confusion chooses by attention; drop --minimal, --minimum-gap and --length-ratio")
     check_apart(output, source, source / "rollouts.jsonl")
+    margins = _margins(source, reader, sampling) if by == "confusion" else None
     # A run's custom verifiers score its answers here, too.
     with custom_verifiers(load_run_config(source).rewards if source.is_dir() else RewardsConfig()):
         samples = _samples(source, sampling)
-        pairs = preference_pairs(samples, minimum_gap=minimum_gap, length_ratio=length_ratio, minimal=minimal)
+        pairs = preference_pairs(
+            samples, minimum_gap=minimum_gap, length_ratio=length_ratio, minimal=minimal, margins=margins
+        )
+    if not pairs and by == "confusion":
+        raise UserError(
+            f"{source} holds no two answers to one prompt of which one satisfies a constraint and attends to it, and "
+            "the other violates it and attends to another; prompts need two constraints whose passages are known"
+        )
     if not pairs:
         raise UserError(f"{source} holds no two answers to one prompt that differ in score by {minimum_gap} or more")
     path = write_rows([pair_row(pair) for pair in pairs], output)
     show_pairs(pairs)
     gaps = [pair.chosen.score - pair.rejected.score for pair in pairs]
-    kinds = {kind: sum(pair.kind == kind for pair in pairs) for kind in ("best_worst", "minimal")}
+    kinds = {kind: sum(pair.kind == kind for pair in pairs) for kind in get_args(PairKind)}
     counts = asdict(count(list({pair.problem.problem_id: pair.problem for pair in pairs}.values())))
     show_counts(counts)
     mean_gap = sum(gaps) / len(gaps)
     Console().print(f"{len(pairs)} pairs in {path}, mean gap {mean_gap:.2f}")
     return {"file": str(path), "num_pairs": len(pairs), "mean_gap": mean_gap, **kinds, **counts}
+
+
+def _margins(source: Path, reader: str | None, sampling: Sampling | None) -> Margins:
+    """Return the function that reads answers with the model that is meant."""
+    from rl.evaluation.command import load_policy
+    from rl.evaluation.margins import margins_of
+    from rl.models.load import load_model, load_tokenizer
+
+    name = reader or (sampling and sampling.model)
+    if name is not None:
+        policy, tokenizer = load_model(name), load_tokenizer(name)
+    elif source.is_dir():
+        policy, tokenizer = load_policy(load_run_config(source), source)
+    else:
+        raise UserError(f"--by confusion needs a model that reads the answers of {source}; name it by --reader")
+    return partial(margins_of, policy, tokenizer)
 
 
 def _samples(source: Path, sampling: Sampling | None) -> Iterable[tuple[Problem, Sequence[str]]]:

@@ -1,7 +1,7 @@
 """`heed probe`: the attention of one prompt and completion, as JSON, tensors and a page."""
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,15 @@ from torch import Tensor
 
 from attention_probes.constraint_attention import AttentionSummary, constraint_attention, prompt_spans, summarize
 from attention_probes.heads import HeadRoles, head_spans
-from attention_probes.html_page import ConstraintCurve, ProbePage, TokenReading, null_for_nan, render_page
+from attention_probes.html_page import (
+    ConfusionMatrix,
+    ConstraintCurve,
+    ProbePage,
+    TokenReading,
+    null_for_nan,
+    render_page,
+)
+from attention_probes.listening import WINDOW, listening_of
 from attention_probes.record import ProbePlan, Readings, record_attention
 from attention_probes.rhythm import find_rhythm
 from launch.probe.text import ProbedText, probed_text
@@ -56,7 +64,8 @@ def run_probe(
         raise UserError("give either a completion or generate, and not both")
     tokenizer, policy = load_tokenizer(model), load_model(model)
     text = probed_text(tokenizer, policy, prompt, completion, constraints, max_new_tokens)
-    plan = ProbePlan(roles=None if roles is None else HeadRoles.load(roles), per_head=True)
+    head_roles = None if roles is None else HeadRoles.load(roles)
+    plan = ProbePlan(roles=head_roles, per_head=True, boundary_window=WINDOW)
     spans = _spans(text)
     with torch.no_grad(), record_attention(policy, plan, spans=spans.to(policy.device)) as recorder:
         policy(input_ids=torch.tensor([text.ids], device=policy.device), logits_to_keep=1, use_cache=False)
@@ -92,6 +101,19 @@ def print_probe(content: dict[str, Any], *, num_tokens: int = 10) -> None:
             mean = "undefined" if constraint["mean"] is None else f"{constraint['mean']:.2f}"
             table.add_row(constraint["name"], mean, "yes" if constraint["attended"] else "hardly")
         console.print(table)
+    if content["confusion"] is not None:
+        _print_confusion(console, content)
+
+
+def _print_confusion(console: Console, content: dict[str, Any]) -> None:
+    matrix = content["confusion"]
+    title = "Share of each segment's attention to the constraints; below 0, a constraint's segments attend to another"
+    table = Table("segment", *(constraint["name"] for constraint in content["constraints"]), title=title)
+    for text, shares in zip(matrix["texts"], zip(*matrix["shares"], strict=True), strict=True):
+        table.add_row(repr(text), *(f"{share:.2f}" for share in shares))
+    table.add_section()
+    table.add_row("margin", *("undefined" if margin is None else f"{margin:+.2f}" for margin in matrix["margins"]))
+    console.print(table)
 
 
 def _page(model: str, text: ProbedText, plan: ProbePlan, readings: Readings, spans: Tensor) -> ProbePage:
@@ -113,6 +135,7 @@ def _page(model: str, text: ProbedText, plan: ProbePlan, readings: Readings, spa
         marks=find_rhythm(waad, fai, mask).positions(offset=start),
         layers=readings.layers,
         constraints=_curves(text, relative_TC, summarize(attention, completion)),
+        confusion=_confusion(text, readings, spans),
         head_spans=tuple(tuple(row) for row in head_spans(readings.heads.distance, completion).tolist()),
         local_heads=() if plan.roles is None else plan.roles.local_heads,
         global_heads=() if plan.roles is None else plan.roles.global_heads,
@@ -140,6 +163,20 @@ def _curves(text: ProbedText, relative_TC: Tensor, summary: AttentionSummary) ->
     )
 
 
+def _confusion(text: ProbedText, readings: Readings, spans: Tensor) -> ConfusionMatrix | None:
+    """Return what each segment attends to; None for fewer than two constraints."""
+    if len(text.constraints) < 2:
+        return None
+    [heard] = listening_of(readings, spans, text.completion_mask())
+    return ConfusionMatrix(
+        segments=heard.segments,
+        texts=tuple("".join(text.pieces[start:stop]) for start, stop in heard.segments),
+        shares=tuple(tuple(row) for row in heard.attention.tolist()),
+        alignment=tuple(tuple(row) for row in heard.alignment.tolist()),
+        margins=tuple(heard.margins.tolist()),
+    )
+
+
 def _json_content(model: str, text: ProbedText, page: ProbePage) -> dict[str, Any]:
     """Return the content of `readings.json`."""
     curves = page.constraints
@@ -149,6 +186,7 @@ def _json_content(model: str, text: ProbedText, page: ProbePage) -> dict[str, An
         "num_prompt_tokens": text.num_prompt_tokens,
         "tokens": _json_tokens(text, page),
         "constraints": [{"name": curve.name, "mean": curve.mean, "attended": curve.attended} for curve in curves],
+        "confusion": None if page.confusion is None else asdict(page.confusion),
         "head_spans": page.head_spans,
     }
 

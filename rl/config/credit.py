@@ -71,7 +71,12 @@ class ProbeConfig(Section):
     """What the probe records of the policy's attention, when and how."""
 
     listen: Literal["auto", "always"] = "auto"
-    """`auto` records what the credit rule needs; `always` FAI, WAAD and the attention to each constraint."""
+    """`auto` records what the credit rule needs; `always` FAI, WAAD, the attention to each constraint, and where the
+    completion's segments end, so that `heed report` shows which constraint each of them attends to."""
+    indicators: bool = False
+    """Also log entropy, concentration, head diversity, sink mass and local focus of the layers read."""
+    indicator_change: Annotated[float, Field(gt=0.0)] | None = 0.5
+    """Warn when an indicator has moved by this share of what it was in the first steps; null never warns."""
     layers: Annotated[tuple[int, ...], Field(min_length=1)] | None = None
     """Layers to read; null takes those of `roles`, or five evenly spaced ones of the middle third."""
     roles: Path | None = None

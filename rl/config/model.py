@@ -17,6 +17,8 @@ class ModelConfig(Section):
     """`auto` is bfloat16 where the hardware multiplies it, else float32."""
     quantization: Literal["4bit"] | None = None
     """`4bit` keeps the base's linear layers as NF4 and computes in `dtype`; it needs `pip install heed[quantized]`."""
+    calibration: Path | None = None
+    """A file of `heed probe sinks`, whose heads pay less to attention sinks: in training, sampling and evaluation."""
 
 
 def no_bfloat16(gpu: str) -> str:

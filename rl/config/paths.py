@@ -11,6 +11,7 @@ from rl.config.root import Config
 
 PATHS = (
     ("run", "folder"),
+    ("model", "calibration"),
     ("lora", "start"),
     ("routing", "start"),
     ("probe", "roles"),

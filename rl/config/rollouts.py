@@ -10,6 +10,25 @@ from rl.config.types import Address, Fraction, Positive, Seconds, Section, Weigh
 from rl.config.vllm import VllmConfig
 
 
+class SparseConfig(Section):
+    """Read long prompts sparsely while sampling, as long as that changes little."""
+
+    plan: Literal["window", "power", "blocks", "hip", "flexprefill"] | None = None
+    """Which blocks of earlier tokens a block reads (`attention_probes/sparse/`, one plan a file); null reads all."""
+    block: Positive = 64
+    """Tokens of a block."""
+    blocks: Positive = 8
+    """Blocks that are read: near ones (window, power), or the best (blocks, hip); flexprefill takes what it needs."""
+    gamma: Annotated[float, Field(gt=0.0, le=1.0)] = 0.9
+    """flexprefill: the share of the estimated attention that is read."""
+    dense_layers: Annotated[int, Field(ge=0)] = 2
+    """The first layers, which read everything."""
+    every: Positive = 50
+    """Optimizer steps after which sparse and dense log-probs of a batch's prompts are compared again."""
+    agreement: Fraction = 0.86
+    """The plan is used while the 5th percentile of exp(-|gap|) over the tokens is at least this."""
+
+
 class RolloutsConfig(Section):
     """How completions are sampled, by Ray workers or in the trainer's process."""
 
@@ -60,6 +79,7 @@ class RolloutsConfig(Section):
     """Optimizer steps by which a completion's policy may lag behind when its training begins; 0 is synchronous."""
     correction: Literal["token_truncate", "sequence_mask", "none"] = "token_truncate"
     """How the probability ratio of learner to sampler weighs stale tokens, as TRL's vllm_importance_sampling_mode."""
+    sparse: SparseConfig = SparseConfig()
     correction_cap: Annotated[float, Field(ge=1.0)] = 3.0
     """Largest ratio; 3 is TRL's default."""
 

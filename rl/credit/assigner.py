@@ -64,7 +64,7 @@ class CreditAssigner:
         self.needs_evidence = "evidence" in needs
         self.needs_readings = "probe" in needs
         self.needs_constraint_attention = probe.listen == "always" or self.needs_evidence
-        self.needs_probe = self.needs_constraint_attention or self.needs_readings
+        self.needs_probe = self.needs_constraint_attention or self.needs_readings or probe.indicators
         self.reader = ProbeReader(probe, readings=credit.readings, all_heads="all_heads" in needs)
         self.rule_enabled = True
         """False while the faithfulness check finds the rule's weights no better than chance: then all weigh alike."""
@@ -126,6 +126,9 @@ class CreditAssigner:
         for name, reading in (("probe/fai", inputs.fai), ("probe/waad", inputs.waad)):
             if reading is not None:
                 metrics[f"{name}_mean"] = mean_where(reading, inputs.mask)
+        if inputs.indicators is not None:
+            named = zip(self.reader.indicator_names, inputs.indicators.unbind(dim=1), strict=True)
+            metrics |= {f"probe/{name}": mean_where(values, inputs.mask) for name, values in named}
         if inputs.evidence is not None and inputs.evidence.attention is not None:
             metrics |= constraint_metrics(inputs.evidence.attention, inputs.mask)
         return metrics | ({} if self.rule_enabled else {"credit/rule_disabled": 1.0})

@@ -12,7 +12,7 @@ from rl.config.rewards import RewardsConfig
 from rl.credit.channels import Scaling, channel_advantages, constraint_scores
 from rl.credit.evidence import TokenizedCompletion, evidence_masks
 from rl.credit.inputs import CreditInputs, Evidence
-from rl.credit.reader import ProbeReadings, recording_spans
+from rl.credit.reader import ProbeReadings, recording_spans, token_readings
 from rl.scoring.scorer import ScoredCompletion
 
 # Axes: B completions, C constraints, P prompt tokens, T completion tokens.
@@ -100,6 +100,7 @@ def batch_inputs(batch: Batch, entropy: Tensor, probe_readings: ProbeReadings | 
         failed = batch["constraint_satisfied"] == 0.0
         attention = None if probe_readings is None else probe_readings.attention
         evidence = Evidence(tokens=batch["evidence_tokens"], failed=failed, attention=attention)
-    fai, waad = (None, None) if probe_readings is None else (probe_readings.fai, probe_readings.waad)
     mask = trained_tokens(batch)
-    return CreditInputs(mask=mask, entropy=entropy.detach().float(), fai=fai, waad=waad, evidence=evidence)
+    return CreditInputs(
+        mask=mask, entropy=entropy.detach().float(), evidence=evidence, **token_readings(probe_readings)
+    )

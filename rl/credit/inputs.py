@@ -33,11 +33,16 @@ class CreditInputs:
     """Future attention influence: how much later tokens attend to this one."""
     waad: Float[Tensor, "B T"] | None = None
     """Windowed average attention distance: how far back this token attends."""
+    boundary: Float[Tensor, "B T"] | None = None
+    """How differently later tokens treat what lies before and behind a cut after this one; 1 is alike."""
     evidence: Evidence | None = None
+    indicators: Float[Tensor, "B N T"] | None = None
+    """Numbers for the log, which no rule reads: `ProbeReader.indicator_names` has their names."""
 
     def by_token(self) -> dict[str, Shaped[Tensor, "B T"]]:
         """Return what is known of each token, by name."""
         known = {"mask": self.mask, "entropy": self.entropy, "fai": self.fai, "waad": self.waad}
+        known["boundary"] = self.boundary
         return {name: values for name, values in known.items() if values is not None}
 
 

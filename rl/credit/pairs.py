@@ -11,7 +11,7 @@ from data.preferences import PreferencePair, ScoredAnswer
 from rl.common.errors import UserError
 from rl.credit.evidence import TokenizedCompletion, constraint_passages, evidence_tokens
 from rl.credit.inputs import CreditInputs, Evidence
-from rl.credit.reader import ProbeReadings, recording_spans
+from rl.credit.reader import ProbeReadings, recording_spans, token_readings
 from rl.scoring.scorer import ScoredCompletion
 
 # Axes: B pairs, 2B rows, the chosen answers first; C constraints; S tokens of prompt and answer.
@@ -102,10 +102,9 @@ def pair_inputs(batch: Batch, entropy: Tensor, probe_readings: ProbeReadings | N
     if "evidence_tokens" in batch:
         attention = None if probe_readings is None else probe_readings.attention
         evidence = Evidence(tokens=batch["evidence_tokens"], failed=batch["constraint_failed"], attention=attention)
-    fai, waad = (None, None) if probe_readings is None else (probe_readings.fai, probe_readings.waad)
     mask = batch["completion_mask"][:, 1:].bool()
     entropy = entropy[:, -mask.shape[1] :].detach().float()
-    return CreditInputs(mask=mask, entropy=entropy, fai=fai, waad=waad, evidence=evidence)
+    return CreditInputs(mask=mask, entropy=entropy, evidence=evidence, **token_readings(probe_readings))
 
 
 def _answer(pair: PreferencePair, chosen: bool) -> ScoredAnswer:

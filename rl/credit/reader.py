@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -11,8 +12,11 @@ from torch import Tensor, nn
 
 from attention_probes.constraint_attention import constraint_attention, prompt_spans
 from attention_probes.heads import HeadRoles
+from attention_probes.indicators import INDICATORS
+from attention_probes.listening import WINDOW
 from attention_probes.null_baseline import NullBaseline, role_mean
 from attention_probes.record import AttentionRecorder, ProbePlan, Readings, record_attention
+from attention_probes.segments import boundary_scores
 from rl.common.errors import UserError
 from rl.config.credit import ProbeConfig
 
@@ -20,6 +24,7 @@ from rl.config.credit import ProbeConfig
 
 PREFIX = "probe_"
 """Of the columns of a batch that hold readings."""
+TOKEN_READINGS = ("fai", "waad", "boundary", "indicators")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +35,10 @@ class ProbeReadings:
     waad: Float[Tensor, "B T"]
     attention: Float[Tensor, "B C T"] | None = None
     """Each token's attention to each constraint's passage, relative to the prompt's other tokens; 0 if undefined."""
+    boundary: Float[Tensor, "B T"] | None = None
+    """`boundary_scores` of the tokens read, by which completions are cut into segments."""
+    indicators: Float[Tensor, "B N T"] | None = None
+    """One value for each of `ProbeReader.indicator_names`."""
 
 
 class ProbeReader:
@@ -38,12 +47,16 @@ class ProbeReader:
     def __init__(self, probe: ProbeConfig, *, readings: Literal["raw", "residual"] = "raw", all_heads: bool = False):
         self.roles = None if probe.roles is None or all_heads else HeadRoles.load(probe.roles)
         self.baseline = NullBaseline.load(probe.baseline) if readings == "residual" and probe.baseline else None
+        self.indicator_names: tuple[str, ...] = ()
+        """Name and group of layers of each indicator that was read, as in entropy/layers_10-12."""
         self.plan = ProbePlan(
             layers=probe.layers,
             window=probe.window,
             horizon=probe.horizon,
             roles=self.roles,
             per_head=self.baseline is not None,
+            boundary_window=WINDOW if probe.listen == "always" else None,
+            indicators=probe.indicators,
         )
         if self.baseline is not None and (self.baseline.horizon, self.baseline.window) != (probe.horizon, probe.window):
             raise UserError(
@@ -65,7 +78,22 @@ class ProbeReader:
         if readings.span_mass is not None and recorder.spans is not None:
             relative_LBSC = constraint_attention(readings.span_mass, recorder.spans).relative[:, :, 0]
             attention = relative_LBSC.nanmean(dim=0).nan_to_num(nan=0.0)[:, -length:].transpose(1, 2)
-        return ProbeReadings(fai=fai[:, -length:], waad=waad[:, -length:], attention=attention)
+        return ProbeReadings(
+            fai=fai[:, -length:],
+            waad=waad[:, -length:],
+            attention=attention,
+            boundary=_boundary(readings, length),
+            indicators=self._indicators(readings, length),
+        )
+
+    def _indicators(self, readings: Readings, length: int) -> Float[Tensor, "B N T"] | None:
+        """Return each indicator's mean over each group of layers."""
+        if readings.indicators is None:
+            return None
+        groups = layer_groups(readings.layers)
+        self.indicator_names = tuple(f"{name}/{group}" for name in INDICATORS for group in groups)
+        by_layer = (getattr(readings.indicators, name)[..., -length:] for name in INDICATORS)
+        return torch.stack([values[places].mean(dim=0) for values in by_layer for places in groups.values()], dim=1)
 
     def _residual(self, readings: Readings) -> tuple[Float[Tensor, "B S"], Float[Tensor, "B S"]]:
         assert self.baseline is not None
@@ -76,12 +104,36 @@ class ProbeReader:
         return role_mean(fai, layers, self.roles.global_heads), role_mean(waad, layers, self.roles.local_heads)
 
 
+def layer_groups(layers: tuple[int, ...]) -> dict[str, slice]:
+    """Return the lower, the middle and the upper third of the layers read, by name, as places in `layers`."""
+    bounds = [round(third * len(layers) / 3) for third in range(4)]
+    return {
+        f"layers_{layers[start]}-{layers[stop - 1]}": slice(start, stop)
+        for start, stop in pairwise(bounds)
+        if start < stop
+    }
+
+
+def _boundary(readings: Readings, length: int) -> Float[Tensor, "B T"] | None:
+    if readings.boundaries is None:
+        return None
+    within = readings.real.clone()
+    within[:, : within.shape[1] - length] = False
+    return boundary_scores(*readings.boundaries, within, window=WINDOW)[:, -length:]
+
+
 def recording_spans(
     passages: Bool[Tensor, "B C P"], prompt_mask: Tensor, completion_length: int
 ) -> Bool[Tensor, "B N S"]:
     """Return the passages as spans over prompt and completion, and the two spans that attention is relative to."""
     prompt_BS = torch.nn.functional.pad(prompt_mask.bool(), (0, completion_length))
     return prompt_spans(torch.nn.functional.pad(passages, (0, completion_length)), prompt_BS)
+
+
+def token_readings(probe_readings: ProbeReadings | None) -> dict[str, Tensor]:
+    """Return the readings that `CreditInputs` has fields for; attention belongs to its evidence."""
+    named = {} if probe_readings is None else {name: getattr(probe_readings, name) for name in TOKEN_READINGS}
+    return {name: values for name, values in named.items() if values is not None}
 
 
 def as_columns(probe_readings: ProbeReadings) -> dict[str, Tensor]:

@@ -16,6 +16,7 @@ from rewards.verifiers import verifying
 from rl.common.atomic import write_json
 from rl.common.errors import UserError
 from rl.common.export_folder import check_apart
+from rl.common.plugins import newest_copy
 from rl.config.load import load_run_config
 from rl.config.model import ModelConfig
 from rl.config.root import Config
@@ -24,7 +25,7 @@ from rl.evaluation.console import show_answers, show_gain, show_rates
 from rl.evaluation.evaluate import Evaluation, evaluate, mark_hacked, paired_gain
 from rl.evaluation.summary import comparison
 from rl.models.context import check_messages, check_prompt_lengths
-from rl.models.load import load_base, load_tokenizer
+from rl.models.load import load_base_model, load_tokenizer
 from rl.models.saved_adapter import SETTINGS, adapted
 from rl.rollouts.engine_hf import local_engine
 from rl.rollouts.generation import generation_config
@@ -72,14 +73,19 @@ def _answered(
 
 
 def evaluate_command(
-    target: str, data: str | None, output: Path | None = None, *, with_trip_wires: bool = False
+    target: str,
+    data: str | None,
+    output: Path | None = None,
+    *,
+    with_trip_wires: bool = False,
+    calibration: Path | None = None,
 ) -> dict[str, Any]:
     """Run `heed eval`: evaluate a run (base and adapter) or a model, print the result and write it to `output`.
 
-    Trip wires are answered if asked for here or in the run's settings. Without `data` a run is evaluated on its own
-    held-out problems. The result says by which semantics it was verified: a run's own problems by the run's, a file by
-    `eval`. Raises UserError when a model comes without `data`, or the run has no adapter, or its data or base model has
-    changed.
+    Trip wires are answered if asked for here or in the run's settings; a `calibration` takes the place of theirs.
+    Without `data` a run is evaluated on its own held-out problems. The result says by which semantics it was verified:
+    a run's own problems by the run's, a file by `eval`. Raises UserError when a model comes without `data`, or the run
+    has no adapter, or its data or base model has changed.
     """
     is_run = Path(target, "config.yaml").is_file()
     if not is_run and data is None:
@@ -87,6 +93,8 @@ def evaluate_command(
     config = load_run_config(Path(target)) if is_run else Config(model=ModelConfig(name=target))
     if with_trip_wires:
         config = config.model_copy(update={"evaluation": config.evaluation.model_copy(update={"trip_wires": True})})
+    if calibration is not None:
+        config = config.model_copy(update={"model": config.model.model_copy(update={"calibration": calibration})})
     if output is not None:
         check_apart(output, data)
     if is_run:
@@ -103,8 +111,14 @@ def evaluate_command(
     return result
 
 
+def load_policy(config: Config, run: Path) -> tuple[PeftModel, PreTrainedTokenizerBase]:
+    """Return a run's policy, adapter included, and its tokenizer. Raises UserError for a run without an adapter."""
+    model, tokenizer = _load(config, run)
+    return _with_adapter(model, run), tokenizer
+
+
 def _evaluate_run(config: Config, run: Path, problems: Sequence[Problem]) -> dict[str, Any]:
-    model, tokenizer = _load(config)
+    model, tokenizer = _load(config, run)
     before = evaluate_policy(config, model, tokenizer, problems)
     after = evaluate_policy(config, _with_adapter(model, run), tokenizer, problems)
     gain = paired_gain(before, after)
@@ -120,9 +134,12 @@ def _evaluate_model(config: Config, problems: Sequence[Problem]) -> dict[str, An
     return {"model": evaluation.summary()}
 
 
-def _load(config: Config) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    model = load_base(config.model)
-    return model, load_tokenizer(config.model.name)
+def _load(config: Config, run: Path | None = None) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Return the base model and its tokenizer; the run's copy of a calibration goes before the file itself."""
+    settings = config.model
+    if run is not None and settings.calibration is not None and (copy := newest_copy(settings.calibration, run)):
+        settings = settings.model_copy(update={"calibration": copy})
+    return load_base_model(settings), load_tokenizer(config.model.name)
 
 
 def _with_adapter(model: PreTrainedModel, run: Path) -> PeftModel:

@@ -1,6 +1,7 @@
 """Loading a model and its tokenizer by name: from the hub, from a folder, built in, or `tiny`."""
 
 import difflib
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,8 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.trainer_utils import align_special_tokens
 
+from attention_probes.calibration import Calibration, calibrate
+from attention_probes.errors import ProbeError
 from rl.common.attention_kernels import choose_attention_kernels
 from rl.common.cache import build_once
 from rl.common.device import process_device
@@ -43,7 +46,7 @@ __all__ = [
     "cpu_has_bf16",
     "end_token_ids",
     "is_builtin",
-    "load_base",
+    "load_base_model",
     "load_model",
     "load_tokenizer",
     "model_path",
@@ -82,11 +85,6 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def load_base(model: ModelConfig) -> PreTrainedModel:
-    """Load the base model as the settings say, in whatever process trains, samples or evaluates."""
-    return load_model(model.name, dtype=resolve_dtype(model.dtype), quantization=model.quantization)
-
-
 def load_model(
     name: str,
     *,
@@ -117,6 +115,20 @@ def load_model(
     align_special_tokens(model, load_tokenizer(name))
     model.name_or_path = model.config._name_or_path = name
     torch.nn.Module.to(model, device)
+    return model
+
+
+def load_base_model(settings: ModelConfig) -> PreTrainedModel:
+    """Load the base model of a config, quantized and with its attention calibrated if the config says so.
+
+    Raises UserError for a calibration that is missing or of another model.
+    """
+    model = load_model(settings.name, dtype=resolve_dtype(settings.dtype), quantization=settings.quantization)
+    if (path := settings.calibration) is not None:
+        try:
+            calibrate(model, Calibration.load(path))
+        except (OSError, ProbeError, json.JSONDecodeError) as error:
+            raise UserError(f"model.calibration={path}: {error}") from error
     return model
 
 

@@ -5,6 +5,10 @@ from itertools import groupby
 from statistics import fmean
 from typing import Any
 
+import torch
+
+from attention_probes.listening import measure_listening, response_segments
+
 Spans = Callable[[Sequence[int]], list[tuple[int, int]]]
 """Token ids of a completion -> each token's half-open character span in its text."""
 
@@ -84,6 +88,23 @@ def _member(record: dict[str, Any], spans: Spans) -> dict[str, Any]:
         "ids": record["completion_ids"],
         "spans": spans(record["completion_ids"]),
         "readings": token_readings(record),
+        "listening": _listening(record),
+    }
+
+
+def _listening(record: dict[str, Any]) -> dict[str, Any] | None:
+    """Return which constraint each segment attends to; None unless boundaries and two constraints were recorded."""
+    verdicts = [(number, verdict) for number, verdict in enumerate(record["verdicts"]) if "attention" in verdict]
+    if len(verdicts) < 2 or "boundary" not in record:
+        return None
+    relative_TC = torch.tensor([verdict["attention"] for _, verdict in verdicts]).T
+    scores = torch.tensor(record["boundary"])
+    heard = measure_listening(relative_TC, response_segments(scores, torch.ones(len(scores)).bool(), relative_TC))
+    return {
+        "constraints": [number for number, _ in verdicts],
+        "segments": heard.segments,
+        "shares": heard.attention.tolist(),
+        "margins": heard.margins.tolist(),
     }
 
 

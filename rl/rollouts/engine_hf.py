@@ -10,10 +10,11 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 from transformers import GenerationConfig as ModelGenerationConfig
 
+from attention_probes.calibration import calibrated_cache
 from rl.common.threads import torch_threads
 from rl.config.routing import RoutingConfig
 from rl.models.eval_mode import eval_mode
-from rl.models.load import end_token_ids, load_base, load_tokenizer
+from rl.models.load import end_token_ids, load_base_model, load_tokenizer
 from rl.models.logprobs import token_logprobs
 from rl.models.lora import lora_config
 from rl.models.precision import loss_precision
@@ -101,7 +102,7 @@ class TransformersEngine:
             {"input_ids": [list(prompt) for prompt in request.prompts]}, padding_side="left", return_tensors="pt"
         ).to(self.model.device)
         ids_PL, mask_PL = padded["input_ids"], padded["attention_mask"]
-        cache = DynamicCache(config=self.model.config)
+        cache = calibrated_cache(self.model, self.model.config)
         if ids_PL.shape[1] > 1:
             positions_PL = (mask_PL.cumsum(dim=1) - 1).clamp(min=0)
             self.model(
@@ -151,7 +152,7 @@ def worker_engine(setup: EngineSetup) -> TransformersEngine:
     """Build the engine of a worker, with a model of its own."""
     if setup.generation.threads is not None:
         torch.set_num_threads(setup.generation.threads)
-    model = load_base(setup.model)
+    model = load_base_model(setup.model)
     policy: Any = get_peft_model(model, lora_config(setup.lora))
     route = add_adapters(policy, setup.lora, setup.routing) if setup.routing.adapters else None
     if setup.rounded_adapter:

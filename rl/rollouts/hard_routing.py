@@ -11,7 +11,7 @@ from torch import Tensor
 from rl.common.errors import RunFailure
 from rl.config.model import AdapterConfig, ModelConfig
 from rl.config.routing import RoutingConfig
-from rl.models.load import load_base
+from rl.models.load import load_base_model
 from rl.models.lora import lora_config
 from rl.models.tokenization import pad_right
 from rl.rollouts.types import RolloutRequest
@@ -28,7 +28,7 @@ class HardRouter:
         kind, width = ROUTERS[routing.router], 0
         self._policy: Any = None
         if kind.prompt_features is not Router.prompt_features:
-            self._policy = get_peft_model(load_base(model), lora_config(lora))
+            self._policy = get_peft_model(load_base_model(model), lora_config(lora))
             width = self._policy.get_input_embeddings().weight.shape[1]
         self._router = kind(routing, width)
 

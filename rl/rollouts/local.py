@@ -2,9 +2,12 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 from rl.rollouts.interfaces import Engine, Outcome, SampledRequest
+from rl.rollouts.sparse_gate import SparseGate
 from rl.rollouts.types import RolloutRequest
 from rl.routing.route import Route
 
@@ -12,8 +15,10 @@ from rl.routing.route import Route
 class LocalSampler:
     """Answers requests when they are collected; nothing is published, because the engine has the live model."""
 
-    def __init__(self, engine: Engine):
+    def __init__(self, engine: Engine, gate: SparseGate | None = None):
         self.engine = engine
+        self.gate = gate
+        """Decides how prompts are read; None reads them densely."""
 
     def route_by(self, route: Route) -> None:
         engine: Any = self.engine  # the config's checks let only an engine that supports routing come here
@@ -30,11 +35,14 @@ class LocalSampler:
 
     def _sample(self, request: RolloutRequest) -> SampledRequest:
         start = time.perf_counter()
-        samples = self.engine.sample(request)
+        with nullcontext("") if self.gate is None else self.gate.reading(request) as plan:
+            samples = self.engine.sample(request)
+        if plan:
+            samples = [replace(sample, plan=plan) for sample in samples]
         return SampledRequest(samples=samples, worker="in-process", seconds=time.perf_counter() - start)
 
     def pop_metrics(self) -> dict[str, float]:
-        return {}
+        return {} if self.gate is None else self.gate.pop_metrics()
 
     def finished(self) -> dict[RolloutRequest, Outcome]:
         return {}

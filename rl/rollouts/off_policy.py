@@ -1,4 +1,4 @@
-"""Off-policy correction: stale tokens are weighted by the importance ratio of learner to sampler."""
+"""Off-policy correction: tokens of a stale or sparse policy are weighted by the ratio of learner to sampler."""
 
 from typing import Any, Literal
 
@@ -36,7 +36,7 @@ def importance_ratios(
 class OffPolicyCorrection:
     """Importance ratios of one generation batch, computed at a row's first visit and reused in later iterations.
 
-    Rows that the present policy sampled (staleness 0) are measured and keep weight 1.
+    Rows that the present policy sampled (staleness 0, prompts read densely) are measured and keep weight 1.
     """
 
     def __init__(self, *, mode: Mode, cap: float):
@@ -69,10 +69,13 @@ class OffPolicyCorrection:
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Return the changes to a micro-batch whose (B, T) advantages are known, and metrics to log.
 
-        Its columns `row` and `staleness` are lists, so that nothing here waits for the device.
+        Its columns `row`, `staleness` and `plan` are lists, so that nothing here waits for the device.
         """
         mask = (live["completion_mask"] * live.get("tool_mask", 1)).bool()
-        sampler_logps, stale = live["sampling_per_token_logps"], [staleness > 0 for staleness in live["staleness"]]
+        # A prompt that was read sparsely is one more way to have been sampled by another policy.
+        plans = live.get("plan") or [""] * len(mask)  # a buffer of an earlier version has none
+        stale = [staleness > 0 or bool(plan) for staleness, plan in zip(live["staleness"], plans, strict=True)]
+        sampler_logps = live["sampling_per_token_logps"]
         stale_B = torch.tensor(stale).to(mask.device, non_blocking=True)
         weights = self.weights(live["row"], learner_logps, sampler_logps, mask, stale_B)
         metrics = correction_metrics(learner_logps, sampler_logps, mask, weights)

@@ -208,6 +208,7 @@ class Rollouts:
             self.positions += positions if sampled else [PLACEHOLDER_POSITION] * len(positions)
         self.versions = [sample.version for sample in samples]
         self.gates = [sample.gates for sample in samples]
+        self.plans = [sample.plan for sample in samples]
         batch: dict[str, list] = {
             "prompt_ids": [list(sample.prompt_ids) for sample in samples],
             "completion_ids": [list(sample.completion_ids) for sample in samples],

@@ -53,3 +53,5 @@ class Sample:
     version: int
     gates: tuple[float, ...] = ()
     """Weight of each adapter in this row; empty without routing."""
+    plan: str = ""
+    """Name of the sparse plan that read the prompt; empty for dense attention."""

@@ -16,6 +16,7 @@ from rl.evaluation.command import evaluate_policy
 from rl.evaluation.evaluate import Evaluation
 from rl.runs.jsonl import JsonlFile
 from rl.tracking.collapse_alarm import CollapseAlarmCallback
+from rl.tracking.indicator_alarm import IndicatorAlarm
 from rl.tracking.metrics import MetricsCallback, log_metrics, start_trackers
 from rl.tracking.periodic_eval import PeriodicEvaluation
 from rl.tracking.progress import ProgressCallback, announce
@@ -52,6 +53,9 @@ class Observers:
         if rewards.standstill_steps is not None and is_main_process():
             alarm = StandstillAlarm(rewards.standstill_steps, log, self._metrics.path, self.console)
             trainer.add_callback(alarm)
+        probe = self.config.probe
+        if probe.indicators and probe.indicator_change is not None and is_main_process():
+            trainer.add_callback(IndicatorAlarm(probe.indicator_change, log, self._metrics.path, self.console))
         try:
             yield
         finally:

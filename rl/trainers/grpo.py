@@ -227,7 +227,7 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
         return batch
 
     def _rollout_columns(self, batch: Mapping[str, Any]) -> dict[str, list[int]]:
-        """Return what must stay with a row when TRL shuffles the batch: index, group position, staleness and lengths.
+        """Return what must stay with a row when TRL shuffles the batch: index, position, how it was sampled, lengths.
 
         They are lists, which the host reads without waiting for the device.
         """
@@ -236,6 +236,7 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
             "row": list(range(len(self.rollouts.positions))),
             "position": list(self.rollouts.positions),
             "staleness": [self.state.global_step - version for version in self.rollouts.versions],
+            "plan": list(self.rollouts.plans),
             "prompt_length": lengths[0],
             "completion_length": lengths[1],
         }

@@ -21,7 +21,7 @@ from rl.evaluation.answers import sample_answers
 from rl.evaluation.console import rate_text, show_gain
 from rl.evaluation.evaluate import load_evaluation, paired_gain
 from rl.evaluation.summary import comparison
-from rl.models.load import load_base, load_tokenizer
+from rl.models.load import load_base_model, load_tokenizer
 from rl.models.saved_adapter import adapted
 from rl.rollouts.engine_hf import local_engine
 from rl.rollouts.generation import generation_config
@@ -84,7 +84,7 @@ def write_pairs(config: Config, problems: Sequence[Problem], adapter: Path | Non
     Raises UserError when no two answers to a problem make a pair, or the adapter is not finite.
     """
     settings, tokenizer = config.pairs, load_tokenizer(config.model.name)
-    model: Any = load_base(config.model)
+    model: Any = load_base_model(config.model)
     policy = model if adapter is None else adapted(model, adapter)
     generation = generation_config(config.trainer, config.rollouts)
     engine = local_engine(policy, tokenizer, generation, config.routing)

@@ -9,7 +9,7 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 from data.problems import Problem
 from rl.config.root import Config
 from rl.datasets import as_dataset
-from rl.models.load import load_base, load_tokenizer, model_path, resolve_dtype
+from rl.models.load import load_base_model, load_tokenizer, model_path, resolve_dtype
 from rl.models.lora import lora_config
 from rl.scoring.reward_functions import reward_functions
 from rl.trainers.trl_args import grpo_arguments
@@ -20,7 +20,7 @@ def plain_grpo_trainer(
 ) -> GRPOTrainer:
     """Return TRL's trainer with its own generation: no credit, no records, no ledger."""
     dtype = resolve_dtype(config.model.dtype)
-    model = load_base(config.model)
+    model = load_base_model(config.model)
     model.name_or_path = model_path(config.model.name)
     rewards, weights = reward_functions(config.rewards)
     arguments = grpo_arguments(config, folder=folder, bf16=dtype == torch.bfloat16)

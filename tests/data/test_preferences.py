@@ -1,6 +1,7 @@
 """Preference pairs: which answers are paired, and the row of a pair."""
 
 import json
+import math
 
 import pytest
 
@@ -181,3 +182,25 @@ def test_pair_from_row__refuses_turns_that_would_be_lost_or_trained_as_the_answe
     row = {"prompt": "Describe rain.", "rejected": "No.", "constraints": [{"id": "punctuation:no_comma"}]}
     with pytest.raises(ValueError, match=f"expected .*column 'chosen' .*{message}"):
         read({**row, "chosen": chosen})
+
+
+def test_confusion_pairs__differ_on_the_failed_constraint_with_margins_of_opposite_sign():
+    problem = Problem(
+        problem_id="p",
+        messages=({"role": "user", "content": "Write."},),
+        constraints=(
+            ConstraintSpec(id="punctuation:no_comma", kwargs={}, text="no comma"),
+            ConstraintSpec(id="content:ascii_only", kwargs={}, text="plain letters"),
+        ),
+    )
+    texts = ["Yes.", "Well.", "Yes, well.", "Oh, no."]  # the first two satisfy both, the others break the first
+    margins = {"Yes.": [0.1, 0.2], "Well.": [0.3, 0.2], "Yes, well.": [-0.1, 0.4], "Oh, no.": [0.2, -0.9]}
+    pairs = preference_pairs([(problem, texts)], margins=lambda _, answers: [margins[text] for text in answers])
+    # "Oh, no." attends to what it breaks; of the chosen ones "Well." is farther from "Yes, well.": 0.4 to 0.2.
+    # Nothing breaks the second constraint.
+    assert [(pair.chosen.text, pair.rejected.text, pair.kind) for pair in pairs] == [
+        ("Well.", "Yes, well.", "confusion")
+    ]
+    assert pairs[0].differs_on == ("punctuation:no_comma",)
+    undefined = preference_pairs([(problem, texts)], margins=lambda _, answers: [[math.nan] * 2 for _ in answers])
+    assert undefined == []

@@ -59,7 +59,7 @@ def test_build_trainer__zero_3_shards_the_weights_while_they_are_loaded(monkeypa
         assert is_deepspeed_zero3_enabled()
         raise Loading
 
-    monkeypatch.setattr(rl.build, "load_base", load)
+    monkeypatch.setattr(rl.build, "load_base_model", load)
     config = tiny_config(distributed={"zero": 3})
     with pytest.raises(Loading):
         build_trainer(config, tmp_path, load_problems(config.data).train, callbacks=[])

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from math import gcd
 from typing import TYPE_CHECKING
 
+from rl.config.checks.attention import attention_contradictions
 from rl.config.checks.credit import credit_contradictions
 from rl.config.checks.dpo import dpo_contradictions
 from rl.config.checks.routing import routing_contradictions
@@ -35,6 +36,7 @@ def contradictions(config: "Config") -> Iterator[str]:
         yield from dpo_contradictions(config)
     yield from _warmup(config.trainer)
     yield from credit_contradictions(config)
+    yield from attention_contradictions(config)
     yield from _lora(config.lora)
     yield from _dora(config)
     yield from _quantization(config)

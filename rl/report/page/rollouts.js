@@ -1,7 +1,7 @@
 // Rollouts: the best and worst completion of a group, tokens coloured by a reading, evidence shown on request.
 const ATTENTION = "attention to constraint ", CHANNEL = "channel";
 // Readings whose neutral value is 1; the others start at 0.
-const isRelative = reading => ["credit", "ratio"].includes(reading) || reading.startsWith(ATTENTION);
+const isRelative = reading => ["credit", "ratio", "boundary"].includes(reading) || reading.startsWith(ATTENTION);
 const MEANINGS = {
   credit: "the token's share of the completion's advantage; 1 is an equal share",
   ratio: "probability under the trained policy over that under the policy that sampled; 1 is unchanged",
@@ -9,6 +9,7 @@ const MEANINGS = {
   mask: "1 where the token is trained",
   fai: "future attention influence: how much later tokens attend to this one",
   channel: "the constraint whose share of the advantage moved the token most, stronger the more credit it got; grey: none",
+  boundary: "how differently later tokens treat what lies before and behind this token; 1 is alike",
   waad: "windowed average attention distance, in tokens: how far back this token attends",
 };
 const meaningOf = reading => reading.startsWith(ATTENTION)
@@ -143,6 +144,23 @@ function showVerdicts(parent, member, group, tokens, prompt, reach) {
   }
 }
 
+// The confusion matrix: each segment's attention to the constraints, as shares of its attention to all of them.
+function showListening(parent, member) {
+  if (!member.listening) return;
+  const {constraints, segments, shares, margins} = member.listening;
+  const box = make(make(parent, "details", null, {class: "listening"}), "summary", "What each segment listens to").parentNode;
+  const table = make(box, "table"), header = make(table, "tr");
+  for (const text of ["", ...segments.map(([first, last]) => textOf(member, first, last)), "margin"]) make(header, "th", text);
+  constraints.forEach((constraint, row) => {
+    const verdict = member.verdicts[constraint], line = make(table, "tr");
+    make(line, "th", verdict.id, {class: outcome(verdict)});
+    for (const share of shares[row]) make(line, "td", short(share), {style: `background:${withOpacity("--more", data.scale.strongest * share)}`});
+    make(line, "td", short(margins[row]), {title: "its share in the segments aligned to it minus the strongest other's; below 0 they attend to another constraint"});
+  });
+}
+
+const textOf = (member, first, last) => member.completion.slice(member.spans[first][0], member.spans[last - 1][1]).trim();
+
 function showMember(parent, member, group, prompt, reach) {
   const box = make(parent, "div", null, {class: `member ${member.which}`});
   const title = make(box, "div", null, {class: "score"});
@@ -153,6 +171,7 @@ function showMember(parent, member, group, prompt, reach) {
   showTokens(tokens, member, reach);
   walkTokens(tokens, line, member);
   showVerdicts(box, member, group, tokens, prompt, reach);
+  showListening(box, member);
 }
 
 function showGroup(parent, group) {

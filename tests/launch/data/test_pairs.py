@@ -9,6 +9,8 @@ from data.problems import user_text
 from data.sources import read_rows
 from data.writing import write_rows
 from launch.data.pairs import Sampling, pairs_command
+from rl.evaluation.margins import margins_of
+from rl.models.load import load_model, load_tokenizer
 
 
 def test_pairs__of_a_files_completions(tmp_path):
@@ -28,6 +30,7 @@ def test_pairs__of_a_files_completions(tmp_path):
         "mean_gap": 1.0,
         "best_worst": 1,
         "minimal": 0,
+        "confusion": 0,
         "num_problems": 1,
         "kinds": {"punctuation:no_comma": 1},
         "levels": {"1": 1},
@@ -111,3 +114,44 @@ def test_pairs__a_source_without_answers_is_one_sentence(tmp_path):
     same = write_rows([{"prompt": "a", "completions": ["b", "c"]}], tmp_path / "same.jsonl")
     with pytest.raises(ValueError, match="no two answers to one prompt that differ in score"):
         pairs_command(same, tmp_path / "pairs.jsonl")
+
+
+def two_rules(prompt: str, completions: list[str]) -> dict:
+    """A prompt with two rules whose passages are known."""
+    rules = {"Use no commas.": "punctuation:no_comma", "Use plain letters.": "content:ascii_only"}
+    spans = {text: [prompt.index(text), prompt.index(text) + len(text)] for text in rules}
+    constraints = [{"id": rule, "text": text, "spans": [spans[text]]} for text, rule in rules.items()]
+    return {"prompt": prompt, "constraints": constraints, "completions": completions}
+
+
+def test_pairs__by_confusion_are_read_by_a_model(tmp_path):
+    """The random model attends to the first rule after long answers, and to the second one after short ones."""
+    texts = ["sea and sun,", "sky and ice.", "The sea is wide and blue and deep and salty and never rests."]
+    source = write_rows([two_rules("Write. Use no commas. Use plain letters.", texts)], tmp_path / "samples.jsonl")
+    result = pairs_command(source, tmp_path / "pairs.jsonl", by="confusion", reader="tiny")
+    assert result["confusion"] == result["num_pairs"] == 1
+    [row] = [row for _, row in read_rows(tmp_path / "pairs.jsonl")]
+    assert row["differs_on"] == ["punctuation:no_comma"] and row["pair_kind"] == "confusion"
+    problem = pair_from_row(row).problem
+    policy, tokenizer = load_model("tiny"), load_tokenizer("tiny")
+    chosen, rejected = margins_of(
+        policy, tokenizer, problem, [row[name][0]["content"] for name in ("chosen", "rejected")]
+    )
+    assert chosen[0] > 0.0 > rejected[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"by": "attention"}, "by score or by confusion"),
+        ({"reader": "tiny"}, "--reader tiny reads answers for --by confusion"),
+        ({"by": "confusion", "reader": "tiny", "minimal": True}, "drop --minimal"),
+        ({"by": "confusion"}, "name it by --reader"),
+        ({"by": "confusion", "reader": "tiny"}, "two constraints whose passages are known"),
+    ],
+)
+def test_pairs__by_confusion_refuses_what_it_cannot_do(options, message, tmp_path):
+    row = {"prompt": "Write.", "constraints": [{"id": "punctuation:no_comma"}], "completions": ["Yes, well.", "Yes."]}
+    source = write_rows([row], tmp_path / "samples.jsonl")
+    with pytest.raises(ValueError, match=message):
+        pairs_command(source, tmp_path / "pairs.jsonl", **options)

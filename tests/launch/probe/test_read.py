@@ -84,3 +84,20 @@ def test_count_sinks__by_position_and_token():
     columns[0, 0, :, 1] = True  # both heads sink into the first text's 5, at position 0
     columns[0, 1, 0, [0, 1]] = True  # one head sinks into the second text's 5 and 6, at positions 0 and 1
     assert count_sinks(ids, real, columns) == {(0, 5): 3, (1, 6): 1}
+
+
+def test_run_probe__shows_what_each_segment_listens_to(tmp_path, capsys):
+    constraints = ["Describe the sea.", "Use no commas."]
+    completion = "It is wide and blue and deep and salty, and it never rests at all."
+    content = run_probe("tiny", PROMPT, completion=completion, constraints=constraints, out=tmp_path)
+    confusion = content["confusion"]
+    assert "".join(confusion["texts"]) == completion
+    assert [sum(shares) for shares in zip(*confusion["shares"], strict=True)] == pytest.approx(
+        [1.0] * len(confusion["texts"])
+    )
+    assert len(confusion["margins"]) == 2
+    print_probe(content)
+    assert "margin" in capsys.readouterr().out
+    assert "What each part listens to" in (tmp_path / "page.html").read_text()
+    alone = run_probe("tiny", PROMPT, completion=completion, constraints=constraints[:1], out=tmp_path)
+    assert alone["confusion"] is None

@@ -6,9 +6,11 @@ import pytest
 import torch
 from torch import Tensor, tensor
 
+from attention_probes.indicators import INDICATORS
 from rl.config.credit import CreditConfig, ProbeConfig
 from rl.credit.assigner import AssignedCredit, CreditAssigner, constraint_metrics
 from rl.credit.inputs import CreditInputs, Evidence, RuleParams
+from rl.credit.reader import layer_groups, token_readings
 from rl.models.load import load_model
 
 # Two rows of a prompt of 5 and a completion of 7 tokens: the first is padded on the left, the second on the right.
@@ -183,3 +185,29 @@ def test_constraint_metrics__average_over_real_tokens_and_stated_constraints():
     mask = tensor([[True, True, False], [True, True, True]])
     assert constraint_metrics(attention, mask) == {"probe/constraint_attention_mean": 3.5}
     assert math.isnan(constraint_metrics(attention * 0, mask)["probe/constraint_attention_mean"])
+
+
+def test_layer_groups__are_thirds_of_the_layers_read():
+    layers = (10, 12, 15, 18, 20)
+    groups = {name: layers[places] for name, places in layer_groups(layers).items()}
+    assert groups == {"layers_10-12": (10, 12), "layers_15-15": (15,), "layers_18-20": (18, 20)}
+    assert list(layer_groups((3,))) == ["layers_3-3"]
+
+
+def test_assign__logs_the_indicators_of_the_completions_tokens():
+    assigner = make_assigner(probe=ProbeConfig(indicators=True, horizon=(1, 4)))
+    assert assigner.needs_probe
+    ids = torch.randint(3, 512, REAL.shape, generator=torch.Generator().manual_seed(0))
+    model = load_model("tiny")
+    with torch.no_grad(), assigner.recording(model, step=0) as recorder:
+        model(input_ids=ids, attention_mask=REAL)
+    assert recorder is not None
+    readings = recorder.read().indicators
+    assert readings is not None
+    inputs = CreditInputs(
+        mask=MASK, entropy=torch.rand(MASK.shape), **token_readings(assigner.reader.read(recorder, MASK.shape[1]))
+    )
+    metrics = assign(assigner, inputs, tensor([[1.0], [-1.0]])).metrics
+    sink = readings.sink_mass[0][:, -7:]  # layer 0 is a group of its own
+    assert metrics["probe/sink_mass/layers_0-0"] == pytest.approx(sink[MASK].mean().item())
+    assert {name.split("/")[1] for name in metrics if name.count("/") == 2} == set(INDICATORS)

@@ -6,6 +6,7 @@ import shutil
 import pytest
 from safetensors.torch import load_file, save_file
 
+from attention_probes.calibration import Calibration
 from rl.common.errors import UserError
 from rl.evaluation.command import evaluate_command
 
@@ -43,6 +44,17 @@ def test_evaluate_command__a_model_on_given_data(problems, capsys):
     result = evaluate_command("tiny", problems)
     assert result["model"]["kinds"]["punctuation:no_comma"]["of"] == 2
     assert "punctuation:no_comma" in capsys.readouterr().out
+
+
+def test_evaluate_command__answers_with_calibrated_attention(problems, tmp_path):
+    plain, path = evaluate_command("tiny", problems)["model"], tmp_path / "calibration.json"
+    Calibration(heads=()).save(path)
+    assert evaluate_command("tiny", problems, calibration=path)["model"] == plain
+    for content, message in ((None, "none"), (((9, 0),), r"names heads \[\(9, 0\)\]")):
+        if content is not None:
+            Calibration(heads=content).save(path)
+        with pytest.raises(ValueError, match=rf"model\.calibration=.*{message}"):
+            evaluate_command("tiny", problems, calibration=path if content else tmp_path / "none.json")
 
 
 def test_evaluate_command__a_model_without_data_is_an_error():

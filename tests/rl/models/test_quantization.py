@@ -12,7 +12,7 @@ from launch.plan.workload import Workload
 from rl.common.errors import UserError
 from rl.config.model import ModelConfig
 from rl.export.verify import export_run
-from rl.models.load import load_base, load_model
+from rl.models.load import load_base_model, load_model
 from rl.models.quantization import check_quantization
 from rl.train import train
 from tests.rl.config_fixtures import problems
@@ -53,7 +53,7 @@ def test_quantization__is_refused_where_it_cannot_work(sections, sentence):
 
 @needs_bitsandbytes
 def test_load_base__has_close_logits_and_the_bytes_that_the_plan_counts():
-    quantized, full = load_base(ModelConfig(**FOUR_BIT)), load_model("tiny")
+    quantized, full = load_base_model(ModelConfig(**FOUR_BIT)), load_model("tiny")
     ids = torch.arange(3, 40)[None]
     logits, expected = (model(input_ids=ids).logits for model in (quantized, full))
     # one of 16 levels a number: a few percent of the spread of the logits

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,3 +55,17 @@ def test_select_groups__long_completions_leave_room_for_fewer_steps(monkeypatch)
     records = [make_record(step=step) for step in range(1, 9)]
     # 8 steps of 3 tokens are 24; halved, 4 steps are 12
     assert [group["step"] for group in select_groups(records, letter_spans)] == [1, 3, 6, 8]
+
+
+def test_select_groups__shows_what_each_segment_listens_to():
+    # One segment; shares (2/3, 1/3), (1/2, 1/2), (1/4, 3/4): means 17/36 and 19/36, and nothing is above the mean but
+    # the second, whose margin is 2/36; the first is measured over the whole, too.
+    first, second = [2.0, 1.0, 1.0], [1.0, 1.0, 3.0]
+    verdict = make_record()["verdicts"][0]
+    verdicts = [{**verdict, "attention": first}, verdict, {**verdict, "attention": second}]
+    (group,) = select_groups([make_record(verdicts=verdicts, boundary=[1.0, 1.0, 1.0])], letter_spans)
+    heard = group["members"][0]["listening"]
+    assert (heard["constraints"], heard["segments"]) == ([0, 2], ((0, 3),))
+    assert heard["margins"] == pytest.approx([-2 / 36, 2 / 36])
+    (group,) = select_groups([make_record(verdicts=verdicts)], letter_spans)  # of a run that recorded no boundaries
+    assert group["members"][0]["listening"] is None

@@ -10,7 +10,9 @@ from peft import LoraConfig, get_peft_model
 from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedModel
 
+from attention_probes.calibration import Calibration, calibrate
 from rl.models.load import load_model, load_tokenizer
+from rl.models.logprobs import token_logprobs
 from rl.rollouts.engine_hf import TransformersEngine
 from rl.rollouts.generation import GenerationConfig
 from rl.rollouts.types import RolloutRequest, Sample
@@ -181,3 +183,16 @@ def test_threads__are_set_while_sampling_only():
     engine.sample(replace(REQUEST, prompts=((5,),), num_generations=1))
     assert seen == {before + 1}
     assert torch.get_num_threads() == before
+
+
+def test_engine__of_a_calibrated_model_samples_what_the_whole_pass_says():
+    """Rows that end early leave the cache, and with it the columns that the calibration has seen."""
+    model, tokenizer = load_model("tiny"), load_tokenizer("tiny")
+    calibrate(model, Calibration(heads=((0, 0), (1, 1)), threshold=0.02, min_queries=4))
+    engine = TransformersEngine(model, tokenizer, GenerationConfig(temperature=1.0, max_completion_length=24))
+    prompts = (tuple(range(10, 40)), tuple(range(50, 60)))
+    samples = engine.sample(RolloutRequest(position=0, prompts=prompts, num_generations=4, version=0, seed=3))
+    for sample in samples:
+        ids = [*sample.prompt_ids, *sample.completion_ids]
+        logprobs = token_logprobs(model, [ids])[0, len(sample.prompt_ids) - 1 :]
+        assert logprobs.tolist() == pytest.approx(list(sample.logprobs), abs=1e-4)

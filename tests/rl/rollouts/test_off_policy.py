@@ -100,3 +100,9 @@ def test_correction_metrics__leave_out_padding():
 def test_correction_metrics__are_nan_where_all_is_masked():
     metrics = correction_metrics(LEARNER, SAMPLER, MASK & False, ratios("token_truncate"))
     assert len(metrics) == 5 and all(isnan(value) for value in metrics.values())
+
+
+def test_apply__weighs_rows_whose_prompt_a_sparse_plan_read():
+    correction = OffPolicyCorrection(mode="token_truncate", cap=3.0)
+    changes, _ = correction.apply({**make_batch([0, 0]), "plan": ["", "hip"]}, LEARNER, loss_type="dapo")
+    assert changes["advantages"] == near([[1.0, -1.0], [6.0, 2.0]])

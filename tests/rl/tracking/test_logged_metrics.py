@@ -68,7 +68,7 @@ def tracked_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrackedRun
         },
         trainer={"seed": 2, "max_completion_length": 16},  # whose second step has shorter completions than its first
         credit={"rule": "combined", "faithfulness": {"every": 2, "resample": True, "completions": 2, "threshold": 1e9}},
-        probe={"listen": "always"},
+        probe={"listen": "always", "indicators": True},
         rollouts={"workers": 1, "max_staleness": 1, "groups_per_unit": 1},
         evaluation={"every": 2},
         tracking={"report_to": ["wandb"]},

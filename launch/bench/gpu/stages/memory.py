@@ -19,7 +19,7 @@ from launch.plan.nvidia import nvidia_gpus
 from rl.build import trainer_context
 from rl.config.root import Config
 from rl.datasets import load_problems
-from rl.models.load import load_base, load_tokenizer, resolve_dtype
+from rl.models.load import load_base_model, load_tokenizer, resolve_dtype
 
 
 def measure(setup: Setup) -> Iterator[Row]:
@@ -62,7 +62,7 @@ def planned_config(setup: Setup) -> Config:
 def loaded_bytes(config: Config) -> dict[str, int]:
     """Return this process's main memory before a load and after it, and its largest so far."""
     before = psutil.Process().memory_info().rss
-    load_base(config.model)
+    load_base_model(config.model)
     peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {"rss_before": before, "rss_after": psutil.Process().memory_info().rss, "rss_peak": peak}
 
