@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load, load_file, save_file
+from safetensors.torch import load, save
 
 from rl.common.errors import RunFailure
 from rl.config.model import AdapterConfig, ModelConfig
@@ -24,7 +24,7 @@ from rl.models.load import load_tokenizer
 from rl.models.tokenization import encode_prompt
 from rl.rollouts.adapter_bytes import host_adapter, serialize_adapter
 from rl.rollouts.engine_hf import TransformersEngine, worker_engine
-from rl.rollouts.engine_vllm import ADAPTER, VllmEngine, import_vllm
+from rl.rollouts.engine_vllm import VllmEngine, import_vllm
 from rl.rollouts.engines import EngineSetup
 from rl.rollouts.generation import GenerationConfig
 from rl.rollouts.interfaces import PROBED, SampledRequest
@@ -155,30 +155,28 @@ def test_routing__each_row_is_sampled_with_the_adapter_of_its_task(setup, vllm, 
 class ReusesName(VllmEngine):
     """Gives every version the name of the first, as a server that loads in place does: the cached prompts are stale."""
 
+    def _new_name(self, adapter: str) -> tuple[str, int]:
+        return f"{type(self).__name__}-{adapter}", super()._new_name(adapter)[1]
+
     def load_adapter(self, payload: bytes) -> tuple[str, ...]:
-        missing = super().load_adapter(payload)
-        for adapter, request in self._requests.items():
-            number = 1_000 if isinstance(self, ReusesNumber) else request.lora_int_id
-            self._requests[adapter] = self.vllm.lora.request.LoRARequest(
-                f"{type(self).__name__}-{adapter}", number, request.lora_path
-            )
-        return missing
+        self._logprobs.clear()  # the engine's own, by name
+        return super().load_adapter(payload)
 
 
 class ReusesNumber(ReusesName):
     """And its number, by which vLLM knows the weights that it has loaded."""
+
+    def _new_name(self, adapter: str) -> tuple[str, int]:
+        return super()._new_name(adapter)[0], 1_000
 
 
 class Misnames(VllmEngine):
     """Writes tensors under names of another model, which vLLM loads, and says that all is well."""
 
     def load_adapter(self, payload: bytes) -> tuple[str, ...]:
-        super().load_adapter(payload)
         self.sent = load(payload)
-        for request in self._requests.values():
-            path = Path(request.lora_path) / ADAPTER
-            names = {name: name.replace("model.layers", "model.language_model.layers") for name in load_file(path)}
-            save_file({names[name]: tensor for name, tensor in load_file(path).items()}, path)
+        names = {name: name.replace("model.layers", "model.language_model.layers") for name in self.sent}
+        super().load_adapter(save({names[name]: tensor for name, tensor in self.sent.items()}))
         return ()
 
     def active_tensors(self) -> dict[str, torch.Tensor]:
