@@ -17,7 +17,7 @@ from torch import Tensor
 from rl.common.errors import RunFailure
 from rl.config.model import AdapterConfig, ModelConfig
 from rl.config.routing import RoutingConfig
-from rl.config.vllm import CPU_CACHE
+from rl.config.vllm import CPU_CACHE, LORA_RANKS
 from rl.models.load import model_path, resolve_dtype
 from rl.rollouts.adapter_folder import changes_something, read_adapter, without_module, write_adapter
 from rl.rollouts.engines import EngineSetup, import_package
@@ -30,8 +30,6 @@ from rl.routing.route import with_rank
 
 # Run with vLLM 0.30; TRL 1.16 admits 0.22 to 0.31.
 
-LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
-"""Values of vLLM's `max_lora_rank`; an adapter fits under the smallest one at or above its rank."""
 ENVIRONMENT = {
     # In this process: its errors arrive as they are, and no second process outlives a worker that is killed.
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
@@ -118,7 +116,11 @@ class VllmEngine:
         return self._written | (self._router.tensors() if self._router and self._requests else {})
 
     def sample(self, request: RolloutRequest) -> list[Sample]:
-        """Return one sample a row, groups in order, each group's samples in order; every row has its own seed."""
+        """Return one sample a row, groups in order, each group's samples in order; every row has its own seed.
+
+        Raises RunFailure for a prompt that leaves a completion too little room, which vLLM would cut off.
+        """
+        self._check_room(request)
         groups = [group for group in range(len(request.prompts)) for _ in range(request.num_generations)]
         seeds = [
             row_seed(request, position, sample)
@@ -145,6 +147,15 @@ class VllmEngine:
             _sample(request, group, output.outputs[0], gates[group] if gates else ())
             for group, output in zip(groups, outputs, strict=True)
         ]
+
+    def _check_room(self, request: RolloutRequest) -> None:
+        room, most = self.llm.model_config.max_model_len, self.generation.max_completion_length
+        longest = max(len(prompt) for prompt in request.prompts)
+        if longest + most > room:
+            raise RunFailure(
+                f"a prompt of {longest} tokens and trainer.max_completion_length={most} are more than the {room} "
+                "tokens that vLLM has room for; raise rollouts.vllm.max_model_len, or leave out such prompts"
+            )
 
     def token_logprobs(self, token_ids: Sequence[int]) -> list[float]:
         """Return, for each adapter, the log-probs at temperature 1 of a text's last tokens."""

@@ -67,9 +67,13 @@ class VllmServer:
         self._brief = httpx2.Timeout(min(BRIEF_SECONDS, time_limit))
         self._running: tuple[asyncio.AbstractEventLoop, asyncio.Task] | None = None
 
+    def adapters(self) -> list[str]:
+        """Return the names of the adapters that the server has loaded."""
+        return [model["id"] for model in self._models() if model.get("parent")]
+
     def base_model(self) -> ServedModel:
         """Return the model that the server was started with."""
-        models = self._json(self._ask("GET", "/v1/models"))["data"]
+        models = self._models()
         base = next(model for model in models if not model.get("parent"))
         return ServedModel(name=base["id"], path=base.get("root") or base["id"], max_model_len=base["max_model_len"])
 
@@ -174,6 +178,9 @@ class VllmServer:
         if not all(choice.get("token_ids") and choice.get("logprobs") for choice in choices):
             raise RunFailure(f"{self.url} returns no token ids or no log-probs with a completion; use vLLM 0.30")
         return choices
+
+    def _models(self) -> list[dict[str, Any]]:
+        return self._json(self._ask("GET", "/v1/models"))["data"]
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx2.Response:
         try:

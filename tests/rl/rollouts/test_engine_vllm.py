@@ -35,6 +35,7 @@ class FakeLLM:
         self.options = options
         self.calls: list[SimpleNamespace] = []
         self.awake = True
+        self.model_config = SimpleNamespace(max_model_len=options.get("max_model_len", 2048))
         self.files: dict[str, dict[str, bytes]] = {}
         """What was read from each adapter's folder, by LoRA name."""
         self.llm_engine = SimpleNamespace(add_lora=self.read)
@@ -157,6 +158,13 @@ def test_samples__have_the_sampled_tokens_logprobs():
 
 def test_samples__cut_at_the_limit_have_finish_reason_length():
     assert loaded(make_engine(max_completion_length=1)).sample(REQUEST)[0].finish_reason == "length"
+
+
+def test_samples__of_prompts_that_leave_too_little_room_are_refused():
+    assert len(loaded(make_engine(max_model_len=10)).sample(REQUEST)) == 4  # 2 tokens and a completion of 8
+    message = r"a prompt of 2 tokens and trainer.max_completion_length=8 are more than the 9 tokens .*raise rollouts"
+    with pytest.raises(RunFailure, match=message):
+        loaded(make_engine(max_model_len=9)).sample(REQUEST)
 
 
 def test_rows__sample_the_unfiltered_distribution_with_distinct_seeds():

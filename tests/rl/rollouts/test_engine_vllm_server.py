@@ -37,13 +37,20 @@ def server() -> Iterator[FakeVllmServer]:
         yield fake
 
 
-def make_setup(url: str, *, length: int = 8, ends: tuple[int, ...] = (2,), folder: Path | None = None) -> EngineSetup:
+def make_setup(
+    url: str,
+    *,
+    length: int = 8,
+    ends: tuple[int, ...] = (2,),
+    names: str = "heed-test",
+    folder: Path | None = None,
+) -> EngineSetup:
     return EngineSetup(
         model=ModelConfig(name="tiny", dtype="float32"),
         lora=AdapterConfig(r=4, alpha=8),
         routing=RoutingConfig(),
         generation=GenerationConfig(temperature=TEMPERATURE, max_completion_length=length),
-        server=ServerSetup(url=url, folder=folder, stop_token_ids=ends, time_limit=60.0),
+        server=ServerSetup(url=url, names=names, folder=folder, stop_token_ids=ends, time_limit=60.0),
     )
 
 
