@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ UNFILTERED: dict[str, Any] = {
 """Parameters of a completion that is drawn from the policy's own distribution, with token ids and their log-probs."""
 MOST_TOKEN_IDS = 128
 """Tokens whose log-probs one request may ask for."""
+WORKERS_ERROR = re.compile(r"Worker failed with error '(.+)', please check the stack trace")
 CONNECT_SECONDS = 10.0
 BRIEF_SECONDS = 60.0
 """For everything but completions."""
@@ -214,9 +216,11 @@ class VllmServer:
 
 
 def _message(response: httpx2.Response) -> str:
-    """Return the reason that vLLM gives, or the beginning of what came instead."""
+    """Return the reason that vLLM gives, or of its worker that it quotes, or the beginning of what came instead."""
     with suppress(ValueError, LookupError, TypeError):  # a proxy's page, say
-        return str(response.json()["error"]["message"])
+        message = str(response.json()["error"]["message"])
+        quoted = WORKERS_ERROR.search(message)
+        return quoted[1] if quoted else message
     return repr(response.text[:200])
 
 

@@ -152,6 +152,24 @@ def test_routing__each_row_is_sampled_with_the_adapter_of_its_task(setup, vllm, 
     assert sampling_gap(learner, others, setup.generation.temperature) > 0.01
 
 
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="each of two ranks is bound to a CPU of its own")
+def test_tensor_parallel__ranks_sample_with_the_learners_log_probs(setup, probe_ids, monkeypatch):
+    first, second, *_ = sorted(os.sched_getaffinity(0))
+    monkeypatch.setenv("VLLM_CPU_OMP_THREADS_BIND", f"{first}|{second}")  # by itself vLLM wants two NUMA nodes
+    learner, options = worker_engine(setup), OPTIONS | {"tensor_parallel_size": 2}
+    engine = VllmEngine(setup.model, lora=setup.lora, generation=setup.generation, options=options)
+    try:
+        worker = Worker(engine, name="worker-0", probe_ids=probe_ids)
+        for version in (1, 2):
+            active = worker.load_adapter(version, train(learner, version))
+            sent = fingerprint(learner, probe_ids, version)
+            check_fingerprint(sent, active, previous=None, tolerance=Tolerance(TOLERANCE))
+            samples = worker.sample(replace(REQUEST, version=version)).samples
+            assert sampling_gap(learner, samples, setup.generation.temperature) <= TOLERANCE
+    finally:
+        engine.llm.llm_engine.engine_core.shutdown()
+
+
 class ReusesName(VllmEngine):
     """Gives every version the name of the first, as a server that loads in place does: the cached prompts are stale."""
 
