@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from safetensors.torch import load, save
@@ -152,24 +153,6 @@ def test_routing__each_row_is_sampled_with_the_adapter_of_its_task(setup, vllm, 
     assert sampling_gap(learner, others, setup.generation.temperature) > 0.01
 
 
-@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="each of two ranks is bound to a CPU of its own")
-def test_tensor_parallel__ranks_sample_with_the_learners_log_probs(setup, probe_ids, monkeypatch):
-    first, second, *_ = sorted(os.sched_getaffinity(0))
-    monkeypatch.setenv("VLLM_CPU_OMP_THREADS_BIND", f"{first}|{second}")  # by itself vLLM wants two NUMA nodes
-    learner, options = worker_engine(setup), OPTIONS | {"tensor_parallel_size": 2}
-    engine = VllmEngine(setup.model, lora=setup.lora, generation=setup.generation, options=options)
-    try:
-        worker = Worker(engine, name="worker-0", probe_ids=probe_ids)
-        for version in (1, 2):
-            active = worker.load_adapter(version, train(learner, version))
-            sent = fingerprint(learner, probe_ids, version)
-            check_fingerprint(sent, active, previous=None, tolerance=Tolerance(TOLERANCE))
-            samples = worker.sample(replace(REQUEST, version=version)).samples
-            assert sampling_gap(learner, samples, setup.generation.temperature) <= TOLERANCE
-    finally:
-        engine.llm.llm_engine.engine_core.shutdown()
-
-
 class ReusesName(VllmEngine):
     """Gives every version the name of the first, as a server that loads in place does: the cached prompts are stale."""
 
@@ -269,6 +252,13 @@ class DyingWorker(Worker):
 
 
 @pytest.fixture
+def two_cpus(monkeypatch) -> None:
+    """Bind two ranks of one engine to a CPU each; by itself vLLM wants a NUMA node for each."""
+    first, second, *_ = sorted(os.sched_getaffinity(0))
+    monkeypatch.setenv("VLLM_CPU_OMP_THREADS_BIND", f"{first}|{second}")
+
+
+@pytest.fixture
 def connection() -> Iterator[Any]:
     with one_ray() as connection:
         yield connection
@@ -301,3 +291,27 @@ def test_killed_worker__its_unit_is_sampled_by_another_with_the_same_tokens(conn
     first, second = (pickle.loads((tmp_path / str(number)).read_bytes()) for number in range(2))
     assert first == second == outcome.samples
     assert sampling_gap(learner, outcome.samples, 1.0) <= TOLERANCE
+
+
+def test_tensor_parallel__ranks_sample_with_the_learners_log_probs_and_end_with_their_worker(
+    two_cpus, connection, setup, probe_ids
+):
+    sharded = replace(setup, options=OPTIONS | {"tensor_parallel_size": 2})
+    learner, factory = worker_engine(setup), WorkerFactory(engine="vllm", setup=sharded, probe_ids=probe_ids)
+    settings = RolloutsConfig(workers=1, cpus=0.1, engine="vllm", start_limit=400.0, time_limit=400.0)
+    before = set(psutil.process_iter())
+    dispatcher = Dispatcher(RayWorkerPool(factory, settings, connection), settings, tolerance=Tolerance(TOLERANCE))
+    try:
+        for version in (1, 2):
+            dispatcher.publish(train(learner, version), fingerprint(learner, probe_ids, version))
+            request = replace(REQUEST, version=version)
+            dispatcher.submit([request])
+            (outcome,) = dispatcher.collect([request])
+            assert isinstance(outcome, SampledRequest)
+            assert sampling_gap(learner, outcome.samples, setup.generation.temperature) <= TOLERANCE
+        ranks = [one for one in set(psutil.process_iter()) - before if one.name().startswith("VLLM::Worker")]
+        assert len(ranks) == 2
+    finally:
+        dispatcher.close()
+    _, left = psutil.wait_procs(ranks, timeout=60.0)
+    assert left == []
