@@ -60,8 +60,8 @@ def random_adapter(learner: TransformersEngine) -> bytes:
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
         for name, tensor in adapter_state(learner.model).items():
-            if "lora_B" in name:
-                tensor.copy_(torch.randn(tensor.shape) * 0.01)
+            scale = 0.01 if "lora_B" in name else tensor.shape[1] ** -0.5
+            tensor.copy_(torch.randn(tensor.shape) * scale)
     return serialize_adapter(host_adapter(learner.model))
 
 
