@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from rl.config.data import DataConfig
-from rl.config.model import AdapterConfig, ModelConfig
+from rl.config.model import AdapterConfig, Dtype, ModelConfig
 from rl.config.routing import RoutingConfig
 from rl.config.vllm import VllmConfig
 from rl.datasets import load_problems
@@ -28,13 +28,15 @@ SHARE = 0.5
 """Share of a GPU for vLLM, beside the engine that it is compared with."""
 
 
-def bench_engines(engine: str, model: str, *, completions: int, length: int, rounds: int) -> list[dict[str, Any]]:
+def bench_engines(
+    engine: str, model: str, *, completions: int, length: int, rounds: int, dtype: Dtype = "auto"
+) -> list[dict[str, Any]]:
     """Return a row per engine: tokens a second over `rounds` units, and the log-prob gap to the learner's forward pass.
 
     Both sample at temperature 1 with the same adapter, in this process. The first unit is a warm-up.
     """
     setup = EngineSetup(
-        model=ModelConfig(name=model),
+        model=ModelConfig(name=model, dtype=dtype),
         lora=AdapterConfig(),
         routing=RoutingConfig(),
         generation=GenerationConfig(temperature=1.0, max_completion_length=length),
@@ -58,8 +60,8 @@ def random_adapter(learner: TransformersEngine) -> bytes:
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
         for name, tensor in adapter_state(learner.model).items():
-            if "lora_B" in name:
-                tensor.copy_(torch.randn(tensor.shape) * 0.01)
+            scale = 0.01 if "lora_B" in name else tensor.shape[1] ** -0.5
+            tensor.copy_(torch.randn(tensor.shape) * scale)
     return serialize_adapter(host_adapter(learner.model))
 
 

@@ -269,6 +269,9 @@ def rollouts(
     engine: Annotated[
         str | None, typer.Option(help="Compare this engine's sampling with transformers instead.")
     ] = None,
+    dtype: Annotated[
+        Literal["auto", "float32", "bfloat16"], typer.Option(help="Of the model, with --engine.")
+    ] = "auto",
     output: ResultFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -280,7 +283,7 @@ def rollouts(
     print_result(
         as_json,
         lambda: (
-            bench_engines(engine, model, completions=completions, length=length, rounds=rounds)
+            bench_engines(engine, model, completions=completions, length=length, rounds=rounds, dtype=dtype)
             if engine
             else bench_steps(model, completions=completions, length=length, steps=steps, rounds=rounds)
         ),

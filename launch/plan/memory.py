@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from launch.plan.activations import adapter_ranks, adapter_width, kept_bytes, loss_bytes, passing_bytes
 from launch.plan.sampling import (
     autocast_copies,
+    engine_parts,
     rollout_parts,
     sampling_parts,
     worker_bytes,
@@ -60,7 +61,8 @@ def memory_phases(config: Config, workload: Workload) -> list[Phase]:
         sampled = workload.with_gaps(rollout_parts(config, workload))
         phases.insert(0, Phase(name="sample", parts=resident | sampled))
     elif not beside and config.rollouts.ray_workers:
-        phases.insert(0, Phase(name="worker", parts=worker_parts(config, workload)))
+        needed = engine_parts if config.rollouts.engine == "vllm" else worker_parts
+        phases.insert(0, Phase(name="worker", parts=needed(config, workload)))
     if config.data.held_out or config.data.held_out_path:
         rows = config.evaluation.batch_size
         answered = sampling_parts(workload, rows, rows, config.trainer.max_completion_length)

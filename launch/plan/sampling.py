@@ -65,14 +65,22 @@ def worker_bytes(config: Config, workload: Workload) -> int:
     return workload.device.overhead + parts["weights"] + parts["adapter"] + cache
 
 
-def engine_bytes(config: Config, workload: Workload) -> int:
-    """Return the least share of a GPU that vLLM starts with: weights, adapters, and one row's KV cache."""
+def engine_parts(config: Config, workload: Workload) -> dict[str, int]:
+    """Return the least that vLLM starts with on each of its GPUs: weights, adapters, and one row's KV cache."""
     vllm, shape = config.rollouts.vllm, workload.shape
     length = vllm.max_model_len or shape.positions or workload.longest_prompt + config.trainer.max_completion_length
     row = length * 2 * shape.layers * shape.key_value_heads * shape.head_size * workload.width
-    parts = worker_parts(config, workload)
-    sharded = parts["weights"] + parts["adapter"] + max(row, vllm.kv_cache_memory_bytes or 0)
-    return workload.device.overhead + sharded // vllm.tensor_parallel_size
+    parts, ranks = worker_parts(config, workload), vllm.tensor_parallel_size
+    return {
+        "weights": parts["weights"] // ranks,
+        "adapter": parts["adapter"] // ranks,
+        "kv cache": max(row // ranks, vllm.kv_cache_memory_bytes or 0),
+    }
+
+
+def engine_bytes(config: Config, workload: Workload) -> int:
+    """Return the least share of a GPU that vLLM starts with."""
+    return workload.device.overhead + sum(engine_parts(config, workload).values())
 
 
 def engine_errors(config: Config, workload: Workload) -> Iterator[str]:
@@ -83,10 +91,15 @@ def engine_errors(config: Config, workload: Workload) -> Iterator[str]:
     share, memory = rollouts.vllm.share_of_gpu(rollouts.gpus), workload.device.memory
     needed = engine_bytes(config, workload)
     if needed > share * memory:
+        least, more = math.ceil(100 * needed / memory) / 100, 2 * rollouts.vllm.tensor_parallel_size
+        way = (
+            f"set rollouts.vllm.gpu_memory_utilization to at least {least:g}"
+            if least <= 1.0
+            else f"shard it by rollouts.vllm.tensor_parallel_size={more} and rollouts.gpus={more} on a cluster"
+        )
         yield (
             f"vLLM takes {share:g} of the GPU, {share * memory / GIB:.1f} GiB, but needs {needed / GIB:.1f} for the "
-            "weights, the adapters and the KV cache of one row; set rollouts.vllm.gpu_memory_utilization to at least "
-            f"{math.ceil(100 * needed / memory) / 100:g}, or lower rollouts.vllm.max_model_len"
+            f"weights, the adapters and the KV cache of one row; {way}, or lower rollouts.vllm.max_model_len"
         )
 
 

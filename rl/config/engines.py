@@ -27,6 +27,8 @@ class EngineSpec:
     """Whether each row can have its own mixture of several adapters, by the `Route` in the attribute `route`."""
     mixes: bool = True
     """With `routing`: whether a row can mix several adapters; otherwise each takes one, with gate 1."""
+    plain_lora: bool = False
+    """Whether it loads only what vLLM serves: LoRA of a limited rank, without DoRA, on no embedding or output layer."""
     logprobs: bool = True
     """Whether samples have the log-probs of their tokens; an engine without them fills in NaN."""
     quantized: bool = False
@@ -45,10 +47,13 @@ ENGINES: dict[str, EngineSpec] = {
         module="rl.rollouts.engine_vllm",
         routing=True,
         mixes=False,
+        plain_lora=True,
         package="vllm",
         install="`pip install heed[vllm]`, or `make setup VLLM=1` in a checkout",
     ),
-    "vllm_server": EngineSpec(module="rl.rollouts.engine_vllm_server", routing=True, mixes=False, server=True),
+    "vllm_server": EngineSpec(
+        module="rl.rollouts.engine_vllm_server", routing=True, mixes=False, plain_lora=True, server=True
+    ),
 }
 
 

@@ -16,6 +16,7 @@ from rl.config.environment import with_variables
 from rl.config.errors import error_messages
 from rl.config.paths import with_absolute_paths, with_moved_run
 from rl.config.root import Config
+from rl.config.types import Section
 
 RESUMABLE = frozenset(
     {
@@ -36,6 +37,9 @@ RESUMABLE = frozenset(
         "rollouts.time_limit",
         "rollouts.tries",
         "rollouts.url",
+        "rollouts.vllm.gpu_memory_utilization",
+        "rollouts.vllm.kv_cache_memory_bytes",
+        "rollouts.vllm.max_model_len",
         "rollouts.workers",
         "run.accept_changed_code",
         "run.grace",
@@ -194,10 +198,11 @@ def _refuse_changes(saved: Config, resumed: Config, *, run: str) -> None:
         raise UserError("\n".join(lines))
 
 
-def flat(config: Config) -> Iterator[tuple[str, object]]:
-    """Yield (dotted key, value) of every setting; a setting that is itself a group stays together."""
-    for name, section in config.model_dump(mode="json").items():
-        if isinstance(section, dict) and name != "trl":
-            yield from ((f"{name}.{key}", value) for key, value in section.items())
+def flat(section: Section) -> Iterator[tuple[str, object]]:
+    """Yield (dotted key, plain value) of every setting; a value that is a mapping stays together."""
+    for name, value in section.model_dump(mode="json").items():
+        below = getattr(section, name)
+        if isinstance(below, Section):
+            yield from ((f"{name}.{key}", value) for key, value in flat(below))
         else:
-            yield name, section
+            yield name, value

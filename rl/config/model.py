@@ -7,13 +7,15 @@ from pydantic import Field
 
 from rl.config.types import Positive, Section
 
+Dtype = Literal["auto", "float32", "bfloat16"]
+
 
 class ModelConfig(Section):
     """The base model; its weights stay as they are."""
 
     name: str = "smollm2-135m-instruct"
     """A hub name, a local folder, `smollm2-135m-instruct` (built in) or `tiny` (two random layers, for tests)."""
-    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    dtype: Dtype = "auto"
     """`auto` is bfloat16 where the hardware multiplies it, else float32."""
     quantization: Literal["4bit"] | None = None
     """`4bit` keeps the base's linear layers as NF4 and computes in `dtype`; it needs `pip install heed[quantized]`."""

@@ -11,6 +11,11 @@ SHARE = 0.92
 CPU_CACHE = 2**30
 """Bytes of KV cache on a CPU where nothing is set; vLLM itself would ask for `SHARE` of the machine's memory."""
 
+LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+"""Values of vLLM's `max_lora_rank`; an adapter fits under the smallest one at or above its rank."""
+OUTER_MODULES = ("embed_tokens", "lm_head")
+"""Modules on which vLLM serves no LoRA."""
+
 
 class VllmConfig(Section):
     """What `LLM(...)` is started with; null leaves vLLM's own default."""

@@ -6,9 +6,10 @@ from typing import Any
 from torch import Tensor
 
 from rl.common.errors import UserError
+from rl.config.vllm import LORA_RANKS, OUTER_MODULES
 from rl.models.module_names import tensors_without_module
 from rl.models.saved_adapter import SETTINGS, WEIGHTS, read_weights
-from rl.rollouts.engine_vllm import LORA_RANKS, served_rank
+from rl.rollouts.engine_vllm import served_rank
 
 
 def check_files(adapter: Path) -> None:
@@ -42,7 +43,7 @@ def check_vllm(settings: dict[str, Any]) -> int:
         "use_dora": bool(settings.get("use_dora")),
         "bias": settings.get("bias", "none") != "none",
         "modules_to_save": bool(settings.get("modules_to_save")),
-        "target_modules": bool({"lm_head", "embed_tokens"} & set(settings.get("target_modules") or ())),
+        "target_modules": bool(set(OUTER_MODULES) & set(settings.get("target_modules") or ())),
         "r": settings["r"] > LORA_RANKS[-1],
     }
     if any(refused.values()):

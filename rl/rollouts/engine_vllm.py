@@ -4,7 +4,6 @@ import hashlib
 import importlib
 import itertools
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from torch import Tensor
 from rl.common.errors import RunFailure
 from rl.config.model import AdapterConfig, ModelConfig
 from rl.config.routing import RoutingConfig
-from rl.config.vllm import CPU_CACHE
+from rl.config.vllm import CPU_CACHE, LORA_RANKS
 from rl.models.load import model_path, resolve_dtype
 from rl.rollouts.adapter_folder import changes_something, read_adapter, without_module, write_adapter
 from rl.rollouts.engines import EngineSetup, import_package
@@ -31,9 +30,6 @@ from rl.routing.route import with_rank
 
 # Run with vLLM 0.30; TRL 1.16 admits 0.22 to 0.31.
 
-LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
-"""Values of vLLM's `max_lora_rank`; an adapter fits under the smallest one at or above its rank."""
-ADAPTER = "adapter_model.safetensors"
 ENVIRONMENT = {
     # In this process: its errors arrive as they are, and no second process outlives a worker that is killed.
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
@@ -76,11 +72,12 @@ class VllmEngine:
                 logprobs_mode="processed_logprobs",
                 **options,
             )
-        self._folder = Path(tempfile.mkdtemp(prefix="heed-adapters-"))
         self._requests: dict[str, Any] = {}
         """The LoRA request of each adapter, by the adapter's name."""
-        self._base_logprobs: dict[tuple[int, ...], list[float]] = {}
-        """Log-probs of texts without an adapter, which no version changes."""
+        self._written: dict[str, Tensor] = {}
+        """The tensors of the adapters as they were read from the files that vLLM read."""
+        self._logprobs: dict[tuple[str, tuple[int, ...]], list[float]] = {}
+        """Log-probs of texts by LoRA name, empty without an adapter: no name ever changes its meaning."""
         if self._sleeps:
             self.llm.sleep(level=1)
 
@@ -89,29 +86,41 @@ class VllmEngine:
         tensors = load(payload)
         if self._router is not None:
             self._router.load(tensors)
-        for request in self._requests.values():
-            shutil.rmtree(request.lora_path)  # vLLM itself unloads it: it has room for one version
-        self._requests = {name: self._write(name, adapter, tensors) for name, adapter in self.adapters.items()}
+        self._written = {}
+        with tempfile.TemporaryDirectory(prefix="heed-adapters-") as folder, self._awake():
+            self._requests = {
+                name: self._serve(Path(folder), name, adapter, tensors) for name, adapter in self.adapters.items()
+            }
         return without_module(tensors, self.adapters, self.model.name)
 
-    def _write(self, adapter: str, lora: AdapterConfig, tensors: Mapping[str, Tensor]) -> Any:
-        """Write one adapter's folder under a new name; return the request for it."""
+    def _serve(self, folder: Path, adapter: str, lora: AdapterConfig, tensors: Mapping[str, Tensor]) -> Any:
+        """Have vLLM read one adapter now, so that its files can go; return the request for it.
+
+        vLLM has room for one version, so it forgets the one before, and keeps this one.
+        """
+        name, number = self._new_name(adapter)
+        write_adapter(folder / name, tensors, adapter, lora)
+        self._written |= read_adapter(folder / name, adapter)
+        request = self.vllm.lora.request.LoRARequest(name, number, str(folder / name))
+        with failing_with_reason():
+            self.llm.llm_engine.add_lora(request)
+        return request
+
+    def _new_name(self, adapter: str) -> tuple[str, int]:
+        """Return a LoRA name and a number that no adapter had before."""
         number = next(NUMBERS)
-        folder = self._folder / f"{adapter}-{number}"
-        write_adapter(folder, tensors, adapter, lora)
-        return self.vllm.lora.request.LoRARequest(folder.name, number, str(folder))
+        return f"{adapter}-{number}", number
 
     def active_tensors(self) -> dict[str, Tensor]:
         """Return the tensors that vLLM was given; what it really samples with shows in the probe text's log-probs."""
-        written = {
-            name: tensor
-            for adapter, request in self._requests.items()
-            for name, tensor in read_adapter(Path(request.lora_path), adapter).items()
-        }
-        return written | (self._router.tensors() if self._router and self._requests else {})
+        return self._written | (self._router.tensors() if self._router and self._requests else {})
 
     def sample(self, request: RolloutRequest) -> list[Sample]:
-        """Return one sample a row, groups in order, each group's samples in order; every row has its own seed."""
+        """Return one sample a row, groups in order, each group's samples in order; every row has its own seed.
+
+        Raises RunFailure for a prompt that leaves a completion too little room, which vLLM would cut off.
+        """
+        self._check_room(request)
         groups = [group for group in range(len(request.prompts)) for _ in range(request.num_generations)]
         seeds = [
             row_seed(request, position, sample)
@@ -139,6 +148,15 @@ class VllmEngine:
             for group, output in zip(groups, outputs, strict=True)
         ]
 
+    def _check_room(self, request: RolloutRequest) -> None:
+        room, most = self.llm.model_config.max_model_len, self.generation.max_completion_length
+        longest = max(len(prompt) for prompt in request.prompts)
+        if longest + most > room:
+            raise RunFailure(
+                f"a prompt of {longest} tokens and trainer.max_completion_length={most} are more than the {room} "
+                "tokens that vLLM has room for; raise rollouts.vllm.max_model_len, or leave out such prompts"
+            )
+
     def token_logprobs(self, token_ids: Sequence[int]) -> list[float]:
         """Return, for each adapter, the log-probs at temperature 1 of a text's last tokens."""
         with failing_with_reason():  # this is the first that it computes, and no request's fault
@@ -146,16 +164,21 @@ class VllmEngine:
 
     def inert_adapters(self, token_ids: Sequence[int]) -> tuple[str, ...]:
         """Return the adapters that are not zero, and with which the text's log-probs are the base's to the last bit."""
-        text, tensors = tuple(token_ids), self.active_tensors()
-        if text not in self._base_logprobs:
-            self._base_logprobs[text] = self._last_logprobs(text, None)
+        base, tensors = self._last_logprobs(token_ids, None), self.active_tensors()
         return tuple(
             adapter
             for adapter, lora in self._requests.items()
-            if changes_something(tensors, adapter) and self._last_logprobs(text, lora) == self._base_logprobs[text]
+            if changes_something(tensors, adapter) and self._last_logprobs(token_ids, lora) == base
         )
 
     def _last_logprobs(self, token_ids: Sequence[int], lora: Any) -> list[float]:
+        """Return the log-probs of a text's last tokens, computed once for each adapter that vLLM was given."""
+        key = lora.lora_name if lora else "", tuple(token_ids)
+        if key not in self._logprobs:
+            self._logprobs[key] = self._sampled_logprobs(token_ids, lora)
+        return self._logprobs[key]
+
+    def _sampled_logprobs(self, token_ids: Sequence[int], lora: Any) -> list[float]:
         """Return the log-probs of a text's last tokens, each as that of the next token of a prompt.
 
         vLLM samples them, and reads the cache of prompts while it does; log-probs of a prompt it computes without.

@@ -172,7 +172,7 @@ def shared_adapters(setup: EngineSetup) -> ServedAdapters:
     assert setup.server is not None
     server, routing = VllmServer(setup.server.url, time_limit=setup.server.time_limit), setup.routing
     adapters = {name: with_rank(setup.lora, routing.ranks.get(name)) for name in routing.adapters or ("default",)}
-    return ServedAdapters(server, adapters, setup.server.folder)
+    return ServedAdapters(server, adapters, names=setup.server.names, folder=setup.server.folder)
 
 
 def server_engine(setup: EngineSetup, adapters: ServedAdapters) -> VllmServerEngine:

@@ -18,10 +18,12 @@ class ServerSetup:
     """How an engine reaches a server, and what it has to tell it.
 
     Example:
-        ServerSetup(url="http://127.0.0.1:8000", folder=None, stop_token_ids=(2,), time_limit=600.0)
+        ServerSetup(url="http://127.0.0.1:8000", names="heed-5e1f", folder=None, stop_token_ids=(2,), time_limit=600.0)
     """
 
     url: str
+    names: str
+    """How the names of all adapters begin that this start of a run loads, and no other start."""
     folder: Path | None
     """Where adapters are written for the server to read; None is the system's temporary folder."""
     stop_token_ids: tuple[int, ...]

@@ -1,10 +1,10 @@
 """Served adapters: the versions that one server has loaded for this process, under names never used before."""
 
 import hashlib
+import itertools
 import shutil
 import tempfile
 import threading
-import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +18,9 @@ from rl.common.errors import RunFailure
 from rl.config.model import AdapterConfig
 from rl.rollouts.adapter_folder import read_adapter, write_adapter
 from rl.rollouts.vllm_http import ServerLost, VllmServer
+
+NUMBERS = itertools.count(1)
+"""Numbers of this process's adapters, and of its folders for them."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -45,17 +48,17 @@ class ServedVersion:
 class ServedAdapters:
     """Loads each version once for all workers that ask one server, and unloads it after the last has let it go.
 
-    vLLM keeps cached prompts by an adapter's name, so one name must never mean two adapters.
+    vLLM keeps cached prompts by an adapter's name, so one name must never mean two adapters. `names` is how all begin,
+    and those of no other process.
     """
 
-    def __init__(self, server: VllmServer, adapters: Mapping[str, AdapterConfig], folder: Path | None):
+    def __init__(self, server: VllmServer, adapters: Mapping[str, AdapterConfig], *, names: str, folder: Path | None):
         self.server = server
         self.adapters = adapters
-        self._prefix = f"heed-{uuid.uuid4().hex[:12]}"
-        self._folder = Path(tempfile.mkdtemp(prefix="heed-adapters-")) if folder is None else folder / self._prefix
+        self._names = names
+        self._folder = (folder or Path(tempfile.gettempdir())) / f"{names}-{next(NUMBERS)}"
         self._lock = threading.Lock()
         self._loaded: dict[str, ServedVersion] = {}
-        self._number = 0
 
     def acquire(self, payload: bytes) -> ServedVersion:
         """Return the version of a payload, loaded on the server unless it already is."""
@@ -76,8 +79,8 @@ class ServedAdapters:
             self._remove(version)
 
     def _load(self, payload: bytes, digest: str) -> ServedVersion:
-        self._number += 1
-        names = {adapter: f"{self._prefix}-{self._number}-{adapter}" for adapter in self.adapters}
+        number = next(NUMBERS)
+        names = {adapter: f"{self._names}-{number}-{adapter}" for adapter in self.adapters}
         version = ServedVersion(
             digest=digest, folders={adapter: self._folder / name for adapter, name in names.items()}
         )

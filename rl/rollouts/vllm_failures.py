@@ -20,6 +20,8 @@ TRANSIENT = {
     "TimeoutError",
 }
 """Errors of ports and connections, which may be gone at the next try; memory, options and kernels stay as they are."""
+OPTION_ERROR = re.compile(r"\d+ validation errors? for \w+ (?:Value error, )?(.+?) \[type=.*")
+"""pydantic's form of a refused option, around the reason."""
 ERROR_LINE = re.compile(r"(?:^|[\s\]:.])([A-Z]\w*(?:Error|Exception)): (.+)$", re.MULTILINE)
 
 
@@ -43,7 +45,7 @@ def failing_with_reason() -> Iterator[None]:
 
 def own_error(error: BaseException, written: str) -> tuple[str, str]:
     """Return kind and message of the error itself, or of the last one in `written` if it gives no reason."""
-    kind, reason = type(error).__name__, " ".join(str(error).split())
+    kind, reason = type(error).__name__, OPTION_ERROR.sub(r"\1", " ".join(str(error).split()))
     if reason and not reason.startswith(NO_REASON):
         return kind, reason
     reasons = [found for found in ERROR_LINE.findall(written) if not found[1].startswith(NO_REASON)]

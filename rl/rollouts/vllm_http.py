@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ UNFILTERED: dict[str, Any] = {
 """Parameters of a completion that is drawn from the policy's own distribution, with token ids and their log-probs."""
 MOST_TOKEN_IDS = 128
 """Tokens whose log-probs one request may ask for."""
+WORKERS_ERROR = re.compile(r"Worker failed with error '(.+)', please check the stack trace")
 CONNECT_SECONDS = 10.0
 BRIEF_SECONDS = 60.0
 """For everything but completions."""
@@ -67,9 +69,13 @@ class VllmServer:
         self._brief = httpx2.Timeout(min(BRIEF_SECONDS, time_limit))
         self._running: tuple[asyncio.AbstractEventLoop, asyncio.Task] | None = None
 
+    def adapters(self) -> list[str]:
+        """Return the names of the adapters that the server has loaded."""
+        return [model["id"] for model in self._models() if model.get("parent")]
+
     def base_model(self) -> ServedModel:
         """Return the model that the server was started with."""
-        models = self._json(self._ask("GET", "/v1/models"))["data"]
+        models = self._models()
         base = next(model for model in models if not model.get("parent"))
         return ServedModel(name=base["id"], path=base.get("root") or base["id"], max_model_len=base["max_model_len"])
 
@@ -175,6 +181,9 @@ class VllmServer:
             raise RunFailure(f"{self.url} returns no token ids or no log-probs with a completion; use vLLM 0.30")
         return choices
 
+    def _models(self) -> list[dict[str, Any]]:
+        return self._json(self._ask("GET", "/v1/models"))["data"]
+
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx2.Response:
         try:
             return httpx2.request(method, f"{self.url}{path}", json=body, headers=_headers(), timeout=self._brief)
@@ -207,9 +216,11 @@ class VllmServer:
 
 
 def _message(response: httpx2.Response) -> str:
-    """Return the reason that vLLM gives, or the beginning of what came instead."""
+    """Return the reason that vLLM gives, or of its worker that it quotes, or the beginning of what came instead."""
     with suppress(ValueError, LookupError, TypeError):  # a proxy's page, say
-        return str(response.json()["error"]["message"])
+        message = str(response.json()["error"]["message"])
+        quoted = WORKERS_ERROR.search(message)
+        return quoted[1] if quoted else message
     return repr(response.text[:200])
 
 

@@ -23,6 +23,7 @@ from rl.config.load import resolved_yaml
 from rl.config.root import Config
 from rl.config.run import RunConfig
 from rl.rollouts.workers.ray_session import end_recorded_session
+from rl.rollouts.workers.served_record import remove_recorded
 from rl.runs.checkpoint import checkpoint_step, resume_point
 from rl.runs.inputs import save_inputs
 from rl.runs.jsonl import JsonlFile, read_jsonl
@@ -107,6 +108,7 @@ def _has_trained(folder: Path) -> bool:
 def _set_failed_start_aside(folder: Path) -> None:
     """Move what a start wrote that failed before its first step to the next `<folder>.unfinished-<number>`."""
     end_recorded_session(folder)
+    remove_recorded(folder)
     aside = next_folder(folder.parent, f"{folder.name}.unfinished")
     for path in [path for pattern in START_FILES for path in folder.glob(pattern)]:
         path.rename(aside / path.name)
@@ -117,6 +119,7 @@ def _prepare(config: Config, folder: Path) -> tuple[Path, Path | None]:
     if config.resume is None:
         return folder, None
     end_recorded_session(folder)
+    remove_recorded(folder)
     checkpoint = resume_point(folder)
     for name in STEP_FILES:
         JsonlFile(folder / name).rewind(checkpoint_step(checkpoint))

@@ -18,7 +18,7 @@ from rl.config.rewards import RewardsConfig, constraint_names, reward_names
 from rl.config.rollouts import RolloutsConfig
 from rl.config.run import EvaluationConfig
 from rl.config.trainer import TrainerConfig
-from rl.config.vllm import VllmConfig
+from rl.config.vllm import LORA_RANKS, OUTER_MODULES, VllmConfig
 
 if TYPE_CHECKING:  # the settings import these checks
     from rl.config.root import Config
@@ -40,6 +40,7 @@ def contradictions(config: "Config") -> Iterator[str]:
     yield from _lora(config.lora)
     yield from _dora(config)
     yield from _quantization(config)
+    yield from _plain_lora(config)
     yield from routing_contradictions(config)
     yield from _data(config.data)
     yield from _order(config)
@@ -62,12 +63,31 @@ def _lora(lora: AdapterConfig) -> Iterator[str]:
 
 
 def _dora(config: "Config") -> Iterator[str]:
-    if not config.lora.use_dora:
-        return
-    if config.routing.adapters:
+    if config.lora.use_dora and config.routing.adapters:
         yield "lora.use_dora=true is not linear in a gate, which routing needs; set use_dora=false, or drop routing"
-    if config.rollouts.engine == "vllm":
-        yield "lora.use_dora=true cannot be served by rollouts.engine=vllm; set use_dora=false, or engine=transformers"
+
+
+def _plain_lora(config: "Config") -> Iterator[str]:
+    """Refuse adapters that the engine cannot load."""
+    lora, engine = config.lora, config.rollouts.engine
+    if not ENGINES[engine].plain_lora:
+        return
+    others = " or ".join(name for name, spec in ENGINES.items() if not spec.plain_lora)
+    if lora.use_dora:
+        yield f"lora.use_dora=true cannot be served by rollouts.engine={engine}; set use_dora=false, or engine={others}"
+    ranks = {"lora.r": lora.r} | {f"routing.ranks.{name}": rank for name, rank in config.routing.ranks.items()}
+    for key, rank in ranks.items():
+        if rank > LORA_RANKS[-1]:
+            yield (
+                f"{key}={rank} is more than rollouts.engine={engine} serves; set at most {LORA_RANKS[-1]}, "
+                f"or engine={others}"
+            )
+    named = lora.target_modules if isinstance(lora.target_modules, tuple) else (lora.target_modules,)
+    if outer := sorted(set(OUTER_MODULES) & set(named)):
+        yield (
+            f"lora.target_modules: rollouts.engine={engine} serves no adapter on {', '.join(outer)}; leave it out, "
+            f"or set engine={others}"
+        )
 
 
 def _quantization(config: "Config") -> Iterator[str]:
@@ -230,7 +250,7 @@ def _rollouts(config: "Config") -> Iterator[str]:
                     f"rollouts.{name}={value} needs a worker, but rollouts.workers=0 samples in the trainer's "
                     f"process; set rollouts.workers=1, or drop {name}"
                 )
-    yield from _vllm(rollouts)
+    yield from _vllm(rollouts, trainer)
     ahead = trainer.steps_between_generations
     if 0 < rollouts.max_staleness < ahead:
         yield (
@@ -252,7 +272,7 @@ def _rollouts(config: "Config") -> Iterator[str]:
         )
 
 
-def _vllm(rollouts: RolloutsConfig) -> Iterator[str]:
+def _vllm(rollouts: RolloutsConfig, trainer: TrainerConfig) -> Iterator[str]:
     if rollouts.engine != "vllm" and rollouts.vllm != VllmConfig():
         yield f"rollouts.vllm has no effect with rollouts.engine={rollouts.engine}; set engine=vllm, or drop it"
     size = rollouts.vllm.tensor_parallel_size
@@ -260,6 +280,12 @@ def _vllm(rollouts: RolloutsConfig) -> Iterator[str]:
         yield (
             f"rollouts.vllm.tensor_parallel_size={size} needs as many GPUs for each worker, but rollouts.gpus="
             f"{rollouts.gpus:g}; set gpus={size} on a cluster (rollouts.address), or tensor_parallel_size=1"
+        )
+    length, most = rollouts.vllm.max_model_len, trainer.max_completion_length
+    if length is not None and length <= most:
+        yield (
+            f"rollouts.vllm.max_model_len={length} leaves no prompt beside trainer.max_completion_length={most}; raise "
+            "max_model_len, or leave it null"
         )
 
 

@@ -29,6 +29,7 @@ from rl.rollouts.workers.placement import place_workers
 from rl.rollouts.workers.pool import WorkerPool
 from rl.rollouts.workers.ray_pool import TOKEN, Connection, RayWorkerPool, connect
 from rl.rollouts.workers.ray_session import record_session
+from rl.rollouts.workers.served_record import record_names
 from rl.rollouts.workers.server_check import check_server
 from rl.rollouts.workers.server_pool import ServerPool
 from rl.rollouts.workers.weight_sync import PROBE_TEXT, Tolerance, weight_fingerprint
@@ -129,12 +130,17 @@ def _server_pool(
     """Check the servers; return the pool of this rank's threads that ask them, and how many there are to be."""
     settings, ranks = config.rollouts, config.distributed.processes
     ends = tuple(sorted(end_token_ids(learner.model, learner.tokenizer)))
-    setup = engine_setup(config)
+    setup, run = engine_setup(config), None if ledger is None else ledger.path.parent
+    names = record_names(run, settings.urls, settings.adapter_folder)
     setups = [
         replace(
             setup,
             server=ServerSetup(
-                url=url, folder=settings.adapter_folder, stop_token_ids=ends, time_limit=settings.time_limit
+                url=url,
+                names=names,
+                folder=settings.adapter_folder,
+                stop_token_ids=ends,
+                time_limit=settings.time_limit,
             ),
         )
         for url in settings.urls

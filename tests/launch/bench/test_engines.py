@@ -8,6 +8,7 @@ from launch.bench.engines import bench_engines, bench_units, logprob_gaps, rando
 from rl.config.engines import ENGINES, EngineSpec
 from rl.config.model import AdapterConfig, ModelConfig
 from rl.config.routing import RoutingConfig
+from rl.rollouts.adapter_bytes import host_adapter, serialize_adapter
 from rl.rollouts.engine_hf import worker_engine
 from rl.rollouts.engines import EngineSetup
 from rl.rollouts.generation import GenerationConfig
@@ -29,14 +30,22 @@ def test_bench_units__hold_the_completions_asked_for():
     assert {unit.num_generations for unit in units} == {8}
 
 
+SETUP = EngineSetup(
+    model=ModelConfig(name="tiny", dtype="float32"),
+    lora=AdapterConfig(r=2, alpha=4),
+    routing=RoutingConfig(),
+    generation=GenerationConfig(temperature=1.0, max_completion_length=4),
+)
+
+
+def test_random_adapter__is_the_same_in_every_run():
+    first, second = worker_engine(SETUP), worker_engine(SETUP)
+    assert serialize_adapter(host_adapter(first.model)) != serialize_adapter(host_adapter(second.model))
+    assert random_adapter(first) == random_adapter(second)
+
+
 def test_logprob_gaps__are_those_of_each_token():
-    setup = EngineSetup(
-        model=ModelConfig(name="tiny", dtype="float32"),
-        lora=AdapterConfig(r=2, alpha=4),
-        routing=RoutingConfig(),
-        generation=GenerationConfig(temperature=1.0, max_completion_length=4),
-    )
-    learner = worker_engine(setup)
+    learner = worker_engine(SETUP)
     random_adapter(learner)
     sample = learner.sample(bench_units("tiny", completions=8, units=1)[0])[0]
     shifted = replace(sample, logprobs=tuple(value + step / 10 for step, value in enumerate(sample.logprobs)))

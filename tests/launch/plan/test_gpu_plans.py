@@ -161,6 +161,20 @@ def test_make_plan__refuses_a_share_with_which_vllm_cannot_start():
     assert make_plan(load_recipe("node-8gpu-7b", enough), GPU).errors == []
 
 
+def test_make_plan__vllm_shards_a_model_that_no_gpu_of_a_worker_could_hold():
+    small = Device(name="a GPU", memory=12 * GIB, is_gpu=True, has_bf16=True)
+    cluster = [*VLLM, "rollouts.address=auto", "rollouts.vllm.max_model_len=2048"]
+    (whole,) = make_plan(load_recipe("node-8gpu-7b", [*cluster, "rollouts.gpus=1"]), small).errors
+    assert "vLLM takes 0.92 of the GPU, 11.0 GiB, but needs 15.5 for the weights" in whole
+    assert "shard it by rollouts.vllm.tensor_parallel_size=2 and rollouts.gpus=2 on a cluster" in whole
+    sharded = [*cluster, "rollouts.gpus=2", "rollouts.vllm.tensor_parallel_size=2"]
+    plan = make_plan(load_recipe("node-8gpu-7b", sharded), small)
+    assert plan.errors == []
+    (worker,) = [phase for phase in plan.phases if phase.name == "worker"]
+    # of 2 GPUs each: half the weights, of the adapter in float32, and of the cache of one row
+    assert worker.parts == {"weights": WEIGHTS // 2, "adapter": 2 * TRAINABLE, "kv cache": 2_048 * CACHE // 2}
+
+
 @pytest.mark.parametrize(
     ("overrides", "beside"),
     [

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from launch.recipes import load_recipe, recipe_names
-from rl.config.load import load_run_config, resolved_yaml
+from rl.common.errors import UserError
+from rl.config.load import flat, load_run_config, parse_config, resolved_yaml
 from rl.config.root import Config
 
 
@@ -280,6 +281,25 @@ def test_resume__takes_the_settings_of_the_run(tmp_path: Path):
     assert (resumed.trainer.max_steps, resumed.resume) == (50, run)
 
 
+def test_flat__names_every_setting_and_keeps_mappings_together():
+    config = parse_config({"rollouts": {"resources": {"node": 1.0}}, "trl": {"delta": 2.0}, "run": {"folder": "a"}})
+    settings = dict(flat(config))
+    assert settings["rollouts.vllm.max_model_len"] is settings["resume"] is None
+    assert settings["rollouts.resources"] == {"node": 1.0}
+    assert (settings["trl"], settings["run.folder"]) == ({"delta": 2.0}, "a")
+    assert not {"rollouts", "rollouts.vllm"} & settings.keys()
+
+
+def test_resume__may_give_vllm_other_memory(tmp_path: Path):
+    settings = ["rollouts.engine=vllm", "rollouts.workers=1", "rollouts.vllm.max_model_len=512"]
+    run = saved_run(tmp_path / "run", *settings)
+    changes = ["rollouts.vllm.gpu_memory_utilization=0.5", "rollouts.vllm.max_model_len=1024"]
+    vllm = load_recipe(f"{run}/config.yaml", [f"resume={run}", *changes]).rollouts.vllm
+    assert (vllm.gpu_memory_utilization, vllm.max_model_len) == (0.5, 1024)
+    with pytest.raises(UserError, match=r"rollouts\.vllm\.quantization: the run has None, not 'awq'"):
+        load_recipe(f"{run}/config.yaml", [f"resume={run}", "rollouts.vllm.quantization=awq"])
+
+
 def test_resume__refuses_to_change_the_experiment(tmp_path: Path):
     run = saved_run(tmp_path / "run", "trainer.learning_rate=1e-4")
     assert refusal(f"resume={run}", "trainer.max_steps=50", "trl.delta=2.0") == [
@@ -289,9 +309,10 @@ def test_resume__refuses_to_change_the_experiment(tmp_path: Path):
         "A resumed run may change only distributed.cpus, distributed.gpus, distributed.launcher, distributed.nodes, "
         "distributed.restarts, rollouts.adapter_folder, rollouts.address, rollouts.cpus, rollouts.gpus, "
         "rollouts.max_dropped, rollouts.object_store_mb, rollouts.resources, rollouts.start_limit, "
-        "rollouts.time_limit, rollouts.tries, rollouts.url, rollouts.workers, run.accept_changed_code, run.grace, "
-        "run.rebuild_ledger, tracking.project, tracking.report_to, trainer.max_steps, trainer.num_train_epochs, "
-        "trainer.save_steps, trainer.save_total_limit; "
+        "rollouts.time_limit, rollouts.tries, rollouts.url, rollouts.vllm.gpu_memory_utilization, "
+        "rollouts.vllm.kv_cache_memory_bytes, rollouts.vllm.max_model_len, rollouts.workers, run.accept_changed_code, "
+        "run.grace, run.rebuild_ledger, tracking.project, tracking.report_to, trainer.max_steps, "
+        "trainer.num_train_epochs, trainer.save_steps, trainer.save_total_limit; "
         f"`heed resume {run}` keeps its settings",
     ]
     assert load_recipe(f"{run}/config.yaml", [f"resume={run}"]).trainer.learning_rate == 1e-4

@@ -157,7 +157,12 @@ class FakeVllmServer:
             raise Refused(404, f"Loading lora {name} failed: No adapter found for {path}")
         rank = json.loads(Path(path, "adapter_config.json").read_text())["r"]
         if rank > self.max_lora_rank:
-            raise Refused(500, f"LoRA rank {rank} is greater than max_lora_rank {self.max_lora_rank}.")
+            error = f"LoRA rank {rank} is greater than max_lora_rank {self.max_lora_rank}."
+            raise Refused(
+                500,
+                f"Call to add_lora method failed: Worker failed with error '{error}', please check the stack trace "
+                "above for the root cause",
+            )
         base = copy.deepcopy(self._base)
         model = base if self.ignores_adapters else PeftModel.from_pretrained(base, path).eval()
         self._first.setdefault(name, model)

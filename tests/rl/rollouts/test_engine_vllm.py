@@ -1,5 +1,6 @@
 """The vLLM engine against a fake with vLLM's interface: what it passes on, and how it reads results."""
 
+import tempfile
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -34,6 +35,15 @@ class FakeLLM:
         self.options = options
         self.calls: list[SimpleNamespace] = []
         self.awake = True
+        self.model_config = SimpleNamespace(max_model_len=options.get("max_model_len", 2048))
+        self.files: dict[str, dict[str, bytes]] = {}
+        """What was read from each adapter's folder, by LoRA name."""
+        self.llm_engine = SimpleNamespace(add_lora=self.read)
+
+    def read(self, request: SimpleNamespace) -> bool:
+        assert self.awake  # the adapters' place on the GPU is among what sleep gives back
+        self.files[request.lora_name] = {path.name: path.read_bytes() for path in Path(request.lora_path).iterdir()}
+        return True
 
     def sleep(self, level: int) -> None:
         assert self.awake and level == 1  # which keeps the weights, in the host's memory
@@ -95,6 +105,13 @@ def make_policy() -> PeftModel:
     return get_peft_model(load_model("tiny"), config)
 
 
+def read_by_peft(engine: VllmEngine, adapter: str, folder: Path) -> PeftModel:
+    """Load with PEFT what vLLM read of an adapter."""
+    for name, data in engine.llm.files[engine._requests[adapter].lora_name].items():
+        (folder / name).write_bytes(data)
+    return PeftModel.from_pretrained(load_model("tiny"), str(folder))
+
+
 def loaded(engine: VllmEngine) -> VllmEngine:
     engine.load_adapter(serialize_adapter(adapter_state(make_policy().get_base_model())))
     return engine
@@ -143,6 +160,13 @@ def test_samples__cut_at_the_limit_have_finish_reason_length():
     assert loaded(make_engine(max_completion_length=1)).sample(REQUEST)[0].finish_reason == "length"
 
 
+def test_samples__of_prompts_that_leave_too_little_room_are_refused():
+    assert len(loaded(make_engine(max_model_len=10)).sample(REQUEST)) == 4  # 2 tokens and a completion of 8
+    message = r"a prompt of 2 tokens and trainer.max_completion_length=8 are more than the 9 tokens .*raise rollouts"
+    with pytest.raises(RunFailure, match=message):
+        loaded(make_engine(max_model_len=9)).sample(REQUEST)
+
+
 def test_rows__sample_the_unfiltered_distribution_with_distinct_seeds():
     engine = loaded(make_engine())
     engine.sample(REQUEST)
@@ -155,30 +179,29 @@ def test_rows__sample_the_unfiltered_distribution_with_distinct_seeds():
     assert all(0 <= one.seed < 2**32 for one in parameters)
 
 
-def test_load_adapter__writes_a_folder_that_peft_loads():
+def test_load_adapter__gives_vllm_what_peft_loads(tmp_path):
     policy, engine = make_policy(), make_engine()
     state = adapter_state(policy.get_base_model())
     engine.load_adapter(serialize_adapter(state))
-    engine.sample(REQUEST)
-    folder = Path(engine.llm.calls[0].lora.lora_path)
-    loaded = PeftModel.from_pretrained(load_model("tiny"), str(folder))
+    loaded = read_by_peft(engine, "default", tmp_path)
     ids = torch.tensor([[17, 30, 200]])
     with torch.no_grad():
         assert torch.equal(loaded(ids).logits, policy.eval()(ids).logits)
-    assert len(load_file(folder / "adapter_model.safetensors")) == len(state) == 8
+    assert len(load_file(tmp_path / "adapter_model.safetensors")) == len(state) == 8
 
 
-def test_load_adapter__uses_a_new_name_and_removes_the_old_folder():
+def test_load_adapter__uses_a_new_name_and_leaves_no_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     policy, engine = make_policy(), make_engine()
     payload = serialize_adapter(adapter_state(policy.get_base_model()))
     for _ in range(2):
         engine.load_adapter(payload)
         engine.sample(REQUEST)
+        assert not list(tmp_path.iterdir())  # a worker is killed, not closed: nobody would remove them
     first, second = engine.llm.calls[0].lora, engine.llm.calls[-1].lora
     assert first.lora_name != second.lora_name
     assert 0 < first.lora_int_id < second.lora_int_id
-    assert not Path(first.lora_path).exists()
-    assert Path(second.lora_path).exists()
+    assert engine.llm.files.keys() == {first.lora_name, second.lora_name}
 
 
 def test_load_adapter__names_tensors_for_which_the_base_has_no_module():
@@ -204,6 +227,9 @@ def test_token_logprobs__are_those_of_sampled_tokens_at_the_end_of_the_text():
     text = tuple(range(100, 130))
     assert engine.token_logprobs(text) == [-token / 5 for token in range(122, 130)]
     assert [len(call.ids) for call in engine.llm.calls] == list(range(22, 30))
+    calls = len(engine.llm.calls)
+    assert engine.token_logprobs(text) == engine.token_logprobs(text)
+    assert len(engine.llm.calls) == calls  # an adapter's name never means another, so nothing is computed again
     # vLLM computes these without the cache of prompts, so that a stale one would not show
     assert not any(hasattr(call.parameters, "prompt_logprobs") for call in engine.llm.calls)
 
@@ -211,6 +237,7 @@ def test_token_logprobs__are_those_of_sampled_tokens_at_the_end_of_the_text():
 def test_inert_adapters__are_those_that_change_nothing_though_they_are_not_zero(monkeypatch):
     engine = loaded(make_engine())
     assert engine.inert_adapters((5, 10, 20)) == ()
+    assert [call.lora is None for call in engine.llm.calls] == [True] * 2 + [False] * 2
     monkeypatch.setattr(engine, "_requests", dict.fromkeys(engine._requests))  # vLLM answers without the adapter
     tensors = {"q_proj.lora_B.default.weight": torch.ones(2)}
     monkeypatch.setattr(engine, "active_tensors", lambda: tensors)
@@ -245,14 +272,14 @@ def test_routing__samples_each_row_with_the_adapter_of_its_task():
     assert [sample.gates for sample in samples] == [(0.0, 0.0, 1.0)] * 2 + [(1.0, 0.0, 0.0)] * 2
 
 
-def test_routing__writes_each_adapter_as_peft_loads_it_and_has_the_learners_fingerprint():
+def test_routing__gives_vllm_each_adapter_as_peft_loads_it_and_has_the_learners_fingerprint(tmp_path):
     policy, route = routed_policy()
     state = host_adapter(policy.get_base_model())
     engine = make_engine(routing=ROUTED)
     engine.load_adapter(serialize_adapter(state))
     ids = torch.tensor([[17, 30, 200]])
-    for index, (name, request) in enumerate(engine._requests.items()):
-        alone = PeftModel.from_pretrained(load_model("tiny"), request.lora_path)
+    for index, name in enumerate(engine._requests):
+        alone = read_by_peft(engine, name, tmp_path)
         with torch.no_grad(), route.applied(torch.eye(3)[[index]]):
             assert torch.allclose(alone(ids).logits, policy.eval()(ids).logits, atol=1e-5), name
     assert weight_fingerprint(engine.active_tensors(), [], owner="a", version=0).tensors == (

@@ -1,5 +1,7 @@
 """The engine on a server: what it asks of vLLM's interface, and what it makes of the answers."""
 
+import tempfile
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -31,19 +33,33 @@ REQUEST = RolloutRequest(position=4, prompts=((17, 30), (88, 9, 40)), num_genera
 TEXT = (5, 9, 40, 9, 77)
 
 
+@pytest.fixture(autouse=True)
+def files_of_engines_that_nobody_closes(tmp_path_factory, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("adapters")))
+
+
 @pytest.fixture
 def server() -> Iterator[FakeVllmServer]:
     with FakeVllmServer() as fake:
         yield fake
 
 
-def make_setup(url: str, *, length: int = 8, ends: tuple[int, ...] = (2,), folder: Path | None = None) -> EngineSetup:
+def make_setup(
+    url: str,
+    *,
+    length: int = 8,
+    ends: tuple[int, ...] = (2,),
+    names: str | None = None,
+    folder: Path | None = None,
+) -> EngineSetup:
     return EngineSetup(
         model=ModelConfig(name="tiny", dtype="float32"),
         lora=AdapterConfig(r=4, alpha=8),
         routing=RoutingConfig(),
         generation=GenerationConfig(temperature=TEMPERATURE, max_completion_length=length),
-        server=ServerSetup(url=url, folder=folder, stop_token_ids=ends, time_limit=60.0),
+        server=ServerSetup(
+            url=url, names=names or f"heed-{uuid.uuid4().hex}", folder=folder, stop_token_ids=ends, time_limit=60.0
+        ),
     )
 
 
@@ -205,7 +221,7 @@ def test_worker__has_the_fingerprint_of_what_the_server_was_given(server):
     [
         ({"runtime_loras": False}, "VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"),
         ({"hidden": ("/",)}, "does not see the adapter in .*No adapter found.*set rollouts.adapter_folder"),
-        ({"max_lora_rank": 2}, "LoRA rank 4 is greater than max_lora_rank 2"),
+        ({"max_lora_rank": 2}, "refuses the adapter: LoRA rank 4 is greater than max_lora_rank 2.$"),
     ],
 )
 def test_load_adapter__says_why_the_server_does_not_load_it(started, sentence, tmp_path):

@@ -12,9 +12,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 import torch
-from safetensors.torch import load, load_file, save_file
+from safetensors.torch import load, save
 
 from rl.common.errors import RunFailure
 from rl.config.model import AdapterConfig, ModelConfig
@@ -24,7 +25,7 @@ from rl.models.load import load_tokenizer
 from rl.models.tokenization import encode_prompt
 from rl.rollouts.adapter_bytes import host_adapter, serialize_adapter
 from rl.rollouts.engine_hf import TransformersEngine, worker_engine
-from rl.rollouts.engine_vllm import ADAPTER, VllmEngine, import_vllm
+from rl.rollouts.engine_vllm import VllmEngine, import_vllm
 from rl.rollouts.engines import EngineSetup
 from rl.rollouts.generation import GenerationConfig
 from rl.rollouts.interfaces import PROBED, SampledRequest
@@ -155,30 +156,28 @@ def test_routing__each_row_is_sampled_with_the_adapter_of_its_task(setup, vllm, 
 class ReusesName(VllmEngine):
     """Gives every version the name of the first, as a server that loads in place does: the cached prompts are stale."""
 
+    def _new_name(self, adapter: str) -> tuple[str, int]:
+        return f"{type(self).__name__}-{adapter}", super()._new_name(adapter)[1]
+
     def load_adapter(self, payload: bytes) -> tuple[str, ...]:
-        missing = super().load_adapter(payload)
-        for adapter, request in self._requests.items():
-            number = 1_000 if isinstance(self, ReusesNumber) else request.lora_int_id
-            self._requests[adapter] = self.vllm.lora.request.LoRARequest(
-                f"{type(self).__name__}-{adapter}", number, request.lora_path
-            )
-        return missing
+        self._logprobs.clear()  # the engine's own, by name
+        return super().load_adapter(payload)
 
 
 class ReusesNumber(ReusesName):
     """And its number, by which vLLM knows the weights that it has loaded."""
+
+    def _new_name(self, adapter: str) -> tuple[str, int]:
+        return super()._new_name(adapter)[0], 1_000
 
 
 class Misnames(VllmEngine):
     """Writes tensors under names of another model, which vLLM loads, and says that all is well."""
 
     def load_adapter(self, payload: bytes) -> tuple[str, ...]:
-        super().load_adapter(payload)
         self.sent = load(payload)
-        for request in self._requests.values():
-            path = Path(request.lora_path) / ADAPTER
-            names = {name: name.replace("model.layers", "model.language_model.layers") for name in load_file(path)}
-            save_file({names[name]: tensor for name, tensor in load_file(path).items()}, path)
+        names = {name: name.replace("model.layers", "model.language_model.layers") for name in self.sent}
+        super().load_adapter(save({names[name]: tensor for name, tensor in self.sent.items()}))
         return ()
 
     def active_tensors(self) -> dict[str, torch.Tensor]:
@@ -253,6 +252,13 @@ class DyingWorker(Worker):
 
 
 @pytest.fixture
+def two_cpus(monkeypatch) -> None:
+    """Bind two ranks of one engine to a CPU each; by itself vLLM wants a NUMA node for each."""
+    first, second, *_ = sorted(os.sched_getaffinity(0))
+    monkeypatch.setenv("VLLM_CPU_OMP_THREADS_BIND", f"{first}|{second}")
+
+
+@pytest.fixture
 def connection() -> Iterator[Any]:
     with one_ray() as connection:
         yield connection
@@ -285,3 +291,27 @@ def test_killed_worker__its_unit_is_sampled_by_another_with_the_same_tokens(conn
     first, second = (pickle.loads((tmp_path / str(number)).read_bytes()) for number in range(2))
     assert first == second == outcome.samples
     assert sampling_gap(learner, outcome.samples, 1.0) <= TOLERANCE
+
+
+def test_tensor_parallel__ranks_sample_with_the_learners_log_probs_and_end_with_their_worker(
+    two_cpus, connection, setup, probe_ids
+):
+    sharded = replace(setup, options=OPTIONS | {"tensor_parallel_size": 2})
+    learner, factory = worker_engine(setup), WorkerFactory(engine="vllm", setup=sharded, probe_ids=probe_ids)
+    settings = RolloutsConfig(workers=1, cpus=0.1, engine="vllm", start_limit=400.0, time_limit=400.0)
+    before = set(psutil.process_iter())
+    dispatcher = Dispatcher(RayWorkerPool(factory, settings, connection), settings, tolerance=Tolerance(TOLERANCE))
+    try:
+        for version in (1, 2):
+            dispatcher.publish(train(learner, version), fingerprint(learner, probe_ids, version))
+            request = replace(REQUEST, version=version)
+            dispatcher.submit([request])
+            (outcome,) = dispatcher.collect([request])
+            assert isinstance(outcome, SampledRequest)
+            assert sampling_gap(learner, outcome.samples, setup.generation.temperature) <= TOLERANCE
+        ranks = [one for one in set(psutil.process_iter()) - before if one.name().startswith("VLLM::Worker")]
+        assert len(ranks) == 2
+    finally:
+        dispatcher.close()
+    _, left = psutil.wait_procs(ranks, timeout=60.0)
+    assert left == []

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel, ValidationError, model_validator
 
 from rl.common.errors import RunFailure
 from rl.rollouts.vllm_failures import failing_with_reason, own_error
@@ -34,6 +35,24 @@ NO_REASON = "Engine core initialization failed. See root cause above. Failed cor
 )
 def test_own_error__is_the_last_one_that_gives_a_reason(error, written, expected):
     assert own_error(error, written) == expected
+
+
+class Options(BaseModel):
+    """Refuses an option as vLLM's settings do, which are pydantic's too."""
+
+    quantization: str
+
+    @model_validator(mode="after")
+    def check(self) -> "Options":
+        raise ValueError(f"Unknown quantization method: {self.quantization}.\n Must be one of ['awq'].")
+
+
+def test_own_error__of_an_option_is_the_reason_without_pydantics_frame():
+    with pytest.raises(ValidationError) as refused:
+        Options(quantization="awk")
+    assert "[type=value_error, input_value" in str(refused.value)
+    reason = "Unknown quantization method: awk. Must be one of ['awq']."
+    assert own_error(refused.value, "") == ("ValidationError", reason)
 
 
 @pytest.fixture

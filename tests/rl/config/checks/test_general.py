@@ -225,6 +225,7 @@ def test_rollouts__what_only_workers_can_do_needs_one(rollouts, message):
     [
         ({"vllm": {"max_model_length": 9}}, r"rollouts\.vllm\.max_model_length: unknown key; .*max_model_len"),
         ({"vllm": {"gpu_memory_utilization": 1.2}}, r"rollouts\.vllm\.gpu_memory_utilization: should be less than"),
+        ({"vllm": {"max_model_len": 48}}, "max_model_len=48 leaves no prompt beside trainer.max_completion_length=256"),
         ({"vllm": {"tensor_parallel_size": 2}}, "needs as many GPUs for each worker, but rollouts.gpus=0; set gpus=2"),
         (
             {"engine": "transformers", "vllm": {"enforce_eager": True}},
@@ -235,6 +236,37 @@ def test_rollouts__what_only_workers_can_do_needs_one(rollouts, message):
 def test_rollouts__the_block_vllm_is_checked(rollouts, message):
     with pytest.raises(ValueError, match=message):
         parse_config({"rollouts": {"workers": 1, "engine": "vllm", **rollouts}})
+
+
+ENGINES_ON_VLLM = [{"engine": "vllm", "workers": 1}, {"engine": "vllm_server", "url": "http://a"}]
+
+
+@pytest.mark.parametrize("rollouts", ENGINES_ON_VLLM)
+@pytest.mark.parametrize(
+    ("sections", "words"),
+    [
+        (
+            {"lora": {"use_dora": True}},
+            "lora.use_dora=true cannot be served by rollouts.engine={}; set use_dora=false",
+        ),
+        ({"lora": {"r": 513}}, "lora.r=513 is more than rollouts.engine={} serves; set at most 512, or engine=transf"),
+        ({"routing": {"adapters": ["a", "b"], "ranks": {"b": 600}}}, "routing.ranks.b=600 is more than"),
+        (
+            {"lora": {"target_modules": ["q_proj", "lm_head"]}},
+            "rollouts.engine={} serves no adapter on lm_head",
+        ),
+        ({"lora": {"target_modules": "embed_tokens"}}, "serves no adapter on embed_tokens"),
+    ],
+)
+def test_lora__that_vllm_does_not_serve_is_refused_before_a_start(sections, words, rollouts):
+    assert parse_config(sections).rollouts.engine == "transformers"
+    with pytest.raises(ValueError, match=words.format(rollouts["engine"])):
+        parse_config({**sections, "rollouts": rollouts})
+
+
+@pytest.mark.parametrize("rollouts", ENGINES_ON_VLLM)
+def test_lora__of_the_largest_rank_is_served_by_vllm(rollouts):
+    assert parse_config({"lora": {"r": 512}, "rollouts": rollouts}).lora.r == 512
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Training on servers: nothing is lost when one dies or hangs, and a policy that is not the learner's stops the run."""
 
+import itertools
 import sqlite3
 import threading
 from pathlib import Path
@@ -151,13 +152,7 @@ def test_a_server_that_was_restarted__gets_its_adapter_anew():
 
 
 def test_a_stale_name__stops_the_run(tmp_path, monkeypatch):
-    class SameId:
-        hex = "0" * 32
-
-    # Every name of every start is heed-000000000000-1, as where names are counted anew.
-    monkeypatch.setattr(served_adapters.uuid, "uuid4", SameId)
-    always_1 = property(lambda _: 1, lambda *_: None)
-    monkeypatch.setattr(served_adapters.ServedAdapters, "_number", always_1, raising=False)
+    monkeypatch.setattr(served_adapters, "NUMBERS", itertools.repeat(1))  # every version gets the same name
     with (
         FakeVllmServer(caches_by_name=True) as server,
         # version 0, under whose name version 1 is asked for, is zero
