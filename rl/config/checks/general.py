@@ -5,20 +5,21 @@ from collections.abc import Iterator
 from math import gcd
 from typing import TYPE_CHECKING
 
+from rl.config.checks.adapter import adapter_contradictions
 from rl.config.checks.attention import attention_contradictions
 from rl.config.checks.credit import credit_contradictions
+from rl.config.checks.data import data_contradictions
 from rl.config.checks.dpo import dpo_contradictions
 from rl.config.checks.routing import routing_contradictions
 from rl.config.data import DataConfig
 from rl.config.distributed import DistributedConfig
 from rl.config.engines import ENGINES
-from rl.config.model import AdapterConfig
 from rl.config.pairs import PairsConfig
 from rl.config.rewards import RewardsConfig, constraint_names, reward_names
 from rl.config.rollouts import RolloutsConfig
 from rl.config.run import EvaluationConfig
 from rl.config.trainer import TrainerConfig
-from rl.config.vllm import LORA_RANKS, OUTER_MODULES, VllmConfig
+from rl.config.vllm import VllmConfig
 
 if TYPE_CHECKING:  # the settings import these checks
     from rl.config.root import Config
@@ -37,74 +38,15 @@ def contradictions(config: "Config") -> Iterator[str]:
     yield from _warmup(config.trainer)
     yield from credit_contradictions(config)
     yield from attention_contradictions(config)
-    yield from _lora(config.lora)
-    yield from _dora(config)
-    yield from _quantization(config)
-    yield from _plain_lora(config)
+    yield from adapter_contradictions(config)
     yield from routing_contradictions(config)
-    yield from _data(config.data)
-    yield from _order(config)
+    yield from data_contradictions(config)
     yield from _rewards(config.rewards)
     yield from _balance(config)
     yield from _distributed(config.distributed)
     if config.distributed.processes > 1:
         yield from _single_process(config)
     yield from _evaluation(config.evaluation, config.data)
-
-
-def _lora(lora: AdapterConfig) -> Iterator[str]:
-    if lora.layers is not None and isinstance(lora.target_modules, str):
-        yield (
-            f"lora.layers needs the modules by name, and lora.target_modules is {lora.target_modules!r}; "
-            "list them, as in [q_proj, v_proj], or leave lora.layers null"
-        )
-    if lora.layers is not None and min(lora.layers, default=0) < 0:
-        yield f"lora.layers={list(lora.layers)}: layers are numbered from 0, from the embedding up; name none below 0"
-
-
-def _dora(config: "Config") -> Iterator[str]:
-    if config.lora.use_dora and config.routing.adapters:
-        yield "lora.use_dora=true is not linear in a gate, which routing needs; set use_dora=false, or drop routing"
-
-
-def _plain_lora(config: "Config") -> Iterator[str]:
-    """Refuse adapters that the engine cannot load."""
-    lora, engine = config.lora, config.rollouts.engine
-    if not ENGINES[engine].plain_lora:
-        return
-    others = " or ".join(name for name, spec in ENGINES.items() if not spec.plain_lora)
-    if lora.use_dora:
-        yield f"lora.use_dora=true cannot be served by rollouts.engine={engine}; set use_dora=false, or engine={others}"
-    ranks = {"lora.r": lora.r} | {f"routing.ranks.{name}": rank for name, rank in config.routing.ranks.items()}
-    for key, rank in ranks.items():
-        if rank > LORA_RANKS[-1]:
-            yield (
-                f"{key}={rank} is more than rollouts.engine={engine} serves; set at most {LORA_RANKS[-1]}, "
-                f"or engine={others}"
-            )
-    named = lora.target_modules if isinstance(lora.target_modules, tuple) else (lora.target_modules,)
-    if outer := sorted(set(OUTER_MODULES) & set(named)):
-        yield (
-            f"lora.target_modules: rollouts.engine={engine} serves no adapter on {', '.join(outer)}; leave it out, "
-            f"or set engine={others}"
-        )
-
-
-def _quantization(config: "Config") -> Iterator[str]:
-    quantization, engine = config.model.quantization, config.rollouts.engine
-    if quantization is None:
-        return
-    if not ENGINES[engine].quantized:
-        others = " or ".join(name for name, spec in ENGINES.items() if spec.quantized)
-        yield (
-            f"model.quantization={quantization} trains on a quantized base model, and rollouts.engine={engine} would "
-            f"sample from the full one, which is another policy; set engine={others}"
-        )
-    if zero := config.distributed.zero:
-        yield (
-            f"distributed.zero={zero} casts and shards weights, which those of model.quantization={quantization} do "
-            "not survive; set zero=0"
-        )
 
 
 def _groups(trainer: TrainerConfig) -> Iterator[str]:
@@ -162,42 +104,6 @@ def _warmup(trainer: TrainerConfig) -> Iterator[str]:
             f"trainer.warmup_steps={trainer.warmup_steps} leaves none of trainer.max_steps={trainer.max_steps} "
             "at the full learning rate; lower warmup_steps or raise max_steps"
         )
-
-
-def _data(data: DataConfig) -> Iterator[str]:
-    if data.min_constraints > data.max_constraints:
-        yield (
-            f"data.min_constraints={data.min_constraints} is more than data.max_constraints={data.max_constraints}; "
-            "raise max_constraints (5 at most), or lower min_constraints"
-        )
-    if data.path is None and data.held_out_path is not None:
-        yield (
-            f"data.held_out_path={data.held_out_path} needs a data.path to train on: without one, all problems are "
-            "generated; set data.path, or drop held_out_path"
-        )
-    if data.path is not None and data.kinds is not None:
-        yield (
-            f"data.kinds chooses which problems to generate, but data.path={data.path} has problems already; "
-            "set one of the two to null"
-        )
-
-
-def _order(config: "Config") -> Iterator[str]:
-    """Refuse an order that no ledger decides, one that a rebuilt ledger would change, and a band that is none."""
-    data, (low, high) = config.data, config.data.band
-    if data.order == "shuffled":
-        return
-    if config.algorithm != "grpo":
-        yield (
-            f"data.order={data.order} goes by the rewards of sampled completions, which only algorithm=grpo has in its "
-            "ledger; set order=shuffled, or algorithm=grpo"
-        )
-    if config.run.rebuild_ledger:
-        yield (
-            f"run.rebuild_ledger=true brings back no rewards, and data.order={data.order} goes by them; start a new run"
-        )
-    if low > high:
-        yield f"data.band=[{low:g}, {high:g}]: the first value is the lower one; write [{high:g}, {low:g}]"
 
 
 def _rewards(rewards: RewardsConfig) -> Iterator[str]:
