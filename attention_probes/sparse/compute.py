@@ -32,13 +32,27 @@ def sparse_attention(
 def _blocks_of_output(
     texts: Texts, value: Tensor, keep: Tensor, block: int, rules: Rules
 ) -> Iterator[Float[Tensor, "B H b D"]]:
-    for number in range(keep.shape[-1]):
+    # Padding lies behind every real token, so what keeps to the past never reads it.
+    dense = leading_dense_blocks(keep)
+    if rules.window is not None and rules.window < dense * block:
+        dense = 0
+    if dense:
+        head = slice(0, dense * block)
+        yield _attend(texts.query[:, :, head], texts.key[:, :, head], value[:, :, head], None, texts.scale, rules)
+    for number in range(dense, keep.shape[-1]):
         read, exists = selected_blocks(keep[..., number, : number + 1])
         rows = slice(number * block, (number + 1) * block)
         query = texts.query[:, :, rows]
         key, values = (gather_blocks(tensor, read, block, query.shape[1]) for tensor in (texts.key, value))
-        allowed = visible_tokens(number, read, exists, block, texts.lengths, rules.window)
+        allowed = visible_tokens(number, read, exists, block, rules.window)
         yield _attend(query, key, values, allowed, texts.scale, rules)
+
+
+def leading_dense_blocks(keep: Bool[Tensor, "_ _ N N"]) -> int:
+    """Return how many blocks of queries, from the first on, read all up to their own in every head."""
+    everything = torch.ones_like(keep[0, 0]).tril()
+    complete = (keep == everything).all(dim=-1).flatten(0, 1).all(dim=0)
+    return int(complete.long().cumprod(dim=0).sum())
 
 
 def gather_blocks(
@@ -60,26 +74,31 @@ def visible_tokens(
     read: Int[Tensor, "_ _ M"],
     exists: Bool[Tensor, "_ _ M"],
     block: int,
-    lengths: Int[Tensor, " B"],
     window: int | None,
-) -> Bool[Tensor, "B _ b read"]:
+) -> Bool[Tensor, "_ _ b read"]:
     """Mark the tokens of the blocks read that the queries of block `number` may attend to."""
     within = torch.arange(block, device=read.device)
     query = number * block + within[:, None]
     key = (read[..., None] * block + within).flatten(-2)[:, :, None]
     allowed = (key <= query) & exists.repeat_interleave(block, dim=-1)[:, :, None]
-    if window is not None:
-        allowed = allowed & (query - key < window)
-    # A query that is padding reads itself, so that no row is empty; its output is cleared.
-    return (allowed & (key < lengths[:, None, None, None])) | (key == query)
+    return allowed if window is None else allowed & (query - key < window)
 
 
-def _attend(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor, scale: float, rules: Rules) -> Tensor:
+def _attend(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None, scale: float, rules: Rules) -> Tensor:
+    """Return the output of queries over the keys that they may see, or over all up to themselves."""
     if rules.softcap is None:
-        grouped = key.shape[1] != query.shape[1]
         return F.scaled_dot_product_attention(
-            query, key, value, attn_mask=allowed, dropout_p=rules.dropout, scale=scale, enable_gqa=grouped
+            query,
+            key,
+            value,
+            attn_mask=allowed,
+            is_causal=allowed is None,
+            dropout_p=rules.dropout,
+            scale=scale,
+            enable_gqa=key.shape[1] != query.shape[1],
         )
+    if allowed is None:
+        allowed = torch.ones(query.shape[2], key.shape[2], dtype=torch.bool, device=query.device).tril()
     groups = query.shape[1] // key.shape[1]
     key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
     logits = rules.softcap * torch.tanh(query.float() @ key.float().transpose(-1, -2) * scale / rules.softcap)

@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask, flex_attention
 
@@ -16,13 +16,13 @@ def flex_attention_output(
 ) -> Float[Tensor, "B H S D"]:
     """Return the attention's output; anything at padding."""
     attend = _compiled() if texts.query.is_cuda else flex_attention
-    mask = block_mask(keep, texts.lengths, block, window)
+    mask = block_mask(keep, block, window)
     grouped = texts.key.shape[1] != texts.query.shape[1]
     output: Any = attend(texts.query, texts.key, value, block_mask=mask, scale=texts.scale, enable_gqa=grouped)
     return output
 
 
-def block_mask(keep: Bool[Tensor, "_ _ N N"], lengths: Int[Tensor, " B"], block: int, window: int | None) -> BlockMask:
+def block_mask(keep: Bool[Tensor, "_ _ N N"], block: int, window: int | None) -> BlockMask:
     """Return the plan as FlexAttention takes it.
 
     The choice of blocks stands in the token rule as well: without compilation the lists of blocks are ignored.
@@ -38,13 +38,7 @@ def block_mask(keep: Bool[Tensor, "_ _ N N"], lengths: Int[Tensor, " B"], block:
         BLOCK_SIZE=block,
         # A lambda: the tests check the types of every named function, which no compiler can trace.
         mask_mod=lambda row, head, query, key: (
-            (
-                keep[row % batch, head % heads, query // block, key // block]
-                & (key <= query)
-                & (query - key < reach)
-                & (key < lengths[row])
-            )
-            | (query == key)
+            keep[row % batch, head % heads, query // block, key // block] & (key <= query) & (query - key < reach)
         ),
         seq_lengths=(length, length),
     )

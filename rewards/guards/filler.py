@@ -42,7 +42,7 @@ ADVERTISEMENT = r"""
     | \bour\ (?:shop|store|website|offer|experts)\b | \b(?:this|special|limited|great)\ offer\b | \bdiscount\b"""
 ABOUT_THE_WRITER = re.compile(r"\b(?:i|me|my|mine|myself)\b", re.IGNORECASE)
 EXPLANATION = re.compile(
-    r"\b(?:explain|describe|why|how|what\s+(?:is|are|was|were|causes)|tell\s+me\s+(?:how|why|about))\b", re.IGNORECASE
+    r"\b(?:explain|why|how|what\s+(?:is|are|was|were|causes)|tell\s+me\s+(?:how|why|about))\b", re.IGNORECASE
 )
 PERSONAL = re.compile(
     r"\b(?:i|my|mine|we|our|us|he|she|him|her|his|you|your|letters?|e-?mails?|story|stories|essay|tale|speech"

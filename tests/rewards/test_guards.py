@@ -283,5 +283,5 @@ def test_no_filler__an_explanation_speaks_of_its_subject_and_not_of_the_writer()
     text = "I sat by the window and watched the rain. My tea went cold while I thought of clouds. Rain fell for hours."
     # sentences of 41 and 44 characters speak of the writer, and one of 21 does not; 40 percent may
     assert no_filler(text, prompt="Explain how rain forms.") == pytest.approx((21 / 106) / 0.6)
-    for prompt in ("Write a story about rain.", "How do you like rain?", "Describe your day by the window.", ""):
+    for prompt in ("Write a story about rain.", "How do you like rain?", "Describe a rainy day.", ""):
         assert no_filler(text, prompt=prompt) == 1

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attention_probes.sparse.blocks import Blocks
+from attention_probes.sparse.compute import leading_dense_blocks
 from attention_probes.sparse.flexprefill import FlexPrefill, jensen_shannon, top_mass
 from attention_probes.sparse.hip import Hip
 from attention_probes.sparse.plan import Texts, density
@@ -99,6 +100,13 @@ def test_keep__of_a_text_does_not_depend_on_a_longer_one_beside_it(plan):
     query[:1], key[:1] = short.query, short.key
     beside = Texts(query=query, key=key, lengths=both.lengths, scale=both.scale)
     assert torch.equal(plan.keep(short)[0], plan.keep(beside)[0])
+
+
+def test_leading_dense_blocks__are_those_that_read_everything():
+    # A window of two blocks and the first: blocks 0, 1 and 2 read all, 3 leaves out 1.
+    assert leading_dense_blocks(Window(block=4, blocks=2).keep(texts(6))) == 3
+    assert leading_dense_blocks(Window(block=4, blocks=6).keep(texts(6))) == 6
+    assert leading_dense_blocks(Window(block=4, blocks=1).keep(texts(6))) == 2
 
 
 def test_density__counts_blocks_up_to_the_query_that_hold_real_tokens():
