@@ -162,11 +162,10 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
             return super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
 
     def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list):
-        rewards = self.early_rewards.take(len(prompts))
+        early: Any = self.early_rewards.take(len(prompts))
+        rewards: Any = None if early is None else gather(early)
         if rewards is None:  # TRL gathers the rewards of all ranks
             rewards = self._custom_and_constraint_rewards(inputs, prompts, completions, completion_ids_list)
-        else:
-            rewards = gather(rewards)
         first = self.accelerator.process_index * len(prompts)
         texts = [completion_text(completion) for completion in completions]
         self.reward_check.check(rewards, texts, step=self.state.global_step + 1, first=first)
