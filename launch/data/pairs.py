@@ -11,6 +11,7 @@ from data.dataset_summary import count
 from data.preferences import pair_row, preference_pairs
 from data.problems import Problem
 from data.reading import read_implemented
+from data.reasoning import ReasoningTags
 from data.writing import write_rows
 from launch.data.show import progress, show_counts, show_pairs
 from rl.common.errors import UserError
@@ -59,7 +60,9 @@ def pairs_command(
     # A run's custom verifiers score its answers here, too.
     with custom_verifiers(load_run_config(source).rewards if source.is_dir() else RewardsConfig()):
         samples = _samples(source, sampling)
-        pairs = preference_pairs(samples, minimum_gap=minimum_gap, length_ratio=length_ratio, minimal=minimal)
+        pairs = preference_pairs(
+            samples, minimum_gap=minimum_gap, length_ratio=length_ratio, minimal=minimal, tags=_tags(source)
+        )
     if not pairs:
         raise UserError(f"{source} holds no two answers to one prompt that differ in score by {minimum_gap} or more")
     path = write_rows([pair_row(pair) for pair in pairs], output)
@@ -71,6 +74,15 @@ def pairs_command(
     mean_gap = sum(gaps) / len(gaps)
     Console().print(f"{len(pairs)} pairs in {path}, mean gap {mean_gap:.2f}")
     return {"file": str(path), "num_pairs": len(pairs), "mean_gap": mean_gap, **kinds, **counts}
+
+
+def _tags(source: Path) -> ReasoningTags | None:
+    """Return the tags of a run's thoughts; None for a file, whose answers are judged whole."""
+    if not source.is_dir():
+        return None
+    from rl.datasets import written_tags  # imports torch
+
+    return written_tags(load_run_config(source).model)
 
 
 def _samples(source: Path, sampling: Sampling | None) -> Iterable[tuple[Problem, Sequence[str]]]:

@@ -13,7 +13,7 @@ from transformers import GenerationConfig as ModelGenerationConfig
 from rl.common.threads import torch_threads
 from rl.config.routing import RoutingConfig
 from rl.models.eval_mode import eval_mode
-from rl.models.load import end_token_ids, load_model, load_tokenizer, resolve_dtype
+from rl.models.load import configured_tokenizer, end_token_ids, load_model, resolve_dtype
 from rl.models.logprobs import token_logprobs
 from rl.models.lora import lora_config
 from rl.models.precision import loss_precision
@@ -157,7 +157,7 @@ def worker_engine(setup: EngineSetup) -> TransformersEngine:
     if setup.rounded_adapter:
         for weight in policy.parameters():  # buffers keep their type, as in DeepSpeed
             weight.data = weight.data.to(model.dtype)
-    return TransformersEngine(policy, load_tokenizer(setup.model.name), setup.generation, route=route)
+    return TransformersEngine(policy, configured_tokenizer(setup.model), setup.generation, route=route)
 
 
 @contextmanager
