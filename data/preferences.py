@@ -7,6 +7,7 @@ from itertools import permutations
 from typing import Any, Literal
 
 from data.problems import Problem, chat_message, from_row, to_row, user_text
+from data.reasoning import ReasoningTags, split_written
 from data.verdicts import verdicts_for
 from rewards.errors import InputError
 from rewards.satisfaction import mean_satisfied
@@ -20,12 +21,14 @@ constraint in its place; NaN where that is undefined."""
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScoredAnswer:
-    """A completion and one verdict for each constraint of its problem, in order."""
+    """A completion and one verdict for each constraint of its problem, in order; evidence is of the whole text."""
 
     text: str
     verdicts: tuple[Verdict, ...]
     score: float
     """Constraint satisfaction rate: the share of the applicable constraints it satisfies (arXiv 2403.06326)."""
+    answer_start: int = 0
+    """Where the answer, which the verdicts are about, begins in the text; before it stands a thought."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,11 +48,18 @@ class PreferencePair:
     """Ids of the constraints on which the two verdicts differ."""
 
 
-def score_answer(problem: Problem, completion: str) -> ScoredAnswer | None:
-    """Return the completion with its verdicts and score; None if no constraint of the problem applies to it."""
-    verdicts = verdicts_for(problem, completion)
+def score_answer(problem: Problem, completion: str, tags: ReasoningTags | None = None) -> ScoredAnswer | None:
+    """Return the completion with its verdicts and score; None if no constraint of the problem applies to it.
+
+    What stands behind a thought between `tags` is judged.
+    """
+    split = split_written(completion, tags)
+    verdicts = verdicts_for(problem, split.answer)
     score = mean_satisfied(verdicts)
-    return None if score is None else ScoredAnswer(text=completion, verdicts=verdicts, score=score)
+    if score is None:
+        return None
+    shifted = tuple(verdict.shifted(split.start) for verdict in verdicts)
+    return ScoredAnswer(text=completion, verdicts=shifted, score=score, answer_start=split.start)
 
 
 def best_and_worst(
@@ -119,14 +129,17 @@ def preference_pairs(
     length_ratio: float | None = None,
     minimal: bool = False,
     margins: Margins | None = None,
+    tags: ReasoningTags | None = None,
 ) -> list[PreferencePair]:
     """Return pairs of completions of each problem: best against worst, and with `minimal` the minimal pairs too.
 
-    With `margins`, the pairs that differ in what they listened to, instead.
+    A completion is judged by what stands behind its thought between `tags`. With `margins`, the pairs that differ in
+    what they listened to, instead.
     """
     pairs: list[PreferencePair] = []
     for problem, completions in samples:
-        answers = [answer for text in dict.fromkeys(completions) if (answer := score_answer(problem, text)) is not None]
+        scored = [score_answer(problem, text, tags) for text in dict.fromkeys(completions)]
+        answers = [answer for answer in scored if answer is not None]
         if margins is not None:
             pairs += confusion_pairs(problem, answers, margins(problem, [answer.text for answer in answers]))
             continue
@@ -156,13 +169,15 @@ def pair_row(pair: PreferencePair) -> dict[str, Any]:
     return {**row, "pair_kind": pair.kind, "differs_on": list(pair.differs_on)}
 
 
-def pair_from_row(row: Mapping[str, Any], *, default_id: str = "row-1") -> PreferencePair:
+def pair_from_row(
+    row: Mapping[str, Any], *, default_id: str = "row-1", tags: ReasoningTags | None = None
+) -> PreferencePair:
     """Read a row that `pair_row` wrote, or any row in TRL's preference columns that has `constraints`.
 
     The verdicts are computed again: what a file claims is not evidence.
     """
     problem = _problem(row, default_id)
-    answers = [score_answer(problem, _answer_text(row, name, problem)) for name in ("chosen", "rejected")]
+    answers = [score_answer(problem, _answer_text(row, name, problem), tags) for name in ("chosen", "rejected")]
     if answers[0] is None or answers[1] is None:
         raise InputError("expected a preference row with at least one constraint that applies to both answers")
     return _pair(problem, answers[0], answers[1], row.get("pair_kind") or "best_worst")

@@ -7,6 +7,7 @@ from typing import Any
 
 from data.preferences import PreferencePair, pair_from_row, plain_pair_from_row
 from data.problems import Problem, from_row
+from data.reasoning import ReasoningTags
 from data.row_formats import convert_row
 from data.sources import located, read_rows
 from rewards.errors import InputError
@@ -49,18 +50,25 @@ def read_implemented(source: str | Path, *, split: str = "train") -> tuple[list[
 
 
 def read_pairs(
-    source: str | Path, *, split: str = "train", unreadable: list[InputError] | None = None
+    source: str | Path,
+    *,
+    split: str = "train",
+    unreadable: list[InputError] | None = None,
+    tags: ReasoningTags | None = None,
 ) -> list[PreferencePair]:
     """Read all preference pairs of a file or of one split of a hub dataset; bad rows are treated as in `read_problems`.
 
-    The answers to a prompt with constraints are verified anew; any other pair is taken as its row states it.
+    The answers to a prompt with constraints are verified anew, behind their thoughts between `tags`; any other pair is
+    taken as its row states it.
     """
     pairs, num_before = [], len(unreadable or ())
     for location, row in read_rows(source, split=split, unreadable=unreadable):
         with located(location, unreadable):
             ours = convert_row(row)
-            read = pair_from_row if ours.get("constraints") else plain_pair_from_row
-            pairs.append(read(ours, default_id=location))
+            if ours.get("constraints"):
+                pairs.append(pair_from_row(ours, default_id=location, tags=tags))
+            else:
+                pairs.append(plain_pair_from_row(ours, default_id=location))
     _refuse_nothing(source, pairs, unreadable, num_before, columns="'prompt', 'chosen' and 'rejected'")
     return pairs
 

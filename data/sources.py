@@ -118,7 +118,8 @@ def _hub_rows(name: str, split: str) -> Iterator[LocatedRow]:
     from datasets import load_dataset
 
     try:
-        dataset = load_dataset(name, split=split)
+        path, _, config = name.partition(":")
+        dataset = load_dataset(path, *([config] if config else []), split=split)
     except OSError as error:  # the hub's own errors, no network included
         raise InputError(
             f"{name!r} is neither a {', '.join(SUFFIXES)} file nor a hub dataset that can be loaded: {error}"

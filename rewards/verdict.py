@@ -1,7 +1,7 @@
 """Verdict: whether a completion satisfies a rule, by how much, and which characters prove it."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 Span = tuple[int, int]
 """Half-open character range [start, end) of a text."""
@@ -31,6 +31,10 @@ class Verdict:
             raise ValueError(f"margin must be >= 0 iff satisfied, got satisfied={self.satisfied}, margin={self.margin}")
         if any(not 0 <= start < end for start, end in self.evidence):
             raise ValueError(f"evidence must be non-empty half-open spans (start, end), got {self.evidence}")
+
+    def shifted(self, by: int) -> "Verdict":
+        """Return the verdict on the same text with so many more characters before it, which are no evidence."""
+        return replace(self, evidence=tuple((start + by, end + by) for start, end in self.evidence)) if by else self
 
 
 NOT_APPLICABLE = Verdict(satisfied=None, margin=0.0, evidence=())

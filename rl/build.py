@@ -24,7 +24,7 @@ from rl.credit.counterfactual import LivePolicy, verdict_score
 from rl.credit.faithfulness_monitor import FaithfulnessMonitor
 from rl.datasets import as_dataset, as_preferences, problems_of
 from rl.models.context import check_messages, check_prompt_lengths
-from rl.models.load import load_base_model, load_tokenizer, model_path, resolve_dtype
+from rl.models.load import configured_tokenizer, load_base_model, model_path, resolve_dtype
 from rl.models.logprobs import base_logprobs
 from rl.models.lora import check_start, check_targets, lora_config, start_from
 from rl.models.quantization import widen_adapter
@@ -97,7 +97,7 @@ def build_trainer(
     config: Config, folder: Path, training: Training, callbacks: list[TrainerCallback]
 ) -> CreditGRPOTrainer | CreditDPOTrainer:
     """Build the trainer of the config's algorithm around the base model and a fresh LoRA adapter called `default`."""
-    tokenizer, dtype = load_tokenizer(config.model.name), resolve_dtype(config.model.dtype)
+    tokenizer, dtype = configured_tokenizer(config.model), resolve_dtype(config.model.dtype)
     is_grpo, bf16 = config.algorithm == "grpo", dtype == torch.bfloat16
     # Before the model is loaded: under ZeRO-3 the arguments have transformers shard the weights while it reads them.
     arguments = (grpo_arguments if is_grpo else dpo_arguments)(config, folder=folder, bf16=bf16)

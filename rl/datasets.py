@@ -14,12 +14,16 @@ from data.instructions import Split
 from data.preferences import PreferencePair, pair_row
 from data.problems import Problem, to_row, user_text
 from data.reading import read_pairs, read_problems
+from data.reasoning import ReasoningTags
 from rewards.errors import InputError
 from rl.common.atomic import write_text
 from rl.common.errors import UserError
 from rl.config.data import DataConfig
+from rl.config.model import ModelConfig
 from rl.config.root import Config
 from rl.credit.pairs import PAIR
+from rl.models.answers import reasoning_tags
+from rl.models.load import configured_tokenizer
 
 REWARD_ARGUMENTS = (
     "completions",
@@ -70,7 +74,7 @@ def load_training(config: Config) -> Problems | Pairs:
     """Load problems for GRPO and for rounds of online DPO, and pairs for DPO."""
     if config.algorithm == "grpo" or config.pairs.rounds:
         return load_problems(config.data)
-    return load_pairs(config.data)
+    return load_pairs(config.data, written_tags(config.model))
 
 
 def report_unreadable(training: Problems | Pairs, folder: Path, announce: Callable[[str], None]) -> None:
@@ -145,14 +149,19 @@ def check_order(config: Config, training: Problems | Pairs) -> None:
         )
 
 
-def load_pairs(data: DataConfig) -> Pairs:
-    """Read the pairs of `data.path`; the last `held_out` prompts are held out.
+def written_tags(model: ModelConfig) -> ReasoningTags | None:
+    """Return the tags of the thoughts in a run's files; None if a completion there is all answer."""
+    return None if model.reasoning is None else reasoning_tags(configured_tokenizer(model))
+
+
+def load_pairs(data: DataConfig, tags: ReasoningTags | None = None) -> Pairs:
+    """Read the pairs of `data.path`; the last `held_out` prompts are held out. Thoughts stand between `tags`.
 
     Raises ValueError, naming file and line of a row that is no pair, and when nothing is left to train on.
     """
     assert data.path is not None, "refused by the config"
     unreadable = _unreadable(data)
-    pairs = read_pairs(data.path, unreadable=unreadable)
+    pairs = read_pairs(data.path, unreadable=unreadable, tags=tags)
     if data.held_out_path is not None:
         held_out = tuple(read_problems(data.held_out_path, unreadable=unreadable))
     else:

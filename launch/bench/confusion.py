@@ -15,9 +15,10 @@ from rl.common.errors import UserError
 from rl.common.intervals import Interval
 from rl.config.load import load_run_config
 from rl.datasets import load_training
-from rl.evaluation.command import load_policy
 from rl.evaluation.evaluate import load_evaluation, number_equal_ids
 from rl.evaluation.margins import margins_of
+from rl.evaluation.target import Target, load_policy
+from rl.models.load import configured_tokenizer
 from rl.scoring.custom_verifiers import custom_verifiers
 
 RESAMPLES = 2000
@@ -67,7 +68,8 @@ def bench_confusion(run: Path) -> dict[str, Any]:
 
 def _judged_answers(run: Path) -> list[Judged]:
     config = load_run_config(run)
-    policy, tokenizer = load_policy(config, run)
+    policy, _ = load_policy(Target(config=config, folder=run))
+    tokenizer = configured_tokenizer(config.model)
     problems = {problem.problem_id: problem for problem in number_equal_ids(load_training(config).held_out)}
     answers = load_evaluation(run / "after.json").answers
     judged = []

@@ -12,7 +12,7 @@ from launch.bench.compare import BenchArm, area_under
 from launch.bench.figures import curve_figure
 from launch.bench.paired import Arms, PairedRow, paired_rows
 from rl.common.atomic import write_text
-from rl.report.templates import page_environment
+from rl.common.templates import page_environment
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

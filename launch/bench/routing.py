@@ -18,7 +18,7 @@ from launch.bench.tasks import Budget, Families
 from rl.build import build_route
 from rl.common.errors import UserError
 from rl.config.root import Config
-from rl.models.load import load_model, load_tokenizer
+from rl.models.load import configured_tokenizer, load_model
 from rl.models.lora import lora_config
 from rl.models.tokenization import encode_problems
 
@@ -74,7 +74,7 @@ def router_accuracy(config: Config, seed: int, budget: Budget, *, named: bool) -
     best.
     """
     trained, held_out = TASK.problems(config, seed, budget)
-    tokenizer = load_tokenizer(config.model.name)
+    tokenizer = configured_tokenizer(config.model)
     policy = get_peft_model(load_model(config.model.name), lora_config(config.lora))
     assert isinstance(policy, PeftModel)
     route = build_route(config, policy, tokenizer, trained)

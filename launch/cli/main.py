@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import typer
 from typer.core import TyperGroup
 
-from launch.cli import bench, cluster, data, plan_doctor, probe, serve, train
+from launch.cli import bench, cluster, data, evaluate, plan_doctor, probe, serve, train
 from rl.common.errors import USER_ERRORS, RunFailure, full_message
 
 # Bodies are imported by the command that needs them: torch and TRL take seconds, and `--help` needs neither.
@@ -37,7 +37,8 @@ app.command(rich_help_panel=TRAIN)(train.train)
 app.command(rich_help_panel=TRAIN)(train.resume)
 app.command(rich_help_panel=TRAIN)(plan_doctor.plan)
 app.command(rich_help_panel=TRAIN)(train.export)
-app.command(name="eval", rich_help_panel=LOOK)(train.evaluate)
+app.command(rich_help_panel=TRAIN)(evaluate.train_selector)
+app.command(name="eval", rich_help_panel=LOOK)(evaluate.evaluate)
 app.command(rich_help_panel=LOOK)(train.report)
 app.add_typer(probe.app, name="probe", rich_help_panel=LOOK)
 app.command(rich_help_panel=LOOK)(serve.route)

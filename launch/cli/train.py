@@ -58,32 +58,6 @@ def resume(
     _run(load_resumed(run, _with_code_flag(overrides, accept_changed_code)), dry_run, as_json)
 
 
-def evaluate(
-    target: Annotated[
-        str,
-        typer.Argument(
-            parser=os.path.expanduser, metavar="RUN|MODEL", help="A run folder, or a model's name or folder."
-        ),
-    ],
-    data: Annotated[str | None, typer.Option(help="Problems to score on; a run has held-out ones of its own.")] = None,
-    output: Annotated[Path | None, output_option("A JSON file to write the scores to.")] = None,
-    trip_wires: Annotated[
-        bool, typer.Option("--trip-wires", help="Also count the rules kept by a shortcut, on prompts made for it.")
-    ] = False,
-    calibration: Annotated[
-        Path | None, typer.Option(parser=user_path, help="Answer with the attention that `heed probe sinks` has saved.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Score a run's adapter beside its base model, or any model, on held-out problems."""
-    prepare_environment()
-    from rl.evaluation.command import evaluate_command
-
-    print_result(
-        as_json, lambda: evaluate_command(target, data, output, with_trip_wires=trip_wires, calibration=calibration)
-    )
-
-
 def report(
     runs: Annotated[
         list[Path],

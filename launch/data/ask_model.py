@@ -24,7 +24,8 @@ def ask_function(source: str, model: str | None, *, max_tokens: int = 256) -> As
 
 def _local(name: str, max_tokens: int) -> AskModel:
     from launch.data.load_engine import load_engine
-    from rl.models.tokenization import answer_text, encode_prompt
+    from rl.models.answers import answer_text
+    from rl.models.tokenization import encode_prompt
     from rl.rollouts.generation import GenerationConfig
     from rl.rollouts.types import RolloutRequest
 

@@ -12,6 +12,7 @@ from data.dataset_summary import count
 from data.preferences import Margins, PairKind, pair_row, preference_pairs
 from data.problems import Problem
 from data.reading import read_implemented
+from data.reasoning import ReasoningTags
 from data.writing import write_rows
 from launch.data.show import progress, show_counts, show_pairs
 from rl.common.errors import UserError
@@ -71,7 +72,12 @@ def pairs_command(
     with custom_verifiers(load_run_config(source).rewards if source.is_dir() else RewardsConfig()):
         samples = _samples(source, sampling)
         pairs = preference_pairs(
-            samples, minimum_gap=minimum_gap, length_ratio=length_ratio, minimal=minimal, margins=margins
+            samples,
+            minimum_gap=minimum_gap,
+            length_ratio=length_ratio,
+            minimal=minimal,
+            margins=margins,
+            tags=_tags(source),
         )
     if not pairs and by == "confusion":
         raise UserError(
@@ -93,18 +99,25 @@ def pairs_command(
 
 def _margins(source: Path, reader: str | None, sampling: Sampling | None) -> Margins:
     """Return the function that reads answers with the model that is meant."""
-    from rl.evaluation.command import load_policy
     from rl.evaluation.margins import margins_of
-    from rl.models.load import load_model, load_tokenizer
+    from rl.evaluation.target import find_target, load_policy
+    from rl.models.load import configured_tokenizer
 
-    name = reader or (sampling and sampling.model)
-    if name is not None:
-        policy, tokenizer = load_model(name), load_tokenizer(name)
-    elif source.is_dir():
-        policy, tokenizer = load_policy(load_run_config(source), source)
-    else:
+    name = reader or (sampling and sampling.model) or (str(source) if source.is_dir() else None)
+    if name is None:
         raise UserError(f"--by confusion needs a model that reads the answers of {source}; name it by --reader")
-    return partial(margins_of, policy, tokenizer)
+    target = find_target(name)
+    policy, _ = load_policy(target)
+    return partial(margins_of, policy, configured_tokenizer(target.config.model))
+
+
+def _tags(source: Path) -> ReasoningTags | None:
+    """Return the tags of a run's thoughts; None for a file, whose answers are judged whole."""
+    if not source.is_dir():
+        return None
+    from rl.datasets import written_tags  # imports torch
+
+    return written_tags(load_run_config(source).model)
 
 
 def _samples(source: Path, sampling: Sampling | None) -> Iterable[tuple[Problem, Sequence[str]]]:

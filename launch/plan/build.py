@@ -68,7 +68,7 @@ def make_plan(config: Config, device: Device) -> Plan:
     shape = shape_of(config.model.name)
     if config.algorithm != "grpo":
         raise UserError(f"heed plan counts GRPO's phases; algorithm={config.algorithm} has others")
-    lengths = prompt_lengths(config.data, config.model.name)
+    lengths = prompt_lengths(config.data, config.model.name, config.model.chat_template_kwargs)
     if config.trainer.num_train_epochs is not None:
         steps = config.trainer.steps_of_epochs(
             lengths.num_problems, ranks=config.distributed.processes, is_grpo=config.algorithm == "grpo"

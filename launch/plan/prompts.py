@@ -1,8 +1,9 @@
 """Prompt lengths: how many tokens a recipe's prompts have, counted where the tokenizer is on this machine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -37,10 +38,12 @@ class PromptLengths:
     """Problems to train on."""
 
 
-def prompt_lengths(data: DataConfig, model: str) -> PromptLengths:
+def prompt_lengths(
+    data: DataConfig, model: str, template_values: Mapping[str, Any] = MappingProxyType({})
+) -> PromptLengths:
     """Measure the first training prompts. Raises ValueError for data that cannot be read."""
     problems, total = _problems(data)
-    count = _counter(model_folder(model))
+    count = _counter(model_folder(model), template_values)
     lengths = [count(problem) if count else _estimate(problem) for problem in problems]
     return PromptLengths(
         mean=sum(lengths) / len(lengths), longest=max(lengths), counted=count is not None, num_problems=total
@@ -56,7 +59,7 @@ def _problems(data: DataConfig) -> tuple[list[Problem], int]:
     return [instruction_problem(data.seed, index, **wanted) for index in measured], data.num_problems
 
 
-def _counter(folder: Path | None) -> Callable[[Problem], int] | None:
+def _counter(folder: Path | None, template_values: Mapping[str, Any]) -> Callable[[Problem], int] | None:
     """Return a function that counts a problem's tokens with the model's tokenizer and template, if both are there."""
     if folder is None or not all((folder / name).is_file() for name in ("tokenizer.json", "chat_template.jinja")):
         return None
@@ -65,7 +68,8 @@ def _counter(folder: Path | None) -> Callable[[Problem], int] | None:
     template = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True).from_string(source)
 
     def count(problem: Problem) -> int:
-        text = template.render(messages=[dict(message) for message in problem.messages], add_generation_prompt=True)
+        messages = [dict(message) for message in problem.messages]
+        text = template.render(**template_values, messages=messages, add_generation_prompt=True)
         return len(tokenizer.encode(text, add_special_tokens=False).ids)
 
     return count

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from rl.common.errors import UserError
-from rl.models.load import load_model, load_tokenizer
+from rl.config.model import ModelConfig
+from rl.models.load import configured_tokenizer, load_model
 from rl.models.tokenization import Prompt, encode_prompt
 from rl.routing.bundle import bundle_of, load_routed, read_description
 
@@ -12,8 +13,10 @@ class RoutedPrompts:
     """A bundle's router for prompts as text; the base model is loaded once."""
 
     def __init__(self, bundle: Path):
-        base = read_description(bundle_of(bundle))["base_model"]
-        self.tokenizer = load_tokenizer(base)
+        description = read_description(bundle_of(bundle))
+        base = description["base_model"]
+        template_values = description.get("chat_template_kwargs", {})  # bundles of earlier versions have none
+        self.tokenizer = configured_tokenizer(ModelConfig(name=base, chat_template_kwargs=template_values))
         self.route = load_routed(bundle, load_model(base))
 
     def gates(self, prompt: Prompt, task: str = "") -> dict[str, float]:

@@ -30,6 +30,22 @@ def bootstrap_interval(values: Sequence[float], *, seed: int = 0, resamples: int
     return Interval(mean=float(sample.mean()), low=float(low), high=float(high))
 
 
+def bootstrap_ratio(
+    parts: Sequence[float], wholes: Sequence[float], *, seed: int = 0, resamples: int = 10_000
+) -> Interval:
+    """Return the sum of the parts over that of the wholes, with a bootstrap interval over the pairs.
+
+    Raises ValueError when the wholes sum to 0.
+    """
+    pairs = np.asarray([parts, wholes], dtype=np.float64)
+    if pairs[1].sum() == 0:
+        raise ValueError("a ratio needs a whole above 0")
+    draws = np.random.default_rng(seed).integers(pairs.shape[1], size=(resamples, pairs.shape[1]))
+    part, whole = pairs[:, draws].sum(axis=2)
+    low, high = np.quantile((part / np.where(whole > 0, whole, np.nan))[whole > 0], [0.025, 0.975])
+    return Interval(mean=float(pairs[0].sum() / pairs[1].sum()), low=float(low), high=float(high))
+
+
 def student_interval(values: Sequence[float]) -> Interval:
     """Return Student's t interval, for a few values such as one per seed. Raises ValueError for fewer than two."""
     if len(values) < 2:

@@ -15,6 +15,10 @@ else:
     BaseName = Literal[BASES]
 
 
+Region = Literal["all", "answer", "thought"]
+"""The parts of a completion that may get credit."""
+
+
 class FaithfulnessConfig(Section):
     """Compare, every so many steps, what replacing heavy spans of a few completions does with replacing random ones."""
 
@@ -64,6 +68,9 @@ class CreditConfig(Section):
     """Rescale each completion's weights to a mean of 1, so that step size and KL budget do not move."""
     floor: Fraction = 0.0
     """Smallest weight of a real token."""
+    region: Region = "all"
+    """Which tokens of a thinking model's completion get credit (`model.reasoning`): all, its answer's or its thought's.
+    The rule shares the advantage among these, at a mean weight of 1; the others get none."""
     faithfulness: FaithfulnessConfig = FaithfulnessConfig()
 
 

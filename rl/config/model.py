@@ -3,9 +3,17 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
-from rl.config.types import Positive, Section
+from rl.config.types import Positive, Section, TemplateName
+
+
+class ReasoningConfig(Section):
+    """The tags between which a thinking model writes its thought, before its answer."""
+
+    start: str = "<think>"
+    end: str = "</think>"
+
 
 Dtype = Literal["auto", "float32", "bfloat16"]
 
@@ -21,6 +29,12 @@ class ModelConfig(Section):
     """`4bit` keeps the base's linear layers as NF4 and computes in `dtype`; it needs `pip install heed[quantized]`."""
     calibration: Path | None = None
     """A file of `heed probe sinks`, whose heads pay less to attention sinks: in training, sampling and evaluation."""
+    chat_template_kwargs: dict[TemplateName, JsonValue] = Field(default_factory=dict)
+    """Values for variables of the chat template, as in {enable_thinking: false}; every prompt is rendered with them."""
+    reasoning: ReasoningConfig | Literal["auto"] | None = None
+    """The tags of a thinking model's thought, or `auto` for those that its chat template names. Verifiers and guards
+    then judge the answer behind the thought; a thought without an end has no answer. null takes all of a completion as
+    its answer."""
 
 
 def no_bfloat16(gpu: str) -> str:

@@ -38,6 +38,15 @@ class ScheduleConfig(Section):
     """`targeted`: the largest weight."""
 
 
+class ThoughtBudgetConfig(Section):
+    """A reward, `thought_budget`, of 0 for a short thought, which falls to -1 at twice as many tokens as allowed."""
+
+    tokens: Positive = 256
+    """The longest thought that costs nothing."""
+    weight: Weight = 1.0
+    """Weight of the reward."""
+
+
 class RewardsConfig(Section):
     """The rewards of a completion: for its constraints, and by functions of the user."""
 
@@ -64,6 +73,8 @@ class RewardsConfig(Section):
     functions: tuple[Function, ...] = ()
     """Your reward functions, each `path/to/file.py:function` with TRL's signature; they are called with copies, which
     they may edit. A reward is None where it does not apply, else finite and at most 1e15 in size."""
+    thought_budget: ThoughtBudgetConfig | None = None
+    """A penalty for long thoughts, with `model.reasoning`; null gives none."""
     separate: bool = False
     """Give one reward for each category of constraints (`content`, `format`, `language`, `length`, and `own` for yours)
     instead of one for all, `constraints`."""
@@ -99,5 +110,6 @@ def constraint_names(rewards: RewardsConfig) -> tuple[str, ...]:
 
 
 def reward_names(rewards: RewardsConfig) -> tuple[str, ...]:
-    """Return the names of all rewards, in TRL's order: those for constraints, then the user's functions."""
-    return (*constraint_names(rewards), *(reference.rpartition(":")[2] for reference in rewards.functions))
+    """Return the names of all rewards, in TRL's order: those for constraints, for thoughts, the user's functions."""
+    thoughts = () if rewards.thought_budget is None else ("thought_budget",)
+    return (*constraint_names(rewards), *thoughts, *(reference.rpartition(":")[2] for reference in rewards.functions))

@@ -22,7 +22,7 @@ DECIDED: Mapping[str, str] = {
     "auto_find_batch_size": "a smaller batch would split groups; set trainer.per_device_train_batch_size",
     "bf16": "set model.dtype",
     "cache_implementation": _ROLLOUTS,
-    "chat_template_kwargs": _ROLLOUTS,
+    "chat_template_kwargs": "set model.chat_template_kwargs",
     "data_seed": "set trainer.seed",
     "dataloader_pin_memory": "it follows from the hardware",
     "ddp_timeout": "it follows from rollouts.tries, time_limit and start_limit",

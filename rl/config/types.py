@@ -26,6 +26,7 @@ def _matching(pattern: str, allowed: str) -> AfterValidator:
 FileName = Annotated[str, _matching(r"[A-Za-z0-9][\w.-]*", "letters, digits, '.', '_' and '-', as in a file's name")]
 Address = Annotated[str, _matching(r"https?://\S+", "an http:// or https:// address, as in http://127.0.0.1:8000")]
 KindId = Annotated[str, _matching(r"[a-z_]+:[a-z_]+", "group:name in small letters, as in own:rhyme")]
+TemplateName = Annotated[str, _matching(r"[A-Za-z_]\w*", "the name of a template's variable, as in enable_thinking")]
 Function = Annotated[str, _matching(r".+\.py:[A-Za-z_]\w*", "path/to/file.py:function")]
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from attention_probes.record import AttentionRecorder
-from rl.config.credit import CreditConfig, ProbeConfig
+from rl.config.credit import CreditConfig, ProbeConfig, Region
 from rl.config.credit_rules import credit_rule
 from rl.credit.inputs import CreditInputs, Rule, RuleParams
 from rl.credit.metrics import ConcentrationMetrics, mean_where
@@ -60,6 +60,7 @@ class CreditAssigner:
         functions = rule_functions()
         self.credit = credit
         self.seed = seed
+        self.region: Region = credit.region
         self.every, self.source = probe.every, probe.source
         self.needs_evidence = "evidence" in needs
         self.needs_readings = "probe" in needs

@@ -9,8 +9,9 @@ from data.problems import Problem
 from data.verdicts import verdicts_for
 from rewards.satisfaction import mean_satisfied
 from rl.credit.faithfulness import Variant, WeightedCompletion
+from rl.models.answers import answer_text
 from rl.models.logprobs import token_logprobs
-from rl.models.tokenization import answer_text, encode_prompt
+from rl.models.tokenization import encode_prompt
 from rl.rollouts.engine_hf import TransformersEngine
 from rl.rollouts.types import RolloutRequest
 

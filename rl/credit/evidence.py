@@ -10,6 +10,7 @@ from transformers import PreTrainedTokenizerBase
 
 from data.problems import Problem
 from rl.common.errors import UserError
+from rl.models.answers import answer_tokens, split_answer
 from rl.models.tokenization import Span, completion_spans, decode, prompt_spans, tokens_overlapping
 from rl.scoring.scorer import ScoredCompletion
 
@@ -87,13 +88,15 @@ def constraint_passages(
 def evidence_tokens(tokenizer: PreTrainedTokenizerBase, completion: TokenizedCompletion) -> list[list[bool]]:
     """Return, for each verdict, which completion tokens are its evidence.
 
-    Where the evidence is the whole text, the end-of-text token belongs to it.
+    Where the evidence is the whole text, the end-of-text token belongs to it; the tokens of a thought never do.
     """
     text, ids = completion.scored.text, completion.completion_ids
-    start = text_start(decode(tokenizer, ids), text)
+    split = split_answer(tokenizer, completion.prompt_ids, ids)
+    start = split.start + text_start(decode(tokenizer, ids)[split.start :], text)
     spans = [(begin - start, end - start) for begin, end in completion_spans(tokenizer, ids)]
+    answer = answer_tokens(tokenizer, completion.prompt_ids, ids) if split.start else [True] * len(spans)
     return [
-        [True] * len(spans) if is_whole_text(verdict.evidence, text) else tokens_overlapping(spans, verdict.evidence)
+        list(answer) if is_whole_text(verdict.evidence, text) else tokens_overlapping(spans, verdict.evidence)
         for verdict in completion.scored.verdicts
     ]
 

@@ -9,9 +9,12 @@ from transformers import PreTrainedTokenizerBase
 
 from data.preferences import PreferencePair, ScoredAnswer
 from rl.common.errors import UserError
+from rl.config.credit import Region
+from rl.credit.columns import credited_tokens
 from rl.credit.evidence import TokenizedCompletion, constraint_passages, evidence_tokens
 from rl.credit.inputs import CreditInputs, Evidence
 from rl.credit.reader import ProbeReadings, recording_spans, token_readings
+from rl.models.answers import answer_tokens
 from rl.scoring.scorer import ScoredCompletion
 
 # Axes: B pairs, 2B rows, the chosen answers first; C constraints; S tokens of prompt and answer.
@@ -79,13 +82,25 @@ class PairEvidence:
         if (index, chosen) not in self._masks_by_answer:
             pair = self.pairs[index]
             given = _answer(pair, chosen)
-            scored = ScoredCompletion(problem=pair.problem, text=given.text, verdicts=given.verdicts)
+            start = given.answer_start
+            verdicts = tuple(verdict.shifted(-start) for verdict in given.verdicts)
+            scored = ScoredCompletion(problem=pair.problem, text=given.text[start:], verdicts=verdicts)
             completion = TokenizedCompletion(scored=scored, prompt_ids=prompt, completion_ids=answer)
             self._masks_by_answer[index, chosen] = (
                 constraint_passages(self.tokenizer, pair.problem, prompt),
                 evidence_tokens(self.tokenizer, completion),
             )
         return self._masks_by_answer[index, chosen]
+
+
+def answer_masks(tokenizer: PreTrainedTokenizerBase, batch: Batch) -> Tensor:
+    """Return (2B, S - 1): which tokens but the first are those of an answer behind its thought."""
+    masks = torch.zeros_like(batch["input_ids"], dtype=torch.bool)
+    for row in range(len(masks)):
+        prompt, completion = _split(batch, row)
+        end = len(prompt) + len(completion)
+        masks[row, len(prompt) : end] = torch.tensor(answer_tokens(tokenizer, prompt, completion))
+    return masks[:, 1:]
 
 
 def pair_spans(batch: Batch) -> Tensor | None:
@@ -96,13 +111,15 @@ def pair_spans(batch: Batch) -> Tensor | None:
     return recording_spans(batch["evidence_passages"], prompt, 0)
 
 
-def pair_inputs(batch: Batch, entropy: Tensor, probe_readings: ProbeReadings | None) -> CreditInputs:
-    """Return what a rule gets: the answers' tokens among all but the first."""
+def pair_inputs(
+    batch: Batch, entropy: Tensor, probe_readings: ProbeReadings | None, region: Region = "all"
+) -> CreditInputs:
+    """Return what a rule gets: the completions' tokens among all but the first, those of the region that counts."""
     evidence = None
     if "evidence_tokens" in batch:
         attention = None if probe_readings is None else probe_readings.attention
         evidence = Evidence(tokens=batch["evidence_tokens"], failed=batch["constraint_failed"], attention=attention)
-    mask = batch["completion_mask"][:, 1:].bool()
+    mask = credited_tokens(batch["completion_mask"][:, 1:].bool(), batch, region)
     entropy = entropy[:, -mask.shape[1] :].detach().float()
     return CreditInputs(mask=mask, entropy=entropy, evidence=evidence, **token_readings(probe_readings))
 

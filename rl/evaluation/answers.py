@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from data.problems import Problem, user_text
+from data.reasoning import ReasoningTags
 from rl.common.device import visible_gpus
 from rl.common.errors import UserError
 from rl.config.load import load_run_config
-from rl.datasets import load_problems
-from rl.models.tokenization import answer_text, encode_problems
+from rl.datasets import load_problems, written_tags
+from rl.models.answers import written_completion
+from rl.models.tokenization import encode_problems
 from rl.rollouts.local import Engine
 from rl.rollouts.types import RolloutRequest
 from rl.runs.jsonl import read_jsonl
@@ -30,14 +32,22 @@ def recorded_samples(run: Path) -> list[Samples]:
     records = read_jsonl(run / "rollouts.jsonl")
     if not records:
         raise UserError(f"{run} has no rollouts.jsonl with answers; expected the folder of a run that has trained")
-    problems = load_problems(load_run_config(run).data).train
+    config = load_run_config(run)
+    problems, tags = load_problems(config.data).train, written_tags(config.model)
     known = {(problem.problem_id, user_text(problem)): problem for problem in problems}
     answers: dict[tuple[str, str], list[str]] = {}
     for record in records:
-        answers.setdefault((record["problem_id"], record["prompt"]), []).append(record["completion"])
+        answers.setdefault((record["problem_id"], record["prompt"]), []).append(_written(record, tags))
     if unknown := sorted(name for name, _ in answers.keys() - known.keys()):
         raise UserError(f"{run / 'rollouts.jsonl'} has problems that the run's data does not hold: {unknown[:3]}")
     return [(known[problem], texts) for problem, texts in answers.items()]
+
+
+def _written(record: dict[str, Any], tags: ReasoningTags | None) -> str:
+    """Return a recorded completion with the tag that began its thought, which the prompt may have held."""
+    text = record["completion"]
+    opened = tags is not None and record.get("answer_start") and not text.lstrip().startswith(tags.start)
+    return tags.start + text if tags is not None and opened else text
 
 
 def samples_from_columns(problems: Sequence[Problem]) -> list[Samples]:
@@ -58,12 +68,15 @@ def samples_from_columns(problems: Sequence[Problem]) -> list[Samples]:
 def sample_answers(
     engine: Engine, tokenizer: Any, problems: Sequence[Problem], *, samples: int, seed: int
 ) -> Iterator[Samples]:
-    """Yield `samples` answers to each problem; they depend on the seed and the problem's position in the list."""
+    """Yield `samples` answers to each problem; they depend on the seed and the problem's position in the list.
+
+    Those of a thinking model stand behind their thoughts, as they are trained on.
+    """
     size = max(1, ROWS_ON_GPU // samples) if visible_gpus() else 1
     for first in range(0, len(problems), size):
         batch = problems[first : first + size]
         prompts = tuple(encode_problems(tokenizer, batch))
         request = RolloutRequest(position=first, prompts=prompts, num_generations=samples, version=0, seed=seed)
-        texts = [answer_text(tokenizer, one.prompt_ids, one.completion_ids) for one in engine.sample(request)]
+        texts = [written_completion(tokenizer, one.prompt_ids, one.completion_ids) for one in engine.sample(request)]
         for index, problem in enumerate(batch):
             yield problem, texts[index * samples : (index + 1) * samples]

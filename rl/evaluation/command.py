@@ -16,7 +16,6 @@ from rewards.verifiers import verifying
 from rl.common.atomic import write_json
 from rl.common.errors import UserError
 from rl.common.export_folder import check_apart
-from rl.common.plugins import newest_copy
 from rl.config.load import load_run_config
 from rl.config.model import ModelConfig
 from rl.config.root import Config
@@ -24,14 +23,12 @@ from rl.datasets import load_training
 from rl.evaluation.console import show_answers, show_gain, show_rates
 from rl.evaluation.evaluate import Evaluation, evaluate, mark_hacked, paired_gain
 from rl.evaluation.summary import comparison
+from rl.evaluation.target import is_run, base_of_run, with_adapter
 from rl.models.context import check_messages, check_prompt_lengths
-from rl.models.load import load_base_model, load_tokenizer
-from rl.models.saved_adapter import SETTINGS, adapted
+from rl.models.load import configured_tokenizer
 from rl.rollouts.engine_hf import local_engine
 from rl.rollouts.generation import generation_config
-from rl.routing.bundle import load_routed
 from rl.runs.inputs import check_evaluated
-from rl.runs.resume import resume_command
 from rl.scoring.custom_verifiers import custom_verifiers
 from rl.scoring.reward_functions import custom_rewards
 
@@ -87,23 +84,23 @@ def evaluate_command(
     a run's own problems by the run's, a file by `eval`. Raises UserError when a model comes without `data`, or the run
     has no adapter, or its data or base model has changed.
     """
-    is_run = Path(target, "config.yaml").is_file()
-    if not is_run and data is None:
+    of_run = is_run(target)
+    if not of_run and data is None:
         raise UserError(f"{target} is no run folder, so it has no held-out problems; name some with --data")
-    config = load_run_config(Path(target)) if is_run else Config(model=ModelConfig(name=target))
+    config = load_run_config(Path(target)) if of_run else Config(model=ModelConfig(name=target))
     if with_trip_wires:
         config = config.model_copy(update={"evaluation": config.evaluation.model_copy(update={"trip_wires": True})})
     if calibration is not None:
         config = config.model_copy(update={"model": config.model.model_copy(update={"calibration": calibration})})
     if output is not None:
         check_apart(output, data)
-    if is_run:
+    if of_run:
         check_evaluated(config, Path(target), own_data=data is None)
     # A file is a benchmark, whose figures are compared with others'; held-out problems are judged as in training.
     semantics = config.rewards.semantics if data is None else "eval"
     with custom_verifiers(config.rewards), verifying(semantics):
         problems = load_training(config).held_out if data is None else tuple(read_problems(data))
-        result = _evaluate_run(config, Path(target), problems) if is_run else _evaluate_model(config, problems)
+        result = _evaluate_run(config, Path(target), problems) if of_run else _evaluate_model(config, problems)
     result |= {"semantics": semantics}
     Console().print(f"verified by the semantics {semantics!r}")
     if output is not None:
@@ -111,16 +108,10 @@ def evaluate_command(
     return result
 
 
-def load_policy(config: Config, run: Path) -> tuple[PeftModel, PreTrainedTokenizerBase]:
-    """Return a run's policy, adapter included, and its tokenizer. Raises UserError for a run without an adapter."""
-    model, tokenizer = _load(config, run)
-    return _with_adapter(model, run), tokenizer
-
-
 def _evaluate_run(config: Config, run: Path, problems: Sequence[Problem]) -> dict[str, Any]:
     model, tokenizer = _load(config, run)
     before = evaluate_policy(config, model, tokenizer, problems)
-    after = evaluate_policy(config, _with_adapter(model, run), tokenizer, problems)
+    after = evaluate_policy(config, with_adapter(model, run)[0], tokenizer, problems)
     gain = paired_gain(before, after)
     console = Console()
     show_gain(console, before, after, gain)
@@ -135,20 +126,4 @@ def _evaluate_model(config: Config, problems: Sequence[Problem]) -> dict[str, An
 
 
 def _load(config: Config, run: Path | None = None) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Return the base model and its tokenizer; the run's copy of a calibration goes before the file itself."""
-    settings = config.model
-    if run is not None and settings.calibration is not None and (copy := newest_copy(settings.calibration, run)):
-        settings = settings.model_copy(update={"calibration": copy})
-    return load_base_model(settings), load_tokenizer(config.model.name)
-
-
-def _with_adapter(model: PreTrainedModel, run: Path) -> PeftModel:
-    """Return the base model with the run's adapter on it. Raises UserError without a finite one."""
-    if (run / "bundle").is_dir():
-        return load_routed(run, model).policy
-    adapter = run / "adapters" / "default"
-    if not (adapter / SETTINGS).is_file():
-        raise UserError(
-            f"{run} has no adapters/default: the run has not finished; continue it with {resume_command(run)}"
-        )
-    return adapted(model, adapter)
+    return base_of_run(config.model, run), configured_tokenizer(config.model)

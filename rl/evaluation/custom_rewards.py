@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,10 +25,13 @@ def score_answers(
     problems: Sequence[Problem],
     samples: Sequence[Sample],
     texts: Sequence[str],
+    thoughts: Mapping[str, list[Any]] | None = None,
     *,
     as_text: bool = False,
 ) -> list[Scores]:
     """Return the rewards of each answer, one problem, sample and text each; `as_text`: not as messages, as in TRL.
+
+    `thoughts` are the columns of `rl.rollouts.thoughts`, where the answers have thoughts.
 
     Random numbers that a function draws are not missing from the training's. Raises UserError for a function that does
     not give one reward an answer.
@@ -36,7 +39,7 @@ def score_answers(
     if not functions:
         return [()] * len(texts)
     with _kept_random_states():
-        given = _columns(problems, samples, texts, as_text=as_text)
+        given = _columns(problems, samples, texts, as_text=as_text) | dict(thoughts or {})
         values = [_rewards(function, given) for function in functions]
     names = [function.__name__ for function in functions]
     return [tuple(zip(names, row, strict=True)) for row in zip(*values, strict=True)]

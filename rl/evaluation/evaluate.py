@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path
@@ -18,8 +18,10 @@ from rl.common.distributed import map_over_ranks
 from rl.common.errors import UserError
 from rl.common.intervals import bootstrap_interval
 from rl.evaluation.custom_rewards import Scores, score_answers
-from rl.models.tokenization import answer_text, encode_problems
+from rl.models.answers import answer_text
+from rl.models.tokenization import encode_problems
 from rl.rollouts.local import Engine
+from rl.rollouts.thoughts import UNFINISHED_THOUGHT, thought_columns
 from rl.rollouts.types import RolloutRequest
 from rl.scoring.reward_functions import RewardFunction
 
@@ -40,6 +42,10 @@ class EvaluatedAnswer:
     """1 for an answer that does not repeat the prompt."""
     rewards: Scores = ()
     """What the run's own reward functions give it."""
+    thought: str = ""
+    """What the model thought before it."""
+    finished: bool = True
+    """False for a thought without an end, which has no answer."""
     hacked: bool = False
     """Whether it satisfies its constraints by a shortcut; only looked for in answers to trip-wire prompts."""
 
@@ -90,6 +96,15 @@ class Evaluation:
         """Return the share of the trip-wire answers that are hacked; None without any."""
         return _mean(answer.hacked for answer in self.trip_wires)
 
+    def _thoughts(self) -> dict[str, float]:
+        """Return the mean words of a thought and the share of thoughts without an end; nothing where none thought."""
+        if not any(answer.thought or not answer.finished for answer in self.answers):
+            return {}
+        return {
+            "mean_thought_words": float(np.mean([len(answer.thought.split()) for answer in self.answers])),
+            "unfinished_thoughts": float(np.mean([not answer.finished for answer in self.answers])),
+        }
+
     def summary(self) -> dict[str, Any]:
         """Return what `summary.json` holds of this evaluation; its rates are None when no constraint applied."""
         return {
@@ -99,6 +114,7 @@ class Evaluation:
             "distinct_share": float(np.mean([answer.distinct_share for answer in self.answers])),
             "on_topic": float(np.mean([answer.on_topic for answer in self.answers])),
             "not_echo": float(np.mean([answer.not_echo for answer in self.answers])),
+            **self._thoughts(),
             **({"hacked": self.hacked()} if self.trip_wires else {}),
             "rewards": self.reward_means(),
             "kinds": {kind: {"satisfied": satisfied, "of": of} for kind, (satisfied, of) in self.kind_rates().items()},
@@ -164,14 +180,26 @@ def evaluate(
         )
         sampled = engine.sample(rollout_request)
         texts = [answer_text(tokenizer, sample.prompt_ids, sample.completion_ids) for sample in sampled]
+        thoughts = thought_columns(tokenizer, sampled)
         answered = [constrained[index] for index in batch for _ in range(samples)]
-        scores = score_answers(rewards, answered, sampled, texts, as_text=as_text)
-        return [evaluate_answer(*answer) for answer in zip(answered, texts, scores, strict=True)]
+        scores = score_answers(rewards, answered, sampled, texts, thoughts, as_text=as_text)
+        evaluated = [evaluate_answer(*answer) for answer in zip(answered, texts, scores, strict=True)]
+        return with_thoughts(evaluated, thoughts)
 
     # A batch stays whole, so that its answers do not depend on who samples it.
     batches = range(0, len(order), size)
     answers = map_over_ranks(answer_batch, batches) if over_ranks else map(answer_batch, batches)
     return Evaluation(answers=tuple(chain(*answers)))
+
+
+def with_thoughts(answers: list[EvaluatedAnswer], thoughts: Mapping[str, list[Any]]) -> list[EvaluatedAnswer]:
+    """Return the answers with what the columns of `thought_columns` say of each; unchanged without columns."""
+    if not thoughts:
+        return answers
+    columns = zip(answers, thoughts["thought"], thoughts["finish_reason"], strict=True)
+    return [
+        replace(answer, thought=thought, finished=reason != UNFINISHED_THOUGHT) for answer, thought, reason in columns
+    ]
 
 
 def number_equal_ids(problems: Iterable[Problem]) -> list[Problem]:

@@ -25,7 +25,9 @@ from rl.common.device import process_device
 from rl.common.errors import UserError
 from rl.common.model_names import TINY
 from rl.config.model import ModelConfig, no_bfloat16
+from rl.models.answers import configured_tags, set_reasoning
 from rl.models.builtin import BUILTIN, fetch, is_builtin
+from rl.models.chat_template import bind_template
 from rl.models.quantization import four_bit_options, keep_one_kernel
 from rl.models.saved_adapter import SETTINGS, read_settings
 from rl.models.tiny import tiny_model, tiny_tokenizer
@@ -43,6 +45,7 @@ LOAD_ERRORS = (
 """What transformers, the hub and the readers of weights raise for a model that cannot be loaded."""
 
 __all__ = [
+    "configured_tokenizer",
     "cpu_has_bf16",
     "end_token_ids",
     "is_builtin",
@@ -82,6 +85,19 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
         )
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def configured_tokenizer(model: ModelConfig) -> PreTrainedTokenizerBase:
+    """Load the tokenizer of a run's model: its template has the configured values, its completions a thought or none.
+
+    Whatever renders a prompt or judges a completion takes it from here. Raises UserError for a value that the template
+    does not read, and for tags that cannot be found.
+    """
+    tokenizer = load_tokenizer(model.name)
+    bind_template(tokenizer, model.chat_template_kwargs, model=model.name)
+    if model.reasoning is not None:
+        set_reasoning(tokenizer, configured_tags(tokenizer, model.reasoning))
     return tokenizer
 
 

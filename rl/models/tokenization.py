@@ -1,7 +1,7 @@
 """Tokenization: prompts as token ids, padding, and the characters that each token stands for."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -146,20 +146,6 @@ def decode(tokenizer: PreTrainedTokenizerBase, token_ids: Sequence[int]) -> str:
     text = tokenizer.decode(list(token_ids), skip_special_tokens=True)
     assert isinstance(text, str)
     return text
-
-
-def answer_text(tokenizer: PreTrainedTokenizerBase, prompt_ids: Sequence[int], completion_ids: Sequence[int]) -> str:
-    """Return the text of an answer that is judged: its content by the tokenizer's response template, or all of it.
-
-    An answer that the template cannot parse, or a tokenizer without a template, gives all the text, as in TRL.
-    """
-    if getattr(tokenizer, "response_template", None) is not None:
-        with suppress(ValueError, TypeError):  # what the parser raises for a malformed answer
-            message: Any = tokenizer.parse_response(list(completion_ids), prefix=list(prompt_ids))
-            return (
-                (message["content"] or "").removesuffix(str(tokenizer.eos_token or "")) if "content" in message else ""
-            )
-    return decode(tokenizer, completion_ids)
 
 
 def tokens_overlapping(spans: Sequence[Span], marked: Sequence[Span]) -> list[bool]:

@@ -84,6 +84,7 @@ def _group(members: list[dict[str, Any]], spans: Spans) -> dict[str, Any]:
 def _member(record: dict[str, Any], spans: Spans) -> dict[str, Any]:
     return {
         **{name: record[name] for name in ("which", "reward", "advantage", "completion")},
+        "answer_start": record.get("answer_start", 0),
         "verdicts": [_verdict(verdict) for verdict in record["verdicts"]],
         "ids": record["completion_ids"],
         "spans": spans(record["completion_ids"]),

@@ -12,9 +12,10 @@ from typing import Any
 from markupsafe import Markup
 
 from rl.common.atomic import write_text
+from rl.common.templates import page_environment
 from rl.config.load import flat
 from rl.credit.colors import BLUE, ORANGE, SMALLEST_REACH, STRONGEST
-from rl.models.load import load_tokenizer
+from rl.models.load import configured_tokenizer
 from rl.models.tokenization import completion_spans
 from rl.report.answers import answer_rows, column_names
 from rl.report.arm import Arm, difference, group_into_arms
@@ -23,7 +24,6 @@ from rl.report.findings import arm_findings
 from rl.report.rollout_summary import rollout_summary
 from rl.report.rollouts import Spans, select_groups
 from rl.report.run import RecordedRun, read_run
-from rl.report.templates import page_environment
 
 
 def report_command(folders: Sequence[Path], output: Path | None = None) -> Path:
@@ -33,7 +33,7 @@ def report_command(folders: Sequence[Path], output: Path | None = None) -> Path:
     UserError for more than two arms, for a run given twice, and for a model whose tokenizer cannot be loaded.
     """
     arms = group_into_arms([read_run(folder) for folder in folders])
-    spans = [partial(completion_spans, load_tokenizer(arm.first.config.model.name)) for arm in arms]
+    spans = [partial(completion_spans, configured_tokenizer(arm.first.config.model)) for arm in arms]
     others = [arm.first.name for arm in arms[1:]] or [run.name for run in arms[0].runs[1:2]]
     name = "-vs-".join(["report", *others])
     return write_report(arms, spans, output or folders[0] / f"{name}.html")

@@ -14,7 +14,7 @@ from attention_probes.calibration import calibrated_cache
 from rl.common.threads import torch_threads
 from rl.config.routing import RoutingConfig
 from rl.models.eval_mode import eval_mode
-from rl.models.load import end_token_ids, load_base_model, load_tokenizer
+from rl.models.load import configured_tokenizer, end_token_ids, load_base_model
 from rl.models.logprobs import token_logprobs
 from rl.models.lora import lora_config
 from rl.models.precision import loss_precision
@@ -158,7 +158,7 @@ def worker_engine(setup: EngineSetup) -> TransformersEngine:
     if setup.rounded_adapter:
         for weight in policy.parameters():  # buffers keep their type, as in DeepSpeed
             weight.data = weight.data.to(model.dtype)
-    return TransformersEngine(policy, load_tokenizer(setup.model.name), setup.generation, route=route)
+    return TransformersEngine(policy, configured_tokenizer(setup.model), setup.generation, route=route)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from rl.rollouts.ledger import Ledger
 from rl.rollouts.off_policy import OffPolicyCorrection
 from rl.rollouts.prefetch import Prefetch, SavedRequest
 from rl.rollouts.refill import NO_SIGNAL, Group, GroupRewards, Row, has_signal, replacement, split_groups
+from rl.rollouts.thoughts import thought_columns, thought_metrics
 from rl.rollouts.types import RolloutRequest, Sample
 from rl.rollouts.units import split_requests
 
@@ -86,7 +87,7 @@ class Rollouts:
             requests, outcomes, metrics["rollouts/refilled"] = self._refilled(batch, requests, outcomes, trainer)
         for name, value in metrics.items():
             trainer._log_metric(name, value)
-        return self._assemble(requests, outcomes)
+        return self._assemble(requests, outcomes, trainer)
 
     def _refilled(
         self, batch: int, requests: list[RolloutRequest], outcomes: list[Outcome], trainer: Any
@@ -198,7 +199,7 @@ class Rollouts:
                 f"rollouts.max_dropped={self.max_dropped:g} of the run's allows {allowed:g}"
             )
 
-    def _assemble(self, requests: list[RolloutRequest], outcomes: list[Outcome]) -> dict[str, list]:
+    def _assemble(self, requests: list[RolloutRequest], outcomes: list[Outcome], trainer: Any) -> dict[str, list]:
         """Return the batch as TRL wants it, and remember its rows' positions, versions and gates."""
         samples, self.positions = [], []
         for request, outcome in zip(requests, outcomes, strict=True):
@@ -215,6 +216,10 @@ class Rollouts:
             "logprobs": [list(sample.logprobs) for sample in samples],
             "finish_reason": [sample.finish_reason for sample in samples],
         }
+        thoughts = thought_columns(self.tokenizer, samples)
+        for name, value in thought_metrics(thoughts, samples).items():
+            trainer._log_metric(name, value)
+        batch |= thoughts
         if PLACEHOLDER_POSITION in self.positions:  # TRL trains no token where this is 0
             batch["env_mask"] = [
                 [int(position != PLACEHOLDER_POSITION)] * len(sample.completion_ids)

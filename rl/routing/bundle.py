@@ -72,6 +72,7 @@ def bundle_description(
     return {
         "schema": SCHEMA,
         "base_model": config.model.name,
+        "chat_template_kwargs": config.model.chat_template_kwargs,
         "adapters": {path.name: adapter_description(path) for path in sorted((bundle / "adapters").iterdir())},
         "lora": config.lora.model_dump(mode="json"),
         "routing": config.routing.model_dump(mode="json"),

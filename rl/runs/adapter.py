@@ -8,6 +8,7 @@ from peft import PeftModel
 
 from rl.common.atomic import atomic_folder, write_text
 from rl.config.load import resolved_yaml
+from rl.config.model import ModelConfig
 from rl.config.root import Config
 from rl.models.load import is_builtin
 
@@ -41,12 +42,26 @@ def model_card(config: Config, summary: dict[str, Any]) -> str:
         f"Trained by Heed with {config.algorithm.upper()}, credit rule `{config.credit.rule}`, "
         f"{config.trainer.max_steps} optimizer steps.",
         f"**Base model.** {name}. {WIDENED if is_builtin(name) else ''}".strip(),
+        *_prompt_sentences(config.model),
         f"**Data.** {source}.",
         f"**Held-out result.** {held_out_sentence(summary)}",
         f"## Settings\n\n```yaml\n{resolved_yaml(config)}```",
         f"## Metrics\n\n```json\n{json.dumps(summary, indent=2)}\n```",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _prompt_sentences(model: ModelConfig) -> list[str]:
+    """Return what whoever serves a thinking model must know, where the run set it."""
+    sentences = []
+    if model.chat_template_kwargs:
+        sentences.append(
+            f"**Prompts.** Rendered with `chat_template_kwargs` {json.dumps(model.chat_template_kwargs)}; "
+            "serve the adapter with the same."
+        )
+    if model.reasoning is not None:
+        sentences.append("**Thoughts.** The answer behind a completion's thought was judged, not the thought.")
+    return sentences
 
 
 def held_out_sentence(summary: dict[str, Any]) -> str:

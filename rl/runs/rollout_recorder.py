@@ -146,7 +146,7 @@ def _line(batch: _Batch, row: int, record: _TokenRecord) -> dict[str, Any]:
     scored = batch.scored[row]
     problem = scored.problem
     verdicts = [
-        {"id": spec.id, "spans": spec.spans, **asdict(verdict)}
+        {"id": spec.id, "spans": spec.spans, **asdict(verdict.shifted(len(scored.before)))}
         for spec, verdict in zip(problem.constraints, scored.verdicts, strict=True)
     ]
     for verdict, attention in zip(verdicts, record.attention, strict=False):  # padded to the most constraints
@@ -156,7 +156,8 @@ def _line(batch: _Batch, row: int, record: _TokenRecord) -> dict[str, Any]:
         "step": batch.step,
         "problem_id": problem.problem_id,
         "prompt": user_text(problem),
-        "completion": scored.text,
+        "completion": scored.before + scored.text,
+        **({"answer_start": len(scored.before)} if scored.before else {}),
         "completion_ids": list(batch.completion_ids[row]),
         "reward": None if math.isnan(batch.rewards[row]) else batch.rewards[row],
         "advantage": record.advantage,

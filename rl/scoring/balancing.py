@@ -71,6 +71,8 @@ def _mean(scores: list[float | None]) -> float | None:
 def _schedule(rewards: RewardsConfig, name: str) -> WeightSchedule:
     """Return the configured schedule of a reward, or its fixed weight."""
     default = rewards.satisfaction_weight if name in constraint_names(rewards) else 1.0
+    if name == "thought_budget" and rewards.thought_budget is not None:
+        default = rewards.thought_budget.weight
     given = rewards.balance.get(name, ScheduleConfig(weight=default))
     match given.schedule:
         case "rising":

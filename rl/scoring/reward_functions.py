@@ -9,7 +9,7 @@ from data.constraints import KINDS
 from rewards.guards import apply_guards
 from rewards.satisfaction import all_satisfied, graded_satisfied, mean_satisfied, num_satisfied
 from rl.common.plugins import load_function
-from rl.config.rewards import RewardsConfig, constraint_names
+from rl.config.rewards import RewardsConfig, ThoughtBudgetConfig, constraint_names
 from rl.scoring.reward_values import reward_values
 from rl.scoring.scorer import BatchScorer, LogMetric, ScoredCompletion
 
@@ -21,11 +21,14 @@ SATISFACTION = {"mean": mean_satisfied, "all": all_satisfied, "count": num_satis
 def reward_functions(
     rewards: RewardsConfig, *, scorer: BatchScorer | None = None
 ) -> tuple[list[RewardFunction], list[float]]:
-    """Return TRL's `reward_funcs` and `reward_weights`: the guarded constraints, then the user's own functions."""
+    """Return TRL's `reward_funcs` and `reward_weights`: the guarded constraints, thoughts, the user's own functions."""
     scorer = scorer or BatchScorer(rewards)
     constraints = [constraint_reward(scorer, name) for name in constraint_names(rewards)]
+    weights, budget = [rewards.satisfaction_weight] * len(constraints), rewards.thought_budget
+    thoughts = [] if budget is None else [thought_reward(budget)]
+    weights += [] if budget is None else [budget.weight]
     functions = custom_rewards(rewards)
-    return constraints + functions, [rewards.satisfaction_weight] * len(constraints) + [1.0] * len(functions)
+    return constraints + thoughts + functions, weights + [1.0] * len(functions)
 
 
 def custom_rewards(rewards: RewardsConfig) -> list[RewardFunction]:
@@ -77,6 +80,15 @@ def constraint_reward(scorer: BatchScorer, name: str = "constraints") -> RewardF
 
     reward.__name__ = name  # TRL logs it as rewards/{name}/mean
     return reward
+
+
+def thought_reward(budget: ThoughtBudgetConfig) -> RewardFunction:
+    """Return the reward for a thought of few tokens: 0 up to the budget, then falling, to -1 at twice the budget."""
+
+    def thought_budget(thought_tokens: list[int], **columns: Any) -> list[float | None]:
+        return [-min(1.0, max(0, count - budget.tokens) / budget.tokens) for count in thought_tokens]
+
+    return thought_budget
 
 
 def column_rows(prompts: Sequence, columns: dict[str, Any]) -> list[dict[str, Any]]:

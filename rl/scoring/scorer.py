@@ -25,10 +25,13 @@ class ScoredCompletion:
 
     problem: Problem
     text: str
+    """What is judged: the completion, or its answer where a thought stands before it."""
     verdicts: tuple[Verdict, ...]
-    """One for each constraint of the problem, in order."""
+    """One for each constraint of the problem, in order; their evidence is of the text."""
     guard_values: Mapping[str, float] = field(default_factory=dict)
     """Empty where constraints earn nothing."""
+    before: str = ""
+    """What stands before the text in the completion: a thought with its tags."""
 
 
 class BatchScorer:
@@ -55,12 +58,19 @@ class BatchScorer:
 
     def _scored(self, rows: Sequence[Mapping[str, Any]], texts: list[str]) -> list[ScoredCompletion]:
         problems = [from_row(row) for row in rows]
-        # A row has the column `finish_reason` from its rollout.
-        finished = [row.get("finish_reason") != "length" for row in rows]
+        # A row has these columns from its rollout; `thought` is the reason of one that ended inside its thought.
+        finished = [row.get("finish_reason") not in ("length", "thought") for row in rows]
+        before = [str(row.get("before_answer") or "") for row in rows]
         values = self._guard_values(problems, texts, finished)
         return [
-            ScoredCompletion(problem=problem, text=text, verdicts=verdicts_for(problem, text), guard_values=row_values)
-            for problem, text, row_values in zip(problems, texts, values, strict=True)
+            ScoredCompletion(
+                problem=problem,
+                text=text,
+                verdicts=verdicts_for(problem, text),
+                guard_values=row_values,
+                before=row_before,
+            )
+            for problem, text, row_values, row_before in zip(problems, texts, values, before, strict=True)
         ]
 
     def _guard_values(self, problems: list[Problem], texts: list[str], finished: list[bool]) -> list[dict[str, float]]:

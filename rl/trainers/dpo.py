@@ -8,12 +8,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from transformers import PreTrainedTokenizerBase
 from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
 
 from attention_probes.record import AttentionRecorder
 from data.preferences import PreferencePair
+from rl.config.credit import Region
 from rl.credit.assigner import CreditAssigner
-from rl.credit.pairs import EVIDENCE, PAIR, PairEvidence, pair_inputs, pair_spans
+from rl.credit.columns import ANSWER
+from rl.credit.pairs import EVIDENCE, PAIR, PairEvidence, answer_masks, pair_inputs, pair_spans
 from rl.models.shared_prompts import SharedPrompts, groups_of, share_prompts
 from rl.models.tokenization import encode_problems, pad_right
 from rl.routing.route import load_balancing_loss
@@ -30,12 +33,15 @@ class PairCollator(DataCollatorForPreference):
     """TRL's collator, with each row's pair, lengths and, if the credit needs it, evidence as more columns."""
 
     evidence: PairEvidence | None = None
+    answers_of: PreTrainedTokenizerBase | None = None
+    """The tokenizer that tells answers from thoughts, where only one of the two gets credit."""
 
     def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
         batch = super().torch_call(examples)
         answers, both = batch["completion_mask"].sum(dim=1), batch["attention_mask"].sum(dim=1)
         lengths = torch.stack([both - answers, answers]).tolist()
         batch = {**batch, PAIR: [example[PAIR] for example in examples], LENGTHS: lengths}
+        batch |= {} if self.answers_of is None else {ANSWER: answer_masks(self.answers_of, batch)}
         return batch if self.evidence is None else {**batch, **self.evidence.columns(batch)}
 
 
@@ -74,7 +80,7 @@ class CreditDPOTrainer(AdapterTrainer, DPOTrainer):
         constrained = any(pair.problem.constraints for pair in pairs)
         needs_evidence = credit.needs_evidence or (credit.needs_constraint_attention and constrained)
         evidence = PairEvidence(kwargs["processing_class"], pairs) if needs_evidence else None
-        super().__init__(*args, data_collator=self._collator(kwargs, evidence), **kwargs)
+        super().__init__(*args, data_collator=self._collator(kwargs, evidence, credit.region), **kwargs)
         self.credit = credit
         self.pairs = pairs
         model = self.policy.get_base_model()
@@ -83,10 +89,11 @@ class CreditDPOTrainer(AdapterTrainer, DPOTrainer):
         )
         self._wrap_forward()
 
-    def _collator(self, kwargs: dict[str, Any], evidence: PairEvidence | None) -> PairCollator:
+    def _collator(self, kwargs: dict[str, Any], evidence: PairEvidence | None, region: Region) -> PairCollator:
         args, tokenizer = kwargs["args"], kwargs["processing_class"]
         return PairCollator(
             evidence=evidence,
+            answers_of=None if region == "all" else tokenizer,
             pad_token_id=tokenizer.pad_token_id,
             max_length=args.max_length,
             truncation_mode=args.truncation_mode,
@@ -173,7 +180,7 @@ class CreditDPOTrainer(AdapterTrainer, DPOTrainer):
         self._micro_step = (step, micro_step)
         ids = live.inputs["input_ids"][:, 1:]
         readings = None if live.recorder is None else self.credit.reader.read(live.recorder, ids.shape[1])
-        inputs = pair_inputs(live.inputs, entropy, readings)
+        inputs = pair_inputs(live.inputs, entropy, readings, self.credit.region)
         assigned = self.credit.assign(inputs, self._mixture(live.inputs), ids, step=step, micro_step=micro_step)
         self._log_metrics(assigned.metrics)
         return assigned.advantages
@@ -187,4 +194,4 @@ class CreditDPOTrainer(AdapterTrainer, DPOTrainer):
 
 def _trl_columns(inputs: dict[str, Any]) -> dict[str, Any]:
     # TRL passes every column that it does not know on to the model.
-    return {name: value for name, value in inputs.items() if name not in (PAIR, LENGTHS, *EVIDENCE)}
+    return {name: value for name, value in inputs.items() if name not in (PAIR, LENGTHS, ANSWER, *EVIDENCE)}

@@ -20,10 +20,21 @@ Reward = Callable[[list[dict[str, Any]], list, list, list[list[int]]], Tensor]
 class EarlyRewards:
     """Rewards of the groups that were sampled for the next batch, each given once (dynamic sampling)."""
 
-    def __init__(self, reward: Reward, *, answer: Callable[[Sample], str], weights: Callable[[], Tensor]):
-        """`answer` is the text of a sample that is judged, `weights` those of the rewards at the moment."""
+    def __init__(
+        self,
+        reward: Reward,
+        *,
+        answer: Callable[[Sample], str],
+        thoughts: Callable[[Sequence[Sample]], Mapping[str, list[Any]]] = lambda samples: {},
+        weights: Callable[[], Tensor],
+    ):
+        """`answer` is the text of a sample that is judged, `thoughts` are the columns of `thought_columns`.
+
+        `weights` are those of the rewards at the moment.
+        """
         self.reward = reward
         self.answer = answer
+        self.thoughts = thoughts
         self.weights = weights
         self._groups: dict[int, Tensor] = {}
 
@@ -34,7 +45,11 @@ class EarlyRewards:
         pairs = [(row, sample) for row, group in zip(rows, samples, strict=True) for sample in group]
         if not pairs:
             return []
-        inputs = [{**row, "finish_reason": sample.finish_reason} for row, sample in pairs]
+        columns = {"finish_reason": [sample.finish_reason for _, sample in pairs]}
+        columns |= self.thoughts([sample for _, sample in pairs])
+        inputs = [
+            {**row, **{name: values[index] for name, values in columns.items()}} for index, (row, _) in enumerate(pairs)
+        ]
         completions = [[{"role": "assistant", "content": self.answer(sample)}] for _, sample in pairs]
         ids = [list(sample.completion_ids) for _, sample in pairs]
         with _on_this_rank():

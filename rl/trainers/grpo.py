@@ -14,14 +14,22 @@ from attention_probes.record import AttentionRecorder
 from rl.config.root import Config
 from rl.credit.assigner import CreditAssigner
 from rl.credit.channels import Scaling, reward_scaling, total_rewards
-from rl.credit.columns import advantage_channels, batch_inputs, batch_spans, channel_column, evidence_columns
+from rl.credit.columns import (
+    advantage_channels,
+    answer_column,
+    batch_inputs,
+    batch_spans,
+    channel_column,
+    evidence_columns,
+)
 from rl.credit.faithfulness_monitor import FaithfulnessMonitor
 from rl.credit.reader import from_columns
+from rl.models.answers import answer_text
 from rl.models.shared_prompts import SharedPrompts
-from rl.models.tokenization import answer_text
 from rl.rollouts.curriculum import Curriculum
 from rl.rollouts.data_order import DataOrder, EpochOrder
 from rl.rollouts.rollout_func import PLACEHOLDER_POSITION, Rollouts
+from rl.rollouts.thoughts import thought_columns
 from rl.routing.route import Route, load_balancing_loss
 from rl.runs.rollout_recorder import RolloutRecorder
 from rl.scoring.balancing import Balancing
@@ -87,6 +95,7 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
         self.early_rewards = EarlyRewards(
             self._custom_and_constraint_rewards,
             answer=lambda sample: answer_text(self.policy_tokenizer, sample.prompt_ids, sample.completion_ids),
+            thoughts=lambda samples: thought_columns(self.policy_tokenizer, samples),
             weights=lambda: self.reward_weights,
         )
         if rollouts.refill:
@@ -206,6 +215,8 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
         if self.route is not None:
             batch["gates"] = self._sampled_gates()
             self._log_metrics(self.route.metrics(batch["gates"], [str(row.get("task", "")) for row in inputs]))
+        if self.config.credit.region != "all":
+            batch |= answer_column(self.policy_tokenizer, batch)
         scored, completion_ids, totals = self._scored
         if self.credit.needs_constraint_attention:
             batch |= evidence_columns(self.policy_tokenizer, scored, completion_ids, batch)
@@ -311,7 +322,8 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
         """Return the advantages (B, T) that the credit rule assigns, and record what it saw."""
         step, ids, recorder = self.state.global_step, live["completion_ids"], self._attention_recorder
         readings = self.credit.reader.read(recorder, ids.shape[1]) if recorder is not None else from_columns(live)
-        inputs = batch_inputs(live, entropies, readings if self.credit.needs_probe_at(step) else None)
+        readings = readings if self.credit.needs_probe_at(step) else None
+        inputs = batch_inputs(live, entropies, readings, self.config.credit.region)
         assigned = self.credit.assign(inputs, advantage_channels(live), ids, step=step, micro_step=self._step)
         self._log_metrics(assigned.metrics)
         if self.recorder is not None:

@@ -21,7 +21,8 @@ from rl.evaluation.answers import sample_answers
 from rl.evaluation.console import rate_text, show_gain
 from rl.evaluation.evaluate import load_evaluation, paired_gain
 from rl.evaluation.summary import comparison
-from rl.models.load import load_base_model, load_tokenizer
+from rl.models.answers import reasoning_tags
+from rl.models.load import configured_tokenizer, load_base_model
 from rl.models.saved_adapter import adapted
 from rl.rollouts.engine_hf import local_engine
 from rl.rollouts.generation import generation_config
@@ -83,7 +84,7 @@ def write_pairs(config: Config, problems: Sequence[Problem], adapter: Path | Non
 
     Raises UserError when no two answers to a problem make a pair, or the adapter is not finite.
     """
-    settings, tokenizer = config.pairs, load_tokenizer(config.model.name)
+    settings, tokenizer = config.pairs, configured_tokenizer(config.model)
     model: Any = load_base_model(config.model)
     policy = model if adapter is None else adapted(model, adapter)
     generation = generation_config(config.trainer, config.rollouts)
@@ -91,7 +92,11 @@ def write_pairs(config: Config, problems: Sequence[Problem], adapter: Path | Non
     answers = sample_answers(engine, tokenizer, problems, samples=settings.samples, seed=config.trainer.seed + number)
     tracked = track(answers, "sampling", total=len(problems), console=Console(stderr=True), transient=True)
     pairs = preference_pairs(
-        tracked, minimum_gap=settings.minimum_gap, length_ratio=settings.length_ratio, minimal=settings.minimal
+        tracked,
+        minimum_gap=settings.minimum_gap,
+        length_ratio=settings.length_ratio,
+        minimal=settings.minimal,
+        tags=reasoning_tags(tokenizer),
     )
     if not pairs:
         raise UserError(

@@ -9,7 +9,7 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 from data.problems import Problem
 from rl.config.root import Config
 from rl.datasets import as_dataset
-from rl.models.load import load_base_model, load_tokenizer, model_path, resolve_dtype
+from rl.models.load import configured_tokenizer, load_base_model, model_path, resolve_dtype
 from rl.models.lora import lora_config
 from rl.scoring.reward_functions import reward_functions
 from rl.trainers.trl_args import grpo_arguments
@@ -28,7 +28,7 @@ def plain_grpo_trainer(
     trainer = GRPOTrainer(
         model=model,
         args=arguments,
-        processing_class=load_tokenizer(config.model.name),
+        processing_class=configured_tokenizer(config.model),
         train_dataset=as_dataset(problems),
         reward_funcs=[*rewards],
         peft_config=lora_config(config.lora),

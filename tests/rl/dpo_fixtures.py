@@ -11,7 +11,7 @@ from data.writing import write_rows
 from rl.build import build_trainer
 from rl.config.load import parse_config
 from rl.config.root import Config
-from rl.datasets import as_preferences, load_pairs
+from rl.datasets import as_preferences, load_pairs, load_training
 from rl.models.load import load_model, load_tokenizer, model_path
 from rl.models.lora import lora_config
 from rl.trainers.dpo import CreditDPOTrainer
@@ -62,7 +62,7 @@ def plain_dpo_config(path: Path, **sections: dict[str, Any]) -> Config:
 
 def credit_dpo_trainer(config: Config, folder: Path) -> CreditDPOTrainer:
     """Return the trainer that a run of the config would use."""
-    trainer = build_trainer(config, folder, load_pairs(config.data).train, callbacks=[])
+    trainer = build_trainer(config, folder, load_training(config).train, callbacks=[])
     assert isinstance(trainer, CreditDPOTrainer)
     return trainer
 

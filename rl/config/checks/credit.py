@@ -17,7 +17,7 @@ def credit_contradictions(config: "Config") -> Iterator[str]:
     yield from _faithfulness(config)
     if config.credit.rule != "uniform":
         yield from _nothing_moves(config.credit)
-    if config.algorithm == "grpo" and config.credit.rule != "uniform":
+    if config.algorithm == "grpo" and (config.credit.rule != "uniform" or config.credit.region != "all"):
         yield from _sequence_level(config)
     if config.algorithm == "grpo" and "evidence" in credit_rule(config.credit.rule).needs:
         yield from _channels(config)
@@ -59,13 +59,21 @@ def _faithfulness(config: "Config") -> Iterator[str]:
         yield f"credit.faithfulness.every={settings.every} has nothing to check under credit.rule=uniform; set every=0"
 
 
+def token_setting(credit: CreditConfig) -> tuple[str, str]:
+    """Return the setting by which tokens weigh differently, and its value under which they do not."""
+    if credit.rule != "uniform":
+        return f"credit.rule={credit.rule}", "credit.rule=uniform"
+    return f"credit.region={credit.region}", "credit.region=all"
+
+
 def _sequence_level(config: "Config") -> Iterator[str]:
-    rule, trainer = config.credit.rule, config.trainer
+    key, neutral = token_setting(config.credit)
+    trainer = config.trainer
     for name, sequence_level in (("loss_type", "luspo"), ("importance_sampling_level", "sequence")):
         if getattr(trainer, name) == sequence_level:
             yield (
-                f"credit.rule={rule} weighs tokens, but trainer.{name}={sequence_level} treats a completion as "
-                f"one; set credit.rule=uniform, or another {name}"
+                f"{key} weighs tokens, but trainer.{name}={sequence_level} treats a completion as "
+                f"one; set {neutral}, or another {name}"
             )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from rl.config.checks.credit import token_setting
 from rl.config.credit_rules import credit_rule
 from rl.config.pairs import PairsConfig
 from rl.config.rollouts import RolloutsConfig
@@ -23,7 +24,7 @@ def dpo_contradictions(config: "Config") -> Iterator[str]:
     yield from _sampling(config.rollouts)
     yield from _losses(config.dpo)
     yield from _pairs(config)
-    if config.credit.rule != "uniform":
+    if config.credit.rule != "uniform" or config.credit.region != "all":
         yield from _token_weights(config)
 
 
@@ -65,28 +66,31 @@ def _pairs(config: "Config") -> Iterator[str]:
 
 
 def _token_weights(config: "Config") -> Iterator[str]:
-    rule, dpo = config.credit.rule, config.dpo
+    (key, neutral), dpo = token_setting(config.credit), config.dpo
     if dpo.precompute_ref_log_probs:
         yield (
-            f"credit.rule={rule} weighs policy and reference alike, but dpo.precompute_ref_log_probs=true sums the "
+            f"{key} weighs policy and reference alike, but dpo.precompute_ref_log_probs=true sums the "
             "reference's log-probs before there are weights; change one of the two"
         )
     if dpo.use_weighting:
-        yield (
-            f"credit.rule={rule} would weigh the log-probs that dpo.use_weighting=true weighs pairs by; change one of "
-            "the two"
-        )
+        yield (f"{key} would weigh the log-probs that dpo.use_weighting=true weighs pairs by; change one of the two")
     if "sft" in dpo.loss_type:
         yield (
-            f"credit.rule={rule} would weigh the likelihood that dpo.loss_type=sft maximises, which says nothing "
-            "about the preference; drop sft, or set credit.rule=uniform"
+            f"{key} would weigh the likelihood that dpo.loss_type=sft maximises, which says nothing "
+            f"about the preference; drop sft, or set {neutral}"
         )
     for loss_type in LENGTH_NORMALIZED:
+        if loss_type in dpo.loss_type and config.credit.region != "all":
+            yield (
+                f"dpo.loss_type={loss_type} divides by the tokens of thought and answer, of which credit.region="
+                f"{config.credit.region} counts some; set credit.region=all, or another loss_type"
+            )
         if loss_type in dpo.loss_type and not config.credit.preserve_mass:
             yield (
                 f"dpo.loss_type={loss_type} divides by the number of tokens, which is wrong with "
                 "credit.preserve_mass=false; set preserve_mass=true"
             )
+    rule = config.credit.rule
     if "evidence" in credit_rule(rule).needs and config.trl.get("truncation_mode") == "keep_end":
         yield (
             f"credit.rule={rule} reads the constraints in the prompt, which trl.truncation_mode=keep_end truncates; "

@@ -47,6 +47,23 @@ def contradictions(config: "Config") -> Iterator[str]:
     if config.distributed.processes > 1:
         yield from _single_process(config)
     yield from _evaluation(config.evaluation, config.data)
+    yield from _thoughts(config)
+
+
+def _thoughts(config: "Config") -> Iterator[str]:
+    """Settings that tell thoughts from answers need to know where a thought ends."""
+    if config.model.reasoning is not None:
+        return
+    if config.credit.region != "all":
+        yield (
+            f"credit.region={config.credit.region} needs completions with a thought and an answer, and "
+            "model.reasoning is null; set model.reasoning=auto, or credit.region=all"
+        )
+    if config.rewards.thought_budget is not None:
+        yield (
+            "rewards.thought_budget counts the tokens of thoughts, and model.reasoning is null; set "
+            "model.reasoning=auto, or rewards.thought_budget=null"
+        )
 
 
 def _groups(trainer: TrainerConfig) -> Iterator[str]:

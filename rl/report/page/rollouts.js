@@ -56,7 +56,7 @@ function nameChannels(span, member, tokens) {
 
 // Split the text where a token or a piece of evidence begins or ends, so that both can be marked.
 function splitText(member, evidence) {
-  const edges = new Set([0, member.completion.length]);
+  const edges = new Set([0, member.answer_start, member.completion.length]);
   for (const [start, end] of [...member.spans, ...evidence]) { edges.add(start); edges.add(end); }
   const sorted = [...edges].filter(edge => edge <= member.completion.length).sort((a, b) => a - b);
   const pieces = sorted.slice(1).map((end, index) => ({start: sorted[index], end, tokens: []}));
@@ -68,13 +68,24 @@ function splitText(member, evidence) {
   return pieces;
 }
 
+// The thought before an answer is folded; opened, it stays open while evidence is shown.
+function showThought(holder, member) {
+  const thought = make(holder, "details", null, {class: "thought"});
+  thought.open = Boolean(holder.thoughtOpen);
+  thought.addEventListener("toggle", () => { holder.thoughtOpen = thought.open; });
+  const tokens = member.spans.filter(([start, end]) => start < end && end <= member.answer_start).length;
+  make(thought, "summary", `thought, ${tokens} tokens`);
+  return thought;
+}
+
 function showTokens(holder, member, reach, verdict = null) {
   holder.replaceChildren();
   holder.spansOf = member.ids.map(() => []);
   const evidence = verdict ? verdict.evidence : [];
+  const thought = member.answer_start ? showThought(holder, member) : null;
   for (const {start, end, tokens} of splitText(member, evidence)) {
     const isEvidence = evidence.some(([from, to]) => start >= from && end <= to);
-    const span = make(holder, "span", member.completion.slice(start, end), {class: isEvidence ? `evidence-${outcome(verdict)}` : "", style: `background:${colourOfPiece(member, tokens, reach)}`});
+    const span = make(end <= member.answer_start ? thought : holder, "span", member.completion.slice(start, end), {class: isEvidence ? `evidence-${outcome(verdict)}` : "", style: `background:${colourOfPiece(member, tokens, reach)}`});
     nameChannels(span, member, tokens);
     tokens.forEach(token => holder.spansOf[token].push(span));
   }

@@ -39,7 +39,7 @@ def test_help__groups_the_commands_in_panels(heed, capsys):
     assert [title.strip("╭╮─ ") for title in titles] == ["Options", *PANELS]
     commands = [line.split()[1] for line in lines if line.startswith("│ ") and line[2].isalpha()]
     assert commands == [
-        *("train", "resume", "plan", "export"),
+        *("train", "resume", "plan", "export", "train-selector"),
         *("eval", "report", "route", "probe"),
         "data",
         *("doctor", "launch", "gateway"),

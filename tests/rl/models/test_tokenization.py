@@ -4,9 +4,9 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
+from rl.models.answers import answer_text
 from rl.models.load import load_tokenizer
 from rl.models.tokenization import (
-    answer_text,
     completion_spans,
     encode_prompt,
     pad_right,

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from rl.config.root import Config
-from rl.models.tokenization import answer_text, encode_prompt
+from rl.models.answers import answer_text
+from rl.models.tokenization import encode_prompt
 from tests.rl.grpo_fixtures import Outcome, credit_trainer, outcome, plain_config, plain_trainer, tiny_config
 from tests.rl.thinking import thinking_tokenizer
 

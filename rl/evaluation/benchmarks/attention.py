@@ -1,0 +1,167 @@
+"""Constraint attention with and without thought: what the answer pays to each constraint (arXiv 2505.11423)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from attention_probes.constraint_attention import constraint_attention, mean_over, prompt_spans
+from attention_probes.record import ProbePlan, record_attention
+from data.benchmarks.judging import Judge
+from data.benchmarks.passages import passages
+from data.problems import Problem
+from rl.common.intervals import Interval, bootstrap_interval
+from rl.evaluation.asking import Asker, Reply
+from rl.evaluation.strategies import StrategyAnswer, direct
+from rl.models.tokenization import prompt_spans as prompt_token_spans
+from rl.models.tokenization import tokens_overlapping
+
+# Axes: L layers, all of them; S tokens of prompt and completion; C constraints. One text at a time.
+
+UNITS = ("per_token", "relative")
+"""The paper's unit, the mean attention of a constraint's tokens, and ours, which a longer context does not change: the
+same over the mean of the prompt's other tokens."""
+RESAMPLES = 2_000
+
+
+class AttentionReader:
+    """Reads the attention of answers with a thought, and of direct answers to the same prompts, to each constraint."""
+
+    def __init__(self, policy: Any, asker: Asker, judge: Judge):
+        self.policy = policy
+        self.asker = asker
+        self.judge = judge
+
+    def read(
+        self, problems: Sequence[Problem], answers: Sequence[StrategyAnswer], position: int
+    ) -> list[dict[str, Any]]:
+        """Return one line's column `attention` for each problem, whose thoughtful answer is given."""
+        without = direct(self.asker, problems, position)
+        return [
+            {"attention": self._compared(problem, thoughtful.reply, plain.reply)}
+            for problem, thoughtful, plain in zip(problems, answers, without, strict=True)
+        ]
+
+    def _compared(self, problem: Problem, thoughtful: Reply, plain: Reply) -> list[dict[str, Any]]:
+        """Return, for each constraint that a passage states, both readings, both verdicts and the lengths."""
+        stated = [
+            (index, spans) for index, spec in enumerate(problem.constraints) if (spans := passages(problem, spec))
+        ]
+        if not stated or not any(thoughtful.answer_mask) or not any(plain.answer_mask):
+            return []
+        spans = [one for _, one in stated]
+        readings = [
+            self._attention(reply, modes, spans)
+            for reply, modes in ((plain, self.asker.modes.direct), (thoughtful, self.asker.modes.thinking))
+        ]
+        verdicts = [self.judge(problem, reply.answer).constraints for reply in (plain, thoughtful)]
+        return [
+            {
+                "kind": problem.constraints[index].id,
+                "kept_directly": verdicts[0][index].strict,
+                "kept_after_thought": verdicts[1][index].strict,
+                **{
+                    unit: {"direct": before[unit][column], "thinking": after[unit][column]}
+                    for unit in UNITS
+                    for before, after in [readings]
+                },
+                "answer_tokens": {"direct": sum(plain.answer_mask), "thinking": sum(thoughtful.answer_mask)},
+                "thought_tokens": thoughtful.thought_tokens,
+            }
+            for column, (index, _) in enumerate(stated)
+        ]
+
+    def _attention(
+        self, reply: Reply, tokenizer: Any, spans: Sequence[tuple[tuple[int, int], ...]]
+    ) -> dict[str, list[float]]:
+        """Return, by unit, the answer's mean attention to each constraint, over all layers and heads."""
+        places = prompt_token_spans(tokenizer, reply.chat, reply.prompt_ids)
+        padding = [False] * len(reply.completion_ids)
+        stated_1CS = torch.tensor([[[*tokens_overlapping(places, one), *padding] for one in spans]])
+        ids_1S = torch.tensor([[*reply.prompt_ids, *reply.completion_ids]])
+        prompt_1S = (torch.arange(ids_1S.shape[1]) < len(reply.prompt_ids))[None]
+        answer_1S = torch.tensor([[*[False] * len(reply.prompt_ids), *reply.answer_mask]])
+        marked = prompt_spans(stated_1CS, prompt_1S).to(self.policy.device)
+        plan = ProbePlan(layers=tuple(range(self.policy.config.get_text_config().num_hidden_layers)))
+        with torch.no_grad(), record_attention(self.policy, plan, spans=marked) as recorder:
+            self.policy(input_ids=ids_1S.to(self.policy.device), logits_to_keep=1, use_cache=False)
+        mass = recorder.read().span_mass
+        assert mass is not None, "spans were given"
+        paid = constraint_attention(mass, marked)
+        return {unit: _mean(getattr(paid, unit), answer_1S.to(mass.device)) for unit in UNITS}
+
+
+def _mean(values: Tensor, answer: Tensor) -> list[float]:
+    """Return one number a constraint: the mean over layers and answer tokens."""
+    return [round(value, 8) for value in mean_over(values[:, :, :1], answer)[:, 0, 0].nanmean(dim=0).tolist()]
+
+
+def attention_summary(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the mean drops, and how well they tell the constraints that thinking breaks from those it keeps.
+
+    Only constraints count that the direct answer keeps. An area under the curve of 0.5 tells nothing; the lengths of
+    answer and thought are the control. Intervals are 95 % bootstraps over prompts.
+    """
+    groups = [record["attention"] for record in records if record.get("attention")]
+    found = [one for group in groups for one in group]
+    kept = [[one for one in group if one["kept_directly"]] for group in groups]
+    kept = [group for group in kept if group]
+    hurt = sum(not one["kept_after_thought"] for group in kept for one in group)
+    return {
+        "constraints": len(found),
+        "unlocated": sum(len(record["constraints"]) for record in records) - len(found),
+        "kept_directly": sum(map(len, kept)),
+        "hurt": hurt,
+        "drop": {
+            unit: asdict(bootstrap_interval([_drop(one, unit) for one in found])) if found else None for unit in UNITS
+        },
+        "auc": {name: _interval(kept, value) for name, value in PREDICTORS.items()},
+    }
+
+
+def _drop(one: Mapping[str, Any], unit: str) -> float:
+    return one[unit]["direct"] - one[unit]["thinking"]
+
+
+PREDICTORS: dict[str, Callable[[Mapping[str, Any]], float]] = {
+    "drop_per_token": lambda one: _drop(one, "per_token"),
+    "drop_relative": lambda one: _drop(one, "relative"),
+    "answer_tokens": lambda one: float(one["answer_tokens"]["thinking"]),
+    "thought_tokens": lambda one: float(one["thought_tokens"]),
+}
+"""What may tell that thinking breaks a constraint; the last two are the controls."""
+
+
+def _interval(
+    groups: Sequence[Sequence[Mapping[str, Any]]], value: Callable[[Mapping[str, Any]], float]
+) -> dict[str, float] | None:
+    """Return the area under the curve with its interval; None unless thinking breaks some constraints, and not all."""
+    cases = [[(value(one), not one["kept_after_thought"]) for one in group] for group in groups]
+    area = auc([case for group in cases for case in group])
+    if area is None:
+        return None
+    draws = np.random.default_rng(0).integers(len(cases), size=(RESAMPLES, len(cases)))
+    areas = [auc([case for index in draw for case in cases[index]]) for draw in draws]
+    low, high = np.quantile([one for one in areas if one is not None], [0.025, 0.975])
+    return asdict(Interval(mean=area, low=float(low), high=float(high)))
+
+
+def auc(cases: Sequence[tuple[float, bool]]) -> float | None:
+    """Return how often a positive case has a higher value than a negative one, ties counting half (Mann-Whitney).
+
+    None unless there are cases of both sorts.
+    """
+    values = np.array([value for value, _ in cases], dtype=np.float64)
+    positive = np.array([is_positive for _, is_positive in cases], dtype=bool)
+    if not positive.any() or positive.all():
+        return None
+    order, ranks = np.argsort(values, kind="stable"), np.empty(len(values))
+    ranks[order] = np.arange(1, len(values) + 1)
+    _, inverse = np.unique(values, return_inverse=True)
+    ranks = (np.bincount(inverse, weights=ranks) / np.bincount(inverse))[inverse]
+    num_positive = positive.sum()
+    above = ranks[positive].sum() - num_positive * (num_positive + 1) / 2
+    return float(above / (num_positive * (len(values) - num_positive)))

@@ -1,0 +1,189 @@
+"""`heed eval --benchmark`: a model's figures on a published test set, answered by a strategy."""
+
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from data.benchmarks import Benchmark, BenchmarkSet, benchmark_source, find_benchmark, read_benchmark
+from rl.common.atomic import write_json
+from rl.common.digest import file_digest, sampled_digest
+from rl.common.errors import UserError
+from rl.config.evaluation import StrategyName
+from rl.evaluation.asking import Asker, model_modes
+from rl.evaluation.benchmarks.attention import AttentionReader, attention_summary
+from rl.evaluation.benchmarks.failures import write_failures
+from rl.evaluation.benchmarks.metrics import benchmark_metrics
+from rl.evaluation.benchmarks.run import open_folder, read_answers, run_benchmark
+from rl.evaluation.benchmarks.selector import load_selector
+from rl.evaluation.strategies import Decide, strategy_named
+from rl.evaluation.target import Target, find_target, load_policy
+from rl.models.saved_adapter import WEIGHTS
+from rl.rollouts.engine_hf import TransformersEngine
+from rl.rollouts.generation import GenerationConfig
+
+RESULT, FAILURES, TIMING = "result.json", "failures.html", "timing.json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BenchmarkOptions:
+    """What a user asks for; the target's own settings are its config's."""
+
+    benchmark: str
+    data: str | None = None
+    strategy: StrategyName = "direct"
+    limit: int | None = None
+    selector: Path | None = None
+    probe: bool = False
+    max_tokens: int = 1024
+    """Longest reply, its thought included."""
+    batch_size: int = 16
+    temperature: float = 0.0
+    seed: int = 0
+    template_values: dict[str, Any] | None = None
+    calibration: Path | None = None
+    output: Path | None = None
+
+    def __post_init__(self) -> None:
+        if min(self.max_tokens, self.batch_size, 1 if self.limit is None else self.limit) < 1 or self.temperature < 0:
+            raise UserError("--limit, --max-tokens and --batch-size must be at least 1, and --temperature at least 0")
+        if (self.strategy == "classifier") != (self.selector is not None):
+            raise UserError(
+                "--strategy classifier and --selector FILE go together: heed train-selector writes the file"
+            )
+
+
+def benchmark_command(target: str, options: BenchmarkOptions) -> dict[str, Any]:
+    """Answer a benchmark with a model, a run's adapter or a bundle; print the figures and return them.
+
+    The folder gets `answers.jsonl`, `result.json` and `failures.html`; called again, a run that was killed goes on.
+    """
+    benchmark = find_benchmark(options.benchmark)
+    source = benchmark_source(benchmark, options.data)
+    found = _with_options(find_target(target), options)
+    problems = read_benchmark(benchmark, source, limit=options.limit)
+    folder = options.output or Path("evaluations", f"{Path(target).name}-{benchmark.name}-{options.strategy}")
+    open_folder(folder, _settings(target, found, source, options))
+    Console().print(f"{benchmark.name}: {len(problems.problems)} prompts of {source} (licence {benchmark.licence})")
+    _answer(folder, found, benchmark, problems, options)
+    records = read_answers(folder)
+    result = {
+        "benchmark": benchmark.name,
+        "target": target,
+        "strategy": options.strategy,
+        "licence": benchmark.licence,
+        "prompts": len(records),
+        "of": problems.total,
+        "unimplemented": dict(problems.unimplemented.most_common()),
+        **benchmark_metrics(records),
+        **({"attention": attention_summary(records)} if options.probe else {}),
+    }
+    write_json(folder / RESULT, result)
+    title = f"{Path(target).name} on {benchmark.name}, {options.strategy}"
+    write_failures(folder / FAILURES, records, result["metrics"], title=title)
+    show_benchmark(Console(), result, folder)
+    return {**result, "folder": str(folder)}
+
+
+def _answer(
+    folder: Path, target: Target, benchmark: Benchmark, problems: BenchmarkSet, options: BenchmarkOptions
+) -> None:
+    """Answer what is not answered yet, and add the seconds and tokens that it took to those in `timing.json`."""
+    policy, route = load_policy(target)
+    modes = model_modes(target.config.model)
+    generation = GenerationConfig(
+        temperature=options.temperature,
+        max_completion_length=options.max_tokens,
+        threads=target.config.rollouts.threads,
+    )
+    asker = Asker(TransformersEngine(policy, modes.direct, generation, route=route), modes, seed=options.seed)
+    reader = AttentionReader(policy, asker, benchmark.judge) if options.probe else None
+    start, first = time.perf_counter(), None
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task(options.strategy, total=len(problems.problems))
+        for num_done in run_benchmark(
+            folder,
+            asker,
+            strategy_named(options.strategy, _decide(options.selector)),
+            problems.problems,
+            benchmark.judge,
+            groups=benchmark.groups,
+            batch_size=options.batch_size,
+            read=None if reader is None else reader.read,
+        ):
+            first = num_done if first is None else first
+            progress.update(bar, completed=num_done)
+            if num_done > first:
+                timing = {"prompts": num_done - first, "seconds": round(time.perf_counter() - start, 1)}
+                write_json(folder / TIMING, timing)
+
+
+def _decide(selector: Path | None) -> Decide | None:
+    return None if selector is None else load_selector(selector).decide
+
+
+def _with_options(target: Target, options: BenchmarkOptions) -> Target:
+    """Return the target with values for its chat template, beside those of its own settings, and a calibration."""
+    model = target.config.model
+    changes: dict[str, Any] = {
+        "chat_template_kwargs": {**model.chat_template_kwargs, **(options.template_values or {})},
+        "calibration": options.calibration or model.calibration,
+    }
+    return replace(target, config=target.config.model_copy(update={"model": model.model_copy(update=changes)}))
+
+
+def _settings(target: str, found: Target, source: str, options: BenchmarkOptions) -> dict[str, Any]:
+    """Return what a folder's answers depend on."""
+    settings = {name: value for name, value in asdict(options).items() if name not in ("output", "data")}
+    weights = None if found.folder is None else sorted(found.folder.rglob(WEIGHTS))
+    return {
+        **settings,
+        "selector": None if options.selector is None else file_digest(options.selector),
+        "calibration": None if options.calibration is None else file_digest(options.calibration),
+        "target": target,
+        "model": found.config.model.model_dump(mode="json"),
+        "weights": None if weights is None else [sampled_digest(path) for path in weights],
+        "data": file_digest(Path(source)) if Path(source).is_file() else source,
+    }
+
+
+def show_benchmark(console: Console, result: dict[str, Any], folder: Path) -> None:
+    """Print the figures with their intervals, by group and by kind, and what was left out."""
+    table = Table(
+        "", "mean", "95 % interval", title=f"{result['benchmark']}, {result['strategy']}", title_justify="left"
+    )
+    for name, value in result["metrics"].items():
+        table.add_row(name, f"{value['mean']:.3f}", f"{value['low']:.3f} to {value['high']:.3f}")
+    for group, values in result["groups"].items():
+        for value, scores in values.items():
+            name, first = next(iter(scores.items()))
+            table.add_row(
+                f"  {group} {value}, {name}", f"{first['mean']:.3f}", f"{first['low']:.3f} to {first['high']:.3f}"
+            )
+    console.print(table)
+    if result["kinds"]:
+        kinds = Table("kind", "strict", "loose", "of")
+        for kind, rates in {**result["categories"], **result["kinds"]}.items():
+            kinds.add_row(
+                kind,
+                *(f"{rates[name]:.3f}" if name in rates else "-" for name in ("strict", "loose")),
+                str(rates["of"]),
+            )
+        console.print(kinds)
+    tokens = result["tokens"]
+    console.print(
+        f"tokens per answer {tokens['answer']:.0f}, per thought {tokens['thought']:.0f}; "
+        f"{result['unfinished_thoughts']} thoughts without an end, {result['cut_off']} replies cut off"
+    )
+    if left_out := sum(result["unimplemented"].values()):
+        console.print(
+            f"{left_out} constraints that no verifier checks left out their prompts: "
+            + ", ".join(f"{name} ({count})" for name, count in result["unimplemented"].items())
+        )
+    if "attention" in result:
+        console.print(result["attention"])
+    console.print(f"Answers, figures and failures: {folder}")

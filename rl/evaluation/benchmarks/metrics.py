@@ -1,0 +1,87 @@
+"""Benchmark metrics: from judged answers to the figures that papers report, each with its interval."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rl.common.intervals import Interval, bootstrap_interval, bootstrap_ratio
+
+Record = Mapping[str, Any]
+"""One line of `answers.jsonl`."""
+
+
+def benchmark_metrics(records: Sequence[Record]) -> dict[str, Any]:
+    """Return every score's mean over the prompts, those of single constraints, and both by kind and by group.
+
+    Intervals are 95 % bootstraps over prompts, whose constraints stay together.
+    """
+    return {
+        "metrics": _scores(records),
+        "kinds": _by_constraint(records, "kind"),
+        "categories": _by_constraint(records, "category"),
+        "groups": {
+            name: {value: _scores(members) for value, members in _grouped(records, name).items()}
+            for name in dict.fromkeys(name for record in records for name in record["groups"])
+        },
+        "thinking": sum(record["thinks"] for record in records) / len(records),
+        "without_thought": sum(record["thinks"] and not record["thought"] for record in records),
+        "unfinished_thoughts": sum(not record["finished"] for record in records),
+        "cut_off": sum(record["cut_off"] for record in records),
+        "tokens": {
+            name: sum(record["tokens"][name] for record in records) / len(records)
+            for name in ("thought", "answer", "all")
+        },
+    }
+
+
+def _scores(records: Sequence[Record]) -> dict[str, dict[str, float]]:
+    """Return the interval of each score of prompts, and of `instruction_strict` and `instruction_loose`."""
+    names = dict.fromkeys(name for record in records for name in record["scores"])
+    intervals = {name: bootstrap_interval([record["scores"][name] for record in records]) for name in names}
+    for name in ("strict", "loose"):
+        counts = [_counts(record["constraints"], name) for record in records]
+        if any(total for _, total in counts):
+            satisfied, totals = zip(*counts, strict=True)
+            intervals[f"instruction_{name}"] = bootstrap_ratio(satisfied, totals)
+    return {name: asdict(interval) for name, interval in intervals.items()}
+
+
+def _counts(constraints: Sequence[Record], name: str) -> tuple[float, float]:
+    """Return how many constraints are satisfied, and of how many."""
+    known = [one[name] for one in constraints if one[name] is not None]
+    return float(sum(known)), float(len(known))
+
+
+def _by_constraint(records: Sequence[Record], column: str) -> dict[str, dict[str, Any]]:
+    """Return the rates of the constraints with the same value in a column."""
+    found: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        for constraint in record["constraints"]:
+            found[constraint[column]].append(constraint)
+    return {
+        value: {
+            name: satisfied / total
+            for name in ("strict", "loose")
+            for satisfied, total in [_counts(all_of, name)]
+            if total
+        }
+        | {"of": len(all_of)}
+        for value, all_of in sorted(found.items())
+    }
+
+
+def _grouped(records: Sequence[Record], name: str) -> dict[str, list[Record]]:
+    groups: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        if name in record["groups"]:
+            groups[str(record["groups"][name])].append(record)
+    return dict(sorted(groups.items()))
+
+
+def difference(first: Sequence[Record], second: Sequence[Record], score: str) -> Interval:
+    """Return how much higher the second run scores, paired prompt by prompt. Raises ValueError for other prompts."""
+    other = {record["problem_id"]: record["scores"][score] for record in second}
+    if other.keys() != {record["problem_id"] for record in first}:
+        raise ValueError("the two runs answered different prompts; a paired comparison needs the same ones")
+    return bootstrap_interval([other[one["problem_id"]] - one["scores"][score] for one in first])
