@@ -18,7 +18,8 @@ from rewards.verifiers import verifying
 from rl.common.errors import UserError
 from rl.common.intervals import bootstrap_interval
 from rl.evaluation.evaluate import evaluate
-from rl.models.tokenization import answer_text, encode_problems
+from rl.models.answers import answer_text
+from rl.models.tokenization import encode_problems
 from rl.rollouts.engine_hf import TransformersEngine
 from rl.rollouts.generation import GenerationConfig
 from rl.rollouts.types import RolloutRequest

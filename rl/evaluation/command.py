@@ -23,7 +23,7 @@ from rl.datasets import load_training
 from rl.evaluation.console import show_answers, show_gain, show_rates
 from rl.evaluation.evaluate import Evaluation, evaluate, mark_hacked, paired_gain
 from rl.evaluation.summary import comparison
-from rl.evaluation.target import is_run, base_of_run, with_adapter
+from rl.evaluation.target import base_of_run, is_run, with_adapter
 from rl.models.context import check_messages, check_prompt_lengths
 from rl.models.load import configured_tokenizer
 from rl.rollouts.engine_hf import local_engine

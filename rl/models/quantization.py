@@ -38,6 +38,7 @@ def keep_one_kernel(model: nn.Module) -> None:
     On a CPU with AVX512-BF16, bitsandbytes repacks weights in eval mode for a kernel that rounds to bfloat16 and has no
     backward pass, so that sampler and learner would differ.
     """
+    module: Any
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False

@@ -71,9 +71,10 @@ class EarlyRewards:
 @contextmanager
 def _on_this_rank() -> Iterator[None]:
     """Have TRL's rewards stay on this rank in the block: no two ranks need reward as many groups before time."""
-    gather = grpo_trainer.gather
-    grpo_trainer.gather = lambda rewards: rewards
+    module: Any = grpo_trainer
+    gather = module.gather
+    module.gather = lambda rewards: rewards
     try:
         yield
     finally:
-        grpo_trainer.gather = gather
+        module.gather = gather
