@@ -1,6 +1,7 @@
 """Quantization: a frozen base model whose linear layers are kept in 4 bits (QLoRA, arXiv 2305.14314)."""
 
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
@@ -38,8 +39,8 @@ def keep_one_kernel(model: nn.Module) -> None:
     On a CPU with AVX512-BF16, bitsandbytes repacks weights in eval mode for a kernel that rounds to bfloat16 and has no
     backward pass, so that sampler and learner would differ.
     """
-    module: Any
-    for module in model.modules():
+    modules: Iterator[Any] = model.modules()
+    for module in modules:
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
 

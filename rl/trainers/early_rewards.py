@@ -71,10 +71,10 @@ class EarlyRewards:
 @contextmanager
 def _on_this_rank() -> Iterator[None]:
     """Have TRL's rewards stay on this rank in the block: no two ranks need reward as many groups before time."""
-    module: Any = grpo_trainer
-    gather = module.gather
-    module.gather = lambda rewards: rewards
+    trl: Any = grpo_trainer  # which does not export what it gathers with
+    gather = trl.gather
+    trl.gather = lambda rewards: rewards
     try:
         yield
     finally:
-        module.gather = gather
+        trl.gather = gather

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from accelerate.utils import gather, gather_object
@@ -171,10 +171,11 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
             return super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
 
     def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list):
-        early: Any = self.early_rewards.take(len(prompts))
-        rewards: Any = None if early is None else gather(early)
-        if rewards is None:  # TRL gathers the rewards of all ranks
+        early = self.early_rewards.take(len(prompts))
+        if early is None:  # TRL gathers the rewards of all ranks
             rewards = self._custom_and_constraint_rewards(inputs, prompts, completions, completion_ids_list)
+        else:
+            rewards = cast(Tensor, gather(early))
         first = self.accelerator.process_index * len(prompts)
         texts = [completion_text(completion) for completion in completions]
         self.reward_check.check(rewards, texts, step=self.state.global_step + 1, first=first)

@@ -9,6 +9,7 @@ import pytest
 from rl.config.root import Config
 from rl.models.answers import answer_text
 from rl.models.tokenization import encode_prompt
+from rl.rollouts.rollout_func import PLACEHOLDER_POSITION
 from tests.rl.grpo_fixtures import Outcome, credit_trainer, outcome, plain_config, plain_trainer, tiny_config
 from tests.rl.thinking import thinking_tokenizer
 
@@ -110,6 +111,7 @@ def test_rewards__get_text_where_every_prompt_is_text(prompts, expected, tmp_pat
     trainer = credit_trainer(tiny_config(data={"path": str(path)}, rewards={"functions": functions}), tmp_path)
     rows = list(trainer.train_dataset)
     completions = [[{"role": "assistant", "content": text}] for text in ("Blue.", "No")]
+    trainer.rollouts.positions = [PLACEHOLDER_POSITION] * 2  # nothing was dispatched
     rewards = trainer._calculate_rewards(rows, [row["prompt"] for row in rows], completions, [[5], [6]])
     assert rewards[:, -1:].tolist() == expected
 
