@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from attention_probes.heads import HeadRoles
 from launch.probe.calibrate import calibrate_heads, count_sinks
 from launch.probe.read import print_probe, run_probe
+from tests.rl.thinking import HYBRID
 
 PROMPT = "Describe the sea. Use no commas."
 
@@ -84,3 +85,11 @@ def test_count_sinks__by_position_and_token():
     columns[0, 0, :, 1] = True  # both heads sink into the first text's 5, at position 0
     columns[0, 1, 0, [0, 1]] = True  # one head sinks into the second text's 5 and 6, at positions 0 and 1
     assert count_sinks(ids, real, columns) == {(0, 5): 3, (1, 6): 1}
+
+
+def test_run_probe__renders_the_prompt_with_the_template_values(tmp_path, monkeypatch):
+    monkeypatch.setattr("rl.models.tiny.CHAT_TEMPLATE", HYBRID)
+    values = {"enable_thinking": False}
+    content = run_probe("tiny", PROMPT, completion="It is wide.", out=tmp_path, template_values=values)
+    prompt = "".join(token["text"] for token in content["tokens"][: content["num_prompt_tokens"]])
+    assert prompt.endswith("<think>\n\n</think>\n\n")
