@@ -1,5 +1,6 @@
 """Build: a trainer with its policy, rollouts, credit and router, from the config."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,12 +18,14 @@ from rl.common.distributed import shutdown_main_last
 from rl.common.errors import UserError
 from rl.common.plugins import copy_into_run, load_function
 from rl.config.credit_rules import CREDIT_RULES
+from rl.config.model import ModelConfig
 from rl.config.rollouts import SparseConfig
 from rl.config.root import Config
 from rl.credit.assigner import CreditAssigner
 from rl.credit.counterfactual import LivePolicy, verdict_score
 from rl.credit.faithfulness_monitor import FaithfulnessMonitor
 from rl.datasets import as_dataset, as_preferences, problems_of
+from rl.models.answers import template_tags
 from rl.models.context import check_messages, check_prompt_lengths
 from rl.models.load import configured_tokenizer, load_base_model, model_path, resolve_dtype
 from rl.models.logprobs import base_logprobs
@@ -51,6 +54,8 @@ from rl.scoring.scorer import BatchScorer
 from rl.trainers.dpo import CreditDPOTrainer
 from rl.trainers.grpo import CreditGRPOTrainer
 from rl.trainers.trl_args import dpo_arguments, grpo_arguments, size_buckets
+
+log = logging.getLogger("heed.models")
 
 Training = tuple[Problem, ...] | tuple[PreferencePair, ...]
 """What a trainer trains on: problems for GRPO, preference pairs for DPO."""
@@ -104,6 +109,7 @@ def build_trainer(
     with PartialState().main_process_first():  # it copies the files that the others then load
         calibration = copied(config.model.calibration, folder, key="model.calibration")
     model = load_base_model(config.model.model_copy(update={"calibration": calibration}))
+    warn_of_judged_thoughts(config.model, tokenizer)
     check_targets(model, config.lora)
     check_messages(model, tokenizer, problems_of(training))
     if is_grpo:  # DPO cuts its pairs at `dpo.max_length`
@@ -131,6 +137,19 @@ def build_trainer(
         size_buckets(plugin.deepspeed_config, trainer.policy)
     trainer.remove_callback(PrinterCallback)  # ProgressCallback shows what it would print
     return trainer
+
+
+def warn_of_judged_thoughts(model: ModelConfig, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Warn of a thinking model whose thoughts would be judged as part of its answers."""
+    tags = template_tags(tokenizer)
+    if model.reasoning is None and tags is not None:
+        log.warning(
+            "the chat template of %s has thoughts between %s and %s, which are judged as part of the answer; to judge "
+            "what stands behind them, set model.reasoning=auto",
+            model.name,
+            tags.start,
+            tags.end,
+        )
 
 
 def _grpo_trainer(config: Config, folder: Path, problems: Any, **shared: Any) -> CreditGRPOTrainer:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from launch.cli.output import AsJson, output_option, print_result, user_path
+from launch.cli.output import AsJson, TemplateValues, output_option, print_result, template_values, user_path
 from launch.environment import prepare_environment
 from rl.common.errors import UserError
 
@@ -130,6 +130,7 @@ def pairs(
     samples: Annotated[int, typer.Option(help="Answers sampled to each prompt.")] = 8,
     temperature: Annotated[float, typer.Option(help="Temperature of the sampling.")] = 1.0,
     max_tokens: Annotated[int, typer.Option(help="Longest sampled answer, in tokens.")] = 160,
+    chat_template_kwargs: TemplateValues = None,
     seed: int = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -139,7 +140,14 @@ def pairs(
 
     sampling = None
     if model is not None:
-        sampling = Sampling(model=model, samples=samples, temperature=temperature, max_tokens=max_tokens, seed=seed)
+        sampling = Sampling(
+            model=model,
+            samples=samples,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            seed=seed,
+            template_values=template_values(chat_template_kwargs),
+        )
     print_result(
         as_json,
         lambda: pairs_command(

@@ -1,36 +1,15 @@
 """`heed eval` and `heed train-selector`: a policy's scores, and a classifier that decides when it should think."""
 
-import json
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from launch.cli.output import AsJson, output_option, print_result, user_path
+from launch.cli.output import AsJson, TemplateValues, output_option, print_result, template_values, user_path
 from launch.environment import prepare_environment
 from rl.common.errors import UserError
 from rl.config.evaluation import StrategyName
-
-TemplateValues = Annotated[
-    str | None,
-    typer.Option(
-        "--chat-template-kwargs",
-        metavar="JSON",
-        help='Values for variables of the chat template, as in {"enable_thinking": false}.',
-    ),
-]
-
-
-def template_values(text: str | None) -> dict[str, Any]:
-    """Return the object in `--chat-template-kwargs`. Raises UserError for any other text."""
-    try:
-        values = json.loads(text or "{}")
-    except ValueError as error:
-        raise UserError(f"--chat-template-kwargs {text}: not JSON ({error})") from error
-    if not isinstance(values, dict):
-        raise UserError(f'--chat-template-kwargs {text}: expected an object such as {{"enable_thinking": false}}')
-    return values
 
 
 def evaluate(

@@ -11,6 +11,8 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from rl.common.errors import UserError
+
 Result = TypeVar("Result")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and everything else on stderr.")]
@@ -28,6 +30,27 @@ def output_option(text: str) -> Any:
 
 
 ResultFile = Annotated[Path | None, output_option("A JSON file to write the result to.")]
+
+
+TemplateValues = Annotated[
+    str | None,
+    typer.Option(
+        "--chat-template-kwargs",
+        metavar="JSON",
+        help='Values for variables of the chat template, as in {"enable_thinking": false}.',
+    ),
+]
+
+
+def template_values(text: str | None) -> dict[str, Any]:
+    """Return the object in `--chat-template-kwargs`. Raises UserError for any other text."""
+    try:
+        values = json.loads(text or "{}")
+    except ValueError as error:
+        raise UserError(f"--chat-template-kwargs {text}: not JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise UserError(f'--chat-template-kwargs {text}: expected an object such as {{"enable_thinking": false}}')
+    return values
 
 
 def print_result(

@@ -5,7 +5,15 @@ from typing import Annotated, Any
 
 import typer
 
-from launch.cli.output import AsJson, output_option, print_result, show_values, user_path
+from launch.cli.output import (
+    AsJson,
+    TemplateValues,
+    output_option,
+    print_result,
+    show_values,
+    template_values,
+    user_path,
+)
 from launch.environment import prepare_environment
 from rl.common.errors import UserError
 
@@ -28,6 +36,7 @@ def read(
         "probe"
     ),
     plots: Annotated[bool, typer.Option("--plots", help="Also draw rhythm, constraints and heads as PNG.")] = False,
+    chat_template_kwargs: TemplateValues = None,
     as_json: AsJson = False,
 ) -> None:
     """Read a model's attention over a text: which tokens later ones attend to, and how much each constraint gets."""
@@ -42,6 +51,7 @@ def read(
         return run_probe(
             model,
             prompt,
+            template_values=template_values(chat_template_kwargs),
             out=output,
             completion=completion,
             generate=generate,
@@ -68,6 +78,7 @@ def calibrate(
     against: Annotated[
         Path | None, typer.Option(parser=user_path, help="Earlier roles, to count the heads that kept theirs.")
     ] = None,
+    chat_template_kwargs: TemplateValues = None,
     as_json: AsJson = False,
 ) -> None:
     """Fit and save the roles of heads (local, global), and find those that retrieve and those that only sink."""
@@ -77,6 +88,7 @@ def calibrate(
     def body() -> dict[str, Any]:
         return calibrate_heads(
             model,
+            template_values=template_values(chat_template_kwargs),
             out=output,
             num_prompts=num_prompts,
             num_needles=num_needles,
@@ -105,6 +117,7 @@ def baseline(
         Path | None, typer.Option(parser=user_path, help="As `probe.roles`: whose layers are read.")
     ] = None,
     as_written: Annotated[bool, typer.Option("--as-written", help="Fit ordinary text, not shuffled tokens.")] = False,
+    chat_template_kwargs: TemplateValues = None,
     as_json: AsJson = False,
 ) -> None:
     """Fit and save what heads read whatever the text says, so that credit can use the rest."""
@@ -114,6 +127,7 @@ def baseline(
     def body() -> dict[str, Any]:
         return fit_baseline(
             model,
+            template_values=template_values(chat_template_kwargs),
             out=output,
             num_prompts=num_prompts,
             max_new_tokens=max_new_tokens,

@@ -1,7 +1,7 @@
 """`heed data pairs`: better and worse answers to the same prompt, paired for DPO."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -35,6 +35,8 @@ class Sampling:
     temperature: float
     max_tokens: int
     seed: int
+    template_values: dict[str, Any] = field(default_factory=dict)
+    """For variables of the model's chat template."""
 
     def __post_init__(self) -> None:
         if self.samples < 2 or self.max_tokens < 1 or self.temperature <= 0:
@@ -137,6 +139,6 @@ def _sampled(problems: Sequence[Problem], sampling: Sampling) -> Iterable[tuple[
     from rl.rollouts.generation import GenerationConfig
 
     generation = GenerationConfig(temperature=sampling.temperature, max_completion_length=sampling.max_tokens)
-    engine = load_engine(sampling.model, generation)
+    engine = load_engine(sampling.model, generation, sampling.template_values)
     answers = sample_answers(engine, engine.tokenizer, problems, samples=sampling.samples, seed=sampling.seed)
     return progress(answers, "sampling", total=len(problems))

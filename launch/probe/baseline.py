@@ -12,7 +12,8 @@ from attention_probes.null_baseline import NullBaseline, NullBaselineFitter
 from attention_probes.record import ProbePlan, Readings
 from launch.probe.calibration_texts import CalibrationTexts, generate_calibration_texts, read_calibration_texts
 from rl.common.errors import UserError
-from rl.models.load import load_model, load_tokenizer
+from rl.config.model import ModelConfig
+from rl.models.load import configured_tokenizer, load_model
 
 HELD_OUT_EVERY = 4
 """Every fourth batch is left out of the fit, to measure how well the fit generalises."""
@@ -22,6 +23,7 @@ def fit_baseline(
     model: str,
     *,
     out: Path,
+    template_values: dict[str, Any] | None = None,
     num_prompts: int = 64,
     max_new_tokens: int = 64,
     seed: int = 0,
@@ -39,7 +41,8 @@ def fit_baseline(
     plan = ProbePlan(
         roles=None if roles is None else HeadRoles.load(roles), horizon=horizon, window=window, per_head=True
     )
-    tokenizer, policy = load_tokenizer(model), load_model(model)
+    tokenizer = configured_tokenizer(ModelConfig(name=model, chat_template_kwargs=template_values or {}))
+    policy = load_model(model)
     batches = list(
         generate_calibration_texts(policy, tokenizer, num_prompts=num_prompts, max_new_tokens=max_new_tokens, seed=seed)
     )

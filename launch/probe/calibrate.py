@@ -23,7 +23,8 @@ from attention_probes.recorder import HeadReadings
 from data.needles import needle_test
 from launch.probe.calibration_texts import CalibrationTexts, generate_calibration_texts, read_calibration_texts
 from launch.probe.retrieval_heads import find_retrieval_heads
-from rl.models.load import load_model, load_tokenizer
+from rl.config.model import ModelConfig
+from rl.models.load import configured_tokenizer, load_model
 
 NUM_COLUMNS = 5
 """The most common sink columns that are reported."""
@@ -64,6 +65,7 @@ def calibrate_heads(
     model: str,
     *,
     out: Path,
+    template_values: dict[str, Any] | None = None,
     layers: tuple[int, ...] | None = None,
     share: float = 0.3,
     num_prompts: int = 32,
@@ -79,7 +81,8 @@ def calibrate_heads(
     Returns the roles, each head's span, the sink heads and columns, the retrieval heads of all layers by `num_needles`
     needle tests, and with `against` (roles of an earlier checkpoint) the Jaccard overlap of each role.
     """
-    tokenizer, policy = load_tokenizer(model), load_model(model)
+    tokenizer = configured_tokenizer(ModelConfig(name=model, chat_template_kwargs=template_values or {}))
+    policy = load_model(model)
     layers = layers or middle_layers(policy.config.get_text_config().num_hidden_layers)
     tally = HeadTally.empty(layers)
     for batch in generate_calibration_texts(

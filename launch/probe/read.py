@@ -28,9 +28,10 @@ from launch.probe.text import ProbedText, probed_text
 from rl.common.atomic import write_json, write_text
 from rl.common.errors import UserError
 from rl.config.credit import CreditConfig, ProbeConfig
+from rl.config.model import ModelConfig
 from rl.credit.assigner import CreditAssigner
 from rl.credit.inputs import CreditInputs
-from rl.models.load import load_model, load_tokenizer
+from rl.models.load import configured_tokenizer, load_model
 
 # Axes: S tokens of prompt and completion, T of the completion, C constraints; all of one text, so B = 1.
 
@@ -46,6 +47,7 @@ def run_probe(
     prompt: str,
     *,
     out: Path,
+    template_values: dict[str, Any] | None = None,
     completion: str | None = None,
     generate: bool = False,
     constraints: Sequence[str] = (),
@@ -62,7 +64,8 @@ def run_probe(
     """
     if generate == (completion is not None):
         raise UserError("give either a completion or generate, and not both")
-    tokenizer, policy = load_tokenizer(model), load_model(model)
+    tokenizer = configured_tokenizer(ModelConfig(name=model, chat_template_kwargs=template_values or {}))
+    policy = load_model(model)
     text = probed_text(tokenizer, policy, prompt, completion, constraints, max_new_tokens)
     head_roles = None if roles is None else HeadRoles.load(roles)
     plan = ProbePlan(roles=head_roles, per_head=True, boundary_window=WINDOW)

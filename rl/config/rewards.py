@@ -72,7 +72,8 @@ class RewardsConfig(Section):
     them; these are those of `smollm2-135m-instruct` on 63 honest answers."""
     functions: tuple[Function, ...] = ()
     """Your reward functions, each `path/to/file.py:function` with TRL's signature; they are called with copies, which
-    they may edit. A reward is None where it does not apply, else finite and at most 1e15 in size."""
+    they may edit. A reward is None where it does not apply, else finite and at most 1e15 in size. With
+    `model.reasoning` completions are answers, beside which the columns `thought` and `thought_tokens` stand."""
     thought_budget: ThoughtBudgetConfig | None = None
     """A penalty for long thoughts, with `model.reasoning`; null gives none."""
     separate: bool = False

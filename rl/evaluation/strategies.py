@@ -10,7 +10,7 @@ from data.expansion import instruction_problem
 from data.problems import Problem, user_text
 from data.witness import witness
 from rl.config.evaluation import StrategyName
-from rl.evaluation.asking import PROMPTED, Asker, Chat, Reply
+from rl.evaluation.asking import Asker, Chat, Reply
 
 NUM_SHOTS = 4
 """In-context examples, as many as the paper takes for IFEval."""
@@ -76,7 +76,7 @@ def think(asker: Asker, problems: Sequence[Problem], position: int) -> list[Stra
 
 def few_shot(asker: Asker, problems: Sequence[Problem], position: int) -> list[StrategyAnswer]:
     """Show thoughtful answers that keep their rules before the request, then have the model think."""
-    chats = [_with_shots(chat) for chat in _chats(problems)]
+    chats = [_with_shots(asker, chat) for chat in _chats(problems)]
     return _answers(asker.ask(chats, think=True, position=position), thinks=True)
 
 
@@ -100,7 +100,7 @@ def self_select(asker: Asker, problems: Sequence[Problem], position: int) -> lis
     decisions = asker.ask(questions, think=False, position=position, turn=1)
     answers = _mixed(asker, problems, position, [decision_of(reply.answer) == "think" for reply in decisions])
     return [
-        replace(answer, tokens=answer.tokens + len(reply.completion_ids), note=reply.answer)
+        replace(answer, tokens=answer.tokens + reply.num_tokens, note=reply.answer)
         for answer, reply in zip(answers, decisions, strict=True)
     ]
 
@@ -124,31 +124,30 @@ def _mixed(asker: Asker, problems: Sequence[Problem], position: int, thinks: Seq
 
 
 def _answers(replies: Sequence[Reply], *, thinks: bool) -> list[StrategyAnswer]:
-    return [StrategyAnswer(reply=reply, thinks=thinks, tokens=len(reply.completion_ids)) for reply in replies]
+    return [StrategyAnswer(reply=reply, thinks=thinks, tokens=reply.num_tokens) for reply in replies]
 
 
 def _chats(problems: Sequence[Problem]) -> list[Chat]:
     return [[dict(message) for message in problem.messages] for problem in problems]
 
 
-def _with_shots(chat: Chat) -> Chat:
+def _with_shots(asker: Asker, chat: Chat) -> Chat:
     """Return the chat with the examples before its first message of a user."""
     first = next(index for index, message in enumerate(chat) if message["role"] == "user")
-    return [*chat[:first], *(dict(message) for message in _shots()), *chat[first:]]
+    shots = [message for shot in _shots() for message in asker.shown([{"role": "user", "content": shot[0]}], *shot[1:])]
+    return [*chat[:first], *shots, *chat[first:]]
 
 
 @cache
-def _shots() -> tuple[dict[str, str], ...]:
-    """Return turns that show answers which keep their rules, each behind a thought about these rules alone."""
-    shots: list[dict[str, str]] = []
+def _shots() -> tuple[tuple[str, str, str], ...]:
+    """Return requests, each with a thought about its rules alone and an answer that keeps them."""
+    shots: list[tuple[str, str, str]] = []
     for index in range(10 * NUM_SHOTS):
         problem = instruction_problem(0, index, max_constraints=3)
         answer = witness([(spec.id, spec.kwargs) for spec in problem.constraints], prompt=user_text(problem))
-        if answer is None:
-            continue
-        rules = " ".join(f"({number}) {spec.text}" for number, spec in enumerate(problem.constraints, 1))
-        thought = f"{PROMPTED.start}\nThe rules are: {rules} I keep each of them.\n{PROMPTED.end}\n"
-        shots += [{"role": "user", "content": user_text(problem)}, {"role": "assistant", "content": thought + answer}]
-        if len(shots) == 2 * NUM_SHOTS:
+        if answer is not None:
+            rules = " ".join(f"({number}) {spec.text}" for number, spec in enumerate(problem.constraints, 1))
+            shots.append((user_text(problem), f"The rules are: {rules} I keep each of them.", answer))
+        if len(shots) == NUM_SHOTS:
             break
     return tuple(shots)

@@ -119,18 +119,22 @@ def completion_spans(tokenizer: PreTrainedTokenizerBase, completion_ids: Sequenc
 
 
 def prompt_spans(
-    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Mapping[str, str]], prompt_ids: Sequence[int]
+    tokenizer: PreTrainedTokenizerBase,
+    messages: Sequence[Mapping[str, str]],
+    prompt_ids: Sequence[int],
+    *,
+    message: int = -1,
 ) -> list[Span]:
     """Return each prompt token's span in the last user message; tokens outside it have spans outside its characters.
 
-    `prompt_ids` may lack tokens at the end. Raises UserError when the template does not contain the message, or when
-    the templated text has other tokens than the prompt.
+    `message` is the index of another message to take. `prompt_ids` may lack tokens at the end. Raises UserError when
+    the template does not contain the message, or when the templated text has other tokens than the prompt.
     """
     templated = prompt_text(tokenizer, messages)
     special = adds_special_tokens(tokenizer)
     encoding = tokenizer(templated, add_special_tokens=special, return_offsets_mapping=True)
     token_ids, offsets = list(encoding["input_ids"]), encoding["offset_mapping"]
-    content = messages[-1]["content"]
+    content = messages[message]["content"]
     position = templated.rfind(content.strip())
     if position < 0 or token_ids[: len(prompt_ids)] != list(prompt_ids):
         raise UserError(

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -12,12 +14,12 @@ from attention_probes.constraint_attention import constraint_attention, mean_ove
 from attention_probes.record import ProbePlan, record_attention
 from data.benchmarks.judging import Judge
 from data.benchmarks.passages import passages
-from data.problems import Problem
+from data.problems import Problem, user_text
 from rl.common.intervals import Interval, bootstrap_interval
 from rl.evaluation.asking import Asker, Reply
 from rl.evaluation.strategies import StrategyAnswer, direct
+from rl.models.tokenization import encode_prompt, tokens_overlapping
 from rl.models.tokenization import prompt_spans as prompt_token_spans
-from rl.models.tokenization import tokens_overlapping
 
 # Axes: L layers, all of them; S tokens of prompt and completion; C constraints. One text at a time.
 
@@ -54,7 +56,7 @@ class AttentionReader:
             return []
         spans = [one for _, one in stated]
         readings = [
-            self._attention(reply, modes, spans)
+            self._attention(reply, modes, user_text(problem), spans)
             for reply, modes in ((plain, self.asker.modes.direct), (thoughtful, self.asker.modes.thinking))
         ]
         verdicts = [self.judge(problem, reply.answer).constraints for reply in (plain, thoughtful)]
@@ -75,14 +77,21 @@ class AttentionReader:
         ]
 
     def _attention(
-        self, reply: Reply, tokenizer: Any, spans: Sequence[tuple[tuple[int, int], ...]]
+        self, reply: Reply, tokenizer: Any, text: str, spans: Sequence[tuple[tuple[int, int], ...]]
     ) -> dict[str, list[float]]:
-        """Return, by unit, the answer's mean attention to each constraint, over all layers and heads."""
-        places = prompt_token_spans(tokenizer, reply.chat, reply.prompt_ids)
+        """Return, by unit, the answer's mean attention to spans of the request `text`, over all layers and heads."""
+        request = next(index for index, one in reversed(list(enumerate(reply.chat))) if one["content"].startswith(text))
+        ids = reply.prompt_ids
+        # A thought that the template has opened, and that was closed at once, is no part of the templated chat.
+        places = prompt_token_spans(
+            tokenizer, reply.chat, ids[: len(encode_prompt(tokenizer, reply.chat))], message=request
+        )
+        places += [(len(text), len(text))] * (len(ids) - len(places))
         padding = [False] * len(reply.completion_ids)
         stated_1CS = torch.tensor([[[*tokens_overlapping(places, one), *padding] for one in spans]])
         ids_1S = torch.tensor([[*reply.prompt_ids, *reply.completion_ids]])
-        prompt_1S = (torch.arange(ids_1S.shape[1]) < len(reply.prompt_ids))[None]
+        # The prompt up to the end of the request: a thought behind it is no prompt, whoever was asked for it.
+        prompt_1S = torch.tensor([[*(start < len(text) for start, _ in places), *padding]])
         answer_1S = torch.tensor([[*[False] * len(reply.prompt_ids), *reply.answer_mask]])
         marked = prompt_spans(stated_1CS, prompt_1S).to(self.policy.device)
         plan = ProbePlan(layers=tuple(range(self.policy.config.get_text_config().num_hidden_layers)))
@@ -119,7 +128,39 @@ def attention_summary(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             unit: asdict(bootstrap_interval([_drop(one, unit) for one in found])) if found else None for unit in UNITS
         },
         "auc": {name: _interval(kept, value) for name, value in PREDICTORS.items()},
+        "kinds": _by_kind(found),
     }
+
+
+def _by_kind(found: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return, by kind, how often either answer keeps the constraint, and the mean drop in both units."""
+    kinds = sorted({one["kind"] for one in found})
+    groups = {kind: [one for one in found if one["kind"] == kind] for kind in kinds}
+    return {
+        kind: {
+            "of": len(group),
+            "kept_directly": fmean(one["kept_directly"] for one in group),
+            "kept_after_thought": fmean(one["kept_after_thought"] for one in group),
+            **{f"drop_{unit}": fmean(_drop(one, unit) for one in group) for unit in UNITS},
+        }
+        for kind, group in groups.items()
+    }
+
+
+def plot_drops(records: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Draw the drops of the constraints that the direct answer keeps: those that thinking breaks, and the others."""
+    from matplotlib.figure import Figure  # takes a second
+
+    found = [one for record in records for one in record.get("attention", ()) if one["kept_directly"]]
+    figure = Figure(figsize=(8, 3), layout="constrained")
+    for axes, unit in zip(figure.subplots(1, 2), UNITS, strict=True):
+        groups = [[_drop(one, unit) for one in found if one["kept_after_thought"] is kept] for kept in (True, False)]
+        axes.hist(groups, bins=20, density=False, label=["kept after a thought", "broken after a thought"])
+        axes.axvline(0.0, color="black", linewidth=0.8)
+        axes.set_xlabel(f"drop, {unit.replace('_', ' ')}")
+        axes.set_ylabel("constraints")
+    figure.axes[0].legend()
+    figure.savefig(path)
 
 
 def _drop(one: Mapping[str, Any], unit: str) -> float:

@@ -15,7 +15,7 @@ from rl.common.digest import file_digest, sampled_digest
 from rl.common.errors import UserError
 from rl.config.evaluation import StrategyName
 from rl.evaluation.asking import Asker, model_modes
-from rl.evaluation.benchmarks.attention import AttentionReader, attention_summary
+from rl.evaluation.benchmarks.attention import AttentionReader, attention_summary, plot_drops
 from rl.evaluation.benchmarks.failures import write_failures
 from rl.evaluation.benchmarks.metrics import benchmark_metrics
 from rl.evaluation.benchmarks.run import open_folder, read_answers, run_benchmark
@@ -25,8 +25,9 @@ from rl.evaluation.target import Target, find_target, load_policy
 from rl.models.saved_adapter import WEIGHTS
 from rl.rollouts.engine_hf import TransformersEngine
 from rl.rollouts.generation import GenerationConfig
+from rl.scoring.custom_verifiers import custom_verifiers
 
-RESULT, FAILURES, TIMING = "result.json", "failures.html", "timing.json"
+RESULT, FAILURES, TIMING, DROPS = "result.json", "failures.html", "timing.json", "attention.png"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,35 +66,44 @@ def benchmark_command(target: str, options: BenchmarkOptions) -> dict[str, Any]:
     benchmark = find_benchmark(options.benchmark)
     source = benchmark_source(benchmark, options.data)
     found = _with_options(find_target(target), options)
-    problems = read_benchmark(benchmark, source, limit=options.limit)
     folder = options.output or Path("evaluations", f"{Path(target).name}-{benchmark.name}-{options.strategy}")
-    open_folder(folder, _settings(target, found, source, options))
-    Console().print(f"{benchmark.name}: {len(problems.problems)} prompts of {source} (licence {benchmark.licence})")
-    _answer(folder, found, benchmark, problems, options)
-    records = read_answers(folder)
+    with custom_verifiers(found.config.rewards):  # a run's own kinds, which a file of prompts may state
+        problems = read_benchmark(benchmark, source, limit=options.limit)
+        open_folder(folder, _settings(target, found, source, options))
+        Console().print(f"{benchmark.name}: {len(problems.problems)} prompts of {source} (licence {benchmark.licence})")
+        _answer(folder, found, benchmark, problems, options)
     result = {
         "benchmark": benchmark.name,
         "target": target,
         "strategy": options.strategy,
         "licence": benchmark.licence,
-        "prompts": len(records),
         "of": problems.total,
         "unimplemented": dict(problems.unimplemented.most_common()),
-        **benchmark_metrics(records),
-        **({"attention": attention_summary(records)} if options.probe else {}),
+        **_write_result(folder, f"{Path(target).name} on {benchmark.name}, {options.strategy}", probe=options.probe),
     }
     write_json(folder / RESULT, result)
-    title = f"{Path(target).name} on {benchmark.name}, {options.strategy}"
-    write_failures(folder / FAILURES, records, result["metrics"], title=title)
     show_benchmark(Console(), result, folder)
     return {**result, "folder": str(folder)}
+
+
+def _write_result(folder: Path, title: str, *, probe: bool) -> dict[str, Any]:
+    """Return the figures of a folder's answers; draw the drops in attention and write the page of failures."""
+    records = read_answers(folder)
+    result = {"prompts": len(records), **benchmark_metrics(records)}
+    write_failures(folder / FAILURES, records, result["metrics"], title=title)
+    if probe:
+        result["attention"] = attention_summary(records)
+        plot_drops(records, folder / DROPS)
+    return result
 
 
 def _answer(
     folder: Path, target: Target, benchmark: Benchmark, problems: BenchmarkSet, options: BenchmarkOptions
 ) -> None:
-    """Answer what is not answered yet, and add the seconds and tokens that it took to those in `timing.json`."""
+    """Answer what is not answered yet; `timing.json` says how many prompts took how many seconds this time."""
     policy, route = load_policy(target)
+    if options.probe and route is not None:
+        raise UserError("--probe reads one adapter or none, and the target routes prompts to several")
     modes = model_modes(target.config.model)
     generation = GenerationConfig(
         temperature=options.temperature,
@@ -185,5 +195,21 @@ def show_benchmark(console: Console, result: dict[str, Any], folder: Path) -> No
             + ", ".join(f"{name} ({count})" for name, count in result["unimplemented"].items())
         )
     if "attention" in result:
-        console.print(result["attention"])
+        show_attention(console, result["attention"])
     console.print(f"Answers, figures and failures: {folder}")
+
+
+def show_attention(console: Console, summary: dict[str, Any]) -> None:
+    """Print the drop in attention by kind, and whether it tells what thinking breaks."""
+    table = Table("kind", "kept directly", "after a thought", "drop per token", "drop relative", "of")
+    for kind, row in summary["kinds"].items():
+        rates = (f"{row[name]:.2f}" for name in ("kept_directly", "kept_after_thought"))
+        table.add_row(kind, *rates, f"{row['drop_per_token']:+.5f}", f"{row['drop_relative']:+.3f}", str(row["of"]))
+    console.print(table)
+    console.print(
+        f"thinking breaks {summary['hurt']} of {summary['kept_directly']} constraints that the direct answer keeps; "
+        "area under the curve with which each tells them from the others:"
+    )
+    for name, area in summary["auc"].items():
+        shown = "-" if area is None else f"{area['mean']:.2f}, 95 % interval {area['low']:.2f} to {area['high']:.2f}"
+        console.print(f"  {name.replace('_', ' ')}: {shown}")

@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from attention_probes.heads import HeadRoles
 from launch.probe.calibrate import calibrate_heads, count_sinks
 from launch.probe.read import print_probe, run_probe
+from tests.rl.thinking import HYBRID
 
 PROMPT = "Describe the sea. Use no commas."
 
@@ -101,3 +102,11 @@ def test_run_probe__shows_what_each_segment_listens_to(tmp_path, capsys):
     assert "What each part listens to" in (tmp_path / "page.html").read_text()
     alone = run_probe("tiny", PROMPT, completion=completion, constraints=constraints[:1], out=tmp_path)
     assert alone["confusion"] is None
+
+
+def test_run_probe__renders_the_prompt_with_the_template_values(tmp_path, monkeypatch):
+    monkeypatch.setattr("rl.models.tiny.CHAT_TEMPLATE", HYBRID)
+    values = {"enable_thinking": False}
+    content = run_probe("tiny", PROMPT, completion="It is wide.", out=tmp_path, template_values=values)
+    prompt = "".join(token["text"] for token in content["tokens"][: content["num_prompt_tokens"]])
+    assert prompt.endswith("<think>\n\n</think>\n\n")

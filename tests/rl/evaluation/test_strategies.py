@@ -4,7 +4,7 @@ import pytest
 
 from data.problems import Problem
 from rl.config.model import ModelConfig
-from rl.evaluation.asking import THINK_FIRST, Asker, model_modes
+from rl.evaluation.asking import ANSWER_NOW, THINK_FIRST, Asker, model_modes
 from rl.evaluation.strategies import (
     CHECK,
     DECIDE,
@@ -34,6 +34,11 @@ def asker(script, template: str | None = None, monkeypatch=None) -> Asker:
     return Asker(ScriptedEngine(script), model_modes(ModelConfig(name="tiny")))
 
 
+def in_two_turns(thought: str, answer: str):
+    """Return the script of a model that is asked for its thought, and then for its answer."""
+    return lambda prompt: answer if ANSWER_NOW in prompt else thought
+
+
 def test_direct__asks_as_it_is_and_takes_all_of_the_reply():
     asked = asker(lambda prompt: "<think>x</think>Blue.")
     [answer] = direct(asked, [SEA], 0)
@@ -42,18 +47,20 @@ def test_direct__asks_as_it_is_and_takes_all_of_the_reply():
 
 
 def test_think__asks_a_model_without_a_mode_in_words():
-    asked = asker(lambda prompt: "<think>Green?</think>\nBlue.")
+    asked = asker(in_two_turns("Green?", "Blue."))
     [answer] = think(asked, [SEA], 0)
     assert (answer.reply.thought, answer.reply.answer, answer.thinks) == ("Green?", "Blue.", True)
-    assert f"Describe the sea.\n\n{THINK_FIRST}<|im_end|>" in asked.engine.prompts[0]
-    assert answer.tokens == len(answer.reply.completion_ids)
-    assert 0 < answer.reply.thought_tokens < answer.tokens
+    first, second = asked.engine.prompts
+    assert first.endswith(f"Describe the sea.\n\n{THINK_FIRST}<|im_end|>\n<|im_start|>assistant\n")
+    assert second == f"{first}Green?<|im_end|>\n<|im_start|>user\n{ANSWER_NOW}<|im_end|>\n<|im_start|>assistant\n"
+    lengths = [len(asked.engine.tokenizer(text + "<|im_end|>")["input_ids"]) for text in ("Green?", "Blue.")]
+    assert [answer.reply.thought_tokens, sum(answer.reply.answer_mask)] == lengths and answer.tokens == sum(lengths)
 
 
-def test_think__a_model_that_does_not_obey_has_no_thought_and_one_that_never_ends_no_answer():
-    [plain] = think(asker(lambda prompt: "Blue."), [SEA], 0)
+def test_think__a_thinking_model_may_not_think_and_one_that_never_ends_has_no_answer(monkeypatch):
+    [plain] = think(asker(lambda prompt: "Blue.", HYBRID, monkeypatch), [SEA], 0)
     assert (plain.reply.thought, plain.reply.answer, plain.reply.finished) == ("", "Blue.", True)
-    [endless] = think(asker(lambda prompt: "<think>Green, or"), [SEA], 0)
+    [endless] = think(asker(lambda prompt: "<think>Green, or", HYBRID, monkeypatch), [SEA], 0)
     assert (endless.reply.answer, endless.reply.finished) == ("", False)
 
 
@@ -77,26 +84,36 @@ def test_modes__a_thought_that_the_template_opens_is_closed_for_a_direct_answer(
 def test_few_shot__shows_thoughtful_answers_before_the_request():
     asked = asker(lambda prompt: "Blue.")
     few_shot(asked, [SEA], 0)
+    prompt = asked.engine.prompts[0]
+    # each example is two turns, and of the request the first is there
+    assert prompt.count("<|im_start|>user\n") == 2 * NUM_SHOTS + 1
+    assert prompt.count("I keep each of them.<|im_end|>") == prompt.count(ANSWER_NOW) == NUM_SHOTS
+    assert prompt.rindex("Describe the sea.") > prompt.rindex(ANSWER_NOW)
+
+
+def test_few_shot__shows_a_thinking_model_its_own_tags(monkeypatch):
+    asked = asker(lambda prompt: "<think>x</think>Blue.", HYBRID, monkeypatch)
+    few_shot(asked, [SEA], 0)
     [prompt] = asked.engine.prompts
     assert prompt.count("<|im_start|>user\n") == NUM_SHOTS + 1
-    assert prompt.count("I keep each of them.\n</think>") == NUM_SHOTS
-    assert prompt.rindex("Describe the sea.") > prompt.rindex("</think>\n")
+    assert prompt.count("I keep each of them.\n</think>\n\n") == NUM_SHOTS
 
 
 def test_self_reflect__the_second_answer_counts_and_both_cost():
-    asked = asker(lambda prompt: "Blue, checked." if CHECK in prompt else "<think>x</think>Blue.")
+    asked = asker(lambda prompt: "Blue, checked." if CHECK in prompt else in_two_turns("x", "Blue.")(prompt))
     [answer] = self_reflect(asked, [SEA], 0)
     assert (answer.reply.answer, answer.note) == ("Blue, checked.", "Blue.")
-    assert "<|im_start|>assistant\nBlue.<|im_end|>" in asked.engine.prompts[1], "without its thought"
-    first = len(asked.engine.tokenizer("<think>x</think>Blue.<|im_end|>")["input_ids"])
-    assert answer.tokens == first + len(answer.reply.completion_ids)
+    assert "<|im_start|>assistant\nBlue.<|im_end|>" in asked.engine.prompts[2]
+    assert THINK_FIRST not in asked.engine.prompts[2], "without its thought"
+    before = sum(len(asked.engine.tokenizer(text + "<|im_end|>")["input_ids"]) for text in ("x", "Blue."))
+    assert answer.tokens == before + len(answer.reply.completion_ids)
 
 
 def test_self_select__thinks_where_the_model_says_so():
     def script(prompt: str) -> str:
         if DECIDE in prompt:
             return "I would think." if "sea" in prompt else "No idea."
-        return "<think>x</think>Blue." if THINK_FIRST in prompt else "Blue."
+        return "Blue."
 
     sea, sky = self_select(asker(script), [SEA, SKY], 0)
     assert (sea.thinks, sky.thinks) == (True, False)
@@ -118,7 +135,7 @@ def test_decision_of__the_first_of_the_two_words(answer, decision):
 
 
 def test_classifier__answers_each_prompt_as_decided_and_in_order():
-    asked = asker(lambda prompt: "sky" if "sky" in prompt else "<think>x</think>sea")
+    asked = asker(lambda prompt: "sky" if "sky" in prompt else "sea")
     answers = classifier(asked, [SKY, SEA], 0, decide=lambda prompts: ["sea" in prompt for prompt in prompts])
     assert [(one.thinks, one.reply.answer) for one in answers] == [(False, "sky"), (True, "sea")]
     with pytest.raises(ValueError, match="needs a selector"):

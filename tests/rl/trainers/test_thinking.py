@@ -116,7 +116,7 @@ def test_grpo__credit_goes_to_one_region_alone_at_a_mean_weight_of_1(region, hyb
     trainer = train(config, tmp_path, scripted=True)
     records = [json.loads(text) for text in (tmp_path / "rollouts.jsonl").read_text().splitlines()]
     spans = {
-        "<think>Blue, or green?</think>\nIt is calm.": (27, 38),
+        "<think>Blue, or green?</think>\nIt is calm.": (31, 42),
         "<think>x</think>It is blue, and calm.": (16, 37),
         "<think>x, y": (11, 11),
         "a, b": (0, 4),
@@ -152,12 +152,13 @@ def test_grpo__a_thought_beyond_its_budget_costs(hybrid, tmp_path):
     assert trainer.reward_weights.tolist() == [2.0, 1.0]
 
 
-def test_grpo__without_reasoning_set_all_is_judged(hybrid, tmp_path):
+def test_grpo__without_reasoning_set_all_is_judged_and_a_warning_says_so(hybrid, tmp_path, caplog):
     rewards = {"satisfaction_weight": 1.0, "functions": []}
     trainer = train(config_of(hybrid, rewards=rewards, trainer={"max_steps": 1}), tmp_path, scripted=True)
     [line] = [line for line in trainer.state.log_history if "loss" in line]
     assert line["constraint/punctuation:no_comma/pass_rate"] == 0.0
     assert not any("thought" in name for name in line)
+    assert "has thoughts between <think> and </think>, which are judged" in caplog.text
 
 
 def test_grpo__a_thinking_model_trains_alike_in_process_and_on_workers(opening, tmp_path, monkeypatch):

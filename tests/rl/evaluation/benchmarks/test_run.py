@@ -9,7 +9,7 @@ from data.benchmarks.judging import judge_constraints
 from data.problems import ConstraintSpec, Problem
 from rl.common.errors import UserError
 from rl.config.model import ModelConfig
-from rl.evaluation.asking import Asker, model_modes
+from rl.evaluation.asking import ANSWER_NOW, Asker, model_modes
 from rl.evaluation.benchmarks.failures import write_failures
 from rl.evaluation.benchmarks.metrics import benchmark_metrics
 from rl.evaluation.benchmarks.run import ANSWERS, open_folder, read_answers, run_benchmark
@@ -33,9 +33,12 @@ class Killed(Exception):
 
 
 def answer_all(folder: Path, *, kill_after: int | None = None) -> ScriptedEngine:
-    engine = ScriptedEngine(
-        lambda prompt: f"<think>{len(prompt)} <b></think>Blue{', ' if len(prompt) % 2 else ' '}wide\u2028."
-    )
+    def script(prompt: str) -> str:
+        if ANSWER_NOW not in prompt:
+            return f"{len(prompt)} <b>"
+        return f"Blue{',' if prompt.count('very') % 2 else ''} wide\u2028."
+
+    engine = ScriptedEngine(script)
     asker = Asker(engine, model_modes(ModelConfig(name="tiny")))
     for num_done in run_benchmark(folder, asker, think, PROBLEMS, judge_constraints, groups=("level",), batch_size=2):
         if num_done == kill_after:
@@ -48,12 +51,14 @@ def test_run_benchmark__killed_anywhere_goes_on_and_gives_the_same_file(cut, tmp
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     for folder in (whole, killed):
         folder.mkdir()
-    assert len(answer_all(whole).prompts) == 5
+    assert len(answer_all(whole).prompts) == 2 * 5
     with pytest.raises(Killed):
         answer_all(killed, kill_after=4)
     lines = (killed / ANSWERS).read_bytes()
     (killed / ANSWERS).write_bytes(lines[: len(lines) - cut])  # inside the second batch's last line
-    assert len(answer_all(killed).prompts) == (1 if cut == 0 else 3), "a batch that was cut is asked again as a whole"
+    assert len(answer_all(killed).prompts) == 2 * (1 if cut == 0 else 3), (
+        "a batch that was cut is asked again as a whole"
+    )
     assert (killed / ANSWERS).read_bytes() == (whole / ANSWERS).read_bytes()
     assert answer_all(killed).prompts == []
 
