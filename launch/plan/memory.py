@@ -66,7 +66,7 @@ def memory_phases(config: Config, workload: Workload) -> list[Phase]:
     if config.data.held_out or config.data.held_out_path:
         rows = config.evaluation.batch_size
         answered = sampling_parts(workload, rows, rows, config.trainer.max_completion_length)
-        scored = autocast_copies(config, workload) | answered
+        scored = autocast_copies(config, workload) | workload.unpacked() | answered
         phases.append(Phase(name="score", parts=resident | workload.with_gaps(scored) | shared))
     return phases
 
