@@ -1,7 +1,8 @@
 """`heed bench calibration`: what a model answers with and without its sinks calibrated, item by item."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from rl.rollouts.generation import GenerationConfig
 from rl.rollouts.types import RolloutRequest
 
 NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
+NEEDLE_SENTENCES = 48
+"""Of the text that a needle is hidden in: short texts are too easy to tell anything."""
 NEEDLE_SEED = 1
 """Not that of the tests by which `heed probe sinks` chooses."""
 
@@ -47,18 +50,19 @@ def bench_calibration(
     """
     engine = load_engine(model, GenerationConfig(temperature=0.0, max_completion_length=max_tokens))
     chosen = Calibration.load(calibration)
-    benchmarks: dict[str, Any] = {}
+    benchmarks: dict[str, Callable[[], dict[str, float]]] = {}
     if needles:
-        benchmarks["needles"] = lambda: _needles(engine, needles)
+        for measure in ("accuracy", "likelihood"):
+            benchmarks[f"needles, {measure}"] = partial(_needles, engine, needles, measure)
     if ifeval is not None:
-        benchmarks["ifeval"] = lambda: _constraints(engine, ifeval, limit, batch_size)
+        benchmarks["ifeval"] = partial(_constraints, engine, ifeval, limit, batch_size)
     if gsm8k is not None:
-        benchmarks["gsm8k"] = lambda: _arithmetic(engine, gsm8k, limit, batch_size)
+        benchmarks["gsm8k"] = partial(_arithmetic, engine, gsm8k, limit, batch_size)
     rows = []
-    for name, measure in track(benchmarks.items(), "benchmarks", console=Console(stderr=True), transient=True):
-        without = measure()
+    for name, answer in track(benchmarks.items(), "benchmarks", console=Console(stderr=True), transient=True):
+        without = answer()
         with calibrated(engine.model, chosen):
-            with_it = measure()
+            with_it = answer()
         rows.append(_row(name, without, with_it))
     return rows
 
@@ -79,10 +83,10 @@ def _row(name: str, without: dict[str, float], with_it: dict[str, float]) -> dic
     }
 
 
-def _needles(engine: TransformersEngine, count: int) -> dict[str, float]:
-    """Return the share of each needle's tokens that are the likeliest ones."""
-    texts = answered_texts(engine.tokenizer, None, count, seed=NEEDLE_SEED)
-    values = scores(engine.model.requires_grad_(False), texts, "accuracy")
+def _needles(engine: TransformersEngine, count: int, measure: str) -> dict[str, float]:
+    """Return the share of each needle's tokens that are the likeliest ones, or their mean log-prob."""
+    texts = answered_texts(engine.tokenizer, None, count, NEEDLE_SEED, sentences=NEEDLE_SENTENCES)
+    values = scores(engine.model.requires_grad_(False), texts, measure)
     return {str(index): value for index, value in enumerate(values.tolist())}
 
 

@@ -98,10 +98,17 @@ def choose_sink_heads(
     }
 
 
-def answered_texts(tokenizer: PreTrainedTokenizerBase, data: Path | None, count: int, seed: int) -> list[AnsweredText]:
+def answered_texts(
+    tokenizer: PreTrainedTokenizerBase,
+    data: Path | None,
+    count: int,
+    seed: int,
+    *,
+    sentences: int = NEEDLE_SENTENCES,
+) -> list[AnsweredText]:
     """Return prompts with right answers: of a file, or needle tests, whose answer's opening belongs to the prompt."""
     if data is None:
-        tests = [needle_test(seed, index, num_sentences=NEEDLE_SENTENCES) for index in range(count)]
+        tests = [needle_test(seed, index, num_sentences=sentences) for index in range(count)]
         pairs = [(from_row({"prompt": test.prompt}), test.opening, test.copied) for test in tests]
     else:
         problems = [problem for problem in read_problems(data) if _answer(problem)][:count]
