@@ -17,6 +17,8 @@ from launch.recipes import load_recipe, recipe_names
 from rl.config.data import DataConfig
 from rl.config.load import parse_config, with_overrides
 from rl.config.root import Config
+from rl.models.load import load_tokenizer
+from tests.rl.thinking import save_thinking_model
 
 CPU = Device(name="CPU", memory=8 * GIB, is_gpu=False, has_bf16=False)
 GPU = Device(name="a GPU", memory=80 * GIB, is_gpu=True, has_bf16=True)
@@ -312,3 +314,11 @@ def test_machine_memory__of_a_container_may_be_less(tmp_path):
 )
 def test_size__in_powers_of_ten(count, text):
     assert size(int(count)) == text
+
+
+def test_prompt_lengths__are_those_of_prompts_with_the_template_values(tmp_path):
+    name, data = save_thinking_model(tmp_path), DataConfig(num_problems=2, held_out=0)
+    plain = prompt_lengths(data, name)
+    closed = prompt_lengths(data, name, {"enable_thinking": False})
+    tokenizer = load_tokenizer(name)
+    assert closed.longest - plain.longest == len(tokenizer("<think>\n\n</think>\n\n")["input_ids"])

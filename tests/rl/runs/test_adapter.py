@@ -75,3 +75,11 @@ def test_save_adapter__leaves_out_files_of_an_earlier_kill(tmp_path, monkeypatch
 @pytest.mark.parametrize("rule", ["uniform", "random"])
 def test_model_card__names_the_credit_rule(rule):
     assert f"credit rule `{rule}`" in model_card(Config.model_validate({"credit": {"rule": rule}}), {})
+
+
+def test_model_card__says_how_a_thinking_model_was_prompted_and_judged():
+    model = ModelConfig(name="tiny", chat_template_kwargs={"enable_thinking": True}, reasoning="auto")
+    card = model_card(Config(model=model), SUMMARY)
+    assert '`chat_template_kwargs` {"enable_thinking": true}; serve the adapter with the same.' in card
+    assert "not the thought" in card
+    assert "Thoughts" not in model_card(Config(model=ModelConfig(name="tiny")), SUMMARY)
