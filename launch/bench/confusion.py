@@ -1,6 +1,5 @@
 """`heed bench confusion`: whether an answer that attends to the wrong constraint fails the right one more often."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ from rich.progress import track
 
 from data.verdicts import verdicts_for
 from rewards.verifiers import verifying
+from rl.common.auc import auc_interval
 from rl.common.errors import UserError
-from rl.common.intervals import Interval
 from rl.config.load import load_run_config
 from rl.datasets import load_training
 from rl.evaluation.evaluate import load_evaluation, number_equal_ids
@@ -20,8 +19,6 @@ from rl.evaluation.margins import margins_of
 from rl.evaluation.target import Target, load_policy
 from rl.models.load import configured_tokenizer
 from rl.scoring.custom_verifiers import custom_verifiers
-
-RESAMPLES = 2000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,20 +44,18 @@ def bench_confusion(run: Path) -> dict[str, Any]:
     config = load_run_config(run)
     with custom_verifiers(config.rewards), verifying(config.rewards.semantics):
         judged = _judged_answers(run)
-    failed = np.array([one.failed for one in judged])
-    if not 0 < failed.sum() < len(failed):
+    failed = [one.failed for one in judged]
+    if not 0 < sum(failed) < len(failed):
         raise UserError(
-            f"{run}: {failed.sum()} of {len(failed)} constraints whose attention can be read failed, so nothing can be "
+            f"{run}: {sum(failed)} of {len(failed)} constraints whose attention can be read failed, so nothing can be "
             "told apart; prompts need two constraints whose passages are known, and a policy that fails some"
         )
     problems = [one.problem_id for one in judged]
-    predictors = {
-        "confusion": np.array([-one.margin for one in judged]),
-        "length": np.array([one.num_words for one in judged], dtype=float),
-    }
-    result: dict[str, Any] = {"constraints": len(judged), "failed": int(failed.sum()), "problems": len(set(problems))}
+    predictors = {"confusion": [-one.margin for one in judged], "length": [one.num_words for one in judged]}
+    result: dict[str, Any] = {"constraints": len(judged), "failed": sum(failed), "problems": len(set(problems))}
     for name, scores in predictors.items():
         interval = auc_interval(scores, failed, problems)
+        assert interval is not None, "some failed, and some did not"
         result |= {f"auc_{name}": round(interval.mean, 3)}
         result |= {f"auc_{name}_low": round(interval.low, 3), f"auc_{name}_high": round(interval.high, 3)}
     return result
@@ -83,25 +78,3 @@ def _judged_answers(run: Path) -> list[Judged]:
                     Judged(problem_id=answer.problem_id, margin=margin, num_words=answer.num_words, failed=failed)
                 )
     return judged
-
-
-def auc(scores: np.ndarray, positive: np.ndarray) -> float:
-    """Return how often a positive item's score is above a negative one's; a tie counts half."""
-    ordered = np.sort(scores[~positive])
-    below = np.searchsorted(ordered, scores[positive], side="left")
-    up_to = np.searchsorted(ordered, scores[positive], side="right")
-    return float((below + up_to).sum() / (2 * positive.sum() * (~positive).sum()))
-
-
-def auc_interval(scores: np.ndarray, positive: np.ndarray, groups: Sequence[str], *, seed: int = 0) -> Interval:
-    """Return the AUC with its bootstrap interval over groups; draws without a positive or a negative are left out."""
-    names, number = np.unique(groups, return_inverse=True)
-    members = [np.flatnonzero(number == index) for index in range(len(names))]
-    draw = np.random.default_rng(seed)
-    values = []
-    for _ in range(RESAMPLES):
-        rows = np.concatenate([members[index] for index in draw.integers(len(names), size=len(names))])
-        if 0 < positive[rows].sum() < len(rows):
-            values.append(auc(scores[rows], positive[rows]))
-    low, high = np.quantile(values, [0.025, 0.975])
-    return Interval(mean=auc(scores, positive), low=float(low), high=float(high))

@@ -6,27 +6,25 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from attention_probes.constraint_attention import constraint_attention, mean_over, prompt_spans
+from attention_probes.constraint_attention import mean_over, prompt_spans
 from attention_probes.record import ProbePlan, record_attention
 from data.benchmarks.judging import Judge
 from data.benchmarks.passages import passages
 from data.problems import Problem, user_text
-from rl.common.intervals import Interval, bootstrap_interval
+from rl.common.auc import auc_interval
+from rl.common.intervals import bootstrap_interval
 from rl.evaluation.asking import Asker, Reply
 from rl.evaluation.strategies import StrategyAnswer, direct
 from rl.models.tokenization import encode_prompt, tokens_overlapping
 from rl.models.tokenization import prompt_spans as prompt_token_spans
 
-# Axes: L layers, all of them; S tokens of prompt and completion; C constraints. One text at a time.
+# Axes: S tokens of prompt and completion; C constraints; N = C + 2 spans that are read. One text at a time.
 
 UNITS = ("per_token", "relative")
 """The paper's unit, the mean attention of a constraint's tokens, and ours, which a longer context does not change: the
 same over the mean of the prompt's other tokens."""
-RESAMPLES = 2_000
 
 
 class AttentionReader:
@@ -99,13 +97,10 @@ class AttentionReader:
             self.policy(input_ids=ids_1S.to(self.policy.device), logits_to_keep=1, use_cache=False)
         mass = recorder.read().span_mass
         assert mass is not None, "spans were given"
-        paid = constraint_attention(mass, marked)
-        return {unit: _mean(getattr(paid, unit), answer_1S.to(mass.device)) for unit in UNITS}
-
-
-def _mean(values: Tensor, answer: Tensor) -> list[float]:
-    """Return one number a constraint: the mean over layers and answer tokens."""
-    return [round(value, 8) for value in mean_over(values[:, :, :1], answer)[:, 0, 0].nanmean(dim=0).tolist()]
+        # Means before the ratio: single layers and tokens pay the other tokens next to nothing.
+        paid_N = mean_over(mass[:, :, :1], answer_1S.to(mass.device))[:, 0, 0].nanmean(dim=0) / marked.sum(dim=2)[0]
+        own, others = paid_N[:-2], paid_N[-1]
+        return {"per_token": own.tolist(), "relative": (own / others).tolist()}
 
 
 def attention_summary(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -127,7 +122,7 @@ def attention_summary(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "drop": {
             unit: asdict(bootstrap_interval([_drop(one, unit) for one in found])) if found else None for unit in UNITS
         },
-        "auc": {name: _interval(kept, value) for name, value in PREDICTORS.items()},
+        "auc": {name: _auc(kept, value) for name, value in PREDICTORS.items()},
         "kinds": _by_kind(found),
     }
 
@@ -176,33 +171,11 @@ PREDICTORS: dict[str, Callable[[Mapping[str, Any]], float]] = {
 """What may tell that thinking breaks a constraint; the last two are the controls."""
 
 
-def _interval(
+def _auc(
     groups: Sequence[Sequence[Mapping[str, Any]]], value: Callable[[Mapping[str, Any]], float]
 ) -> dict[str, float] | None:
     """Return the area under the curve with its interval; None unless thinking breaks some constraints, and not all."""
-    cases = [[(value(one), not one["kept_after_thought"]) for one in group] for group in groups]
-    area = auc([case for group in cases for case in group])
-    if area is None:
-        return None
-    draws = np.random.default_rng(0).integers(len(cases), size=(RESAMPLES, len(cases)))
-    areas = [auc([case for index in draw for case in cases[index]]) for draw in draws]
-    low, high = np.quantile([one for one in areas if one is not None], [0.025, 0.975])
-    return asdict(Interval(mean=area, low=float(low), high=float(high)))
-
-
-def auc(cases: Sequence[tuple[float, bool]]) -> float | None:
-    """Return how often a positive case has a higher value than a negative one, ties counting half (Mann-Whitney).
-
-    None unless there are cases of both sorts.
-    """
-    values = np.array([value for value, _ in cases], dtype=np.float64)
-    positive = np.array([is_positive for _, is_positive in cases], dtype=bool)
-    if not positive.any() or positive.all():
-        return None
-    order, ranks = np.argsort(values, kind="stable"), np.empty(len(values))
-    ranks[order] = np.arange(1, len(values) + 1)
-    _, inverse = np.unique(values, return_inverse=True)
-    ranks = (np.bincount(inverse, weights=ranks) / np.bincount(inverse))[inverse]
-    num_positive = positive.sum()
-    above = ranks[positive].sum() - num_positive * (num_positive + 1) / 2
-    return float(above / (num_positive * (len(values) - num_positive)))
+    cases = [(prompt, one) for prompt, group in enumerate(groups) for one in group]
+    broken = [not one["kept_after_thought"] for _, one in cases]
+    interval = auc_interval([value(one) for _, one in cases], broken, [prompt for prompt, _ in cases])
+    return None if interval is None else asdict(interval)

@@ -7,7 +7,7 @@ from data.benchmarks.judging import judge_strictly
 from data.problems import ConstraintSpec, Problem
 from rl.config.model import ModelConfig
 from rl.evaluation.asking import ANSWER_NOW, THINK_FIRST, Asker, model_modes
-from rl.evaluation.benchmarks.attention import AttentionReader, attention_summary, auc
+from rl.evaluation.benchmarks.attention import AttentionReader, attention_summary
 from rl.evaluation.strategies import think
 from rl.models.load import load_model
 from rl.models.tokenization import prompt_spans, tokens_overlapping
@@ -39,7 +39,7 @@ def test_attention_reader__reads_what_the_attention_maps_hold():
     tokens = [len(reply.prompt_ids) + index for index, yes in enumerate(reply.answer_mask) if yes]
     alpha = maps[tokens][:, rule].mean().item()
     assert paid["per_token"]["thinking"] == pytest.approx(alpha, abs=1e-6)
-    assert 0.5 < paid["relative"]["thinking"] / (alpha / maps[tokens][:, others].mean().item()) < 2.0
+    assert paid["relative"]["thinking"] == pytest.approx(alpha / maps[tokens][:, others].mean().item(), rel=1e-4)
     assert "It is, well," in engine.tokenizer.decode(list(reply.prompt_ids)), "the thought is before the answer"
 
 
@@ -79,18 +79,3 @@ def test_attention_summary__tells_whether_the_drop_separates_what_thinking_break
         }
     }
     assert summary["auc"]["answer_tokens"] == {"mean": 0.5, "low": 0.5, "high": 0.5}, "all are alike"
-
-
-@pytest.mark.parametrize(
-    ("cases", "area"),
-    [
-        ([(3.0, True), (1.0, False), (2.0, False)], 1.0),
-        ([(1.0, True), (1.0, False)], 0.5),
-        # of 2 x 3 pairs: 3 above 1, 2, not above 4; 2 above 1, equal to 2, not above 4
-        ([(3.0, True), (2.0, True), (1.0, False), (2.0, False), (4.0, False)], (2 + 1.5) / 6),
-        ([(1.0, True)], None),
-        ([], None),
-    ],
-)
-def test_auc__counts_pairs_and_halves_ties(cases, area):
-    assert auc(cases) == (None if area is None else pytest.approx(area))
