@@ -363,13 +363,12 @@ def step(
     ] = None,
     steps: Steps = 3,
     rounds: Annotated[int, typer.Option(help="Trainings of each mode, in turn.")] = 2,
-    output: ResultFile = None,
+    output: Annotated[
+        Path | None, output_option("A JSON file to write the result to; a PNG beside it shows the phases as bars.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Time a step with shared prompts beside separate ones and plain TRL, by the lengths of prompt and completion.
-
-    With -o FILE.json, FILE.png shows the phases of a step as bars.
-    """
+    """Time a step with shared prompts beside separate ones and plain TRL, by the lengths of prompt and completion."""
     shapes = [_shape(text) for text in shape or ("60,36,8", "256,64,8", "1024,128,8")]
     prepare_environment()
     from launch.bench.shapes import bench_shapes, write_chart
