@@ -13,6 +13,9 @@ from rl.config.load import flat, load_run_config, parse_config, resolved_yaml
 from rl.config.root import Config
 
 
+MODEL_KEYS = "allowed here: name, dtype, quantization, calibration, chat_template_kwargs, reasoning"
+
+
 def refusal(*overrides: str, recipe: str = "tiny") -> list[str]:
     """Return the error message, line by line."""
     with pytest.raises(ValueError) as caught:
@@ -148,7 +151,7 @@ def test_load_recipe__whole_floats_are_integers():
             "trainer.delta=1",
             "trainer.delta: unknown key; TRL's other settings go under trl; did you mean trl.delta?",
         ),
-        ("model.colour=red", "model.colour: unknown key; allowed here: name, dtype, chat_template_kwargs, reasoning"),
+        ("model.colour=red", f"model.colour: unknown key; {MODEL_KEYS}"),
         ("trainer.max_steps=many", "trainer.max_steps: should be a valid integer, got 'many'"),
         (
             "trainer.max_steps=3.5",
@@ -328,7 +331,7 @@ def test_resume__names_the_file_of_another_version(tmp_path: Path):
     (tmp_path / "config.yaml").write_text("model: {flavour: sour}\n", encoding="utf-8")
     assert refusal(f"resume={tmp_path}") == [
         f"{tmp_path}/config.yaml does not fit this version of Heed:",
-        "model.flavour: unknown key; allowed here: name, dtype, chat_template_kwargs, reasoning",
+        f"model.flavour: unknown key; {MODEL_KEYS}",
     ]
 
 
