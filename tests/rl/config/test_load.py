@@ -12,7 +12,6 @@ from rl.common.errors import UserError
 from rl.config.load import flat, load_run_config, parse_config, resolved_yaml
 from rl.config.root import Config
 
-
 MODEL_KEYS = "allowed here: name, dtype, quantization, calibration, chat_template_kwargs, reasoning"
 
 
