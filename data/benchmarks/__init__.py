@@ -3,11 +3,11 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from data.benchmarks.judging import Judge, judge_books, judge_constraints, judge_number, judge_strictly
+from data.benchmarks.judging import Judge, judge_books, judge_constraints, judge_number, judge_solution, judge_strictly
 from data.benchmarks.questions import book_problem, number_problem
 from data.muldimif import read_row
 from data.problems import Problem, from_row
@@ -67,6 +67,11 @@ def _read_muldimif(row: Row, location: str) -> tuple[Problem, list[str]]:
     return problem, [" ".join(item.triple[:2]) for item in missing]
 
 
+def _read_solution(row: Row, location: str) -> tuple[Problem, list[str]]:
+    problem, unknown = _read_constraints(row, location)
+    return replace(problem, extras={**problem.extras, "problem": problem.task}), unknown
+
+
 BENCHMARKS = {
     one.name: one
     for one in (
@@ -116,6 +121,16 @@ BENCHMARKS = {
             read=lambda row, location: (book_problem(row, location), []),
             judge=judge_books,
             groups=("constraint_type",),
+        ),
+        Benchmark(
+            name="combinatorial",
+            file="combinatorial.jsonl",
+            hub="",
+            split="train",
+            licence="of your own",
+            read=_read_solution,
+            judge=judge_solution,
+            groups=("problem",),
         ),
     )
 }

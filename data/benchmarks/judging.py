@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from data.benchmarks.questions import NUMBER_MARK
 from data.constraints import KINDS
 from data.kitab import evaluate_books, query_from_row
 from data.problems import ConstraintSpec, Problem, user_text
+from rewards.errors import InputError
+from rewards.feasibility.quality import outcome_of_row
 from rewards.loose import verify_loosely
 from rewards.verifiers import verify
 
@@ -76,6 +78,16 @@ def judge_books(problem: Problem, answer: str) -> Judgement:
     report = evaluate_books(answer, query_from_row(problem.extras["row"]))
     names = ("all_correct", "completeness", "satisfied", "unsatisfied", "irrelevant")
     return Judgement(scores={name: float(getattr(report, name)) for name in names})
+
+
+def judge_solution(problem: Problem, answer: str) -> Judgement:
+    """Judge a solution of a combinatorial problem: each rule, and 1 less the gap to its reference if it keeps all."""
+    judgement = judge_strictly(problem, answer)
+    rules = [{"id": spec.id, "kwargs": spec.kwargs} for spec in problem.constraints]
+    found = outcome_of_row(answer, rules, problem.reference, problem.extras.get("scale"))
+    if found is None:
+        raise InputError(f"problem {problem.problem_id} has no rule of feasibility (heed data combinatorial)")
+    return replace(judgement, scores={"feasible": float(found.is_feasible), "quality": found.quality})
 
 
 def _constraint_score(

@@ -31,7 +31,8 @@ def evaluate(
         bool, typer.Option("--trip-wires", help="Also count the rules kept by a shortcut, on prompts made for it.")
     ] = False,
     benchmark: Annotated[
-        str | None, typer.Option(metavar="NAME|FILE", help="ifeval, ifbench, muldimif, gsm8k, kitab, or a file.")
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="ifeval, ifbench, muldimif, gsm8k, kitab, combinatorial, or a file."),
     ] = None,
     strategy: Annotated[StrategyName, typer.Option(help="How a benchmark is answered.")] = "direct",
     selector: Annotated[

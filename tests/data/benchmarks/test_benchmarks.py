@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from data.benchmarks import BENCHMARKS, benchmark_source, find_benchmark, read_benchmark
-from data.benchmarks.judging import judge_books, judge_constraints, judge_number, judge_strictly
+from data.benchmarks.judging import judge_books, judge_constraints, judge_number, judge_solution, judge_strictly
 from data.benchmarks.passages import passages
 from data.benchmarks.questions import book_problem, number_problem
-from data.problems import ConstraintSpec, Problem, user_text
+from data.combinatorial.rows import instance_problem
+from data.problems import ConstraintSpec, Problem, to_row, user_text
 from data.writing import write_rows
 from rewards.errors import InputError
+from rewards.feasibility.knapsack import Knapsack
 
 
 def problem(text: str, *constraints: ConstraintSpec) -> Problem:
@@ -84,6 +86,22 @@ def test_judge_books__as_kitab_does():
     assert "Jane Austen (born in 1775)" in user_text(asked) and "title starts with E" in user_text(asked)
     scores = judge_books(asked, "1. Reason: E. Title: Emma\n2. Reason: P. Title: Persuasion").scores
     assert scores == {"all_correct": 0.0, "completeness": 1.0, "satisfied": 0.5, "unsatisfied": 0.5, "irrelevant": 0.0}
+
+
+def test_judge_solution__measures_the_gap_of_a_feasible_answer_alone(tmp_path):
+    knapsack = Knapsack(weights=(6, 1, 7, 9, 5), values=(2, 7, 1, 8, 6), capacity=14)
+    row = {**to_row(instance_problem("sack", knapsack, "plain")), "task": "knapsack", "reference": "15", "scale": 15}
+    path = write_rows([row], tmp_path / "sack.jsonl")
+    [asked] = read_benchmark(find_benchmark("combinatorial"), str(path)).problems
+    assert asked.extras["problem"] == "knapsack"
+    judged = [judge_solution(asked, answer) for answer in ("[[1, 3]]", "[[0, 1, 4]]", "[[3, 4, 0]]", "")]
+    # of values 15 and 15; of weight 20 of 14; nothing
+    assert [one.scores["feasible"] for one in judged] == [1.0, 1.0, 0.0, 0.0]
+    assert [one.scores["quality"] for one in judged] == [1.0, 1.0, 0.0, 0.0]
+    assert judge_solution(asked, "[[4]]").scores == {"feasible": 1.0, "quality": pytest.approx(6 / 15)}
+    assert [one.kind for one in judged[2].constraints if not one.strict] == ["feasibility:capacity"]
+    with pytest.raises(InputError, match="problem 1 has no rule of feasibility"):
+        judge_solution(problem("Describe rain.", NO_COMMA), "Rain.")
 
 
 def ifeval_rows(*kinds: str) -> list[dict]:
