@@ -14,7 +14,7 @@ from transformers import DynamicCache
 
 from attention_probes.errors import ProbeError
 from attention_probes.heads import Head, HeadRoles
-from attention_probes.layer import visible
+from attention_probes.layer import scale_of, visible
 from attention_probes.replacement import (
     Attention,
     pretrained_model,
@@ -155,7 +155,7 @@ class SinkCalibrator:
             key=repeat_heads(key, query.shape[1], heads),
             value=repeat_heads(value, query.shape[1], heads),
             mask=mask,
-            scale=query.shape[-1] ** -0.5 if options.get("scaling") is None else options["scaling"],
+            scale=scale_of(query, options.get("scaling")),
             softcap=options.get("softcap"),
             dropout=options.get("dropout", 0.0),
         )

@@ -156,6 +156,11 @@ def distance(rows: slice, columns: slice, device: torch.device) -> Int[Tensor, "
     return row[:, None] - torch.arange(columns.start, columns.stop, device=device)
 
 
+def scale_of(query: Tensor, scaling: float | None) -> float:
+    """Return what the attention logits are multiplied by: transformers' `scaling`, or 1 / sqrt(head dimension)."""
+    return query.shape[-1] ** -0.5 if scaling is None else scaling
+
+
 def visible(mask: Tensor) -> Bool[Tensor, "..."]:
     """Mark where a boolean or additive attention mask lets a query attend to a key."""
     return mask if mask.dtype == torch.bool else mask > torch.finfo(mask.dtype).min / 2

@@ -11,7 +11,7 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from attention_probes.capture_lse import call_with_lse
 from attention_probes.errors import ProbeError
-from attention_probes.layer import LayerAttention
+from attention_probes.layer import LayerAttention, scale_of
 from attention_probes.plan import ProbePlan
 from attention_probes.recorder import AttentionRecorder, Readings
 from attention_probes.replacement import REPLACED, eager_attention, pretrained_model
@@ -94,14 +94,13 @@ def _call_and_record(
 ) -> Any:
     _refuse_unknown_attention(module, query, key, attention_mask, kwargs)
     result, lse = call_with_lse(attention, module, query, key, value, attention_mask, **kwargs)
-    scale = kwargs.get("scaling")
     # Autocast would turn the probe's matrix products to half precision.
     with torch.no_grad(), torch.autocast(query.device.type, enabled=False):
         layer = LayerAttention(
             query=query.detach(),
             key=key.detach(),
             mask=attention_mask,
-            scale=query.shape[-1] ** -0.5 if scale is None else scale,
+            scale=scale_of(query, kwargs.get("scaling")),
             softcap=kwargs.get("softcap"),
             lse=lse,
         )

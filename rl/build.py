@@ -1,6 +1,5 @@
 """Build: a trainer with its policy, rollouts, credit and router, from the config."""
 
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,14 +17,13 @@ from rl.common.distributed import shutdown_main_last
 from rl.common.errors import UserError
 from rl.common.plugins import copy_into_run, load_function
 from rl.config.credit_rules import CREDIT_RULES
-from rl.config.model import ModelConfig
 from rl.config.rollouts import SparseConfig
 from rl.config.root import Config
 from rl.credit.assigner import CreditAssigner
 from rl.credit.counterfactual import LivePolicy, verdict_score
 from rl.credit.faithfulness_monitor import FaithfulnessMonitor
 from rl.datasets import as_dataset, as_preferences, problems_of
-from rl.models.answers import template_tags
+from rl.models.answers import warn_of_judged_thoughts
 from rl.models.context import check_messages, check_prompt_lengths
 from rl.models.load import configured_tokenizer, load_base_model, model_path, resolve_dtype
 from rl.models.logprobs import base_logprobs
@@ -54,8 +52,6 @@ from rl.scoring.scorer import BatchScorer
 from rl.trainers.dpo import CreditDPOTrainer
 from rl.trainers.grpo import CreditGRPOTrainer
 from rl.trainers.trl_args import dpo_arguments, grpo_arguments, size_buckets
-
-log = logging.getLogger("heed.models")
 
 Training = tuple[Problem, ...] | tuple[PreferencePair, ...]
 """What a trainer trains on: problems for GRPO, preference pairs for DPO."""
@@ -107,7 +103,8 @@ def build_trainer(
     # Before the model is loaded: under ZeRO-3 the arguments have transformers shard the weights while it reads them.
     arguments = (grpo_arguments if is_grpo else dpo_arguments)(config, folder=folder, bf16=bf16)
     with PartialState().main_process_first():  # it copies the files that the others then load
-        calibration = copied(config.model.calibration, folder, key="model.calibration")
+        path = config.model.calibration
+        calibration = None if path is None else copy_into_run(path, folder, key="model.calibration")
     model = load_base_model(config.model.model_copy(update={"calibration": calibration}))
     warn_of_judged_thoughts(config.model, tokenizer)
     check_targets(model, config.lora)
@@ -137,19 +134,6 @@ def build_trainer(
         size_buckets(plugin.deepspeed_config, trainer.policy)
     trainer.remove_callback(PrinterCallback)  # ProgressCallback shows what it would print
     return trainer
-
-
-def warn_of_judged_thoughts(model: ModelConfig, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Warn of a thinking model whose thoughts would be judged as part of its answers."""
-    tags = template_tags(tokenizer)
-    if model.reasoning is None and tags is not None:
-        log.warning(
-            "the chat template of %s has thoughts between %s and %s, which are judged as part of the answer; to judge "
-            "what stands behind them, set model.reasoning=auto",
-            model.name,
-            tags.start,
-            tags.end,
-        )
 
 
 def _grpo_trainer(config: Config, folder: Path, problems: Any, **shared: Any) -> CreditGRPOTrainer:
@@ -233,11 +217,6 @@ def build_credit(config: Config, folder: Path, tokenizer: PreTrainedTokenizerBas
         custom_rule=custom_rule,
         punctuation=punctuation_mask(tokenizer),
     )
-
-
-def copied(path: Path | None, folder: Path, *, key: str) -> Path | None:
-    """Return the run folder's copy of a file that the config may name."""
-    return None if path is None else copy_into_run(path, folder, key=key)
 
 
 def build_faithfulness_monitor(

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from attention_probes.errors import ProbeError
+from attention_probes.layer import scale_of
 from attention_probes.replacement import (
     Attention,
     real_queries,
@@ -64,7 +65,7 @@ class SparseAttention:
             query=_take(query, index_BP),
             key=_take(key, index_BP),
             lengths=lengths_B,
-            scale=query.shape[-1] ** -0.5 if options.get("scaling") is None else options["scaling"],
+            scale=scale_of(query, options.get("scaling")),
         )
         keep = plan.keep(texts)
         share = density(keep, lengths_B, plan.block)

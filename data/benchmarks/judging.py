@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from data.benchmarks.questions import NUMBER_MARK
+from data.combinatorial.rows import solution_outcome
 from data.constraints import KINDS
 from data.kitab import evaluate_books, query_from_row
 from data.problems import ConstraintSpec, Problem, user_text
 from rewards.errors import InputError
-from rewards.feasibility.quality import outcome_of_row
 from rewards.loose import verify_loosely
 from rewards.verifiers import verify
 
@@ -64,13 +64,19 @@ def judge_strictly(problem: Problem, answer: str) -> Judgement:
 def judge_number(problem: Problem, answer: str) -> Judgement:
     """Compare the number behind GSM8K's mark, and the last number anywhere, with the reference."""
     marked = NUMBER.match(answer.rpartition(NUMBER_MARK)[2].strip().lstrip("$")) if NUMBER_MARK in answer else None
-    numbers = NUMBER.findall(answer)
+    last = last_number(answer)
     return Judgement(
         scores={
-            "exact_match": float(marked is not None and _same(marked[0], problem.reference)),
-            "last_number": float(bool(numbers) and _same(numbers[-1], problem.reference)),
+            "exact_match": float(marked is not None and _value(marked[0]) == _value(problem.reference)),
+            "last_number": float(last is not None and last == _value(problem.reference)),
         }
     )
+
+
+def last_number(text: str) -> float | None:
+    """Return the last number of a text, commas between its digits ignored; None if there is none."""
+    found = NUMBER.findall(text)
+    return _value(found[-1]) if found else None
 
 
 def judge_books(problem: Problem, answer: str) -> Judgement:
@@ -82,9 +88,7 @@ def judge_books(problem: Problem, answer: str) -> Judgement:
 
 def judge_solution(problem: Problem, answer: str) -> Judgement:
     """Judge a solution of a combinatorial problem: each rule, and 1 less the gap to its reference if it keeps all."""
-    judgement = judge_strictly(problem, answer)
-    rules = [{"id": spec.id, "kwargs": spec.kwargs} for spec in problem.constraints]
-    found = outcome_of_row(answer, rules, problem.reference, problem.extras.get("scale"))
+    judgement, found = judge_strictly(problem, answer), solution_outcome(problem, answer)
     if found is None:
         raise InputError(f"problem {problem.problem_id} has no rule of feasibility (heed data combinatorial)")
     return replace(judgement, scores={"feasible": float(found.is_feasible), "quality": found.quality})
@@ -99,5 +103,5 @@ def _constraint_score(
     return ConstraintScore(kind=spec.id, category=category, strict=verdict.satisfied is True, loose=loose)
 
 
-def _same(number: str, reference: str | None) -> bool:
-    return reference is not None and float(number.replace(",", "")) == float(reference)
+def _value(number: str | None) -> float | None:
+    return None if number is None else float(number.replace(",", ""))

@@ -11,6 +11,7 @@ from data.problems import Problem, to_row
 from rewards.errors import InputError
 from rewards.feasibility.instance import Instance
 from rewards.feasibility.problems import PROBLEMS
+from rewards.feasibility.quality import Outcome, outcome_of_row
 from rewards.feasibility.texts import TextKind, write
 
 MIN_SIZE = 2
@@ -48,6 +49,12 @@ def with_reference(problem: Problem, reference: Reference, instance: Instance) -
         "proven": reference.proven,
     }
     return replace(problem, reference=str(reference.objective), extras=extras)
+
+
+def solution_outcome(problem: Problem, answer: str) -> Outcome | None:
+    """Return what an answer is worth beside the reference; None for a problem without rules of feasibility."""
+    rules = [{"id": spec.id, "kwargs": spec.kwargs} for spec in problem.constraints]
+    return outcome_of_row(answer, rules, problem.reference, problem.extras.get("scale"))
 
 
 def chat_row(problem: Problem, instance: Instance, reference: Reference, kind: TextKind) -> Mapping[str, Any]:

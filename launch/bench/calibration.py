@@ -1,6 +1,5 @@
 """`heed bench calibration`: what a model answers with and without its sinks calibrated, item by item."""
 
-import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,6 +9,7 @@ from rich.console import Console
 from rich.progress import track
 
 from attention_probes.calibration import Calibration, calibrated
+from data.benchmarks.judging import last_number
 from data.problems import from_row
 from data.reading import read_problems
 from data.sources import read_rows
@@ -25,7 +25,6 @@ from rl.rollouts.engine_hf import TransformersEngine
 from rl.rollouts.generation import GenerationConfig
 from rl.rollouts.types import RolloutRequest
 
-NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
 NEEDLE_SENTENCES = 48
 """Of the text that a needle is hidden in: short texts are too easy to tell anything."""
 NEEDLE_SEED = 1
@@ -112,9 +111,3 @@ def _answers(engine: TransformersEngine, rows: Sequence[dict[str, Any]], positio
     prompts = tuple(encode_problems(engine.tokenizer, problems))
     request = RolloutRequest(position=position, prompts=prompts, num_generations=1, version=0, seed=0)
     return [answer_text(engine.tokenizer, one.prompt_ids, one.completion_ids) for one in engine.sample(request)]
-
-
-def last_number(text: str) -> float | None:
-    """Return the last number of a text, commas between its digits ignored; None if there is none."""
-    found = NUMBER.findall(text)
-    return float(found[-1].replace(",", "")) if found else None

@@ -1,5 +1,6 @@
 """Six problems: small combinatorial instances, answered in one of two texts by a model of a million parameters."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,14 +11,14 @@ from typing import Any
 from transformers import PreTrainedTokenizerFast
 
 from data.combinatorial.references import reference_of
-from data.combinatorial.rows import draw_instance, instance_problem, with_reference
+from data.combinatorial.rows import draw_instance, instance_problem, solution_outcome, with_reference
 from data.problems import Problem, user_text
 from launch.bench.chain_model import EVALUATION_SEED, Exercise, pretrained_model, sampled_texts, word_tokenizer
 from launch.bench.tasks import HELD_OUT_SEED, Budget, HeldOutScore
 from rewards.feasibility import quality
 from rewards.feasibility.instance import Instance
 from rewards.feasibility.problems import from_json
-from rewards.feasibility.quality import Outcome, metrics, outcome
+from rewards.feasibility.quality import Outcome, metrics
 from rewards.feasibility.texts import TextKind, write
 from rl.config.root import Config
 from rl.rollouts.engine_hf import local_engine
@@ -113,9 +114,9 @@ def small_problem(seed: int, index: int, *, kind: TextKind) -> Problem:
 
 def problem_outcome(text: str, problem: Problem) -> Outcome:
     """Return the outcome of an answer."""
-    instance, kind = _asked(problem)
-    reference, scale = float(str(problem.reference)), problem.extras["scale"]
-    return outcome(instance, text, kind, reference=reference, scale=scale)
+    found = solution_outcome(problem, text)
+    assert found is not None, "each has rules of feasibility"
+    return found
 
 
 def best_of(outcomes: Sequence[Outcome]) -> Outcome:
@@ -141,8 +142,7 @@ def exercise(kind: TextKind) -> Exercise:
 def solution_text(problem: Problem) -> str:
     """Return the reference solution in the kind of text that the problem asks for."""
     instance, kind = _asked(problem)
-    groups = re.findall(r"\[([0-9, ]*)\]", problem.extras["solution"])
-    return write(instance, tuple(tuple(map(int, re.findall(r"[0-9]+", group))) for group in groups), kind)
+    return write(instance, tuple(map(tuple, json.loads(problem.extras["solution"]))), kind)
 
 
 def tokenizer() -> PreTrainedTokenizerFast:

@@ -24,7 +24,7 @@ from data.sources import first_text
 from rl.common.errors import UserError
 from rl.common.intervals import bootstrap_interval
 from rl.models.load import load_model, load_tokenizer
-from rl.models.tokenization import encode_problems
+from rl.models.tokenization import encode_problems, pad_left
 
 # Axes: L layers, H heads, B texts of one forward pass, S tokens, T tokens of the longest answer, V vocabulary.
 
@@ -156,12 +156,9 @@ def _answer_logits(policy: PreTrainedModel, batch: Sequence[AnsweredText]) -> li
 
 def _padded(batch: Sequence[AnsweredText], device: torch.device) -> dict[str, Tensor]:
     """Return the texts padded on the left, so that the answers end together."""
-    rows = [[*text.prompt, *text.answer] for text in batch]
-    longest = max(map(len, rows))
-    ids_BS = torch.tensor([[0] * (longest - len(row)) + row for row in rows], device=device)
-    mask_BS = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=device)
-    positions_BS = (mask_BS.cumsum(dim=1) - 1).clamp(min=0)
-    return {"input_ids": ids_BS, "attention_mask": mask_BS, "position_ids": positions_BS}
+    inputs = pad_left([(*text.prompt, *text.answer) for text in batch], device)
+    positions_BS = (inputs["attention_mask"].cumsum(dim=1) - 1).clamp(min=0)
+    return {**inputs, "position_ids": positions_BS}
 
 
 def estimated_gains(policy: PreTrainedModel, texts: Sequence[AnsweredText], settings: Calibration) -> list[Head]:

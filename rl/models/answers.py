@@ -1,5 +1,6 @@
 """Answers: the part of a completion that is judged, apart from the thought before it."""
 
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -8,8 +9,10 @@ from transformers import PreTrainedTokenizerBase
 
 from data.reasoning import ReasoningTags, SplitCompletion, find_tags, split_completion
 from rl.common.errors import UserError
-from rl.config.model import ReasoningConfig
+from rl.config.model import ModelConfig, ReasoningConfig
 from rl.models.tokenization import completion_spans, decode
+
+log = logging.getLogger("heed.models")
 
 PROMPT_TAIL = 64
 """Tokens at the end of a prompt in which a template opens a thought."""
@@ -53,6 +56,19 @@ def configured_tags(tokenizer: PreTrainedTokenizerBase, setting: ReasoningConfig
 def template_tags(tokenizer: PreTrainedTokenizerBase) -> ReasoningTags | None:
     """Return the tags of reasoning that the tokenizer's chat template names, or None."""
     return find_tags(str(tokenizer.chat_template or ""))
+
+
+def warn_of_judged_thoughts(model: ModelConfig, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Warn of a thinking model whose thoughts would be judged as part of its answers."""
+    tags = template_tags(tokenizer)
+    if model.reasoning is None and tags is not None:
+        log.warning(
+            "the chat template of %s has thoughts between %s and %s, which are judged as part of the answer; to judge "
+            "what stands behind them, set model.reasoning=auto",
+            model.name,
+            tags.start,
+            tags.end,
+        )
 
 
 def split_answer(

@@ -84,6 +84,14 @@ def pad_right(sequences: Sequence[Sequence[int]]) -> tuple[Int[Tensor, "B S"], B
     return ids_BS, torch.arange(longest) < lengths_B1
 
 
+def pad_left(sequences: Sequence[Sequence[int]], device: torch.device) -> dict[str, Int[Tensor, "B S"]]:
+    """Return sequences as `input_ids` and `attention_mask`, padded with 0 so that they end together."""
+    longest = max(map(len, sequences))
+    ids = [[0] * (longest - len(sequence)) + list(sequence) for sequence in sequences]
+    mask = [[0] * (longest - len(sequence)) + [1] * len(sequence) for sequence in sequences]
+    return {"input_ids": torch.tensor(ids, device=device), "attention_mask": torch.tensor(mask, device=device)}
+
+
 def completion_spans(tokenizer: PreTrainedTokenizerBase, completion_ids: Sequence[int]) -> list[Span]:
     """Return each token's half-open character span in the decoded completion; special tokens have empty spans.
 

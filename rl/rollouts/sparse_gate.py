@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import torch
-
 from attention_probes.sparse.agreement import agreement
 from attention_probes.sparse.attention import sparse
 from attention_probes.sparse.blocks import Blocks
@@ -17,6 +15,7 @@ from attention_probes.sparse.window import Window
 from rl.config.rollouts import SparseConfig
 from rl.models.eval_mode import eval_mode
 from rl.models.precision import loss_precision
+from rl.models.tokenization import pad_left
 from rl.rollouts.types import RolloutRequest
 
 QUANTILE = 0.05
@@ -96,7 +95,7 @@ class SparseGate:
         return self._decisions[period]["admitted"]
 
     def _measure(self, prompts: Sequence[Sequence[int]]) -> dict[str, Any]:
-        inputs = _left_padded(list(dict.fromkeys(map(tuple, prompts)))[:MOST_PROMPTS], self.model.device)
+        inputs = pad_left(list(dict.fromkeys(map(tuple, prompts)))[:MOST_PROMPTS], self.model.device)
         with eval_mode(self.model), loss_precision(self.model):
             agreements, density = agreement(self.model, self.plan, inputs)
         lowest = agreements.quantile(QUANTILE).item() if len(agreements) else 1.0
@@ -110,13 +109,3 @@ class SparseGate:
             f"{decision['agreement']:.3f} or better with dense ones, rollouts.sparse.agreement is "
             f"{self.settings.agreement:g}, and {decision['density']:.0%} of the blocks are read"
         )
-
-
-def _left_padded(prompts: Sequence[Sequence[int]], device: torch.device) -> dict[str, torch.Tensor]:
-    longest = max(map(len, prompts))
-    ids = [[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts]
-    mask = [[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts]
-    return {
-        "input_ids": torch.tensor(ids, device=device),
-        "attention_mask": torch.tensor(mask, device=device),
-    }

@@ -3,8 +3,9 @@
 import pytest
 
 from attention_probes.calibration import Calibration
+from data.benchmarks.judging import last_number
 from data.writing import write_rows
-from launch.bench.calibration import bench_calibration, last_number
+from launch.bench.calibration import bench_calibration
 
 
 @pytest.mark.parametrize(
