@@ -8,7 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
-from attention_probes.calibration import Calibration, calibrated
+from attention_probes.calibration import Calibration
+from attention_probes.sink_calibrator import calibrated
 from data.benchmarks.judging import last_number
 from data.problems import from_row
 from data.reading import read_problems

@@ -12,10 +12,11 @@ from rich.progress import track
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from attention_probes.calibration import Calibration, calibrated
+from attention_probes.calibration import Calibration
 from attention_probes.heads import Head, HeadRoles, sink_columns
 from attention_probes.plan import ProbePlan
 from attention_probes.record import record_attention
+from attention_probes.sink_calibrator import calibrated
 from data.dataset_summary import ANSWER_COLUMNS
 from data.needles import needle_test
 from data.problems import Problem, from_row

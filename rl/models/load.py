@@ -17,8 +17,9 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.trainer_utils import align_special_tokens
 
-from attention_probes.calibration import Calibration, calibrate
+from attention_probes.calibration import Calibration
 from attention_probes.errors import ProbeError
+from attention_probes.sink_calibrator import calibrate
 from rl.common.attention_kernels import choose_attention_kernels
 from rl.common.cache import build_once
 from rl.common.device import process_device

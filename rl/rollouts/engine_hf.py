@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 from transformers import GenerationConfig as ModelGenerationConfig
 
-from attention_probes.calibration import calibrated_cache
+from attention_probes.sink_calibrator import calibrated_cache
 from rl.common.threads import torch_threads
 from rl.config.routing import RoutingConfig
 from rl.models.eval_mode import eval_mode

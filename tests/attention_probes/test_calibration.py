@@ -8,9 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from attention_probes.calibration import Calibration, calibrate_rows, calibrated, calibrated_cache
+from attention_probes.calibrated_rows import calibrate_rows
+from attention_probes.calibration import Calibration
 from attention_probes.heads import HeadRoles
 from attention_probes.record import record_attention
+from attention_probes.sink_calibrator import calibrated, calibrated_cache
 from tests.attention_probes.tiny_decoders import CONFIGS, attention_maps, padded_batch, tiny_model
 
 HEADS = ((0, 1), (1, 0), (1, 3), (2, 2))

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from attention_probes.calibration import Calibration, calibrated
+from attention_probes.calibration import Calibration
 from attention_probes.heads import HeadRoles
+from attention_probes.sink_calibrator import calibrated
 from data.writing import write_rows
 from launch.probe.sinks import answered_texts, choose_sink_heads, estimated_gains, print_sinks, scores
 from rl.config.model import ModelConfig

@@ -10,7 +10,8 @@ from peft import LoraConfig, get_peft_model
 from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedModel
 
-from attention_probes.calibration import Calibration, calibrate
+from attention_probes.calibration import Calibration
+from attention_probes.sink_calibrator import calibrate
 from rl.models.load import load_model, load_tokenizer
 from rl.models.logprobs import token_logprobs
 from rl.rollouts.engine_hf import TransformersEngine
