@@ -13,7 +13,8 @@ from typing import Any
 from transformers import TrainerCallback
 
 from launch.bench.compare import BenchArm
-from launch.bench.tasks import Budget, HeldOutScore, Task
+from launch.bench.tasks import TOY_KINDS, Budget, HeldOutScore, Task
+from rewards.verifiers import custom_kinds
 from rl.build import build_trainer
 from rl.common.atomic import json_text, write_json
 from rl.common.errors import UserError
@@ -107,7 +108,7 @@ def train_arm(arm: Arm, bench: Path) -> BenchArm:
     run.mkdir(parents=True)
     started = cpu_seconds()
     config = arm.config(bench)
-    with custom_verifiers(config.rewards):
+    with custom_verifiers(config.rewards), custom_kinds(TOY_KINDS):
         curve = _train(arm, config, run)
     result = BenchArm(
         name=arm.name,

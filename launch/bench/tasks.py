@@ -13,6 +13,8 @@ from data.toy_tasks.families import family_problem, rule_score
 from data.toy_tasks.slots import slot_problem, slot_score
 from launch.bench.chain_model import GREEDY, MAX_SOLUTION_TOKENS, Exercise, pretrained_model, sampled_texts, scores
 from launch.recipes import load_recipe
+from rewards.verifier_args import arguments_model
+from rewards.verifiers import VerifierKind
 from rl.common.errors import UserError
 from rl.config.root import Config
 from rl.datasets import load_problems
@@ -26,6 +28,10 @@ START_ACCURACY = 0.4
 """Share of the chains that the chain model solves before any arm trains it."""
 SLOT_ACCURACY = 0.6
 """Share of the digits that the chain model gets right before any arm of the slots trains it."""
+TOY_KINDS = {
+    slots.KIND: VerifierKind(verifier=slots.slot_digit, arguments=arguments_model(slots.slot_digit), reads_prompt=True)
+}
+"""Kinds of constraints that only these tasks have."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,7 +127,6 @@ class Slots:
         model = pretrained_model(SLOT_ACCURACY, exercise, seed=seed)
         return {
             **_settings(seed, budget, model=str(model), max_completion_length=self.slots + 1),
-            "rewards": {"verifiers": {slots.KIND: f"{slots.__file__}:slot_digit"}},
             "probe": {"horizon": [1, 10], "window": 5},
             "lora": {"r": 16, "alpha": 32},
         }

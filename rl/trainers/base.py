@@ -101,15 +101,16 @@ class AdapterTrainer(Trainer):
 
     @property
     def _mode(self) -> str:
-        return "train" if self.policy.training else "eval"
+        return "train" if self.model.training else "eval"
 
     def _log_metrics(self, metrics: Mapping[str, float | Tensor]) -> None:
         """Add values to the means that TRL logs at the end of the optimizer step; tensors stay on the device till then.
 
         A tensor that is NaN does not count in the mean.
         """
+        logged = self._metrics[self._mode]
         for name, value in metrics.items():
-            self._metrics[self._mode][name].append(value)
+            logged[name].append(value)
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         fetch_metrics(self._metrics[self._mode])
