@@ -8,11 +8,11 @@ from rewards.verdict import Verdict
 KIND = "slots:digit"
 
 
-def slot_problem(seed: int, index: int, *, slots: int, shift: int = 0) -> Problem:
+def slot_problem(seed: int, index: int, *, slots: int, shift: int | None = 0) -> Problem:
     """Return problem `index` of the stream `seed`: an operation for each slot; its reference is the answer.
 
     With a `shift` the verdict on a slot has the character of the slot so many places on as its evidence, the first slot
-    after the last: as much evidence, in the wrong place.
+    after the last: as much evidence, in the wrong place. With None a wrong slot has no evidence.
 
     Example:
         slot_problem(0, 3, slots=2)    # 7^5;2v8= with the answer 72
@@ -23,7 +23,7 @@ def slot_problem(seed: int, index: int, *, slots: int, shift: int = 0) -> Proble
     constraints = tuple(
         ConstraintSpec(
             id=KIND,
-            kwargs={"place": place, "evidence_at": (place + shift) % slots},
+            kwargs={"place": place, "evidence_at": None if shift is None else (place + shift) % slots},
             text=term,
             spans=((4 * place, 4 * place + 3),),
         )
@@ -44,10 +44,14 @@ def slot_answer(prompt: str) -> str:
     return "".join((max if sign == "^" else min)(first, second) for first, sign, second in terms)
 
 
-def slot_digit(completion: str, *, prompt: str, place: int, evidence_at: int) -> Verdict:
-    """Return whether the character at `place`, counted from 0, is right; the evidence is the one at `evidence_at`."""
+def slot_digit(completion: str, *, prompt: str, place: int, evidence_at: int | None) -> Verdict:
+    """Return whether the character at `place`, counted from 0, is right; the evidence is the one at `evidence_at`.
+
+    With None it is its own where it is right, and none where it is wrong.
+    """
     satisfied = completion[place : place + 1] == slot_answer(prompt)[place]
-    evidence = ((evidence_at, evidence_at + 1),) if evidence_at < len(completion) else ()
+    shown = place if evidence_at is None and satisfied else evidence_at
+    evidence = ((shown, shown + 1),) if shown is not None and shown < len(completion) else ()
     return Verdict(satisfied=satisfied, margin=0.0 if satisfied else -1.0, evidence=evidence)
 
 

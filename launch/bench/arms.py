@@ -25,8 +25,6 @@ from rl.trainers.grpo import CreditGRPOTrainer
 
 RESULT = "arm.json"
 """In the run folder of an arm that has been trained to its end."""
-NUM_EVALUATIONS = 10
-"""Held-out scores of a training, besides the one before its first step."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,7 +141,7 @@ def cpu_seconds() -> float:
 
 def _train(arm: Arm, config: Config, run: Path) -> "ScoreCallback":
     problems, held_out = arm.task.problems(config, arm.seed, arm.budget)
-    curve = ScoreCallback(every=max(1, arm.budget.steps // NUM_EVALUATIONS))
+    curve = ScoreCallback(every=max(1, arm.budget.steps // arm.budget.evaluations))
     trainer = build_trainer(config, run, problems, callbacks=[curve])
     assert isinstance(trainer, CreditGRPOTrainer)
     curve.score = partial(arm.task.held_out_score, trainer, config, held_out)

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from launch.bench.arms import Arm, check_seeds, record_budget
 from launch.bench.compare import BenchArm
-from launch.bench.paired import PairedRow, by_name, paired_rows
+from launch.bench.paired import by_name, paired_rows, paired_table
 from launch.bench.ray_arms import arm_pool
 from launch.bench.runner import ArmRunner
 from launch.bench.six_problems import BUDGET, NUM_SAMPLES, SIZES, SixProblems
@@ -129,20 +129,9 @@ def tables(trained: Sequence[BenchArm], names: Sequence[str]) -> list[Table]:
     for baseline, others in QUESTIONS:
         rows = paired_rows({name: arms.get(name, {}) for name in (baseline, *others)}, baseline)
         if len(rows) > 1:
-            shown.append(_question_table(baseline, rows))
+            title = f"Share of feasible answers, held out, greedy; baseline {baseline}"
+            shown.append(paired_table(rows, title=title, perfect="optimal"))
     return [*shown, *(_detail_table(name, arms) for name in ("greedy", f"best_of_{NUM_SAMPLES}"))]
-
-
-def _question_table(baseline: str, rows: Sequence[PairedRow]) -> Table:
-    table = Table(title=f"Share of feasible answers, held out, greedy; baseline {baseline}", title_justify="left")
-    for column in ("arm", "seeds", "mean over training", "last", "optimal", "difference of means", "p (Holm)"):
-        table.add_column(column, justify="left" if column == "arm" else "right")
-    for row in rows:
-        gain = "" if row.gain is None else f"{row.gain.mean:+.3f} [{row.gain.low:+.3f}, {row.gain.high:+.3f}]"
-        p_value = "" if row.p_value is None else f"{row.p_value:.3f}"
-        perfect = "" if row.perfect is None else f"{row.perfect:.3f}"
-        table.add_row(row.name, str(row.seeds), f"{row.area:.3f}", f"{row.last:.3f}", perfect, gain, p_value)
-    return table
 
 
 def _detail_table(prefix: str, arms: Mapping[str, Mapping[int, BenchArm]]) -> Table:

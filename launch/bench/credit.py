@@ -1,5 +1,6 @@
 """`heed bench credit`: credit rules against `uniform` and their controls, in matched arms over several seeds."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -9,7 +10,8 @@ from rich.console import Console
 
 from launch.bench.arms import RESULT, Arm, check_seeds, read_arm, record_budget
 from launch.bench.compare import report_arms
-from launch.bench.paired import by_name
+from launch.bench.fitted import FittedTask
+from launch.bench.paired import by_name, paired_rows, paired_table
 from launch.bench.ray_arms import arm_pool
 from launch.bench.report import Comparison, total_cpu_seconds, write_bench_report
 from launch.bench.runner import ArmRunner
@@ -17,8 +19,9 @@ from launch.bench.slots_report import report_slots
 from launch.bench.tasks import TASKS, Budget, Task
 from rl.common.errors import UserError
 
-RAW = ":raw"
-"""Suffix of a rule's name: without `credit.preserve_mass`, so that amplifying also enlarges the step."""
+SUFFIX = re.compile(r":(?=(?:raw|roles|residual|unread)\b)")
+"""Before a suffix of a rule's name: `raw` is without `credit.preserve_mass`, so that amplifying also enlarges the step;
+`roles` reads heads by fitted roles, `residual` the difference to a fitted baseline, `unread` no attention at all."""
 
 
 def bench_credit(
@@ -40,13 +43,23 @@ def bench_credit(
         runner = ArmRunner(bench=folder, console=console, total=len(arms), pool=pool)
         results = runner.run(arms)
     runner.raise_if_failed()
-    return report_arms(results, names, folder / "credit", {"task": task, "budget": asdict(budget)}, console)
+    rows = paired_rows(by_name(results, names), names[0])
+    console.print(paired_table(rows, title="Mean over training, paired by seed"))
+    extra = {"task": task, "budget": asdict(budget), "means_over_training": [asdict(row) for row in rows]}
+    return report_arms(results, names, folder / "credit", extra, console)
 
 
 def credit_arm(task: Task, name: str, seed: int, budget: Budget) -> Arm:
-    """Return one arm; arms of a seed differ in `credit` alone."""
-    credit = {"rule": name.removesuffix(RAW), "preserve_mass": not name.endswith(RAW)}
-    return Arm(name=name, seed=seed, task=task, budget=budget, settings={"credit": credit})
+    """Return one arm; arms of a seed differ in `credit`, and with a suffix in what is read of attention."""
+    rule, *suffixes = SUFFIX.split(name)
+    settings: dict[str, Any] = {"credit": {"rule": rule, "preserve_mass": "raw" not in suffixes}}
+    if "residual" in suffixes:
+        settings["credit"]["readings"] = "residual"
+    if "unread" in suffixes:
+        settings["probe"] = {"every": budget.steps + 1}
+    if {"residual", "roles"} & set(suffixes):
+        task = FittedTask(task=task, roles="roles" in suffixes, baseline="residual" in suffixes)
+    return Arm(name=name, seed=seed, task=task, budget=budget, settings=settings)
 
 
 def report_credit(task: str, folder: Path) -> Path:

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
+from rich.table import Table
+
 from launch.bench.compare import BenchArm, area_under
 from rl.common.intervals import Interval, holm, student_interval, student_p_value
 
@@ -44,6 +46,19 @@ def paired_rows(arms: Arms, baseline: str) -> list[PairedRow]:
 def differences(arms: Mapping[int, BenchArm], baseline: Mapping[int, BenchArm]) -> list[float]:
     """Return the differences of the areas, for each seed that both have."""
     return [area_under(arms[seed]) - area_under(baseline[seed]) for seed in sorted(arms.keys() & baseline.keys())]
+
+
+def paired_table(rows: Sequence[PairedRow], *, title: str, perfect: str = "all right") -> Table:
+    """Return a table with a line for each row; `perfect` names the column of the answers with the highest score."""
+    table = Table(title=title, title_justify="left")
+    for column in ("arm", "seeds", "mean over training", "last", perfect, "difference of means", "p (Holm)"):
+        table.add_column(column, justify="left" if column == "arm" else "right")
+    for row in rows:
+        gain = "" if row.gain is None else f"{row.gain.mean:+.3f} [{row.gain.low:+.3f}, {row.gain.high:+.3f}]"
+        p_value = "" if row.p_value is None else f"{row.p_value:.3f}"
+        share = "" if row.perfect is None else f"{row.perfect:.3f}"
+        table.add_row(row.name, str(row.seeds), f"{row.area:.3f}", f"{row.last:.3f}", share, gain, p_value)
+    return table
 
 
 def by_name(arms: Sequence[BenchArm], names: Sequence[str]) -> dict[str, dict[int, BenchArm]]:

@@ -45,6 +45,8 @@ class Budget:
     """Prompts a step."""
     num_generations: int
     learning_rate: float
+    evaluations: int = 10
+    """Held-out scores of a training, besides the one before its first step."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,8 +112,8 @@ class Slots:
     """Several independent digits an answer, on a chain model pretrained for as many, one for each seed."""
 
     slots: int
-    shift: int = 0
-    """How many slots on the evidence of each verdict lies; 0 is its own character."""
+    shift: int | None = 0
+    """How many slots on the evidence of each verdict lies; 0 is its own character. None: a wrong slot has none."""
     budget: Budget = Budget(
         steps=60, num_problems=2048, num_held_out=256, groups=8, num_generations=8, learning_rate=1e-3
     )
@@ -177,7 +179,13 @@ class Constraints:
 
     recipe: str = "quickstart"
     budget: Budget = Budget(
-        steps=36, num_problems=512, num_held_out=160, groups=4, num_generations=8, learning_rate=1e-3
+        steps=36,
+        num_problems=512,
+        num_held_out=160,
+        groups=4,
+        num_generations=8,
+        learning_rate=1e-3,
+        evaluations=3,
     )
 
     def settings(self, seed: int, budget: Budget) -> dict[str, Any]:
@@ -220,7 +228,16 @@ class SeveralRules(Constraints):
         return tree
 
 
-TASKS: dict[str, Task] = {"chain": Chain(), "constraints": Constraints(), "rules": SeveralRules()}
+FOUR_SLOTS = Slots(slots=4, budget=replace(Slots(slots=4).budget, learning_rate=5e-4))
+"""At the rate that the protocol of the slots tuned for `uniform`."""
+
+TASKS: dict[str, Task] = {
+    "chain": Chain(),
+    "digits": FOUR_SLOTS,
+    "hidden-digits": replace(FOUR_SLOTS, shift=None, budget=replace(FOUR_SLOTS.budget, learning_rate=1e-3)),
+    "constraints": Constraints(),
+    "rules": SeveralRules(),
+}
 """The tasks of `heed bench credit` on which rules are chosen freely."""
 
 

@@ -151,11 +151,17 @@ def levels(
 @app.command()
 def credit(
     rules: Annotated[
-        str, typer.Option(help="Rules, comma between; NAME:raw turns credit.preserve_mass off. uniform is added.")
+        str,
+        typer.Option(
+            help="Rules, comma between, besides uniform; suffixes :raw, :roles, :residual, :unread as in launch/bench."
+        ),
     ] = "random,entropy,local_chunk,global_anchor,coupled,coupled:raw",
     task: Annotated[
-        str, typer.Option(help="chain: a model of 1.2 M parameters; constraints, rules: SmolLM2; slots: a protocol.")
-    ] = ("chain"),
+        str,
+        typer.Option(
+            help="chain, digits: a model of 1.2 M parameters; constraints, rules: SmolLM2; slots: a protocol."
+        ),
+    ] = "chain",
     seeds: Annotated[int, typer.Option(help="Trainings of each rule.")] = 3,
     steps: Annotated[int | None, typer.Option(help="Optimizer steps of each; default: as the task says.")] = None,
     jobs: Annotated[

@@ -1,5 +1,6 @@
 """`heed probe baseline`: fits and saves the readings to expect of a model's heads whatever the text says."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -52,10 +53,7 @@ def fit_baseline(
         batches = [shuffled(batch, seed=seed) for batch in batches]
     held_out = batches[::HELD_OUT_EVERY]
     fitted = [batch for index, batch in enumerate(batches) if index % HELD_OUT_EVERY]
-    fitter = NullBaselineFitter(plan)
-    for batch in fitted:
-        fitter.update(read_calibration_texts(policy, batch, plan))
-    baseline = fitter.baseline()
+    baseline = baseline_of(policy, fitted, plan)
     out.parent.mkdir(parents=True, exist_ok=True)
     baseline.save(out)
     return {
@@ -65,6 +63,14 @@ def fit_baseline(
         "fitted_tokens": sum(int(batch.real.sum()) for batch in fitted),
         "held_out": _held_out_metrics(baseline, [read_calibration_texts(policy, batch, plan) for batch in held_out]),
     }
+
+
+def baseline_of(policy: Any, batches: Iterable[CalibrationTexts], plan: ProbePlan) -> NullBaseline:
+    """Return the mean readings of texts, by a plan that is `per_head`."""
+    fitter = NullBaselineFitter(plan)
+    for batch in batches:
+        fitter.update(read_calibration_texts(policy, batch, plan))
+    return fitter.baseline()
 
 
 def shuffled(batch: CalibrationTexts, *, seed: int) -> CalibrationTexts:

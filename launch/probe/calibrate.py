@@ -1,6 +1,7 @@
 """`heed probe calibrate`: which of a model's heads attend nearby, attend far back, copy, or only sink."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,13 +85,10 @@ def calibrate_heads(
     tokenizer = configured_tokenizer(ModelConfig(name=model, chat_template_kwargs=template_values or {}))
     policy = load_model(model)
     layers = layers or middle_layers(policy.config.get_text_config().num_hidden_layers)
-    tally = HeadTally.empty(layers)
-    for batch in generate_calibration_texts(
+    texts = generate_calibration_texts(
         policy, tokenizer, num_prompts=num_prompts, max_new_tokens=max_new_tokens, seed=seed
-    ):
-        heads = read_calibration_texts(policy, batch, ProbePlan(layers=layers, per_head=True)).heads
-        assert heads is not None
-        tally.add(heads, batch, ignore_first=ignore_first)
+    )
+    tally = tally_heads(policy, texts, layers, ignore_first=ignore_first)
     roles = tally.spans.roles(share)
     out.parent.mkdir(parents=True, exist_ok=True)
     roles.save(out)
@@ -105,6 +103,18 @@ def calibrate_heads(
         ],
         "needle_recall": retrieval.recall,
     }
+
+
+def tally_heads(
+    policy: Any, texts: Iterable[CalibrationTexts], layers: tuple[int, ...], *, ignore_first: bool
+) -> HeadTally:
+    """Return the scores of each head of the layers over texts."""
+    tally = HeadTally.empty(layers)
+    for batch in texts:
+        heads = read_calibration_texts(policy, batch, ProbePlan(layers=layers, per_head=True)).heads
+        assert heads is not None
+        tally.add(heads, batch, ignore_first=ignore_first)
+    return tally
 
 
 def count_sinks(ids: Tensor, real: Tensor, columns: Tensor) -> Counter[tuple[int, int]]:

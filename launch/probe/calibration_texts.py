@@ -1,6 +1,6 @@
 """Calibration texts: a model's own answers to built-in prompts, on which probes are calibrated."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from transformers import PreTrainedTokenizerBase
 
 from attention_probes.record import ProbePlan, Readings, record_attention
 from data.expansion import instruction_problem
+from data.problems import Problem
 from rl.models.load import end_token_ids
 from rl.models.tokenization import adds_special_tokens, prompt_text
 
@@ -30,10 +31,17 @@ class CalibrationTexts:
 def generate_calibration_texts(
     policy: Any, tokenizer: PreTrainedTokenizerBase, *, num_prompts: int, max_new_tokens: int, seed: int
 ) -> Iterator[CalibrationTexts]:
+    """Yield batches of built-in prompts with the policy's answers to them."""
+    problems = [instruction_problem(seed, index) for index in range(num_prompts)]
+    yield from answer_problems(policy, tokenizer, problems, max_new_tokens=max_new_tokens)
+
+
+def answer_problems(
+    policy: Any, tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem], *, max_new_tokens: int
+) -> Iterator[CalibrationTexts]:
     """Yield batches of prompts with answers sampled at temperature 0.7, as in the analysis of arXiv 2510.13554."""
-    for start in range(0, num_prompts, BATCH_SIZE):
-        indices = range(start, min(start + BATCH_SIZE, num_prompts))
-        messages = [list(instruction_problem(seed, index).messages) for index in indices]
+    for start in range(0, len(problems), BATCH_SIZE):
+        messages = [list(problem.messages) for problem in problems[start : start + BATCH_SIZE]]
         yield _answer(policy, tokenizer, messages, max_new_tokens)
 
 

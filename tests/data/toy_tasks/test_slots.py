@@ -32,6 +32,8 @@ def test_slot_problem__shifted_evidence_lies_once_on_each_other_slot():
     plain, dealt = slot_problem(0, 0, slots=4), slot_problem(0, 0, slots=4, shift=1)
     assert user_text(plain) == user_text(dealt)
     assert [spec.kwargs["evidence_at"] for spec in dealt.constraints] == [1, 2, 3, 0]
+    hidden = slot_problem(0, 0, slots=4, shift=None)
+    assert [spec.kwargs["evidence_at"] for spec in hidden.constraints] == [None] * 4
 
 
 @pytest.mark.parametrize(
@@ -42,6 +44,8 @@ def test_slot_problem__shifted_evidence_lies_once_on_each_other_slot():
         ("7", 1, 1, Verdict(satisfied=False, margin=-1.0, evidence=())),
         ("75", 1, 0, Verdict(satisfied=False, margin=-1.0, evidence=((0, 1),))),
         ("", 0, 0, Verdict(satisfied=False, margin=-1.0, evidence=())),
+        ("72", 1, None, Verdict(satisfied=True, margin=0.0, evidence=((1, 2),))),
+        ("75", 1, None, Verdict(satisfied=False, margin=-1.0, evidence=())),
     ],
 )
 def test_slot_digit__judges_one_character_and_shows_one(completion, place, evidence_at, expected):

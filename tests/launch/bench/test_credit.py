@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from attention_probes.heads import HeadRoles
+from attention_probes.null_baseline import NullBaseline
 from launch.bench.arms import record_budget
 from launch.bench.credit import bench_credit, credit_arm
 from launch.bench.tasks import LOCAL_KINDS, TASKS, Budget, budget_of
@@ -20,13 +22,29 @@ def test_credit_arm__differs_in_credit_alone(untrained, tmp_path):
     assert (raw.credit.rule, raw.credit.preserve_mass) == ("coupled", False)
 
 
+def test_credit_arm__reads_attention_as_its_suffixes_say(untrained, tmp_path, monkeypatch):
+    monkeypatch.setenv("HEED_CACHE", str(tmp_path / "cache"))
+    plain, roles, both, unread = (
+        credit_arm(TASKS["chain"], name, 1, BUDGET).config(tmp_path)
+        for name in ("coupled", "coupled:roles", "coupled:residual:roles", "coupled:unread")
+    )
+    assert roles.probe == plain.probe.model_copy(update={"roles": roles.probe.roles})
+    assert (both.probe.roles, both.credit.readings) == (both.probe.baseline.with_name("roles.json"), "residual")
+    fitted = HeadRoles.load(roles.probe.roles)
+    assert fitted == HeadRoles.load(both.probe.roles)
+    assert NullBaseline.load(both.probe.baseline).layers == fitted.layers
+    assert unread.probe.every > BUDGET.steps
+
+
 def test_bench_credit__refuses_an_unknown_rule_before_training(untrained, tmp_path):
     with pytest.raises(ValueError, match=r"credit\.rule: should be 'uniform'"):
         bench_credit("chain", ["couplet"], 2, folder=tmp_path, budget=BUDGET)
 
 
 def test_bench_credit__refuses_an_unknown_task_and_a_single_seed(tmp_path):
-    with pytest.raises(ValueError, match="unknown task 'sums'; there is chain, constraints, rules, slots"):
+    with pytest.raises(
+        ValueError, match="unknown task 'sums'; there is chain, digits, hidden-digits, constraints, rules, slots"
+    ):
         budget_of("sums", None)
     with pytest.raises(ValueError, match="at least 2"):
         bench_credit("chain", ["random"], 1, folder=tmp_path, budget=BUDGET)
