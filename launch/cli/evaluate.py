@@ -47,6 +47,10 @@ def evaluate(
     temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 0.0,
     seed: int = 0,
     chat_template_kwargs: TemplateValues = None,
+    workers: Annotated[int, typer.Option(help="Ray workers that answer a benchmark; 0 answers here.")] = 0,
+    url: Annotated[
+        str | None, typer.Option(metavar="URL", help="A vLLM server with the base model that answers a benchmark.")
+    ] = None,
     calibration: Annotated[
         Path | None, typer.Option(parser=user_path, help="Answer with the attention that `heed probe sinks` has saved.")
     ] = None,
@@ -55,8 +59,8 @@ def evaluate(
     """Score a run's adapter beside its base model, or any model, on held-out problems or a benchmark."""
     prepare_environment()
     if benchmark is None:
-        if strategy != "direct" or probe or limit is not None or selector is not None:
-            raise UserError("--strategy, --selector, --limit and --probe go with --benchmark NAME")
+        if strategy != "direct" or probe or limit is not None or selector is not None or workers or url:
+            raise UserError("--strategy, --selector, --limit, --probe, --workers and --url go with --benchmark NAME")
         from rl.evaluation.command import evaluate_command
 
         print_result(
@@ -80,6 +84,8 @@ def evaluate(
         seed=seed,
         template_values=template_values(chat_template_kwargs),
         calibration=calibration,
+        workers=workers,
+        url=url,
         output=output,
     )
     print_result(as_json, lambda: benchmark_command(target, options))

@@ -65,12 +65,20 @@ def with_adapter(model: PreTrainedModel, folder: Path) -> tuple[PeftModel, Route
 
     Raises UserError without a finite adapter.
     """
-    if (folder / "bundle").is_dir() or (folder / DESCRIPTION).is_file():
+    adapter = adapter_folder(folder)
+    if adapter is None:
         route = load_routed(folder, model)
         return route.policy, route
+    return adapted(model, adapter), None
+
+
+def adapter_folder(folder: Path) -> Path | None:
+    """Return the adapter of a run, or None for a bundle. Raises UserError for a run without one."""
+    if (folder / "bundle").is_dir() or (folder / DESCRIPTION).is_file():
+        return None
     adapter = folder / "adapters" / "default"
     if not (adapter / SETTINGS).is_file():
         raise UserError(
             f"{folder} has no adapters/default: the run has not finished; continue it with {resume_command(folder)}"
         )
-    return adapted(model, adapter), None
+    return adapter

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import httpx2
@@ -14,7 +15,14 @@ import transformers
 from huggingface_hub import HfApi, try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.trainer_utils import align_special_tokens
 
 from attention_probes.calibration import Calibration
@@ -55,6 +63,7 @@ __all__ = [
     "load_tokenizer",
     "model_path",
     "resolve_dtype",
+    "saved_end_token_ids",
 ]
 
 
@@ -161,9 +170,25 @@ def _check_complete(name: str, info: Mapping[str, Any]) -> None:
 def end_token_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[int]:
     """Return the tokens that end an answer: those of the model's generation settings, or else the tokenizer's."""
     assert model.generation_config is not None
-    ends: Any = model.generation_config.eos_token_id
+    return _end_tokens(model.generation_config, tokenizer)
+
+
+def _end_tokens(generation: GenerationConfig, tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    ends: Any = generation.eos_token_id
     ends = tokenizer.eos_token_id if ends is None else ends
     return set(ends) if isinstance(ends, list) else {ends}
+
+
+def saved_end_token_ids(name: str) -> set[int]:
+    """Return the tokens that end a model's answers once it is loaded, from its files without the weights."""
+    config, tokenizer = _load(AutoConfig, name), load_tokenizer(name)
+    try:
+        generation = GenerationConfig.from_pretrained(model_path(name))
+    except OSError:  # older models have none
+        generation = GenerationConfig.from_model_config(config)
+    model: Any = SimpleNamespace(config=config, generation_config=generation)
+    align_special_tokens(model, tokenizer)
+    return _end_tokens(generation, tokenizer)
 
 
 def resolve_dtype(setting: Literal["auto", "float32", "bfloat16"]) -> torch.dtype:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 from safetensors.torch import load
@@ -20,9 +21,15 @@ from rl.rollouts.types import RolloutRequest, Sample
 from rl.rollouts.vllm_http import UNFILTERED, VllmServer
 from rl.routing.route import with_rank
 
+BASE = ""
+"""What stands for the base model where there is no adapter."""
+
 
 class VllmServerEngine:
-    """Samples on a server, each row with one adapter; tokens are as repeatable as vLLM's seeded sampling is."""
+    """Samples on a server, each row with one adapter; tokens are as repeatable as vLLM's seeded sampling is.
+
+    Where `adapters` has none, the base model answers.
+    """
 
     def __init__(
         self,
@@ -116,13 +123,19 @@ class VllmServerEngine:
 
     @property
     def _names(self) -> tuple[str, ...]:
-        return tuple(self.adapters.adapters)
+        return tuple(self.adapters.adapters) or (BASE,)
 
     def _served(self, adapter: str) -> str:
-        """Return the name that an adapter has on the server."""
+        """Return the name that an adapter, or the base model, has on the server."""
+        if adapter == BASE:
+            return self._base_name
         if self._version is None:
             raise RunFailure(f"{self.server.url} was given no adapter yet")
         return self._version.served_name(adapter)
+
+    @cached_property
+    def _base_name(self) -> str:
+        return self.server.base_model().name
 
     def _last_logprobs(self, served: str, token_ids: Sequence[int]) -> list[float]:
         """Return the log-probs of a text's last tokens, asked once: no name on the server ever changes its meaning."""

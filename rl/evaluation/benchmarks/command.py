@@ -1,6 +1,7 @@
 """`heed eval --benchmark`: a model's figures on a published test set, answered by a strategy."""
 
 import time
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
+from transformers import PreTrainedTokenizerBase
 
 from data.benchmarks import Benchmark, BenchmarkSet, benchmark_source, find_benchmark, read_benchmark
 from rl.common.atomic import write_json
@@ -16,17 +18,20 @@ from rl.common.errors import UserError
 from rl.config.evaluation import StrategyName
 from rl.evaluation.asking import Asker, model_modes
 from rl.evaluation.benchmarks.attention import AttentionReader, attention_summary, plot_drops
+from rl.evaluation.benchmarks.engines import engine_here, engine_on_server, engine_on_workers
 from rl.evaluation.benchmarks.failures import write_failures
 from rl.evaluation.benchmarks.metrics import benchmark_metrics
-from rl.evaluation.benchmarks.run import open_folder, read_answers, run_benchmark
+from rl.evaluation.benchmarks.run import Read, open_folder, read_answers, run_benchmark
 from rl.evaluation.benchmarks.selector import load_selector
 from rl.evaluation.strategies import Decide, strategy_named
-from rl.evaluation.target import Target, find_target, load_policy
+from rl.evaluation.target import Target, find_target
 from rl.models.saved_adapter import WEIGHTS
-from rl.rollouts.engine_hf import TransformersEngine
 from rl.rollouts.generation import GenerationConfig
+from rl.rollouts.interfaces import Engine
 from rl.scoring.custom_verifiers import custom_verifiers
 
+NOT_ANSWERS = frozenset({"output", "data", "workers", "url"})
+"""Options that answers do not depend on, and those on which the settings say more."""
 RESULT, FAILURES, TIMING, DROPS = "result.json", "failures.html", "timing.json", "attention.png"
 
 
@@ -47,9 +52,17 @@ class BenchmarkOptions:
     seed: int = 0
     template_values: dict[str, Any] | None = None
     calibration: Path | None = None
+    workers: int = 0
+    """Ray workers that answer; 0 answers in this process."""
+    url: str | None = None
+    """A vLLM server that answers, started with the target's base model."""
     output: Path | None = None
 
     def __post_init__(self) -> None:
+        if self.workers < 0 or (self.workers and self.url):
+            raise UserError("--workers must be at least 0, and does not go with --url")
+        if self.url and (self.probe or self.calibration):
+            raise UserError("--probe and --calibration change or read the model's attention, which a server keeps")
         if min(self.max_tokens, self.batch_size, 1 if self.limit is None else self.limit) < 1 or self.temperature < 0:
             raise UserError("--limit, --max-tokens and --batch-size must be at least 1, and --temperature at least 0")
         if (self.strategy == "classifier") != (self.selector is not None):
@@ -101,17 +114,40 @@ def _answer(
     folder: Path, target: Target, benchmark: Benchmark, problems: BenchmarkSet, options: BenchmarkOptions
 ) -> None:
     """Answer what is not answered yet; `timing.json` says how many prompts took how many seconds this time."""
-    policy, route = load_policy(target)
-    if options.probe and route is not None:
+    if options.probe and target.config.routing.adapters:
         raise UserError("--probe reads one adapter or none, and the target routes prompts to several")
     modes = model_modes(target.config.model)
+    with _engine(target, modes.direct, options) as (engine, policy):
+        asker = Asker(engine, modes, seed=options.seed)
+        reader = AttentionReader(policy, asker, benchmark.judge) if options.probe else None
+        _ask(folder, asker, benchmark, problems, options, read=None if reader is None else reader.read)
+
+
+def _engine(
+    target: Target, tokenizer: PreTrainedTokenizerBase, options: BenchmarkOptions
+) -> AbstractContextManager[tuple[Engine, Any]]:
+    """Return what answers, with the policy where it is in this process."""
     generation = GenerationConfig(
         temperature=options.temperature,
         max_completion_length=options.max_tokens,
         threads=target.config.rollouts.threads,
     )
-    asker = Asker(TransformersEngine(policy, modes.direct, generation, route=route), modes, seed=options.seed)
-    reader = AttentionReader(policy, asker, benchmark.judge) if options.probe else None
+    if options.url is not None:
+        return engine_on_server(target, generation, url=options.url)
+    if options.workers:
+        return engine_on_workers(target, tokenizer, generation, workers=options.workers)
+    return engine_here(target, tokenizer, generation)
+
+
+def _ask(
+    folder: Path,
+    asker: Asker,
+    benchmark: Benchmark,
+    problems: BenchmarkSet,
+    options: BenchmarkOptions,
+    *,
+    read: Read | None,
+) -> None:
     start, first = time.perf_counter(), None
     with Progress(console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task(options.strategy, total=len(problems.problems))
@@ -123,7 +159,7 @@ def _answer(
             benchmark.judge,
             groups=benchmark.groups,
             batch_size=options.batch_size,
-            read=None if reader is None else reader.read,
+            read=read,
         ):
             first = num_done if first is None else first
             progress.update(bar, completed=num_done)
@@ -148,12 +184,13 @@ def _with_options(target: Target, options: BenchmarkOptions) -> Target:
 
 def _settings(target: str, found: Target, source: str, options: BenchmarkOptions) -> dict[str, Any]:
     """Return what a folder's answers depend on."""
-    settings = {name: value for name, value in asdict(options).items() if name not in ("output", "data")}
+    settings = {name: value for name, value in asdict(options).items() if name not in NOT_ANSWERS}
     weights = None if found.folder is None else sorted(found.folder.rglob(WEIGHTS))
     return {
         **settings,
         "selector": None if options.selector is None else file_digest(options.selector),
         "calibration": None if options.calibration is None else file_digest(options.calibration),
+        "engine": "transformers" if options.url is None else "vllm_server",
         "target": target,
         "model": found.config.model.model_dump(mode="json"),
         "weights": None if weights is None else [sampled_digest(path) for path in weights],
