@@ -55,9 +55,9 @@ class JobShop(Instance):
     def violations(self, solution: Solution) -> dict[RuleName, list[Place]]:
         unknown: list[Place] = []
         misplaced: list[Place] = []
-        done = [0] * len(self.times)
+        done, num_machines = [0] * len(self.times), self.num_machines
         for row, (job, machine) in enumerate(solution):
-            if job >= len(self.times) or machine >= self.num_machines:
+            if job >= len(self.times) or machine >= num_machines:
                 unknown.append((row, 0 if job >= len(self.times) else 1))
                 continue
             if (due := self._machine(job, done[job])) != machine:

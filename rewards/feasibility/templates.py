@@ -39,21 +39,17 @@ class Template:
         """Return the line with these values; of a sum the total is added."""
         return FIELD.sub(lambda field: _written(values[field[1]], field[2]), self.text)
 
-    def read(self, line: str, offset: int) -> dict[str, tuple[Number, ...]] | None:
-        """Return the numbers of each field, of a sum its total last; None for another line.
-
-        The line begins at `offset` of its text.
-        """
-        match = self.pattern.fullmatch(line)
+    def read(self, text: str, start: int, end: int) -> dict[str, tuple[Number, ...]] | None:
+        """Return the numbers of each field of a text's line, of a sum its total last; None for another line."""
+        match = self.pattern.fullmatch(text, start, end)
         if match is None:
             return None
-        numbers, group = {}, 1
+        found = [Number(int(match[group]), match.span(group)) for group in range(1, self.pattern.groups + 1)]
+        numbers, first = {}, 0
         for name, signs in self.fields:
-            end = group + (len(signs) + 2 if signs else 1)
-            numbers[name] = tuple(
-                Number(int(match[at]), (offset + match.start(at), offset + match.end(at))) for at in range(group, end)
-            )
-            group = end
+            last = first + (len(signs) + 2 if signs else 1)
+            numbers[name] = tuple(found[first:last])
+            first = last
         return numbers
 
     def totals(self, values: Values) -> dict[str, int]:

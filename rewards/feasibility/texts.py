@@ -79,9 +79,10 @@ def _read_steps(instance: Instance, text: str) -> Answer | Unreadable:
     templates = {name: template(text) for name, text in instance.templates.items()}
     lines: list[_ReadLine] = []
     for line in LINE.finditer(text):
-        if not line[0].strip():
+        span = line.start(), line.start() + len(line[0].rstrip())
+        if span[0] == span[1]:
             continue
-        read_as = _read_line(templates, line[0], line.start())
+        read_as = _read_line(templates, text, span)
         if read_as is None:
             return Unreadable(start=line.start())
         lines.append(read_as)
@@ -91,11 +92,10 @@ def _read_steps(instance: Instance, text: str) -> Answer | Unreadable:
     return _audited(instance, templates, lines, solution, {**steps, END: lines[-1].span})
 
 
-def _read_line(templates: Mapping[str, Template], text: str, offset: int) -> _ReadLine | None:
-    line = text.rstrip()
+def _read_line(templates: Mapping[str, Template], text: str, span: Span) -> _ReadLine | None:
     for name, expected in templates.items():
-        if (numbers := expected.read(line, offset)) is not None:
-            return _ReadLine(name=name, numbers=numbers, span=(offset, offset + len(line)))
+        if (numbers := expected.read(text, *span)) is not None:
+            return _ReadLine(name=name, numbers=numbers, span=span)
     return None
 
 
