@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from launch.plan.activations import adapter_ranks
 from launch.plan.device import Device
 from launch.plan.memory import Phase, host_bytes, memory_phases, peak_bytes
+from launch.plan.overlap import Overlap, predicted_overlap
 from launch.plan.prompts import PromptLengths, prompt_lengths
 from launch.plan.sampling import engine_errors
 from launch.plan.savings import Saving, find_savings
@@ -47,6 +48,8 @@ class Plan:
     """Settings that nothing reads, or that contradict the model; a sentence each."""
     savings: list[Saving]
     """Changes that lower the peak; empty when it fits."""
+    overlap: Overlap | None
+    """What sampling a step ahead would bring; None where it would bring nothing."""
 
     @property
     def peak(self) -> int:
@@ -102,6 +105,7 @@ def make_plan(config: Config, device: Device) -> Plan:
             *engine_errors(config, workload),
         ],
         savings=[] if peak_bytes(config, workload) <= budget else find_savings(config, workload, budget),
+        overlap=predicted_overlap(config, workload, lengths),
     )
 
 

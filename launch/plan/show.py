@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from launch.plan.build import Plan
+from launch.plan.overlap import OVERRIDE
 
 
 def show_plan(plan: Plan) -> None:
@@ -79,6 +80,12 @@ def _show_verdict(console: Console, plan: Plan) -> None:
         console.print(f"  {'fits' if saving.fits else 'helps'} with {' '.join(saving.overrides)}: {size(saving.peak)}")
     if plan.peak > plan.budget and not any(saving.fits for saving in plan.savings):
         console.print("  no single change is enough: combine them, or take a smaller model.name")
+    if (overlap := plan.overlap) is not None:
+        console.print(
+            f"sampling takes about {overlap.sampling_share:.0%} of a step, by operations and bytes: with {OVERRIDE} "
+            f"workers sample while the learner trains, a step takes about {overlap.step_ratio:.2f} of the time, and "
+            "completions are one step old"
+        )
 
 
 def size(number_of_bytes: int) -> str:
@@ -111,6 +118,7 @@ def plan_values(plan: Plan) -> dict[str, Any]:
         "budget": plan.budget,
         "fits": plan.fits,
         "savings": [asdict(saving) for saving in plan.savings],
+        "overlap": None if plan.overlap is None else asdict(plan.overlap),
         "host_bytes": plan.host_bytes,
         "sync_bytes": plan.sync_bytes,
         "checkpoint_bytes": plan.checkpoint_bytes,
