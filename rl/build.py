@@ -169,6 +169,7 @@ def _dpo_trainer(config: Config, folder: Path, pairs: Any, **shared: Any) -> Cre
         train_dataset=as_preferences(pairs, as_text=as_text),
         pairs=pairs,
         shared_prompts=config.trainer.shared_prompts,
+        tokens_per_row=config.packed_tokens,
         **shared,
     )
     if not len(trainer.train_dataset):  # pyright: ignore[reportArgumentType]

@@ -61,6 +61,11 @@ class Config(Section):
         return -(-self.rollouts.ray_workers // self.distributed.processes)
 
     @property
+    def packed_tokens(self) -> int:
+        """Tokens up to which prompts are packed into one row; 0 where each has a row, as gates need."""
+        return 0 if self.routing.adapters else self.trainer.tokens_per_row or 0
+
+    @property
     def has_own_ray(self) -> bool:
         """Whether the run starts a Ray of its own, for its workers alone, which knows nothing of the ranks' GPUs."""
         return not (self.distributed.on_ray or self.rollouts.address or os.environ.get("RAY_ADDRESS"))

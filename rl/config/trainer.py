@@ -26,7 +26,7 @@ GRPO_ONLY = frozenset(
     }
 )
 """Fields of `TrainerConfig` that TRL's DPOConfig does not have."""
-OWN = frozenset({"shared_prompts"})
+OWN = frozenset({"shared_prompts", "tokens_per_row"})
 """Fields of `TrainerConfig` that TRL does not have at all."""
 
 
@@ -58,6 +58,9 @@ class TrainerConfig(Section):
     shared_prompts: bool = True
     """Pack the completions of a prompt, or both answers of a pair, behind it, so that the model reads it once; models
     that cannot are trained unpacked, with a warning. false computes, to the bit, what TRL does."""
+    tokens_per_row: Positive | None = None
+    """Pack further prompts with their completions into the same row, up to this many tokens, which saves padding where
+    lengths differ much, and costs attention that is computed and masked; null, and routing, take a row for each."""
     warmup_steps: Annotated[int, Field(ge=0)] = 0
     lr_scheduler_type: Literal["constant", "constant_with_warmup", "linear", "cosine"] = "constant"
     weight_decay: Weight = 0.0

@@ -5,7 +5,8 @@ A group of completions becomes the row
     prompt without its last token | last prompt token, completion 1 | last prompt token, completion 2 | ...
 
 whose positions start again with every completion, and whose mask lets a token see the prompt and its own completion.
-Each completion has its own copy of the prompt's last token, since that one predicts the completion's first.
+Each completion has its own copy of the prompt's last token, since that one predicts the completion's first. Further
+groups may follow in the same row, unseen by the others.
 """
 
 import warnings
@@ -22,10 +23,10 @@ from torch.nn.utils.rnn import pad_sequence
 
 from attention_probes.packed import PackedTexts
 
-# Axes: B completions, S padded tokens of prompt and completion; G groups, L padded tokens of their packed rows.
+# Axes: B completions, S padded tokens of prompt and completion; R packed rows, L their padded tokens.
 
-PROMPT, PADDING = 0, -1
-"""Segments of a packed row beside its completions, which are numbered from 1."""
+PADDING = -1
+"""Segment of a packed row's padding; prompts and completions are numbered from 0, in their order."""
 ATTENTION_TYPES = frozenset({"full_attention", "sliding_attention"})
 """Kinds of layers that compute what their mask says; others carry a state from token to token, or choose chunks."""
 
@@ -42,8 +43,12 @@ class Group:
 
     @property
     def lengths(self) -> list[int]:
-        """Return the tokens of each segment of the packed row."""
+        """Return the tokens of each of the group's segments in a packed row."""
         return [self.prompt_length - 1, *(length + 1 for length in self.completion_lengths)]
+
+    @property
+    def num_tokens(self) -> int:
+        return sum(self.lengths)
 
 
 def groups_of(
@@ -67,71 +72,93 @@ def groups_of(
     ]
 
 
-class SharedPrompts:
-    """The packed rows of a batch (B, S), and the way back to one row for each completion."""
+def in_rows(groups: Sequence[Group], tokens_per_row: int) -> list[list[Group]]:
+    """Return the groups row by row, in order, as many in each as have this many tokens together, but at least one."""
+    rows: list[list[Group]] = []
+    for group in groups:
+        if rows and sum(one.num_tokens for one in rows[-1]) + group.num_tokens <= tokens_per_row:
+            rows[-1].append(group)
+        else:
+            rows.append([group])
+    return rows
 
-    def __init__(self, groups: Sequence[Group], *, width: int, device: torch.device):
-        self.groups = groups
+
+class SharedPrompts:
+    """The packed rows of a batch (B, S), and the way back to one row for each completion.
+
+    A row takes further groups up to `tokens_per_row`; without, each group has a row of its own.
+    """
+
+    def __init__(self, groups: Sequence[Group], *, width: int, device: torch.device, tokens_per_row: int = 0):
+        self.rows = in_rows(groups, tokens_per_row)
         self.width = width
         # Built on the host, where the lengths are known, and sent without waiting.
-        packed = zip(*(self._packed(group) for group in groups), strict=True)
-        self._source, self.position_ids, self._segment = (
+        packed = zip(*map(self._packed, self.rows), strict=True)
+        self._source, self.position_ids, self._segment, self._prompt = (
             pad_sequence(list(rows), batch_first=True, padding_value=padding).to(device, non_blocking=True)
-            for rows, padding in zip(packed, (0, 0, PADDING), strict=True)
+            for rows, padding in zip(packed, (0, 0, PADDING, PADDING), strict=True)
         )
         self.texts = self._texts(device)
 
-    def _packed(self, group: Group) -> tuple[Int[Tensor, " L"], Int[Tensor, " L"], Int[Tensor, " L"]]:
-        """Return for each token of a packed row its place in the flattened batch, its position and its segment."""
-        last = group.prompt_length - 1
-        places = [group.rows[0] * self.width + group.start]
-        places += [row * self.width + group.start + last for row in group.rows]
-        positions = [0, *[last] * len(group.rows)]
-        lengths = torch.tensor(group.lengths)
-        within = torch.cat([torch.arange(length) for length in group.lengths])
-        place, position, segment = (
-            torch.tensor(values).repeat_interleave(lengths) for values in (places, positions, range(len(places)))
-        )
-        return place + within, position + within, segment
+    def _packed(self, row: Sequence[Group]) -> tuple[Int[Tensor, " L"], ...]:
+        """Return for each token of a row its place in the flattened batch, position, segment and prompt's segment."""
+        parts, first = [], 0
+        for group in row:
+            last = group.prompt_length - 1
+            places = [group.rows[0] * self.width + group.start]
+            places += [member * self.width + group.start + last for member in group.rows]
+            positions, segments = [0, *[last] * len(group.rows)], range(first, first + len(places))
+            lengths = torch.tensor(group.lengths)
+            within = torch.cat([torch.arange(length) for length in group.lengths])
+            place, position, segment, prompt = (
+                torch.tensor(values).repeat_interleave(lengths)
+                for values in (places, positions, segments, [first] * len(places))
+            )
+            parts.append((place + within, position + within, segment, prompt))
+            first += len(places)
+        return tuple(map(torch.cat, zip(*parts, strict=True)))
 
     def _texts(self, device: torch.device) -> PackedTexts:
-        batch = sum(len(group.rows) for group in self.groups)
+        batch = sum(len(group.rows) for groups in self.rows for group in groups)
         row, column = torch.zeros(batch, dtype=torch.long), torch.zeros(batch, self.width, dtype=torch.long)
         real = torch.zeros(batch, self.width, dtype=torch.bool)
-        for number, group in enumerate(self.groups):
-            prompt, begin = torch.arange(group.prompt_length - 1), group.prompt_length - 1
-            for member, length in zip(group.rows, group.lengths[1:], strict=True):
-                columns = torch.cat([prompt, torch.arange(begin, begin + length)])
-                own = slice(group.start, group.start + len(columns))
-                row[member], column[member, own], real[member, own] = number, columns, True
-                begin += length
+        for number, groups in enumerate(self.rows):
+            begin = 0
+            for group in groups:
+                prompt = torch.arange(begin, begin + group.prompt_length - 1)
+                begin += len(prompt)
+                for member, length in zip(group.rows, group.lengths[1:], strict=True):
+                    columns = torch.cat([prompt, torch.arange(begin, begin + length)])
+                    own = slice(group.start, group.start + len(columns))
+                    row[member], column[member, own], real[member, own] = number, columns, True
+                    begin += length
         row, column, real = (values.to(device, non_blocking=True) for values in (row, column, real))
         return PackedTexts(row=row, column=column, real=real)
 
     @property
     def first_rows(self) -> list[int]:
-        """Return the batch's row of each group's first completion."""
-        return [group.rows[0] for group in self.groups]
+        """Return the batch's row of each packed row's first completion."""
+        return [groups[0].rows[0] for groups in self.rows]
 
-    def pack(self, values: Int[Tensor, "B S"]) -> Int[Tensor, "G L"]:
+    def pack(self, values: Int[Tensor, "B S"]) -> Int[Tensor, "R L"]:
         """Return ids or labels as packed rows; at their padding, the first token of the batch."""
         return values.flatten()[self._source]
 
-    def unpack(self, values: Shaped[Tensor, "G next"]) -> Shaped[Tensor, "B others"]:
+    def unpack(self, values: Shaped[Tensor, "R next"]) -> Shaped[Tensor, "B others"]:
         """Return values of each token but a row's first, in packed rows, as those of the batch's; 0 at padding."""
         column, real = self.texts.column[:, 1:], self.texts.real[:, 1:]
         with_first = torch.cat([values.new_zeros(len(values), 1), values], dim=1)
         return with_first[self.texts.row[:, None], column].masked_fill(~real, 0)
 
     @cached_property
-    def allowed(self) -> Bool[Tensor, "G 1 L L"]:
-        """Mark what each token may attend to: the prompt and its own completion, up to itself."""
+    def allowed(self) -> Bool[Tensor, "R 1 L L"]:
+        """Mark what each token may attend to: its prompt and its own completion, up to itself."""
         own = self._segment[:, :, None] == self._segment[:, None]
-        prompt = (self._segment == PROMPT)[:, None]
+        prompt = self._prompt[:, :, None] == self._segment[:, None]
         return ((own | prompt) & (self._distance >= 0))[:, None]
 
     @cached_property
-    def _distance(self) -> Int[Tensor, "G L L"]:
+    def _distance(self) -> Int[Tensor, "R L L"]:
         return self.position_ids[:, :, None] - self.position_ids[:, None]
 
     def mask(self, model: Any) -> Tensor | dict[str, Tensor]:
@@ -140,14 +167,14 @@ class SharedPrompts:
         masks = {kind: _as_kernel(self._allowed_in(kind, config), model) for kind in layer_kinds(config)}
         return masks if len(masks) > 1 else next(iter(masks.values()))
 
-    def _allowed_in(self, kind: str, config: Any) -> Bool[Tensor, "G 1 L L"]:
+    def _allowed_in(self, kind: str, config: Any) -> Bool[Tensor, "R 1 L L"]:
         window = getattr(config, "sliding_window", None)
         if kind == "full_attention" or window is None:
             return self.allowed
         return self.allowed & (self._distance < window)[:, None]
 
 
-def _as_kernel(allowed: Bool[Tensor, "G 1 L L"], model: Any) -> Tensor:
+def _as_kernel(allowed: Bool[Tensor, "R 1 L L"], model: Any) -> Tensor:
     """Return the mask as the model's attention reads it: eager attention adds it to the logits."""
     if model.config.get_text_config()._attn_implementation == "sdpa":
         return allowed

@@ -101,6 +101,7 @@ class AdapterTrainer(Trainer):
 
     @property
     def _mode(self) -> str:
+        assert self.model is not None
         return "train" if self.model.training else "eval"
 
     def _log_metrics(self, metrics: Mapping[str, float | Tensor]) -> None:

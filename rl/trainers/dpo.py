@@ -65,7 +65,7 @@ class CreditDPOTrainer(AdapterTrainer, DPOTrainer):
     """The call under way; None outside the loss."""
     shares_prompts = False  # also while TRL computes reference log-probs in its constructor
     _shared: SharedPrompts | None = None
-    """The packed rows of the forward pass under way: a pair each, or None."""
+    """The packed rows of the forward pass under way, or None."""
     _micro_step = (0, 0)
     """The optimizer step and the number of the micro-batch in it."""
 
@@ -75,6 +75,7 @@ class CreditDPOTrainer(AdapterTrainer, DPOTrainer):
         credit: CreditAssigner,
         pairs: Sequence[PreferencePair],
         shared_prompts: bool = False,
+        tokens_per_row: int = 0,
         **kwargs: Any,
     ):
         constrained = any(pair.problem.constraints for pair in pairs)
@@ -83,6 +84,7 @@ class CreditDPOTrainer(AdapterTrainer, DPOTrainer):
         super().__init__(*args, data_collator=self._collator(kwargs, evidence, credit.region), **kwargs)
         self.credit = credit
         self.pairs = pairs
+        self._tokens_per_row = tokens_per_row
         model = self.policy.get_base_model()
         self.shares_prompts = shared_prompts and share_prompts(
             model, lambda: self._shared, experts_loss=self.aux_loss_enabled
@@ -129,7 +131,9 @@ class CreditDPOTrainer(AdapterTrainer, DPOTrainer):
             keys = list(zip([*inputs[PAIR], *inputs[PAIR]], prompts, strict=True))
             groups = groups_of(keys, [0] * len(keys), prompts, answers)
             ids = inputs["input_ids"]
-            self._shared = SharedPrompts(groups, width=ids.shape[1], device=ids.device)
+            self._shared = SharedPrompts(
+                groups, width=ids.shape[1], device=ids.device, tokens_per_row=self._tokens_per_row
+            )
         try:
             yield self._shared
         finally:

@@ -89,7 +89,7 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
         self.faithfulness_monitor = faithfulness_monitor
         self.text_rewards = text_rewards
         if config.trainer.shared_prompts:
-            self.share_prompts(self.policy.get_base_model())
+            self.share_prompts(self.policy.get_base_model(), tokens_per_row=config.packed_tokens)
         self._inputs: list[dict[str, Any]] = []
         """The rows of the generation batch under way."""
         self.early_rewards = EarlyRewards(

@@ -16,18 +16,21 @@ from rl.rollouts.rollout_func import PLACEHOLDER_POSITION
 
 
 class SharedPromptsGRPOTrainer(GRPOTrainer):
-    """TRL's GRPOTrainer, or, once `share_prompts` was called, the same with each group in one row.
+    """TRL's GRPOTrainer, or, once `share_prompts` was called, the same with each group's prompt read once.
 
     Micro-batches are then whole groups where their size allows it: TRL's shuffle orders groups, and no longer rows.
     """
 
     args: GRPOConfig
     shares_prompts = False
+    tokens_per_row = 0
+    """Up to which groups are packed into one row; 0 gives each a row of its own."""
     shared: SharedPrompts | None = None
     """The packed rows of the forward pass under way; None when each completion has a row of its own."""
 
-    def share_prompts(self, model: Any) -> None:
+    def share_prompts(self, model: Any, *, tokens_per_row: int = 0) -> None:
         """Share prompts if the transformers model can, or else warn why not."""
+        self.tokens_per_row = tokens_per_row
         self.shares_prompts = share_prompts(model, lambda: self.shared, experts_loss=self.aux_loss_enabled)
 
     def pack(self, inputs: Mapping[str, Any]) -> SharedPrompts | None:
@@ -36,7 +39,7 @@ class SharedPromptsGRPOTrainer(GRPOTrainer):
             return None
         prompts, completions = (inputs[name] for name in ("prompt_ids", "completion_ids"))
         lengths = inputs["prompt_length"], inputs["completion_length"]
-        return _packed(
+        return self._packed(
             inputs["position"], *lengths, widths=(prompts.shape[1], completions.shape[1]), device=prompts.device
         )
 
@@ -56,21 +59,21 @@ class SharedPromptsGRPOTrainer(GRPOTrainer):
         width, mask = mask.shape[1] - keep, mask[rows]
         lengths = torch.stack([mask[:, :width].sum(dim=1), mask[:, width:].sum(dim=1)]).tolist()
         own = [positions[row] for row in rows.tolist()]
-        return _packed(own, *lengths, widths=(width, keep), device=mask.device)
+        return self._packed(own, *lengths, widths=(width, keep), device=mask.device)
 
-
-def _packed(
-    positions: Sequence[int],
-    prompt_lengths: Sequence[int],
-    completion_lengths: Sequence[int],
-    *,
-    widths: tuple[int, int],
-    device: torch.device,
-) -> SharedPrompts:
-    """Pack rows as TRL pads them, prompts on the left and completions on the right of these widths."""
-    starts = [widths[0] - length for length in prompt_lengths]
-    groups = groups_of(_keys(positions), starts, prompt_lengths, completion_lengths)
-    return SharedPrompts(groups, width=sum(widths), device=device)
+    def _packed(
+        self,
+        positions: Sequence[int],
+        prompt_lengths: Sequence[int],
+        completion_lengths: Sequence[int],
+        *,
+        widths: tuple[int, int],
+        device: torch.device,
+    ) -> SharedPrompts:
+        """Pack rows as TRL pads them, prompts on the left and completions on the right of these widths."""
+        starts = [widths[0] - length for length in prompt_lengths]
+        groups = groups_of(_keys(positions), starts, prompt_lengths, completion_lengths)
+        return SharedPrompts(groups, width=sum(widths), device=device, tokens_per_row=self.tokens_per_row)
 
 
 def _keys(positions: Sequence[int]) -> list[Hashable]:

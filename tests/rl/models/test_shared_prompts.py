@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from attention_probes.record import ProbePlan, Readings, record_attention
-from rl.models.shared_prompts import Group, SharedPrompts, cannot_share, groups_of
+from rl.models.shared_prompts import Group, SharedPrompts, cannot_share, groups_of, in_rows
 from tests.attention_probes.tiny_decoders import CONFIGS, VOCABULARY, tiny_model
 
 CPU = torch.device("cpu")
@@ -24,7 +24,7 @@ class Batch:
     keys = ("long", "short", "long", "long", "short")
     prompt_lengths, completion_lengths = (14, 1, 14, 14, 1), (5, 3, 1, 6, 0)
 
-    def __init__(self) -> None:
+    def __init__(self, tokens_per_row: int = 0) -> None:
         generator = torch.Generator().manual_seed(3)
         prompts = {key: torch.randint(3, VOCABULARY, (16,), generator=generator) for key in ("long", "short")}
         completions = torch.randint(3, VOCABULARY, (5, 6), generator=generator)
@@ -34,7 +34,7 @@ class Batch:
         self.real = torch.stack([(place >= 16 - prompt) & (place < 16 + answer) for prompt, answer in lengths])
         starts = [16 - length for length in self.prompt_lengths]
         groups = groups_of(self.keys, starts, self.prompt_lengths, self.completion_lengths)
-        self.shared = SharedPrompts(groups, width=22, device=CPU)
+        self.shared = SharedPrompts(groups, width=22, device=CPU, tokens_per_row=tokens_per_row)
 
     def apart(self, model: PreTrainedModel) -> Tensor:
         """Return the log-probs (B, T) of rows of their own, 0 at padding."""
@@ -58,8 +58,9 @@ class Batch:
     # Gemma 2 caps its logits, which sdpa does not
     [*((family, "sdpa") for family in ROTARY if "softcap" not in family), *((family, "eager") for family in ROTARY)],
 )
-def test_packed_rows__give_the_same_logprobs_and_gradients(family, attention):
-    batch, model = Batch(), tiny_model(family)
+@pytest.mark.parametrize("tokens_per_row", [0, 64], ids=["a row each", "one row"])
+def test_packed_rows__give_the_same_logprobs_and_gradients(tokens_per_row, family, attention):
+    batch, model = Batch(tokens_per_row), tiny_model(family)
     before = model.config._attn_implementation
     model.set_attn_implementation(attention)
     try:
@@ -76,9 +77,10 @@ def test_packed_rows__give_the_same_logprobs_and_gradients(family, attention):
         assert (gradient - reference).norm() <= 1e-4 * reference.norm() + 1e-7
 
 
+@pytest.mark.parametrize("tokens_per_row", [0, 64], ids=["a row each", "one row"])
 @pytest.mark.parametrize("family", ROTARY)
-def test_readings__of_packed_rows_are_those_of_rows_of_their_own(family):
-    batch, model = Batch(), tiny_model(family)
+def test_readings__of_packed_rows_are_those_of_rows_of_their_own(family, tokens_per_row):
+    batch, model = Batch(tokens_per_row), tiny_model(family)
     spans = torch.zeros(5, 2, 22, dtype=torch.bool)
     spans[:, 0, 15], spans[:, 1, 17:19] = True, True
     readings = []
@@ -123,12 +125,45 @@ def test_packed_row__by_hand():
     assert unpacked.tolist() == [[0.0, 80.0, 90.0, 10.0, 20.0], [0.0, 80.0, 91.0, 30.0, 0.0]]
 
 
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), min_size=1, max_size=8))
+def test_packed_row__of_two_groups_by_hand():
+    # prompt 7 8 with completion 1, behind it prompt 9 with completion 3 4: neither sees the other
+    ids = torch.tensor([[7, 8, 1, 0], [0, 9, 3, 4]])
+    groups = groups_of(["a", "b"], [0, 1], [2, 1], [1, 2])
+    shared = SharedPrompts(groups, width=4, device=CPU, tokens_per_row=6)
+    assert shared.pack(ids).tolist() == [[7, 8, 1, 9, 3, 4]]
+    assert shared.position_ids.tolist() == [[0, 1, 2, 0, 1, 2]]
+    assert shared.allowed[0, 0].int().tolist() == [
+        [1, 0, 0, 0, 0, 0],
+        [1, 1, 0, 0, 0, 0],
+        [1, 1, 1, 0, 0, 0],
+        [0, 0, 0, 1, 0, 0],
+        [0, 0, 0, 1, 1, 0],
+        [0, 0, 0, 1, 1, 1],
+    ]
+    unpacked = shared.unpack(torch.tensor([[80.0, 10.0, 90.0, 30.0, 40.0]])).tolist()
+    assert unpacked == [[80.0, 10.0, 0.0], [90.0, 30.0, 40.0]]  # 90 is of a prompt's first token, and means nothing
+    assert [len(row) for row in SharedPrompts(groups, width=4, device=CPU, tokens_per_row=5).rows] == [1, 1]
+
+
+@given(st.lists(st.integers(2, 9), min_size=1, max_size=8), st.integers(0, 20))
+def test_in_rows__fills_rows_in_order_and_never_beyond_their_tokens(lengths, tokens_per_row):
+    groups = groups_of(range(len(lengths)), [0] * len(lengths), [1] * len(lengths), [length - 1 for length in lengths])
+    rows = in_rows(groups, tokens_per_row)
+    assert [group for row in rows for group in row] == groups
+    sizes = [sum(group.num_tokens for group in row) for row in rows]
+    assert all(size <= tokens_per_row or len(row) == 1 for size, row in zip(sizes, rows, strict=True))
+    following = [row[0].num_tokens for row in rows[1:]]
+    assert all(size + more > tokens_per_row for size, more in zip(sizes, following, strict=False))
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), min_size=1, max_size=8), st.sampled_from([0, 20, 1000])
+)
 @settings(max_examples=50)
-def test_pack__holds_every_token_once_and_prompts_once_a_group(rows):
+def test_pack__holds_every_token_once_and_prompts_once_a_group(rows, tokens_per_row):
     keys, lengths = [key for key, _ in rows], [length for _, length in rows]
     groups = groups_of(keys, [3 - key for key in keys], [key + 1 for key in keys], lengths)
-    shared = SharedPrompts(groups, width=13, device=CPU)
+    shared = SharedPrompts(groups, width=13, device=CPU, tokens_per_row=tokens_per_row)
     ids = 1 + torch.arange(13 * len(rows)).view(-1, 13)
     place = torch.arange(13)
     completions = torch.stack([(place >= 4) & (place < 4 + length) for length in lengths])
@@ -139,7 +174,8 @@ def test_pack__holds_every_token_once_and_prompts_once_a_group(rows):
         shared.unpack(shared.pack(one_row).float()[:, 1:])[:, 3:][completions[:, 4:]], one_row[completions].float()
     )
     assert [group.rows[0] for group in groups] == sorted({keys.index(key) for key in keys})
-    assert shared.pack(ids).shape[1] == max(group.prompt_length - 1 + sum(group.lengths[1:]) for group in groups)
+    longest = max(sum(sum(group.lengths) for group in row) for row in in_rows(groups, tokens_per_row))
+    assert shared.pack(ids).shape[1] == longest
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,15 @@ def test_loss__is_that_of_weighted_log_ratios(pairs, tmp_path):
     assert loss == pytest.approx(-torch.nn.functional.logsigmoid(0.5 * (chosen - rejected)).mean().item(), abs=1e-5)
 
 
-@pytest.mark.parametrize("changes", [{}, {"dpo": {"max_length": 40}}, {"trainer": {"gradient_checkpointing": True}}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"dpo": {"max_length": 40}},
+        {"trainer": {"gradient_checkpointing": True}},
+        {"trainer": {"tokens_per_row": 4096}},
+    ],
+)
 @pytest.mark.parametrize("rule", ["uniform", "constraint", "global_anchor"])
 def test_shared_prompts__give_the_same_loss_and_gradient(rule, changes, pairs, tmp_path):
     trainer = credit_dpo_trainer(tiny_dpo_config(pairs, credit={"rule": rule}, **changes), tmp_path)
@@ -172,7 +180,7 @@ def test_packing__shares_only_prompts_that_are_the_same(truncation_mode, pairs, 
     inputs = trainer.data_collator([trainer.train_dataset[row] for row in range(2)])
     with trainer._packing(inputs) as shared:
         assert shared is not None
-        for group in shared.groups:
+        for [group] in shared.rows:
             prompts = {tuple(inputs["input_ids"][row, : group.prompt_length].tolist()) for row in group.rows}
             assert len(prompts) == 1
 

@@ -56,15 +56,17 @@ def assert_same(trainer: CreditGRPOTrainer, inputs: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("loss_type", ["grpo", "bnpo", "dr_grpo", "dapo", "cispo", "sapo", "luspo", "vespo"])
-def test_shared_prompts__give_the_same_loss_and_gradient(loss_type, tmp_path):
+@pytest.mark.parametrize("tokens_per_row", [None, 4096], ids=["a row each", "one row"])
+def test_shared_prompts__give_the_same_loss_and_gradient(tokens_per_row, loss_type, tmp_path):
     # two iterations, so that there are log-probs of an old policy; a reference policy; attention readings in the credit
-    settings = {"loss_type": loss_type, "num_iterations": 2, "beta": 0.04, **BATCHES}
+    settings = {"loss_type": loss_type, "num_iterations": 2, "beta": 0.04, "tokens_per_row": tokens_per_row, **BATCHES}
     rule = "uniform" if loss_type == "luspo" else "global_anchor"
     assert_same(*prepared(tiny_config(trainer=settings, credit={"rule": rule}), tmp_path))
 
 
-def test_shared_prompts__give_the_same_under_gradient_checkpointing(tmp_path):
-    settings = {"gradient_checkpointing": True, **BATCHES}
+@pytest.mark.parametrize("tokens_per_row", [None, 4096])
+def test_shared_prompts__give_the_same_under_gradient_checkpointing(tokens_per_row, tmp_path):
+    settings = {"gradient_checkpointing": True, "tokens_per_row": tokens_per_row, **BATCHES}
     assert_same(*prepared(tiny_config(trainer=settings, credit={"rule": "coupled"}), tmp_path))
 
 
@@ -75,11 +77,16 @@ def test_shared_prompts__give_the_same_under_gradient_checkpointing(tmp_path):
 )
 def test_shared_prompts__give_each_group_its_gates(routing, tmp_path):
     routing = {"adapters": ["one", "two"], "top": None, **routing}
-    assert_same(*prepared(tiny_config(trainer={"num_iterations": 2, **BATCHES}, routing=routing), tmp_path))
+    settings = {"num_iterations": 2, "tokens_per_row": 4096, **BATCHES}
+    trainer, inputs = prepared(tiny_config(trainer=settings, routing=routing), tmp_path)
+    packed = trainer.pack(inputs)
+    assert packed is not None and len(packed.rows) == 2  # as gates are of whole rows
+    assert_same(trainer, inputs)
 
 
-def test_old_and_reference_logprobs__are_the_same(tmp_path):
-    settings = {"num_iterations": 2, "beta": 0.04, **BATCHES}
+@pytest.mark.parametrize("tokens_per_row", [None, 4096])
+def test_old_and_reference_logprobs__are_the_same(tokens_per_row, tmp_path):
+    settings = {"num_iterations": 2, "beta": 0.04, "tokens_per_row": tokens_per_row, **BATCHES}
     columns = ("old_per_token_logps", "ref_per_token_logps")
     batches = []
     for shared in (True, False):
@@ -105,9 +112,16 @@ def test_with_whole_groups__keeps_the_order_of_groups_and_of_rows_within_one():
     assert first["tokens"] == second["tokens"] == 9
 
 
+def test_tokens_per_row__packs_both_groups_into_one_row(tmp_path):
+    trainer, inputs = prepared(tiny_config(trainer={"tokens_per_row": 4096, **BATCHES}), tmp_path)
+    packed = trainer.pack(inputs)
+    assert packed is not None
+    assert [[len(group.rows) for group in row] for row in packed.rows] == [[4, 4]]
+
+
 def test_rows_that_stand_in_for_dropped_ones__are_groups_of_their_own(tmp_path):
     trainer, inputs = prepared(tiny_config(trainer=BATCHES), tmp_path)
     placed = {**inputs, "position": [PLACEHOLDER_POSITION] * 4 + inputs["position"][4:]}
     shared = trainer.pack(placed)
     assert shared is not None
-    assert [len(group.rows) for group in shared.groups] == [1, 1, 1, 1, 4]
+    assert [len(group.rows) for [group] in shared.rows] == [1, 1, 1, 1, 4]
