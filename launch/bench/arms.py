@@ -16,9 +16,9 @@ from launch.bench.compare import BenchArm
 from launch.bench.tasks import TOY_KINDS, Budget, HeldOutScore, Task
 from rewards.verifiers import custom_kinds
 from rl.build import build_trainer
-from rl.common.atomic import json_text, write_json
+from rl.common.atomic import json_text, write_json, write_text
 from rl.common.errors import UserError
-from rl.config.load import parse_config
+from rl.config.load import parse_config, resolved_yaml
 from rl.config.root import Config
 from rl.scoring.custom_verifiers import custom_verifiers
 from rl.trainers.grpo import CreditGRPOTrainer
@@ -106,6 +106,7 @@ def train_arm(arm: Arm, bench: Path) -> BenchArm:
     run.mkdir(parents=True)
     started = cpu_seconds()
     config = arm.config(bench)
+    write_text(run / "config.yaml", resolved_yaml(config))  # so that its answers can be paired, as any run's
     with custom_verifiers(config.rewards), custom_kinds(TOY_KINDS):
         curve = _train(arm, config, run)
     result = BenchArm(

@@ -11,6 +11,7 @@ from launch.bench.arms import record_budget
 from launch.bench.credit import bench_credit, credit_arm
 from launch.bench.tasks import LOCAL_KINDS, TASKS, Budget, budget_of
 from launch.recipes import load_recipe
+from rl.config.load import load_run_config
 
 BUDGET = Budget(steps=2, num_problems=16, num_held_out=8, groups=2, num_generations=2, learning_rate=1e-3)
 
@@ -96,6 +97,10 @@ def test_bench_credit__trains_no_arm_twice(untrained, tmp_path, monkeypatch):
     ]
     assert json.loads((tmp_path / "bench" / "credit.json").read_text()) == json.loads(json.dumps(result))
     assert (tmp_path / "bench" / "credit.png").is_file()
+    [row] = [row for row in result["means_over_training"] if row["name"] == "random"]
+    assert row["seeds"] == 2 and len(row["differences"]) == 2
+    arm = credit_arm(TASKS["chain"], "random", 1, BUDGET)
+    assert load_run_config(arm.folder(tmp_path / "bench")) == arm.config(tmp_path / "bench")
 
     def train_again(*args, **kwargs):
         raise AssertionError("a finished arm was trained again")
