@@ -1,0 +1,82 @@
+"""`heed bench`: what a model can do, and what changing its attention does to its answers."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from launch.cli.output import AsJson, ResultFile, output_option, print_result, show_rows, show_values, user_path
+from launch.environment import prepare_environment
+
+Model = Annotated[str, typer.Option(help="A model's name or folder.")]
+
+
+def calibration(
+    file: Annotated[Path, typer.Argument(parser=user_path, help="What `heed probe sinks` has saved.")],
+    model: Model = "smollm2-135m-instruct",
+    ifeval: Annotated[Path | None, typer.Option(parser=user_path, help="Prompts with constraints.")] = None,
+    gsm8k: Annotated[
+        Path | None, typer.Option(parser=user_path, help="Rows with `question` and `answer`, which ends in a number.")
+    ] = None,
+    needles: Annotated[int, typer.Option(help="Needle tests; 0 leaves them out.")] = 64,
+    limit: Annotated[int | None, typer.Option(help="Rows of each file; default: all.")] = None,
+    max_tokens: Annotated[int, typer.Option(help="Longest answer, in tokens.")] = 256,
+    batch_size: Annotated[int, typer.Option(help="Answers written at a time.")] = 16,
+    output: ResultFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare a model's answers with and without its sinks calibrated, item by item."""
+    prepare_environment()
+    from launch.bench.calibration import bench_calibration
+
+    print_result(
+        as_json,
+        lambda: bench_calibration(
+            model,
+            file,
+            ifeval=ifeval,
+            gsm8k=gsm8k,
+            needles=needles,
+            limit=limit,
+            max_tokens=max_tokens,
+            batch_size=batch_size,
+        ),
+        show=show_rows,
+        output=output,
+    )
+
+
+def confusion(
+    run: Annotated[Path, typer.Argument(parser=user_path, help="A finished run with held-out answers.")],
+    output: ResultFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure whether answers that attend to the wrong constraint fail more often than length alone tells."""
+    prepare_environment()
+    from launch.bench.confusion import bench_confusion
+
+    print_result(as_json, lambda: bench_confusion(run), show=show_values, output=output)
+
+
+def levels(
+    model: Model = "smollm2-135m-instruct",
+    prompts: Annotated[int, typer.Option(help="Prompts of each level and pattern.")] = 50,
+    seed: int = 0,
+    max_tokens: Annotated[int, typer.Option(help="Longest answer, in tokens.")] = 160,
+    batch_size: Annotated[int, typer.Option(help="Answers written at a time.")] = 25,
+    output: Annotated[Path | None, output_option("A JSON file for the result; continued if it exists.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how many constraints a model satisfies, by level, pattern and category."""
+    prepare_environment()
+    from rich.console import Console
+
+    from launch.bench.levels import bench_levels, show_levels
+
+    print_result(
+        as_json,
+        lambda: bench_levels(
+            model, prompts=prompts, seed=seed, max_tokens=max_tokens, batch_size=batch_size, output=output
+        ),
+        show=lambda result: show_levels(result, Console()),
+    )
