@@ -23,14 +23,14 @@ from launch.bench.slots import (
     tuning,
 )
 from launch.bench.slots_outcome import DOSES, outcomes, rows_of, same_rate_arms, tuned_arms
-from rl.common.atomic import write_json
+from rl.common.atomic import write_json, write_text
 from rl.common.errors import UserError
 
 HELD = {True: "yes", False: "no", None: "open"}
 
 
 def bench_slots(bench: Path, *, jobs: int = 1) -> dict[str, Any]:
-    """Train what is missing of the protocol, write `slots.json` and `report.html`, and print the predictions."""
+    """Train what is missing of the protocol; write `slots.json`, `dose.svg` and `report.html`, print the outcomes."""
     results = train_slots(bench, jobs=jobs)
     found = {
         "arms": [asdict(arm) for arm in results.values()],
@@ -38,6 +38,7 @@ def bench_slots(bench: Path, *, jobs: int = 1) -> dict[str, Any]:
         "cpu_hours": round(total_cpu_seconds(list(results.values())) / 3600, 2),
     }
     write_json(bench / "slots.json", found)
+    write_text(bench / "dose.svg", _dose_figure(results))
     table = Table("prediction", "held", "measured")
     for outcome in outcomes(results):
         table.add_row(outcome.prediction, HELD[outcome.held], outcome.measured)
