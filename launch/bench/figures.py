@@ -34,24 +34,40 @@ def _curve(axes: Any, name: str, arms: Sequence[BenchArm]) -> None:
         axes.fill_between(arms[0].steps, lows, highs, color=line.get_color(), alpha=0.15, linewidth=0)
 
 
-def dose_figure(gains: Mapping[str, Mapping[int, tuple[Interval | None, Sequence[float]]]]) -> str:
-    """Return the gain on the baseline by number of slots: for each name its mean and interval, and a dot a seed."""
-    figure = Figure(figsize=(7.5, 4.2), layout="constrained")
-    axes = figure.subplots()
-    axes.axhline(0.0, color="gray", linewidth=0.8)
+Gains = Mapping[str, Mapping[int, tuple[Interval | None, Sequence[float]]]]
+"""Name -> number of slots -> mean gain with its interval, and the gain of each seed."""
+
+
+def dose_figure(gains: Gains, *, control: str) -> str:
+    """Return the gain on the baseline by number of slots: for each name its mean and interval, and a dot a seed.
+
+    The control has a panel of its own below, for a loss that would dwarf all gains.
+    """
     doses = sorted({dose for by_dose in gains.values() for dose in by_dose})
-    for number, (name, by_dose) in enumerate(gains.items()):
-        shift = 0.1 * (number - (len(gains) - 1) / 2)
-        known = [(doses.index(dose) + shift, *found) for dose, found in by_dose.items() if found[0] is not None]
-        centers, means = [place for place, _, _ in known], [gain.mean for _, gain, _ in known if gain is not None]
-        errors = [gain.high - gain.mean for _, gain, _ in known if gain is not None]
-        drawn = axes.errorbar(centers, means, yerr=errors, fmt="o", markersize=5, capsize=2, label=name)
-        for place, _, values in known:
-            axes.plot([place] * len(values), values, ".", color=drawn[0].get_color(), markersize=3, alpha=0.4)
-    axes.set_xticks(range(len(doses)), [f"K = {dose}" for dose in doses])
-    axes.set(title="Gain over uniform, mean over training", ylabel="difference in held-out score")
-    axes.legend(fontsize=8)
+    panels = [{name: found for name, found in gains.items() if (name == control) == apart} for apart in (False, True)]
+    figure = Figure(figsize=(7.5, 5.4), layout="constrained")
+    rows = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    color = 0
+    for axes, panel in zip(rows, panels, strict=True):
+        axes.axhline(0.0, color="gray", linewidth=0.8)
+        for number, (name, by_dose) in enumerate(panel.items()):
+            shift = 0.1 * (number - (len(panel) - 1) / 2)
+            _dose(axes, name, {doses.index(dose) + shift: found for dose, found in by_dose.items()}, f"C{color}")
+            color += 1
+        if panel:
+            axes.legend(fontsize=8)
+    rows[0].set(title="Gain over uniform, mean over training", ylabel="difference in held-out score")
+    rows[1].set_xticks(range(len(doses)), [f"K = {dose}" for dose in doses])
     return _svg(figure)
+
+
+def _dose(axes: Any, name: str, gains: Mapping[float, tuple[Interval | None, Sequence[float]]], color: str) -> None:
+    known = {place: (gain, values) for place, (gain, values) in gains.items() if gain is not None}
+    means = [gain.mean for gain, _ in known.values()]
+    errors = [gain.high - gain.mean for gain, _ in known.values()]
+    axes.errorbar([*known], means, yerr=errors, fmt="o", markersize=5, capsize=2, label=name, color=color)
+    for place, (_, values) in known.items():
+        axes.plot([place] * len(values), values, ".", color=color, markersize=3, alpha=0.4)
 
 
 def _svg(figure: Figure) -> str:

@@ -12,6 +12,7 @@ from launch.bench.compare import area_under
 from launch.bench.figures import dose_figure
 from launch.bench.report import ChosenBy, Comparison, total_cpu_seconds, write_bench_report
 from launch.bench.slots import (
+    DEALT,
     LARGE_GROUPS,
     RATES,
     RULES,
@@ -100,5 +101,6 @@ def _dose_figure(results: Results) -> str:
                 slots: (rows[slots][rule].gain, rows[slots][rule].differences) for slots in DOSES if rule in rows[slots]
             }
             for rule in RULES[1:]
-        }
+        },
+        control=DEALT,
     )
