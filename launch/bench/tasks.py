@@ -191,6 +191,8 @@ class Constraints:
     def settings(self, seed: int, budget: Budget) -> dict[str, Any]:
         tree = load_recipe(self.recipe).model_dump(mode="json")
         tree["data"] |= {"num_problems": budget.num_problems, "held_out": budget.num_held_out}
+        # An arm may be a Ray task, which holds the CPU that a worker would wait for.
+        tree["rollouts"] |= {"workers": 0, "groups_per_unit": None}
         tree["trainer"] |= {
             "per_device_train_batch_size": budget.num_generations,
             "gradient_accumulation_steps": budget.groups,

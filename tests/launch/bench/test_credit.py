@@ -59,6 +59,7 @@ def test_credit_arm__of_constraints_is_the_quickstart_with_another_rule(tmp_path
     changed = {"seed": 2, "save_steps": 36}
     assert config.trainer == recipe.trainer.model_copy(update=changed)
     assert config.credit.rule == "uniform"
+    assert config.rollouts.workers == 0, "a Ray task cannot wait for workers of its own"
     assert budget_of("constraints", 3).steps == 3
 
 
