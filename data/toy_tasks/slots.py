@@ -23,7 +23,7 @@ def slot_problem(seed: int, index: int, *, slots: int, shift: int | None = 0) ->
     constraints = tuple(
         ConstraintSpec(
             id=KIND,
-            kwargs={"place": place, "evidence_at": None if shift is None else (place + shift) % slots},
+            kwargs={"place": place} | ({} if shift is None else {"evidence_at": (place + shift) % slots}),
             text=term,
             spans=((4 * place, 4 * place + 3),),
         )
@@ -44,10 +44,10 @@ def slot_answer(prompt: str) -> str:
     return "".join((max if sign == "^" else min)(first, second) for first, sign, second in terms)
 
 
-def slot_digit(completion: str, *, prompt: str, place: int, evidence_at: int | None) -> Verdict:
+def slot_digit(completion: str, *, prompt: str, place: int, evidence_at: int | None = None) -> Verdict:
     """Return whether the character at `place`, counted from 0, is right; the evidence is the one at `evidence_at`.
 
-    With None it is its own where it is right, and none where it is wrong.
+    Without, it is its own where it is right, and none where it is wrong.
     """
     satisfied = completion[place : place + 1] == slot_answer(prompt)[place]
     shown = place if evidence_at is None and satisfied else evidence_at

@@ -33,7 +33,7 @@ def test_slot_problem__shifted_evidence_lies_once_on_each_other_slot():
     assert user_text(plain) == user_text(dealt)
     assert [spec.kwargs["evidence_at"] for spec in dealt.constraints] == [1, 2, 3, 0]
     hidden = slot_problem(0, 0, slots=4, shift=None)
-    assert [spec.kwargs["evidence_at"] for spec in hidden.constraints] == [None] * 4
+    assert [spec.kwargs for spec in hidden.constraints] == [{"place": place} for place in range(4)]
 
 
 @pytest.mark.parametrize(
