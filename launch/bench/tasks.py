@@ -205,9 +205,14 @@ class Constraints:
         return problems.train, problems.held_out
 
     def held_out_score(self, trainer: AdapterTrainer, config: Config, held_out: Sequence[Problem]) -> HeldOutScore:
-        """Return the share of satisfied constraints, and of answers that satisfy all of theirs."""
+        """Return the share of satisfied constraints, and of answers that satisfy all of theirs.
+
+        The details are the share of each kind, and what tells whether the answers are any good besides.
+        """
         summary = evaluate_policy(config, trainer.policy, trainer.policy_tokenizer, held_out).summary()
-        return HeldOutScore(mean=summary["pass_rate"], perfect=summary["all_satisfied"])
+        kinds = {kind: found["satisfied"] / found["of"] for kind, found in summary["kinds"].items()}
+        quality = {name: summary[name] for name in ("mean_words", "distinct_share", "on_topic", "not_echo")}
+        return HeldOutScore(mean=summary["pass_rate"], perfect=summary["all_satisfied"], details=kinds | quality)
 
 
 LOCAL_KINDS = (

@@ -87,11 +87,6 @@ def _nothing_moves(credit: CreditConfig) -> Iterator[str]:
 
 def _channels(config: "Config") -> Iterator[str]:
     rule = config.credit.rule
-    if not config.credit.preserve_mass:
-        yield (
-            f"credit.rule={rule} splits an advantage into channels that must sum to it, which "
-            "credit.preserve_mass=false would not; set preserve_mass=true"
-        )
     if not config.rewards.satisfaction_weight:
         yield (
             f"credit.rule={rule} shares what constraints earn, and rewards.satisfaction_weight=0.0 pays nothing for "

@@ -26,11 +26,6 @@ PAIRS = {"algorithm": "dpo", "data": {"path": "pairs.jsonl"}}
             "set probe.roles",
         ),
         (
-            {"credit": {"rule": "constraint", "preserve_mass": False}},
-            "credit.rule=constraint splits an advantage into channels that must sum to it, which "
-            "credit.preserve_mass=false would not; set preserve_mass=true",
-        ),
-        (
             {"credit": {"rule": "combined"}, "rewards": {"satisfaction_weight": 0.0, "functions": ("mine.py:reward",)}},
             "credit.rule=combined shares what constraints earn, and rewards.satisfaction_weight=0.0 pays nothing for "
             "them; set satisfaction_weight=1.0, or another rule",
