@@ -147,6 +147,7 @@ class CreditAssigner:
             reach=settings.reach,
             waad_quantile=settings.waad_quantile,
             delta_quantile=settings.delta_quantile,
+            without_evidence=settings.without_evidence,
             base=self._base,
         )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Shaped
@@ -63,6 +64,8 @@ class RuleParams:
     waad_quantile: float = 0.5
     delta_quantile: float = 0.5
     """What marks an anchor as locally dominated; see `RhythmSettings`."""
+    without_evidence: Literal["attention", "text"] = "attention"
+    """What answers for a constraint that failed and left no evidence."""
     base: "Rule | None" = None
     """The rule that a control is the control of."""
 

@@ -17,13 +17,14 @@ def constraint(inputs: CreditInputs, params: RuleParams) -> Float[Tensor, "B cha
     """Weigh each constraint's evidence in its own channel; channel 0 weighs all tokens alike.
 
     Where a constraint failed and no token shows it (a word is missing), its channel follows the tokens' attention to
-    the passage of the prompt that states it. Without evidence and attention, all tokens weigh alike.
+    the passage of the prompt that states it, if `without_evidence` says so; else, and without attention, all tokens
+    weigh alike.
     """
     if inputs.evidence is None:
         raise ValueError("the rule constraint needs the evidence of verdicts, and none was collected")
     tokens, failed, attention = inputs.evidence.tokens, inputs.evidence.failed, inputs.evidence.attention
     channels = torch.ones(tokens.shape, device=tokens.device)
-    if attention is not None:
+    if params.without_evidence == "attention" and attention is not None:
         real_attention = attention.masked_fill(~inputs.mask[:, None], 0.0)
         follows_attention = failed & (real_attention.sum(dim=2) > 0.0)
         channels = torch.where(follows_attention[:, :, None], real_attention, channels)

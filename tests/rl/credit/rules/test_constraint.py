@@ -43,6 +43,14 @@ def test_constraint__without_evidence_and_attention_all_tokens_weigh_alike(faile
     assert constraint(inputs, PARAMS)[0, 1].tolist() == [1.0] * 4
 
 
+def test_constraint__a_failure_without_evidence_is_the_whole_texts_where_that_is_set():
+    inputs = make_inputs(
+        [[0, 0, 0, 0], [0, 1, 0, 0]], failed=[True, True], attention=tensor([[[9.0, 2.0, 0.0, 1.5]] * 2])
+    )
+    weights = constraint(inputs, replace(PARAMS, without_evidence="text"))
+    assert weights[0, 1:].tolist() == [[1, 1, 1, 1], [0, 1, 0, 0]]
+
+
 def test_constraint__evidence_comes_before_attention():
     inputs = make_inputs([[0, 0, 1, 0]], failed=[True], attention=torch.ones(1, 1, 4))
     assert constraint(inputs, PARAMS)[0, 1].tolist() == [0, 0, 1, 0]
