@@ -40,7 +40,8 @@ def normalize_weights(
         return weights.clamp(min=floor).masked_fill(~mask_B1T, 0.0)
     count_B11 = mask_B1T.sum(dim=2, keepdim=True).clamp(min=1)
     mean_BC1 = weights.sum(dim=2, keepdim=True) / count_B11
-    shares = torch.where(mean_BC1 > 0.0, weights / mean_BC1, 1.0)
+    # A mean below the least normal number has lost digits; it is no more than none.
+    shares = torch.where(mean_BC1 >= torch.finfo(torch.float32).tiny, weights / mean_BC1, 1.0)
     return (floor + (1.0 - floor) * shares).masked_fill(~mask_B1T, 0.0)
 
 

@@ -79,9 +79,10 @@ def test_normalize_weights__without_preserved_mass_the_floor_only_clips():
     assert kept.tolist() == [[0.25, 3.0, 0.0]]
 
 
-def test_normalize_weights__a_row_without_weight_is_shared_equally():
-    kept = keep_one(torch.zeros(1, 3), tensor([[True, True, False]]), floor=0.0, preserve_mass=True)
-    assert kept.tolist() == [[1.0, 1.0, 0.0]]
+@pytest.mark.parametrize("weight", [0.0, 1e-45])  # the mean of 1e-45, 1e-45 and 0 has no digit left
+def test_normalize_weights__a_row_without_weight_is_shared_equally(weight):
+    kept = keep_one(tensor([[weight, weight, 0.0]]), tensor([[True, True, True]]), floor=0.0, preserve_mass=True)
+    assert kept.tolist() == [[1.0, 1.0, 1.0]]
 
 
 @pytest.mark.parametrize("preserve_mass", [True, False])
