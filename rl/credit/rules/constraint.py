@@ -26,8 +26,9 @@ def constraint(inputs: CreditInputs, params: RuleParams) -> Float[Tensor, "B cha
     channels = torch.ones(tokens.shape, device=tokens.device)
     if params.without_evidence == "attention" and attention is not None:
         real_attention = attention.masked_fill(~inputs.mask[:, None], 0.0)
-        follows_attention = failed & (real_attention.sum(dim=2) > 0.0)
-        channels = torch.where(follows_attention[:, :, None], real_attention, channels)
+        total_BC1 = real_attention.sum(dim=2, keepdim=True)
+        shares = real_attention * inputs.mask.sum(dim=1)[:, None, None] / total_BC1  # of mean 1, as a whole text's
+        channels = torch.where(failed[:, :, None] & (total_BC1 > 0.0), shares, channels)
     has_evidence = (tokens & inputs.mask[:, None]).any(dim=2, keepdim=True)
     channels = torch.where(has_evidence, tokens.float(), channels)
     return torch.cat([torch.ones_like(inputs.mask, dtype=torch.float32)[:, None], channels], dim=1)

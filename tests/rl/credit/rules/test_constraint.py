@@ -28,6 +28,8 @@ def test_constraint__a_failure_without_evidence_follows_the_attention_to_its_pas
     attention = tensor([[[0.5, 2.0, 0.0, 1.5]]])
     inputs = make_inputs([[0, 0, 0, 0]], failed=[True], attention=attention)
     assert constraint(inputs, PARAMS)[0, 1].tolist() == [0.5, 2.0, 0.0, 1.5]
+    doubled = make_inputs([[0, 0, 0, 0]], failed=[True], attention=2 * attention)
+    assert torch.equal(constraint(doubled, PARAMS), constraint(inputs, PARAMS)), "its mean is 1 however large it is"
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,7 @@ def test_constraint__padding_is_neither_evidence_nor_attention():
         [[0, 0, 0, 1], [0, 0, 0, 0]], failed=[True, True], attention=tensor([[[0.0, 0, 0, 5], [1, 0, 0, 5]]])
     )
     inputs = replace(inputs, mask=tensor([[True, True, True, False]]))
-    assert (constraint(inputs, PARAMS) * inputs.mask).tolist() == [[[1, 1, 1, 0], [1, 1, 1, 0], [1, 0, 0, 0]]]
+    assert (constraint(inputs, PARAMS) * inputs.mask).tolist() == [[[1, 1, 1, 0], [1, 1, 1, 0], [3, 0, 0, 0]]]
 
 
 def test_combined__channel_0_is_the_coupled_rule():
