@@ -19,10 +19,10 @@ from launch.bench.slots_report import report_slots
 from launch.bench.tasks import TASKS, Budget, Task
 from rl.common.errors import UserError
 
-SUFFIX = re.compile(r":(?=(?:raw|roles|residual|text)\b)")
+SUFFIX = re.compile(r":(?=(?:raw|roles|residual|attention)\b)")
 """Before a suffix of a rule's name: `raw` is without `credit.preserve_mass`, so that amplifying also enlarges the step;
-`roles` reads heads by fitted roles, `residual` the difference to a fitted baseline; `text` has the whole text answer
-for a failed constraint without evidence, and not the tokens that attend to it."""
+`roles` reads heads by fitted roles, `residual` the difference to a fitted baseline; `attention` has the tokens that
+attend to a failed constraint without evidence answer for it, and not the whole text."""
 
 
 def bench_credit(
@@ -56,8 +56,8 @@ def credit_arm(task: Task, name: str, seed: int, budget: Budget) -> Arm:
     settings: dict[str, Any] = {"credit": {"rule": rule, "preserve_mass": "raw" not in suffixes}}
     if "residual" in suffixes:
         settings["credit"]["readings"] = "residual"
-    if "text" in suffixes:
-        settings["credit"]["without_evidence"] = "text"
+    if "attention" in suffixes:
+        settings["credit"]["without_evidence"] = "attention"
     if {"residual", "roles"} & set(suffixes):
         task = FittedTask(task=task, roles="roles" in suffixes, baseline="residual" in suffixes)
     return Arm(name=name, seed=seed, task=task, budget=budget, settings=settings)

@@ -15,13 +15,13 @@ def credit(
     rules: Annotated[
         str,
         typer.Option(
-            help="Rules, comma between, besides uniform; suffixes :raw, :roles, :residual, :text as in launch/bench."
+            help="Rules, comma between, besides uniform; suffixes :raw, :roles, :residual, :attention (launch/bench)."
         ),
     ] = "random,entropy,local_chunk,global_anchor,coupled,coupled:raw",
     task: Annotated[
         str,
         typer.Option(
-            help="chain, digits: a model of 1.2 M parameters; constraints, rules: SmolLM2; slots: a protocol."
+            help="chain, digits, hidden-digits: 1.2 M parameters; constraints, rules: SmolLM2; slots: a protocol."
         ),
     ] = "chain",
     seeds: Annotated[int, typer.Option(help="Trainings of each rule.")] = 3,

@@ -60,9 +60,9 @@ class CreditConfig(Section):
     """Rule `coupled`: an anchor is dominated only where its WAAD is at most this quantile of its completion's."""
     delta_quantile: Fraction = 0.5
     """Rule `coupled`: and only where a jump of WAAD before it is at least this quantile."""
-    without_evidence: Literal["attention", "text"] = "attention"
+    without_evidence: Literal["text", "attention"] = "text"
     """Rule `constraint`: which tokens answer for a constraint that failed and left no evidence, as a missing word does:
-    those that attend to the passage that states it, or the whole text alike."""
+    the whole text alike, or those that attend to the passage that states it."""
     readings: Literal["raw", "residual"] = "raw"
     """`residual` reads each head as the difference to what `probe.baseline` expects of it at that position."""
     sign: Literal["both", "positive"] = "both"

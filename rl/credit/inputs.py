@@ -64,7 +64,7 @@ class RuleParams:
     waad_quantile: float = 0.5
     delta_quantile: float = 0.5
     """What marks an anchor as locally dominated; see `RhythmSettings`."""
-    without_evidence: Literal["attention", "text"] = "attention"
+    without_evidence: Literal["text", "attention"] = "text"
     """What answers for a constraint that failed and left no evidence."""
     base: "Rule | None" = None
     """The rule that a control is the control of."""

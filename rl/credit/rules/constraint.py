@@ -16,9 +16,8 @@ from rl.credit.rules.rhythm import coupled
 def constraint(inputs: CreditInputs, params: RuleParams) -> Float[Tensor, "B channels T"]:
     """Weigh each constraint's evidence in its own channel; channel 0 weighs all tokens alike.
 
-    Where a constraint failed and no token shows it (a word is missing), its channel follows the tokens' attention to
-    the passage of the prompt that states it, if `without_evidence` says so; else, and without attention, all tokens
-    weigh alike.
+    Where a constraint failed and no token shows it (a word is missing), all tokens weigh alike in its channel, or, with
+    `without_evidence="attention"`, as they attend to the passage of the prompt that states it, where they do.
     """
     if inputs.evidence is None:
         raise ValueError("the rule constraint needs the evidence of verdicts, and none was collected")

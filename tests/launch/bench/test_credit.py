@@ -25,16 +25,16 @@ def test_credit_arm__differs_in_credit_alone(untrained, tmp_path):
 
 def test_credit_arm__reads_attention_as_its_suffixes_say(untrained, tmp_path, monkeypatch):
     monkeypatch.setenv("HEED_CACHE", str(tmp_path / "cache"))
-    plain, roles, both, text = (
+    plain, roles, both, attention = (
         credit_arm(TASKS["chain"], name, 1, BUDGET).config(tmp_path)
-        for name in ("coupled", "coupled:roles", "coupled:residual:roles", "coupled:text")
+        for name in ("coupled", "coupled:roles", "coupled:residual:roles", "coupled:attention")
     )
     assert roles.probe == plain.probe.model_copy(update={"roles": roles.probe.roles})
     assert (both.probe.roles, both.credit.readings) == (both.probe.baseline.with_name("roles.json"), "residual")
     fitted = HeadRoles.load(roles.probe.roles)
     assert fitted == HeadRoles.load(both.probe.roles)
     assert NullBaseline.load(both.probe.baseline).layers == fitted.layers
-    assert (plain.credit.without_evidence, text.credit.without_evidence) == ("attention", "text")
+    assert (plain.credit.without_evidence, attention.credit.without_evidence) == ("text", "attention")
 
 
 def test_bench_credit__refuses_an_unknown_rule_before_training(untrained, tmp_path):

@@ -11,6 +11,7 @@ from rl.credit.rules.constraint import combined, constraint
 from rl.credit.rules.rhythm import coupled
 
 PARAMS = RuleParams(q=0.5, gamma_amp=1.5, generator=torch.Generator())
+BY_ATTENTION = replace(PARAMS, without_evidence="attention")
 
 
 def make_inputs(tokens: list[list[int]], *, failed: list[bool], attention: Tensor | None = None) -> CreditInputs:
@@ -27,9 +28,11 @@ def test_constraint__evidence_gets_its_channel_and_channel_0_is_uniform():
 def test_constraint__a_failure_without_evidence_follows_the_attention_to_its_passage():
     attention = tensor([[[0.5, 2.0, 0.0, 1.5]]])
     inputs = make_inputs([[0, 0, 0, 0]], failed=[True], attention=attention)
-    assert constraint(inputs, PARAMS)[0, 1].tolist() == [0.5, 2.0, 0.0, 1.5]
+    assert constraint(inputs, BY_ATTENTION)[0, 1].tolist() == [0.5, 2.0, 0.0, 1.5]
     doubled = make_inputs([[0, 0, 0, 0]], failed=[True], attention=2 * attention)
-    assert torch.equal(constraint(doubled, PARAMS), constraint(inputs, PARAMS)), "its mean is 1 however large it is"
+    assert torch.equal(constraint(doubled, BY_ATTENTION), constraint(inputs, BY_ATTENTION)), (
+        "its mean is 1 however large it is"
+    )
 
 
 @pytest.mark.parametrize(
@@ -42,20 +45,20 @@ def test_constraint__a_failure_without_evidence_follows_the_attention_to_its_pas
 )
 def test_constraint__without_evidence_and_attention_all_tokens_weigh_alike(failed, attention):
     inputs = make_inputs([[0, 0, 0, 0]], failed=[failed], attention=attention)
-    assert constraint(inputs, PARAMS)[0, 1].tolist() == [1.0] * 4
+    assert constraint(inputs, BY_ATTENTION)[0, 1].tolist() == [1.0] * 4
 
 
-def test_constraint__a_failure_without_evidence_is_the_whole_texts_where_that_is_set():
+def test_constraint__a_failure_without_evidence_is_the_whole_texts_by_default():
     inputs = make_inputs(
         [[0, 0, 0, 0], [0, 1, 0, 0]], failed=[True, True], attention=tensor([[[9.0, 2.0, 0.0, 1.5]] * 2])
     )
-    weights = constraint(inputs, replace(PARAMS, without_evidence="text"))
+    weights = constraint(inputs, PARAMS)
     assert weights[0, 1:].tolist() == [[1, 1, 1, 1], [0, 1, 0, 0]]
 
 
 def test_constraint__evidence_comes_before_attention():
     inputs = make_inputs([[0, 0, 1, 0]], failed=[True], attention=torch.ones(1, 1, 4))
-    assert constraint(inputs, PARAMS)[0, 1].tolist() == [0, 0, 1, 0]
+    assert constraint(inputs, BY_ATTENTION)[0, 1].tolist() == [0, 0, 1, 0]
 
 
 def test_constraint__padding_is_neither_evidence_nor_attention():
@@ -63,7 +66,7 @@ def test_constraint__padding_is_neither_evidence_nor_attention():
         [[0, 0, 0, 1], [0, 0, 0, 0]], failed=[True, True], attention=tensor([[[0.0, 0, 0, 5], [1, 0, 0, 5]]])
     )
     inputs = replace(inputs, mask=tensor([[True, True, True, False]]))
-    assert (constraint(inputs, PARAMS) * inputs.mask).tolist() == [[[1, 1, 1, 0], [1, 1, 1, 0], [3, 0, 0, 0]]]
+    assert (constraint(inputs, BY_ATTENTION) * inputs.mask).tolist() == [[[1, 1, 1, 0], [1, 1, 1, 0], [3, 0, 0, 0]]]
 
 
 def test_combined__channel_0_is_the_coupled_rule():
