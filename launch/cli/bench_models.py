@@ -5,10 +5,8 @@ from typing import Annotated
 
 import typer
 
-from launch.cli.output import AsJson, ResultFile, output_option, print_result, show_rows, show_values, user_path
+from launch.cli.output import AsJson, Model, ResultFile, output_option, print_result, show_rows, show_values, user_path
 from launch.environment import prepare_environment
-
-Model = Annotated[str, typer.Option(help="A model's name or folder.")]
 
 
 def calibration(

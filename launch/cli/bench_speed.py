@@ -5,10 +5,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from launch.cli.output import AsJson, ResultFile, output_option, print_result, show_rows, show_values
+from launch.cli.output import AsJson, Model, ResultFile, output_option, print_result, show_rows, show_values
 from launch.environment import prepare_environment
 
-Model = Annotated[str, typer.Option(help="A model's name or folder.")]
 Completions = Annotated[int, typer.Option(help="Completions a step.")]
 Length = Annotated[int, typer.Option(help="Longest completion, in tokens.")]
 Steps = Annotated[int, typer.Option(help="Measured steps of each training.")]

@@ -15,6 +15,7 @@ from rl.common.errors import UserError
 
 Result = TypeVar("Result")
 
+Model = Annotated[str, typer.Option(help="A model's name or folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and everything else on stderr.")]
 STDOUT, STDERR = 1, 2
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import replace
 
 from peft import PeftModel, get_peft_model
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -20,7 +20,6 @@ from rl.rollouts.generation import GenerationConfig
 from rl.rollouts.interfaces import DroppedRequest, Engine, Sampler
 from rl.rollouts.served_adapters import ServedAdapters
 from rl.rollouts.types import RolloutRequest, Sample
-from rl.rollouts.units import split_requests
 from rl.rollouts.vllm_http import ServerLost, VllmServer
 from rl.rollouts.workers.sampler import start_remote_sampler
 from rl.rollouts.workers.served_record import record_names
@@ -34,22 +33,23 @@ class WorkersEngine:
     def __init__(self, sampler: Sampler, *, workers: int):
         self.sampler = sampler
         self.workers = workers
-        self._published: set[int] = set()
+        self._published: int | None = None
 
     def sample(self, request: RolloutRequest) -> list[Sample]:
         """Return one sample a row, in order. Raises RunFailure where no worker could answer a part."""
-        if request.version not in self._published:  # here the number of a turn, with the same weights as any other
+        if request.version != self._published:  # here the number of a turn, with the same weights as any other
             self.sampler.publish(request.version)
-            self._published = {request.version}
-        parts = split_requests(
-            [prompt for prompt in request.prompts for _ in range(request.num_generations)],
-            num_generations=request.num_generations,
-            groups_per_unit=math.ceil(len(request.prompts) / self.workers),
-            position=request.position,
-            version=request.version,
-            seed=request.seed,
-            tasks=request.tasks,
-        )
+            self._published = request.version
+        size = math.ceil(len(request.prompts) / self.workers)
+        parts = [
+            replace(
+                request,
+                position=request.position + first,
+                prompts=request.prompts[first : first + size],
+                tasks=request.tasks[first : first + size],
+            )
+            for first in range(0, len(request.prompts), size)
+        ]
         self.sampler.submit(parts)
         samples: list[Sample] = []
         for outcome in self.sampler.collect(parts):
@@ -92,13 +92,11 @@ def engine_on_workers(
         policy = get_peft_model(policy, lora_config(target.config.lora))  # a fresh adapter changes nothing
     assert isinstance(policy, PeftModel)
     config = target.config
-    trainer: dict[str, Any] = {
-        "temperature": generation.temperature,
-        "max_completion_length": generation.max_completion_length,
-    }
+    longest = generation.max_completion_length
+    sampled = {"temperature": generation.temperature, "max_completion_length": longest}
     config = config.model_copy(
         update={
-            "trainer": config.trainer.model_copy(update=trainer),
+            "trainer": config.trainer.model_copy(update=sampled),
             "rollouts": config.rollouts.model_copy(update={"workers": workers, "engine": "transformers"}),
         }
     )
