@@ -16,6 +16,7 @@ from data.problems import Problem
 from rl.common.distributed import shutdown_main_last
 from rl.common.errors import UserError
 from rl.common.plugins import copy_into_run, load_function
+from rl.config.credit import preserves_mass
 from rl.config.credit_rules import CREDIT_RULES
 from rl.config.rollouts import SparseConfig
 from rl.config.root import Config
@@ -217,6 +218,7 @@ def build_credit(config: Config, folder: Path, tokenizer: PreTrainedTokenizerBas
         seed=config.trainer.seed,
         custom_rule=custom_rule,
         punctuation=punctuation_mask(tokenizer),
+        preserve_mass=preserves_mass(config.credit, config.algorithm),
     )
 
 

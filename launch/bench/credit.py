@@ -19,8 +19,9 @@ from launch.bench.slots_report import report_slots
 from launch.bench.tasks import TASKS, Budget, Task
 from rl.common.errors import UserError
 
-SUFFIX = re.compile(r":(?=(?:raw|roles|residual|attention)\b)")
-"""Before a suffix of a rule's name: `raw` is without `credit.preserve_mass`, so that amplifying also enlarges the step;
+SUFFIX = re.compile(r":(?=(?:raw|mass|roles|residual|attention)\b)")
+"""Before a suffix of a rule's name: `raw` is without `credit.preserve_mass`, so that amplifying also enlarges the step,
+and evidence weighs 1; `mass` is with it, so that k tokens of evidence among T weigh T/k;
 `roles` reads heads by fitted roles, `residual` the difference to a fitted baseline; `attention` has the tokens that
 attend to a failed constraint without evidence answer for it, and not the whole text."""
 
@@ -53,7 +54,11 @@ def bench_credit(
 def credit_arm(task: Task, name: str, seed: int, budget: Budget) -> Arm:
     """Return one arm; arms of a seed differ in `credit`, and with a suffix in what is read of attention."""
     rule, *suffixes = SUFFIX.split(name)
-    settings: dict[str, Any] = {"credit": {"rule": rule, "preserve_mass": "raw" not in suffixes}}
+    settings: dict[str, Any] = {"credit": {"rule": rule}}
+    if "raw" in suffixes:
+        settings["credit"] |= {"preserve_mass": False, "evidence_weight": 1.0}
+    if "mass" in suffixes:
+        settings["credit"]["preserve_mass"] = True
     if "residual" in suffixes:
         settings["credit"]["readings"] = "residual"
     if "attention" in suffixes:

@@ -59,7 +59,7 @@ class Cell:
         prompts, completions = self.groups
         changes = {"groups": prompts, "num_generations": completions, "learning_rate": self.rate}
         budget = replace(task.budget, steps=steps or task.budget.steps, **changes)
-        credit = {"rule": "constraint" if self.rule == DEALT else self.rule}
+        credit = {"rule": "constraint" if self.rule == DEALT else self.rule, "preserve_mass": True}
         return Arm(name=self.name, seed=seed, task=task, budget=budget, settings={"credit": credit})
 
 

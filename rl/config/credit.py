@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from rl.config.credit_rules import BASES, CREDIT_RULES
+from rl.config.credit_rules import BASES, CREDIT_RULES, credit_rule
 from rl.config.types import Fraction, Function, Positive, Section
 
 if TYPE_CHECKING:  # a type checker cannot read names out of a table
@@ -67,14 +67,26 @@ class CreditConfig(Section):
     """`residual` reads each head as the difference to what `probe.baseline` expects of it at that position."""
     sign: Literal["both", "positive"] = "both"
     """Which advantages are reshaped; the paper's second version found both better."""
-    preserve_mass: bool = True
-    """Rescale each completion's weights to a mean of 1, so that step size and KL budget do not move."""
+    evidence_weight: Annotated[float, Field(gt=0.0)] = 4.0
+    """Rule `constraint` without `preserve_mass`: weight of each token of evidence, or T/k of k among T if that is less;
+    tokens of a channel without evidence weigh 1."""
+    preserve_mass: bool | None = None
+    """Rescale each completion's weights to a mean of 1, so that step size and KL budget do not move; null does, but for
+    rules that need evidence in GRPO: one token of evidence would weigh as much as its completion is long, so that
+    failing in few words would be cheaper than in many."""
     floor: Fraction = 0.0
     """Smallest weight of a real token."""
     region: Region = "all"
     """Which tokens of a thinking model's completion get credit (`model.reasoning`): all, its answer's or its thought's.
     The rule shares the advantage among these, at a mean weight of 1; the others get none."""
     faithfulness: FaithfulnessConfig = FaithfulnessConfig()
+
+
+def preserves_mass(credit: CreditConfig, algorithm: Literal["grpo", "dpo"] = "grpo") -> bool:
+    """Return whether a completion's weights are rescaled to a mean of 1 in every channel."""
+    if credit.preserve_mass is not None:
+        return credit.preserve_mass
+    return algorithm == "dpo" or "evidence" not in credit_rule(credit.rule).needs
 
 
 class ProbeConfig(Section):

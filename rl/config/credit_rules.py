@@ -26,7 +26,7 @@ class CreditRule:
 
 
 AMPLIFY = frozenset({"q", "gamma_amp"})
-ABSENCE = frozenset({"without_evidence"})
+EVIDENCE = frozenset({"evidence_weight", "without_evidence"})
 COUPLED = AMPLIFY | {"alpha", "reach", "waad_quantile", "delta_quantile"}
 
 CREDIT_RULES: dict[str, CreditRule] = {
@@ -49,12 +49,12 @@ CREDIT_RULES: dict[str, CreditRule] = {
     "constraint": CreditRule(
         summary="Put each constraint's share of the advantage on the tokens that satisfy or violate it.",
         needs={"evidence"},
-        params=ABSENCE,
+        params=EVIDENCE,
     ),
     "combined": CreditRule(
         summary="As `constraint`, and share the rest of the advantage as `coupled` does.",
         needs={"evidence"},
-        params=COUPLED | ABSENCE,
+        params=COUPLED | EVIDENCE,
     ),
     "random": CreditRule(summary="Amplify tokens drawn at random.", params=AMPLIFY, is_control=True),
     "shuffled": CreditRule(

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from attention_probes.record import AttentionRecorder
-from rl.config.credit import CreditConfig, ProbeConfig, Region
+from rl.config.credit import CreditConfig, ProbeConfig, Region, preserves_mass
 from rl.config.credit_rules import credit_rule
 from rl.credit.inputs import CreditInputs, Rule, RuleParams
 from rl.credit.metrics import ConcentrationMetrics, mean_where
@@ -44,7 +44,8 @@ class AssignedCredit:
 class CreditAssigner:
     """Shares the advantages of one micro-batch at a time among its tokens, by the configured rule.
 
-    The weights are detached, at least `credit.floor`, 0 on masked tokens, and average 1 over each completion.
+    The weights are detached, at least `credit.floor`, 0 on masked tokens, and with `preserve_mass`, by default the
+    config's for GRPO, average 1 over each completion.
     """
 
     def __init__(
@@ -55,10 +56,12 @@ class CreditAssigner:
         seed: int,
         custom_rule: Rule | None = None,
         punctuation: Bool[Tensor, " V"] | None = None,
+        preserve_mass: bool | None = None,
     ):
         needs = credit_rule(credit.rule).needs
         functions = rule_functions()
         self.credit = credit
+        self.preserve_mass = preserves_mass(credit) if preserve_mass is None else preserve_mass
         self.seed = seed
         self.region: Region = credit.region
         self.every, self.source = probe.every, probe.source
@@ -91,7 +94,7 @@ class CreditAssigner:
         rule = self._uniform if no_readings else self._rule
         weights = weights_tensor(rule(inputs, self._params(step, micro_step)), inputs.mask)
         self._weight_check.add(weights, inputs.mask)
-        return normalize_weights(weights, inputs.mask, floor=self.credit.floor, preserve_mass=self.credit.preserve_mass)
+        return normalize_weights(weights, inputs.mask, floor=self.credit.floor, preserve_mass=self.preserve_mass)
 
     def check_weights(self) -> None:
         """Raise UserError if the rule gave a negative or non-finite weight since the last call.
@@ -147,6 +150,7 @@ class CreditAssigner:
             reach=settings.reach,
             waad_quantile=settings.waad_quantile,
             delta_quantile=settings.delta_quantile,
+            evidence_weight=settings.evidence_weight,
             without_evidence=settings.without_evidence,
             base=self._base,
         )

@@ -64,6 +64,8 @@ class RuleParams:
     waad_quantile: float = 0.5
     delta_quantile: float = 0.5
     """What marks an anchor as locally dominated; see `RhythmSettings`."""
+    evidence_weight: float = 4.0
+    """Weight of a token of evidence, where the mass is not preserved; T/k of k among T tokens if that is less."""
     without_evidence: Literal["text", "attention"] = "text"
     """What answers for a constraint that failed and left no evidence."""
     base: "Rule | None" = None

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from rl.config.credit import CreditConfig, ProbeConfig
+from rl.config.credit import CreditConfig, ProbeConfig, preserves_mass
 from rl.config.credit_rules import credit_rule
 
 if TYPE_CHECKING:  # the settings import these checks
@@ -16,7 +16,7 @@ def credit_contradictions(config: "Config") -> Iterator[str]:
     yield from _readings(config.credit, config.probe)
     yield from _faithfulness(config)
     if config.credit.rule != "uniform":
-        yield from _nothing_moves(config.credit)
+        yield from _nothing_moves(config)
     if config.algorithm == "grpo" and (config.credit.rule != "uniform" or config.credit.region != "all"):
         yield from _sequence_level(config)
     if config.algorithm == "grpo" and "evidence" in credit_rule(config.credit.rule).needs:
@@ -77,11 +77,12 @@ def _sequence_level(config: "Config") -> Iterator[str]:
             )
 
 
-def _nothing_moves(credit: CreditConfig) -> Iterator[str]:
-    if credit.floor == 1.0 and credit.preserve_mass:
+def _nothing_moves(config: "Config") -> Iterator[str]:
+    credit = config.credit
+    if credit.floor == 1.0 and preserves_mass(credit, config.algorithm):
         yield (
-            f"credit.floor=1.0 with credit.preserve_mass=true makes every weight 1, so credit.rule={credit.rule} does "
-            "nothing; lower floor, or set credit.rule=uniform"
+            f"credit.floor=1.0 with a preserved mass (credit.preserve_mass) makes every weight 1, so credit.rule="
+            f"{credit.rule} does nothing; lower floor, or set credit.rule=uniform"
         )
 
 

@@ -85,7 +85,7 @@ def _token_weights(config: "Config") -> Iterator[str]:
                 f"dpo.loss_type={loss_type} divides by the tokens of thought and answer, of which credit.region="
                 f"{config.credit.region} counts some; set credit.region=all, or another loss_type"
             )
-        if loss_type in dpo.loss_type and not config.credit.preserve_mass:
+        if loss_type in dpo.loss_type and config.credit.preserve_mass is False:
             yield (
                 f"dpo.loss_type={loss_type} divides by the number of tokens, which is wrong with "
                 "credit.preserve_mass=false; set preserve_mass=true"

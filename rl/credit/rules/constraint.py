@@ -7,6 +7,7 @@ from torch import Tensor
 from rl.credit.inputs import CreditInputs, RuleParams
 from rl.credit.rules import rule
 from rl.credit.rules.rhythm import coupled
+from rl.credit.token_weights import normalize_weights
 
 # Axes: B completions of a micro-batch, C constraints, T completion tokens. Channel 0 is everything that is not a
 # constraint; channel 1 + c is constraint c.
@@ -14,10 +15,11 @@ from rl.credit.rules.rhythm import coupled
 
 @rule
 def constraint(inputs: CreditInputs, params: RuleParams) -> Float[Tensor, "B channels T"]:
-    """Weigh each constraint's evidence in its own channel; channel 0 weighs all tokens alike.
+    """Weigh each constraint's evidence in its own channel, by `evidence_weight`; channel 0 weighs all tokens alike.
 
-    Where a constraint failed and no token shows it (a word is missing), all tokens weigh alike in its channel, or, with
-    `without_evidence="attention"`, as they attend to the passage of the prompt that states it, where they do.
+    No channel weighs more than a whole text: k of T tokens weigh at most T/k each. Where a constraint failed and no
+    token shows it (a word is missing), all tokens weigh alike in its channel, or, with `without_evidence="attention"`,
+    as they attend to the passage of the prompt that states it, where they do.
     """
     if inputs.evidence is None:
         raise ValueError("the rule constraint needs the evidence of verdicts, and none was collected")
@@ -28,15 +30,18 @@ def constraint(inputs: CreditInputs, params: RuleParams) -> Float[Tensor, "B cha
         total_BC1 = real_attention.sum(dim=2, keepdim=True)
         shares = real_attention * inputs.mask.sum(dim=1)[:, None, None] / total_BC1  # of mean 1, as a whole text's
         channels = torch.where(failed[:, :, None] & (total_BC1 > 0.0), shares, channels)
-    has_evidence = (tokens & inputs.mask[:, None]).any(dim=2, keepdim=True)
-    channels = torch.where(has_evidence, tokens.float(), channels)
+    evidence = tokens & inputs.mask[:, None]
+    count_BC1 = evidence.sum(dim=2, keepdim=True)
+    weight_BC1 = (inputs.mask.sum(dim=1)[:, None, None] / count_BC1).clamp(max=params.evidence_weight)
+    channels = torch.where(count_BC1 > 0, weight_BC1 * evidence, channels)
     return torch.cat([torch.ones_like(inputs.mask, dtype=torch.float32)[:, None], channels], dim=1)
 
 
 @rule
 def combined(inputs: CreditInputs, params: RuleParams) -> Float[Tensor, "B channels T"]:
-    """Weigh constraints as `constraint` does, and channel 0 as `coupled` where the probe has readings."""
+    """Weigh constraints as `constraint` does, and channel 0 as `coupled`, at a mean of 1, where the probe has readings."""
     channels = constraint(inputs, params)
     if inputs.fai is None:
         return channels
-    return torch.cat([coupled(inputs, params)[:, None], channels[:, 1:]], dim=1)
+    rest = normalize_weights(coupled(inputs, params), inputs.mask, floor=0.0, preserve_mass=True)
+    return torch.cat([rest, channels[:, 1:]], dim=1)

@@ -20,7 +20,8 @@ def test_credit_arm__differs_in_credit_alone(untrained, tmp_path):
     uniform, raw = (credit_arm(TASKS["chain"], name, 1, BUDGET).config(tmp_path) for name in ("uniform", "coupled:raw"))
     differing = {key for key, value in uniform.model_dump().items() if raw.model_dump()[key] != value}
     assert differing == {"credit", "run"}
-    assert (raw.credit.rule, raw.credit.preserve_mass) == ("coupled", False)
+    assert (raw.credit.rule, raw.credit.preserve_mass, raw.credit.evidence_weight) == ("coupled", False, 1.0)
+    assert credit_arm(TASKS["rules"], "constraint:mass", 1, BUDGET).config(tmp_path).credit.preserve_mass is True
 
 
 def test_credit_arm__reads_attention_as_its_suffixes_say(untrained, tmp_path, monkeypatch):

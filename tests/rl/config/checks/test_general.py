@@ -98,8 +98,8 @@ def test_groups__one_generation_cannot_be_compared():
         ),
         (
             {"credit": {"rule": "random", "floor": 1.0}},
-            "credit.floor=1.0 with credit.preserve_mass=true makes every weight 1, so credit.rule=random does nothing; "
-            "lower floor, or set credit.rule=uniform",
+            "credit.floor=1.0 with a preserved mass (credit.preserve_mass) makes every weight 1, so credit.rule=random "
+            "does nothing; lower floor, or set credit.rule=uniform",
         ),
         (
             {"probe": {"horizon": (10, 10)}},
