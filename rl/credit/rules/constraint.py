@@ -39,7 +39,7 @@ def constraint(inputs: CreditInputs, params: RuleParams) -> Float[Tensor, "B cha
 
 @rule
 def combined(inputs: CreditInputs, params: RuleParams) -> Float[Tensor, "B channels T"]:
-    """Weigh constraints as `constraint` does, and channel 0 as `coupled`, at a mean of 1, where the probe has readings."""
+    """Weigh constraints as `constraint` does, and channel 0 as `coupled`, with mean 1, where the probe has readings."""
     channels = constraint(inputs, params)
     if inputs.fai is None:
         return channels
