@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from functools import reduce
+from typing import Literal
 
-from rl.config.credit import CreditConfig, FaithfulnessConfig, ProbeConfig
+from rl.config.credit import CreditConfig, FaithfulnessConfig, ProbeConfig, preserves_mass
 from rl.config.credit_rules import BASES, CREDIT_RULES, RULE_PARAMS, credit_rule, params_read
 from rl.config.rewards import RewardsConfig
 from rl.config.root import Config
@@ -20,7 +21,7 @@ def unused_settings(config: Config) -> list[str]:
 
 def _unused(config: Config) -> Iterator[tuple[str, str]]:
     """Yield each key that nothing reads under the other settings, whatever its value, with the reason."""
-    yield from _credit(config.credit)
+    yield from _credit(config.credit, config.algorithm)
     yield from _probe(config.credit.rule, config.probe)
     yield from _rewards(config.rewards)
     if config.data.path is not None:
@@ -37,11 +38,13 @@ def _unused(config: Config) -> Iterator[tuple[str, str]]:
         yield "distributed.zero", "one process has nothing to share optimizer states with (distributed.processes=1)"
 
 
-def _credit(credit: CreditConfig) -> Iterator[tuple[str, str]]:
+def _credit(credit: CreditConfig, algorithm: Literal["grpo", "dpo"]) -> Iterator[tuple[str, str]]:
     rule, read = credit.rule, params_read(credit.rule, credit.base)
     # Under every rule but `uniform` the metrics credit/overlap_* read q.
     for name in sorted(RULE_PARAMS - read - {"q"}):
         yield f"credit.{name}", f"only credit.rule={_either(_readers(name))} reads it, and the rule is {rule}"
+    if "evidence_weight" in read and preserves_mass(credit, algorithm):
+        yield "credit.evidence_weight", "the mass of each completion is preserved (credit.preserve_mass)"
     if rule == "uniform":
         for name in ("q", "sign", "preserve_mass", "floor"):
             yield f"credit.{name}", "credit.rule=uniform weighs all tokens alike"

@@ -97,13 +97,24 @@ def test_params_read__a_control_reads_what_its_base_reads():
 
 @pytest.mark.parametrize("name", CREDIT_RULES)
 def test_unused_settings__are_exactly_those_that_the_rule_does_not_read(name):
-    changed = {"alpha": 0.3, "reach": 2, "waad_quantile": 0.4, "delta_quantile": 0.4, "gamma_amp": 2.0}
+    changed = {"alpha": 0.3, "reach": 2, "waad_quantile": 0.4, "delta_quantile": 0.4}
+    changed |= {"evidence_weight": 2.0, "gamma_amp": 2.0}
     tree = {"credit": {"rule": name, "base": "coupled", **changed}, "probe": {"roles": "roles.json"}}
     unused = {sentence.partition("=")[0] for sentence in unused_settings(parse_config(tree))}
     assert {f"credit.{param}" for param in set(changed) - params_read(name, "coupled")} == {
         key for key in unused if key.startswith("credit.")
     }
     assert ("probe.roles" in unused) == (not CREDIT_RULES[name].needs)
+
+
+@pytest.mark.parametrize(
+    ("tree", "is_unused"),
+    [({}, False), ({"preserve_mass": True}, True), ({"preserve_mass": False}, False)],
+)
+def test_unused_settings__evidence_weight_where_the_mass_is_preserved(tree, is_unused):
+    config = parse_config({"credit": {"rule": "constraint", "evidence_weight": 2.0, **tree}})
+    sentence = "credit.evidence_weight=2.0 is unused: the mass of each completion is preserved (credit.preserve_mass)"
+    assert (sentence in unused_settings(config)) == is_unused
 
 
 def test_document__has_the_table():
