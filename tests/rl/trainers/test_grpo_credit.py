@@ -72,7 +72,7 @@ def trained(config: Config, folder) -> RememberingTrainer:
     ],
 )
 def test_channels__sum_to_trls_advantage(rule, sections, tmp_path):
-    trainer = trained(constrained_config(credit={"rule": rule}, **sections), tmp_path)
+    trainer = trained(constrained_config(credit={"rule": rule, "preserve_mass": True}, **sections), tmp_path)
     assert trainer.assigned, "there was something to share"
     for live, tokens in trainer.assigned:
         channels = live["channel_advantages"]
@@ -86,6 +86,19 @@ def test_channels__sum_to_trls_advantage(rule, sections, tmp_path):
     assert any(bool(batch["channel_advantages"][:, 1:].any()) for batch in trainer.batches), (
         "a constraint made a difference"
     )
+
+
+def test_channels__weigh_a_token_of_evidence_four_times_but_no_text_more_than_its_length(tmp_path):
+    trainer = trained(constrained_config(credit={"rule": "constraint"}), tmp_path)
+    is_local = False
+    for live, tokens in trainer.assigned:
+        mask = live["completion_mask"].bool()
+        length, count = mask.sum(dim=1, keepdim=True), (live["evidence_tokens"] & mask[:, None]).sum(dim=2)
+        mass = torch.where(count > 0, torch.minimum(4 * count, length), length)
+        expected = torch.cat([length, mass], dim=1) * live["channel_advantages"]
+        assert torch.allclose(tokens.sum(dim=1), expected.sum(dim=1), atol=1e-4)
+        is_local |= bool((mass < length).any())
+    assert is_local, "there was evidence to weigh"
 
 
 class Counting(CreditGRPOTrainer):
