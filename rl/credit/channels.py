@@ -27,6 +27,18 @@ def constraint_scores(
     return verdict_scores / (~verdict_scores.isnan()).sum(dim=1, keepdim=True)
 
 
+def guarded_scores(
+    scores: Float[Tensor, "B C"], guards: Float[Tensor, " B"], *, num_generations: int
+) -> Float[Tensor, "B C"]:
+    """Return scores as much smaller as guards make those of the completion's group on average.
+
+    Guards are factors: by the product rule a difference between two satisfactions counts at the typical guard, and
+    what guards take from one completion more than from another is left to channel 0.
+    """
+    mean_N1 = guards.unflatten(0, (-1, num_generations)).mean(dim=1, keepdim=True)
+    return scores * mean_N1.expand(-1, num_generations).flatten()[:, None]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scaling:
     """How TRL scales the rewards of each completion on its way to an advantage.

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
+from rewards.guards import apply_guards
 from rewards.satisfaction import graded_score
 from rl.config.credit import Region
 from rl.config.rewards import RewardsConfig
-from rl.credit.channels import Scaling, channel_advantages, constraint_scores
+from rl.credit.channels import Scaling, channel_advantages, constraint_scores, guarded_scores
 from rl.credit.evidence import TokenizedCompletion, evidence_masks
 from rl.credit.inputs import CreditInputs, Evidence
 from rl.credit.reader import ProbeReadings, recording_spans, token_readings
@@ -69,9 +70,11 @@ def channel_column(
             for constraint, verdict in enumerate(completion.verdicts):
                 if verdict.satisfied is not None:
                     verdict_scores[row, constraint] = graded_score(verdict)
+    guards = torch.tensor([apply_guards(1.0, list(one.guard_values.values())) for one in scored])
+    scores = constraint_scores(verdict_scores.to(batch["advantages"].device), rewards.satisfaction)
     advantages = channel_advantages(
         batch["advantages"],
-        constraint_scores(verdict_scores.to(batch["advantages"].device), rewards.satisfaction),
+        guarded_scores(scores, guards.to(scores.device), num_generations=num_generations),
         totals,
         scaling,
         weight=weight,

@@ -14,6 +14,7 @@ from rl.credit.channels import (
     channel_advantages,
     constraint_scores,
     group_deviation,
+    guarded_scores,
     reward_scaling,
     total_rewards,
 )
@@ -46,6 +47,13 @@ def test_constraint_scores__under_mean_a_share_of_the_applicable_constraints():
 
 def test_constraint_scores__under_count_one_each():
     assert constraint_scores(tensor([[1.0, 0.0]]), "count").tolist() == [[1.0, 0.0]]
+
+
+def test_guarded_scores__count_as_much_as_the_groups_guards_leave_on_average():
+    # guards 1.0 and 0.5 leave 0.75 of the first group's scores, 0.2 and 0.0 a tenth of the second's
+    scores = tensor([[1.0, 0.0], [1.0, NAN], [0.5, 1.0], [0.0, 1.0]])
+    guarded = guarded_scores(scores, tensor([1.0, 0.5, 0.2, 0.0]), num_generations=2)
+    torch.testing.assert_close(guarded, tensor([[0.75, 0.0], [0.75, NAN], [0.05, 0.1], [0.0, 0.1]]), equal_nan=True)
 
 
 def test_channel_advantages__by_hand():
