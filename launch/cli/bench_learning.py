@@ -15,7 +15,7 @@ def credit(
     rules: Annotated[
         str,
         typer.Option(
-            help="Rules, comma between, besides uniform; suffixes :raw, :mass, :roles, :residual, :attention (launch/bench)."
+            help="Rules, comma between, besides uniform; suffixes :raw, :mass, :roles, :residual, :attention."
         ),
     ] = "random,entropy,local_chunk,global_anchor,coupled,coupled:raw",
     task: Annotated[
