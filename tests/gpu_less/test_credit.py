@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from data.problems import Problem
 from rl.config.credit import CreditConfig, ProbeConfig
 from rl.config.credit_rules import CREDIT_RULES
 from rl.config.rewards import RewardsConfig
@@ -17,6 +18,7 @@ from rl.credit.inputs import CreditInputs, Evidence
 from rl.rollouts.off_policy import OffPolicyCorrection
 from rl.runs.jsonl import JsonlFile
 from rl.runs.rollout_recorder import RolloutRecorder
+from rl.scoring.scorer import ScoredCompletion
 from rl.tracking.metrics import fetch_metrics
 
 ROWS, CONSTRAINTS, PROMPT, TOKENS = 4, 2, 5, 7
@@ -86,11 +88,13 @@ def test_channel_column__is_on_the_batchs_device(satisfaction, scale_rewards):
     ).rows(0, ROWS)
     batch = meta_batch() | {"advantages": meta(ROWS)}
     settings = RewardsConfig(satisfaction=satisfaction)
+    problem = Problem(problem_id="1", messages=({"role": "user", "content": "Hello"},), constraints=())
+    scored = [ScoredCompletion(problem=problem, text="Hello.", verdicts=())] * ROWS
     if satisfaction == "graded":  # the scores of verdicts are filled in on the host
         with pytest.raises((NotImplementedError, RuntimeError), match="meta tensor"):
-            channel_column(batch, [], meta(ROWS), scaling, weight=1.0, rewards=settings, num_generations=2)
+            channel_column(batch, scored, meta(ROWS), scaling, weight=1.0, rewards=settings, num_generations=2)
         return
-    column = channel_column(batch, [], meta(ROWS), scaling, weight=1.0, rewards=settings, num_generations=2)
+    column = channel_column(batch, scored, meta(ROWS), scaling, weight=1.0, rewards=settings, num_generations=2)
     assert column["channel_advantages"].is_meta and column["channel_advantages"].shape == (ROWS, 1 + CONSTRAINTS)
 
 
