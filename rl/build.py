@@ -212,13 +212,13 @@ def build_credit(config: Config, folder: Path, tokenizer: PreTrainedTokenizerBas
         path, copy = Path(location), copy_into_run(Path(location), folder, key="credit.rule")
         # The file itself, beside which are those that it imports; a resumed run may have only the copy.
         custom_rule = load_function(f"{path if path.is_file() else copy}:{name}", key="credit.rule")
+    mass = {"preserve_mass": preserves_mass(config.credit, config.algorithm)}
     return CreditAssigner(
-        config.credit,
+        config.credit.model_copy(update=mass),
         probe.model_copy(update=copies),
         seed=config.trainer.seed,
         custom_rule=custom_rule,
         punctuation=punctuation_mask(tokenizer),
-        preserve_mass=preserves_mass(config.credit, config.algorithm),
     )
 
 

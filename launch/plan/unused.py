@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from functools import reduce
-from typing import Literal
 
 from rl.config.credit import CreditConfig, FaithfulnessConfig, ProbeConfig, preserves_mass
 from rl.config.credit_rules import BASES, CREDIT_RULES, RULE_PARAMS, credit_rule, params_read
 from rl.config.rewards import RewardsConfig
 from rl.config.root import Config
+from rl.config.trainer import Algorithm
 
 
 def unused_settings(config: Config) -> list[str]:
@@ -38,7 +38,7 @@ def _unused(config: Config) -> Iterator[tuple[str, str]]:
         yield "distributed.zero", "one process has nothing to share optimizer states with (distributed.processes=1)"
 
 
-def _credit(credit: CreditConfig, algorithm: Literal["grpo", "dpo"]) -> Iterator[tuple[str, str]]:
+def _credit(credit: CreditConfig, algorithm: Algorithm) -> Iterator[tuple[str, str]]:
     rule, read = credit.rule, params_read(credit.rule, credit.base)
     # Under every rule but `uniform` the metrics credit/overlap_* read q.
     for name in sorted(RULE_PARAMS - read - {"q"}):

@@ -44,8 +44,8 @@ class AssignedCredit:
 class CreditAssigner:
     """Shares the advantages of one micro-batch at a time among its tokens, by the configured rule.
 
-    The weights are detached, at least `credit.floor`, 0 on masked tokens, and with `preserve_mass`, by default the
-    config's for GRPO, average 1 over each completion.
+    The weights are detached, at least `credit.floor`, 0 on masked tokens, and average 1 over each completion, unless
+    `credit.preserve_mass` says otherwise, null as for GRPO.
     """
 
     def __init__(
@@ -56,12 +56,11 @@ class CreditAssigner:
         seed: int,
         custom_rule: Rule | None = None,
         punctuation: Bool[Tensor, " V"] | None = None,
-        preserve_mass: bool | None = None,
     ):
         needs = credit_rule(credit.rule).needs
         functions = rule_functions()
         self.credit = credit
-        self.preserve_mass = preserves_mass(credit) if preserve_mass is None else preserve_mass
+        self.preserve_mass = preserves_mass(credit)
         self.seed = seed
         self.region: Region = credit.region
         self.every, self.source = probe.every, probe.source

@@ -24,15 +24,16 @@ def constraint(inputs: CreditInputs, params: RuleParams) -> Float[Tensor, "B cha
     if inputs.evidence is None:
         raise ValueError("the rule constraint needs the evidence of verdicts, and none was collected")
     tokens, failed, attention = inputs.evidence.tokens, inputs.evidence.failed, inputs.evidence.attention
+    length_B11 = inputs.mask.sum(dim=1)[:, None, None]
     channels = torch.ones(tokens.shape, device=tokens.device)
     if params.without_evidence == "attention" and attention is not None:
         real_attention = attention.masked_fill(~inputs.mask[:, None], 0.0)
         total_BC1 = real_attention.sum(dim=2, keepdim=True)
-        shares = real_attention * inputs.mask.sum(dim=1)[:, None, None] / total_BC1  # of mean 1, as a whole text's
+        shares = real_attention * length_B11 / total_BC1  # of mean 1, as a whole text's
         channels = torch.where(failed[:, :, None] & (total_BC1 > 0.0), shares, channels)
     evidence = tokens & inputs.mask[:, None]
     count_BC1 = evidence.sum(dim=2, keepdim=True)
-    weight_BC1 = (inputs.mask.sum(dim=1)[:, None, None] / count_BC1).clamp(max=params.evidence_weight)
+    weight_BC1 = (length_B11 / count_BC1).clamp(max=params.evidence_weight)
     channels = torch.where(count_BC1 > 0, weight_BC1 * evidence, channels)
     return torch.cat([torch.ones_like(inputs.mask, dtype=torch.float32)[:, None], channels], dim=1)
 
