@@ -54,13 +54,19 @@ def evaluate(
     calibration: Annotated[
         Path | None, typer.Option(parser=user_path, help="Answer with the attention that `heed probe sinks` has saved.")
     ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(parser=user_path, help="A folder that keeps greedy completions for other strategies."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a run's adapter beside its base model, or any model, on held-out problems or a benchmark."""
     prepare_environment()
     if benchmark is None:
-        if strategy != "direct" or probe or limit is not None or selector is not None or workers or url:
-            raise UserError("--strategy, --selector, --limit, --probe, --workers and --url go with --benchmark NAME")
+        if strategy != "direct" or probe or limit is not None or selector is not None or workers or url or cache:
+            raise UserError(
+                "--strategy, --selector, --limit, --probe, --workers, --url and --cache go with --benchmark NAME"
+            )
         from rl.evaluation.command import evaluate_command
 
         print_result(
@@ -86,6 +92,7 @@ def evaluate(
         calibration=calibration,
         workers=workers,
         url=url,
+        cache=cache,
         output=output,
     )
     print_result(as_json, lambda: benchmark_command(target, options))

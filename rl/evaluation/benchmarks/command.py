@@ -21,6 +21,7 @@ from rl.evaluation.benchmarks.attention import AttentionReader, attention_summar
 from rl.evaluation.benchmarks.engines import engine_here, engine_on_server, engine_on_workers
 from rl.evaluation.benchmarks.failures import write_failures
 from rl.evaluation.benchmarks.metrics import benchmark_metrics
+from rl.evaluation.benchmarks.reply_cache import CachedEngine
 from rl.evaluation.benchmarks.run import Read, open_folder, read_answers, run_benchmark
 from rl.evaluation.benchmarks.selector import load_selector
 from rl.evaluation.strategies import Decide, strategy_named
@@ -30,7 +31,7 @@ from rl.rollouts.generation import GenerationConfig
 from rl.rollouts.interfaces import Engine
 from rl.scoring.custom_verifiers import custom_verifiers
 
-NOT_ANSWERS = frozenset({"output", "data", "workers", "url"})
+NOT_ANSWERS = frozenset({"output", "data", "workers", "url", "cache"})
 """Options that answers do not depend on, and those on which the settings say more."""
 RESULT, FAILURES, TIMING, DROPS = "result.json", "failures.html", "timing.json", "attention.png"
 
@@ -56,6 +57,8 @@ class BenchmarkOptions:
     """Ray workers that answer; 0 answers in this process."""
     url: str | None = None
     """A vLLM server that answers, started with the target's base model."""
+    cache: Path | None = None
+    """A folder that keeps the completion of each prompt for other strategies and runs."""
     output: Path | None = None
 
     def __post_init__(self) -> None:
@@ -65,6 +68,10 @@ class BenchmarkOptions:
             raise UserError("--probe and --calibration change or read the model's attention, which a server keeps")
         if min(self.max_tokens, self.batch_size, 1 if self.limit is None else self.limit) < 1 or self.temperature < 0:
             raise UserError("--limit, --max-tokens and --batch-size must be at least 1, and --temperature at least 0")
+        if self.cache is not None and self.temperature > 0:
+            raise UserError(
+                "--cache keeps one completion a prompt, and --temperature above 0 draws a new one each time"
+            )
         if (self.strategy == "classifier") != (self.selector is not None):
             raise UserError(
                 "--strategy classifier and --selector FILE go together: heed train-selector writes the file"
@@ -118,6 +125,8 @@ def _answer(
         raise UserError("--probe reads one adapter or none, and the target routes prompts to several")
     modes = model_modes(target.config.model)
     with _engine(target, modes.direct, options) as (engine, policy):
+        if options.cache is not None:
+            engine = CachedEngine(engine, options.cache, sampled_by=_sampled_by(target, options))
         asker = Asker(engine, modes, seed=options.seed)
         reader = AttentionReader(policy, asker, benchmark.judge) if options.probe else None
         _ask(folder, asker, benchmark, problems, options, read=None if reader is None else reader.read)
@@ -185,16 +194,24 @@ def _with_options(target: Target, options: BenchmarkOptions) -> Target:
 def _settings(target: str, found: Target, source: str, options: BenchmarkOptions) -> dict[str, Any]:
     """Return what a folder's answers depend on."""
     settings = {name: value for name, value in asdict(options).items() if name not in NOT_ANSWERS}
-    weights = None if found.folder is None else sorted(found.folder.rglob(WEIGHTS))
     return {
         **settings,
         "selector": None if options.selector is None else file_digest(options.selector),
+        "target": target,
+        **_sampled_by(found, options),
+        "data": file_digest(Path(source)) if Path(source).is_file() else source,
+    }
+
+
+def _sampled_by(found: Target, options: BenchmarkOptions) -> dict[str, Any]:
+    """Return what the completion of a prompt depends on, besides seed and temperature."""
+    weights = None if found.folder is None else sorted(found.folder.rglob(WEIGHTS))
+    return {
+        "max_tokens": options.max_tokens,
         "calibration": None if options.calibration is None else file_digest(options.calibration),
         "engine": "transformers" if options.url is None else "vllm_server",
-        "target": target,
         "model": found.config.model.model_dump(mode="json"),
         "weights": None if weights is None else [sampled_digest(path) for path in weights],
-        "data": file_digest(Path(source)) if Path(source).is_file() else source,
     }
 
 

@@ -59,6 +59,11 @@ def test_benchmark_command__a_runs_adapter_is_evaluated(finished_run, source, tm
         (["--benchmark", "ifeval", "--probe"], "--strategy direct has to be think"),
         (["--benchmark", "ifeval", "--strategy", "classifier"], "--strategy classifier and --selector FILE"),
         (["--benchmark", "ifeval", "--limit", "0"], "must be at least 1"),
+        (["--cache", "replies"], "go with --benchmark NAME"),
+        (
+            ["--benchmark", "ifeval", "--cache", "replies", "--temperature", "1"],
+            "--cache keeps one completion a prompt",
+        ),
         (["--benchmark", "ifevall"], "no benchmark 'ifevall'"),
         (["--benchmark", "ifeval", "--data", "none.jsonl"], "no data file none.jsonl"),
         (["--benchmark", "ifeval", "--chat-template-kwargs", "{x}"], "not JSON"),
