@@ -12,33 +12,17 @@ from launch.environment import prepare_environment
 def calibration(
     file: Annotated[Path, typer.Argument(parser=user_path, help="What `heed probe sinks` has saved.")],
     model: Model = "smollm2-135m-instruct",
-    ifeval: Annotated[Path | None, typer.Option(parser=user_path, help="Prompts with constraints.")] = None,
-    gsm8k: Annotated[
-        Path | None, typer.Option(parser=user_path, help="Rows with `question` and `answer`, which ends in a number.")
-    ] = None,
-    needles: Annotated[int, typer.Option(help="Needle tests; 0 leaves them out.")] = 64,
-    limit: Annotated[int | None, typer.Option(help="Rows of each file; default: all.")] = None,
-    max_tokens: Annotated[int, typer.Option(help="Longest answer, in tokens.")] = 256,
-    batch_size: Annotated[int, typer.Option(help="Answers written at a time.")] = 16,
+    needles: Annotated[int, typer.Option(min=1, help="Texts with a needle in each.")] = 64,
     output: ResultFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare a model's answers with and without its sinks calibrated, item by item."""
+    """Measure how well a model finds needles with and without its sinks calibrated, test by test."""
     prepare_environment()
     from launch.bench.calibration import bench_calibration
 
     print_result(
         as_json,
-        lambda: bench_calibration(
-            model,
-            file,
-            ifeval=ifeval,
-            gsm8k=gsm8k,
-            needles=needles,
-            limit=limit,
-            max_tokens=max_tokens,
-            batch_size=batch_size,
-        ),
+        lambda: bench_calibration(model, file, needles=needles),
         show=show_rows,
         output=output,
     )

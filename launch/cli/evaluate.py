@@ -58,14 +58,19 @@ def evaluate(
         Path | None,
         typer.Option(parser=user_path, help="A folder that keeps greedy completions for other strategies."),
     ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(parser=user_path, help="The folder of other answers to the same benchmark, to compare with."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a run's adapter beside its base model, or any model, on held-out problems or a benchmark."""
     prepare_environment()
     if benchmark is None:
-        if strategy != "direct" or probe or limit is not None or selector is not None or workers or url or cache:
+        if strategy != "direct" or any((probe, limit is not None, selector, workers, url, cache, against)):
             raise UserError(
-                "--strategy, --selector, --limit, --probe, --workers, --url and --cache go with --benchmark NAME"
+                "--strategy, --selector, --limit, --probe, --workers, --url, --cache and --against go with "
+                "--benchmark NAME"
             )
         from rl.evaluation.command import evaluate_command
 
@@ -93,6 +98,7 @@ def evaluate(
         workers=workers,
         url=url,
         cache=cache,
+        against=against,
         output=output,
     )
     print_result(as_json, lambda: benchmark_command(target, options))

@@ -1,6 +1,7 @@
 """`heed eval --benchmark`: a model's figures on a published test set, answered by a strategy."""
 
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from rl.evaluation.asking import Asker, model_modes
 from rl.evaluation.benchmarks.attention import AttentionReader, attention_summary, plot_drops
 from rl.evaluation.benchmarks.engines import engine_here, engine_on_server, engine_on_workers
 from rl.evaluation.benchmarks.failures import write_failures
-from rl.evaluation.benchmarks.metrics import benchmark_metrics
+from rl.evaluation.benchmarks.metrics import benchmark_metrics, differences
 from rl.evaluation.benchmarks.reply_cache import CachedEngine
 from rl.evaluation.benchmarks.run import Read, open_folder, read_answers, run_benchmark
 from rl.evaluation.benchmarks.selector import load_selector
@@ -31,7 +32,7 @@ from rl.rollouts.generation import GenerationConfig
 from rl.rollouts.interfaces import Engine
 from rl.scoring.custom_verifiers import custom_verifiers
 
-NOT_ANSWERS = frozenset({"output", "data", "workers", "url", "cache"})
+NOT_ANSWERS = frozenset({"output", "data", "workers", "url", "cache", "against"})
 """Options that answers do not depend on, and those on which the settings say more."""
 RESULT, FAILURES, TIMING, DROPS = "result.json", "failures.html", "timing.json", "attention.png"
 
@@ -59,6 +60,8 @@ class BenchmarkOptions:
     """A vLLM server that answers, started with the target's base model."""
     cache: Path | None = None
     """A folder that keeps the completion of each prompt for other strategies and runs."""
+    against: Path | None = None
+    """The folder of other answers to the same prompts, to compare with prompt by prompt."""
     output: Path | None = None
 
     def __post_init__(self) -> None:
@@ -83,6 +86,7 @@ def benchmark_command(target: str, options: BenchmarkOptions) -> dict[str, Any]:
 
     The folder gets `answers.jsonl`, `result.json` and `failures.html`; called again, a run that was killed goes on.
     """
+    before = None if options.against is None else read_answers(options.against)
     benchmark = find_benchmark(options.benchmark)
     source = benchmark_source(benchmark, options.data)
     found = _with_options(find_target(target), options)
@@ -101,6 +105,9 @@ def benchmark_command(target: str, options: BenchmarkOptions) -> dict[str, Any]:
         "unimplemented": dict(problems.unimplemented.most_common()),
         **_write_result(folder, f"{Path(target).name} on {benchmark.name}, {options.strategy}", probe=options.probe),
     }
+    if before is not None:
+        compared = differences(read_answers(folder), before)
+        result["against"] = {"folder": str(options.against), "differences": compared}
     write_json(folder / RESULT, result)
     show_benchmark(Console(), result, folder)
     return {**result, "folder": str(folder)}
@@ -248,9 +255,19 @@ def show_benchmark(console: Console, result: dict[str, Any], folder: Path) -> No
             f"{left_out} constraints that no verifier checks left out their prompts: "
             + ", ".join(f"{name} ({count})" for name, count in result["unimplemented"].items())
         )
+    if "against" in result:
+        show_differences(console, **result["against"])
     if "attention" in result:
         show_attention(console, result["attention"])
     console.print(f"Answers, figures and failures: {folder}")
+
+
+def show_differences(console: Console, folder: str, differences: Mapping[str, Mapping[str, float]]) -> None:
+    """Print how much higher each figure is than that of other answers to the same prompts."""
+    table = Table("", "difference", "95 % interval", title=f"against {folder}, paired by prompt", title_justify="left")
+    for name, value in differences.items():
+        table.add_row(name, f"{value['mean']:+.3f}", f"{value['low']:+.3f} to {value['high']:+.3f}")
+    console.print(table)
 
 
 def show_attention(console: Console, summary: dict[str, Any]) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rl.common.intervals import Interval, bootstrap_interval, bootstrap_ratio
+from rl.common.errors import UserError
+from rl.common.intervals import bootstrap_interval, bootstrap_ratio
 
 Record = Mapping[str, Any]
 """One line of `answers.jsonl`."""
@@ -79,9 +80,24 @@ def _grouped(records: Sequence[Record], name: str) -> dict[str, list[Record]]:
     return dict(sorted(groups.items()))
 
 
-def difference(first: Sequence[Record], second: Sequence[Record], score: str) -> Interval:
-    """Return how much higher the second run scores, paired prompt by prompt. Raises ValueError for other prompts."""
-    other = {record["problem_id"]: record["scores"][score] for record in second}
-    if other.keys() != {record["problem_id"] for record in first}:
-        raise ValueError("the two runs answered different prompts; a paired comparison needs the same ones")
-    return bootstrap_interval([other[one["problem_id"]] - one["scores"][score] for one in first])
+def differences(records: Sequence[Record], before: Sequence[Record]) -> dict[str, dict[str, float]]:
+    """Return how much higher each score is than that of other answers to the same prompts, paired prompt by prompt.
+
+    Raises UserError when the prompts are not the same.
+    """
+    first = {record["problem_id"]: record for record in before}
+    if first.keys() != {record["problem_id"] for record in records}:
+        raise UserError("the two runs answered different prompts; take the same --benchmark, --data and --limit")
+    pairs = [(record, first[record["problem_id"]]) for record in records]
+    names = [name for name in records[0]["scores"] if all(name in other["scores"] for _, other in pairs)]
+    intervals = {
+        name: bootstrap_interval([one["scores"][name] - other["scores"][name] for one, other in pairs])
+        for name in names
+    }
+    for name in ("strict", "loose"):
+        counts = [[_counts(record["constraints"], name) for record in pair] for pair in pairs]
+        totals = [total for (_, total), _ in counts]
+        if any(totals):
+            gained = [satisfied - satisfied_before for (satisfied, _), (satisfied_before, _) in counts]
+            intervals[f"instruction_{name}"] = bootstrap_ratio(gained, totals)
+    return {name: asdict(interval) for name, interval in intervals.items()}

@@ -7,9 +7,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from rl.common.atomic import write_text
 from rl.rollouts.interfaces import Engine
 from rl.rollouts.types import RolloutRequest, Sample
+
+SAMPLE = TypeAdapter(Sample)
 
 
 class CachedEngine:
@@ -36,8 +40,7 @@ class CachedEngine:
         return self.folder / f"{_digest(prompt)}.json"
 
     def _cached(self, prompt: tuple[int, ...]) -> Sample:
-        fields = json.loads(self._file(prompt).read_text())
-        return Sample(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+        return SAMPLE.validate_json(self._file(prompt).read_bytes())
 
 
 def _digest(value: Any) -> str:

@@ -1,6 +1,7 @@
 """`heed eval --benchmark`: figures, files and refusals, as a user meets them."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -96,3 +97,15 @@ def test_benchmark_command__a_selector_decides(source, tmp_path, monkeypatch):
     )
     result = benchmark_command("tiny", options)
     assert result["thinking"] == 0.5
+
+
+def test_benchmark_command__against_other_answers_to_the_same_prompts(source, tmp_path, capsys):
+    direct = BenchmarkOptions(benchmark=source, max_tokens=6, cache=tmp_path / "cache", output=tmp_path / "direct")
+    benchmark_command("tiny", direct)
+    again = replace(direct, output=tmp_path / "again", against=tmp_path / "direct")
+    compared = benchmark_command("tiny", again)["against"]["differences"]
+    assert set(compared) == {"prompt_strict", "prompt_loose", "instruction_strict", "instruction_loose"}
+    assert all(value == {"mean": 0.0, "low": 0.0, "high": 0.0} for value in compared.values())
+    assert "paired by prompt" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"holds no answers\.jsonl"):
+        benchmark_command("tiny", replace(again, against=tmp_path / "none"))

@@ -2,8 +2,9 @@
 
 import pytest
 
+from rl.common.errors import UserError
 from rl.common.intervals import bootstrap_ratio
-from rl.evaluation.benchmarks.metrics import benchmark_metrics, difference
+from rl.evaluation.benchmarks.metrics import benchmark_metrics, differences
 
 
 def record(name: str, *verdicts: tuple[bool, bool], level: int, thought: str = "") -> dict:
@@ -60,12 +61,15 @@ def test_bootstrap_ratio__of_equal_shares_has_no_width():
         bootstrap_ratio([0.0], [0.0])
 
 
-def test_difference__is_paired_by_prompt():
+def test_differences__are_paired_by_prompt():
     better = [
-        record("b", (True, True), level=1),
+        record("b", (True, True), (True, True), level=1),
         record("a", (True, True), level=1),
-        record("c", (True, True), level=1),
+        record("c", (False, False), (True, True), (True, True), level=1),
     ]
-    assert difference(RECORDS, better, "prompt_strict").mean == pytest.approx(2 / 3)
-    with pytest.raises(ValueError, match="different prompts"):
-        difference(RECORDS, better[:2], "prompt_strict")
+    found = {name: value["mean"] for name, value in differences(better, RECORDS).items()}
+    # b alone becomes strict; two more of six instructions are kept strictly, none loosely
+    expected = {"prompt_strict": 1 / 3, "prompt_loose": 0.0, "instruction_strict": 2 / 6, "instruction_loose": 0.0}
+    assert found == pytest.approx(expected)
+    with pytest.raises(UserError, match="different prompts"):
+        differences(better[:2], RECORDS)
