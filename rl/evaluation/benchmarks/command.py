@@ -67,8 +67,8 @@ class BenchmarkOptions:
     def __post_init__(self) -> None:
         if self.workers < 0 or (self.workers and self.url):
             raise UserError("--workers must be at least 0, and does not go with --url")
-        if self.url and (self.probe or self.calibration):
-            raise UserError("--probe and --calibration change or read the model's attention, which a server keeps")
+        if self.url and self.calibration:
+            raise UserError("--calibration changes the model's attention, which a server keeps; leave out --url")
         if min(self.max_tokens, self.batch_size, 1 if self.limit is None else self.limit) < 1 or self.temperature < 0:
             raise UserError("--limit, --max-tokens and --batch-size must be at least 1, and --temperature at least 0")
         if self.cache is not None and self.temperature > 0:
@@ -149,7 +149,7 @@ def _engine(
         threads=target.config.rollouts.threads,
     )
     if options.url is not None:
-        return engine_on_server(target, generation, url=options.url)
+        return engine_on_server(target, generation, url=options.url, reads=options.probe)
     if options.workers:
         return engine_on_workers(target, tokenizer, generation, workers=options.workers)
     return engine_here(target, tokenizer, generation)

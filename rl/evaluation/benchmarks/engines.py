@@ -109,8 +109,12 @@ def engine_on_workers(
 
 
 @contextmanager
-def engine_on_server(target: Target, generation: GenerationConfig, *, url: str) -> Iterator[tuple[Engine, None]]:
+def engine_on_server(
+    target: Target, generation: GenerationConfig, *, url: str, reads: bool = False
+) -> Iterator[tuple[Engine, Policy | None]]:
     """Yield an engine on a server that serves the base model; an adapter of a run is loaded there meanwhile.
+
+    With `reads` it yields the policy as well, loaded here, for a probe to read what the server has sampled.
 
     Raises UserError for a target that routes prompts to several adapters.
     """
@@ -130,7 +134,7 @@ def engine_on_server(target: Target, generation: GenerationConfig, *, url: str) 
     try:
         if adapter is not None:
             engine.load_adapter(serialize_adapter(read_adapter(adapter, "default")))
-        yield ServedEngine(engine), None
+        yield ServedEngine(engine), load_policy(target)[0] if reads else None
     except ServerLost as error:
         raise RunFailure(f"{error}; start it with the target's base model") from error
     finally:

@@ -1,6 +1,7 @@
 """Engines of a benchmark: workers and a vLLM server give the answers of this process."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -83,9 +84,16 @@ def test_benchmark_options__refuse_workers_beside_a_server(changes):
         BenchmarkOptions(benchmark="ifeval", **changes)
 
 
+def test_engine_on_server__the_probe_reads_here_what_the_server_has_sampled(options, tmp_path):
+    probed = replace(options, strategy="think", probe=True)
+    with FakeVllmServer() as server:
+        there = answers("tiny", replace(probed, url=server.url, output=tmp_path / "there"))
+    assert there == answers("tiny", probed) and b'"per_token"' in there
+
+
 def test_benchmark_options__a_server_keeps_its_attention():
     with pytest.raises(UserError, match="which a server keeps"):
-        BenchmarkOptions(benchmark="ifeval", strategy="think", probe=True, url="http://127.0.0.1:1")
+        BenchmarkOptions(benchmark="ifeval", calibration=Path("calibration.json"), url="http://127.0.0.1:1")
 
 
 @pytest.mark.parametrize("with_file", [True, False])
