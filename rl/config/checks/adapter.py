@@ -1,17 +1,14 @@
 """Contradictions of `lora` and `model.quantization` with each other, with routing and with the engine."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from rl.config.engines import ENGINES
 from rl.config.model import AdapterConfig
+from rl.config.sections import Sections
 from rl.config.vllm import LORA_RANKS, OUTER_MODULES
 
-if TYPE_CHECKING:  # the settings import these checks
-    from rl.config.root import Config
 
-
-def adapter_contradictions(config: "Config") -> Iterator[str]:
+def adapter_contradictions(config: Sections) -> Iterator[str]:
     """Yield one sentence for each contradiction, which names the keys and the fix."""
     yield from _lora(config.lora)
     yield from _dora(config)
@@ -29,12 +26,12 @@ def _lora(lora: AdapterConfig) -> Iterator[str]:
         yield f"lora.layers={list(lora.layers)}: layers are numbered from 0, from the embedding up; name none below 0"
 
 
-def _dora(config: "Config") -> Iterator[str]:
+def _dora(config: Sections) -> Iterator[str]:
     if config.lora.use_dora and config.routing.adapters:
         yield "lora.use_dora=true is not linear in a gate, which routing needs; set use_dora=false, or drop routing"
 
 
-def _plain_lora(config: "Config") -> Iterator[str]:
+def _plain_lora(config: Sections) -> Iterator[str]:
     """Refuse adapters that the engine cannot load."""
     lora, engine = config.lora, config.rollouts.engine
     if not ENGINES[engine].plain_lora:
@@ -57,7 +54,7 @@ def _plain_lora(config: "Config") -> Iterator[str]:
         )
 
 
-def _quantization(config: "Config") -> Iterator[str]:
+def _quantization(config: Sections) -> Iterator[str]:
     quantization, engine = config.model.quantization, config.rollouts.engine
     if quantization is None:
         return

@@ -1,15 +1,12 @@
 """Contradictions of attention: what cannot go together with attention that is calibrated, or sparse."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from rl.config.credit_rules import credit_rule
-
-if TYPE_CHECKING:  # the settings import these checks
-    from rl.config.root import Config
+from rl.config.sections import Sections
 
 
-def attention_contradictions(config: "Config") -> Iterator[str]:
+def attention_contradictions(config: Sections) -> Iterator[str]:
     """Yield one sentence for each contradiction."""
     if config.rollouts.sparse.plan is not None:
         yield from _sparse(config, f"rollouts.sparse.plan={config.rollouts.sparse.plan}")
@@ -17,7 +14,7 @@ def attention_contradictions(config: "Config") -> Iterator[str]:
         yield from _replaced(config, f"model.calibration={config.model.calibration}")
 
 
-def _sparse(config: "Config", setting: str) -> Iterator[str]:
+def _sparse(config: Sections, setting: str) -> Iterator[str]:
     rollouts = config.rollouts
     if config.algorithm == "dpo":
         yield f"{setting} is about sampling by GRPO; drop it, or set algorithm=grpo"
@@ -40,7 +37,7 @@ def _sparse(config: "Config", setting: str) -> Iterator[str]:
         yield f"{setting} and model.calibration both replace the model's attention; drop one of the two"
 
 
-def _replaced(config: "Config", setting: str) -> Iterator[str]:
+def _replaced(config: Sections, setting: str) -> Iterator[str]:
     """Yield what cannot go together with attention that another function computes."""
     if config.algorithm == "grpo" and config.rollouts.engine != "transformers":
         yield (

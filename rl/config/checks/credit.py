@@ -1,16 +1,13 @@
 """Contradictions of credit: settings of rule, probe and loss that are each allowed, but not together."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from rl.config.credit import CreditConfig, ProbeConfig, preserves_mass
 from rl.config.credit_rules import credit_rule
-
-if TYPE_CHECKING:  # the settings import these checks
-    from rl.config.root import Config
+from rl.config.sections import Sections
 
 
-def credit_contradictions(config: "Config") -> Iterator[str]:
+def credit_contradictions(config: Sections) -> Iterator[str]:
     """Yield one sentence for each contradiction."""
     yield from _probe(config.probe)
     yield from _readings(config.credit, config.probe)
@@ -41,7 +38,7 @@ def _readings(credit: CreditConfig, probe: ProbeConfig) -> Iterator[str]:
         )
 
 
-def _faithfulness(config: "Config") -> Iterator[str]:
+def _faithfulness(config: Sections) -> Iterator[str]:
     settings = config.credit.faithfulness
     if settings.measure == "verdict" and not settings.resample:
         yield (
@@ -66,7 +63,7 @@ def token_setting(credit: CreditConfig) -> tuple[str, str]:
     return f"credit.region={credit.region}", "credit.region=all"
 
 
-def _sequence_level(config: "Config") -> Iterator[str]:
+def _sequence_level(config: Sections) -> Iterator[str]:
     key, neutral = token_setting(config.credit)
     trainer = config.trainer
     for name, sequence_level in (("loss_type", "luspo"), ("importance_sampling_level", "sequence")):
@@ -77,7 +74,7 @@ def _sequence_level(config: "Config") -> Iterator[str]:
             )
 
 
-def _nothing_moves(config: "Config") -> Iterator[str]:
+def _nothing_moves(config: Sections) -> Iterator[str]:
     credit = config.credit
     if credit.floor == 1.0 and preserves_mass(credit, config.algorithm):
         yield (
@@ -86,7 +83,7 @@ def _nothing_moves(config: "Config") -> Iterator[str]:
         )
 
 
-def _channels(config: "Config") -> Iterator[str]:
+def _channels(config: Sections) -> Iterator[str]:
     rule = config.credit.rule
     if not config.rewards.satisfaction_weight:
         yield (

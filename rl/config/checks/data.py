@@ -1,15 +1,12 @@
 """Contradictions of `data` with itself and with what is trained."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from rl.config.data import DataConfig
-
-if TYPE_CHECKING:  # the settings import these checks
-    from rl.config.root import Config
+from rl.config.sections import Sections
 
 
-def data_contradictions(config: "Config") -> Iterator[str]:
+def data_contradictions(config: Sections) -> Iterator[str]:
     """Yield one sentence for each contradiction, which names the keys and the fix."""
     yield from _data(config.data)
     yield from _order(config)
@@ -33,7 +30,7 @@ def _data(data: DataConfig) -> Iterator[str]:
         )
 
 
-def _order(config: "Config") -> Iterator[str]:
+def _order(config: Sections) -> Iterator[str]:
     """Refuse an order that no ledger decides, one that a rebuilt ledger would change, and a band that is none."""
     data, (low, high) = config.data, config.data.band
     if data.order == "shuffled":

@@ -1,16 +1,13 @@
 """Contradictions in the settings of DPO: together, or with `algorithm=dpo`."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from rl.config.checks.credit import token_setting
 from rl.config.credit_rules import credit_rule
 from rl.config.pairs import PairsConfig
 from rl.config.rollouts import RolloutsConfig
+from rl.config.sections import Sections
 from rl.config.trainer import GRPO_ONLY, DpoConfig, TrainerConfig
-
-if TYPE_CHECKING:  # the settings import these checks
-    from rl.config.root import Config
 
 SAMPLING = frozenset({"num_generations", "max_completion_length", "temperature"})
 """Fields of GRPO that evaluation and the sampling of pairs use with DPO too."""
@@ -18,7 +15,7 @@ LENGTH_NORMALIZED = ("ipo", "sigmoid_norm")
 """Loss types that divide by a completion's number of tokens."""
 
 
-def dpo_contradictions(config: "Config") -> Iterator[str]:
+def dpo_contradictions(config: Sections) -> Iterator[str]:
     """Yield one sentence for each contradiction."""
     yield from _grpo_only(config.trainer)
     yield from _sampling(config.rollouts)
@@ -53,7 +50,7 @@ def _losses(dpo: DpoConfig) -> Iterator[str]:
         yield "dpo.loss_type=exo_pair needs dpo.label_smoothing above 0; set label_smoothing=0.001 as its paper does"
 
 
-def _pairs(config: "Config") -> Iterator[str]:
+def _pairs(config: Sections) -> Iterator[str]:
     if config.data.path is None and not config.pairs.rounds:
         yield (
             "algorithm=dpo trains on preference pairs; set data.path to a file of them (heed data pairs makes one), or "
@@ -65,7 +62,7 @@ def _pairs(config: "Config") -> Iterator[str]:
         yield "probe.source=separate is not supported with algorithm=dpo; set probe.source=loss"
 
 
-def _token_weights(config: "Config") -> Iterator[str]:
+def _token_weights(config: Sections) -> Iterator[str]:
     (key, neutral), dpo = token_setting(config.credit), config.dpo
     if dpo.precompute_ref_log_probs:
         yield (

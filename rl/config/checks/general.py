@@ -3,7 +3,6 @@
 from bisect import bisect
 from collections.abc import Iterator
 from math import gcd
-from typing import TYPE_CHECKING
 
 from rl.config.checks.adapter import adapter_contradictions
 from rl.config.checks.attention import attention_contradictions
@@ -18,14 +17,12 @@ from rl.config.pairs import PairsConfig
 from rl.config.rewards import RewardsConfig, constraint_names, reward_names
 from rl.config.rollouts import RolloutsConfig
 from rl.config.run import EvaluationConfig
+from rl.config.sections import Sections
 from rl.config.trainer import TrainerConfig
 from rl.config.vllm import VllmConfig
 
-if TYPE_CHECKING:  # the settings import these checks
-    from rl.config.root import Config
 
-
-def contradictions(config: "Config") -> Iterator[str]:
+def contradictions(config: Sections) -> Iterator[str]:
     """Yield one sentence for each contradiction, which names the keys and the fix."""
     if config.algorithm == "grpo":
         yield from _groups(config.trainer)
@@ -50,7 +47,7 @@ def contradictions(config: "Config") -> Iterator[str]:
     yield from _thoughts(config)
 
 
-def _thoughts(config: "Config") -> Iterator[str]:
+def _thoughts(config: Sections) -> Iterator[str]:
     """Settings that tell thoughts from answers need to know where a thought ends."""
     if config.model.reasoning is not None:
         return
@@ -137,7 +134,7 @@ def _rewards(rewards: RewardsConfig) -> Iterator[str]:
         )
 
 
-def _balance(config: "Config") -> Iterator[str]:
+def _balance(config: Sections) -> Iterator[str]:
     rewards, names = config.rewards, reward_names(config.rewards)
     if len(set(names)) < len(names):
         yield f"rewards.functions: two rewards have the same name, {', '.join(names)}; rename one of the functions"
@@ -161,7 +158,7 @@ def _balance(config: "Config") -> Iterator[str]:
         )
 
 
-def _rollouts(config: "Config") -> Iterator[str]:
+def _rollouts(config: Sections) -> Iterator[str]:
     rollouts, trainer = config.rollouts, config.trainer
     yield from _servers(rollouts)
     if rollouts.workers == 0 and not rollouts.on_servers:
@@ -252,7 +249,7 @@ def _distributed(distributed: DistributedConfig) -> Iterator[str]:
         yield f"distributed.gpus={distributed.gpus} needs Ray, which reserves GPUs; set launcher=ray, or gpus=null"
 
 
-def _single_process(config: "Config") -> Iterator[str]:
+def _single_process(config: Sections) -> Iterator[str]:
     """Refuse features that need a single process."""
     processes = config.distributed.processes
     if config.pairs.rounds:

@@ -1,16 +1,13 @@
 """Contradictions in the settings of routing: together, or with other sections."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from rl.config.engines import ENGINES
 from rl.config.routing import RESERVED, RoutingConfig
-
-if TYPE_CHECKING:  # the settings import these checks
-    from rl.config.root import Config
+from rl.config.sections import Sections
 
 
-def routing_contradictions(config: "Config") -> Iterator[str]:
+def routing_contradictions(config: Sections) -> Iterator[str]:
     """Yield one sentence for each contradiction."""
     routing = config.routing
     if not routing.adapters:
@@ -66,7 +63,7 @@ def _mixing(routing: RoutingConfig) -> str:
     return f"routing.top={'null' if routing.top is None else routing.top} mixes several; set top=1"
 
 
-def _other_sections(config: "Config") -> Iterator[str]:
+def _other_sections(config: Sections) -> Iterator[str]:
     engine, routing = config.rollouts.engine, config.routing
     if ENGINES[engine].routing and not ENGINES[engine].mixes and (mixing := _mixing(routing)):
         others = " or ".join(name for name, spec in ENGINES.items() if spec.routing and spec.mixes)
