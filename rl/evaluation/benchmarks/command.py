@@ -1,7 +1,6 @@
 """`heed eval --benchmark`: a model's figures on a published test set, answered by a strategy."""
 
 import time
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 from transformers import PreTrainedTokenizerBase
 
 from data.benchmarks import Benchmark, BenchmarkSet, benchmark_source, find_benchmark, read_benchmark
@@ -19,6 +17,7 @@ from rl.common.errors import UserError
 from rl.config.evaluation import StrategyName
 from rl.evaluation.asking import Asker, model_modes
 from rl.evaluation.benchmarks.attention import AttentionReader, attention_summary, plot_drops
+from rl.evaluation.benchmarks.console import show_benchmark
 from rl.evaluation.benchmarks.engines import engine_here, engine_on_server, engine_on_workers
 from rl.evaluation.benchmarks.failures import write_failures
 from rl.evaluation.benchmarks.metrics import benchmark_metrics, differences
@@ -220,67 +219,3 @@ def _sampled_by(found: Target, options: BenchmarkOptions) -> dict[str, Any]:
         "model": found.config.model.model_dump(mode="json"),
         "weights": None if weights is None else [sampled_digest(path) for path in weights],
     }
-
-
-def show_benchmark(console: Console, result: dict[str, Any], folder: Path) -> None:
-    """Print the figures with their intervals, by group and by kind, and what was left out."""
-    table = Table(
-        "", "mean", "95 % interval", title=f"{result['benchmark']}, {result['strategy']}", title_justify="left"
-    )
-    for name, value in result["metrics"].items():
-        table.add_row(name, f"{value['mean']:.3f}", f"{value['low']:.3f} to {value['high']:.3f}")
-    for group, values in result["groups"].items():
-        for value, scores in values.items():
-            name, first = next(iter(scores.items()))
-            table.add_row(
-                f"  {group} {value}, {name}", f"{first['mean']:.3f}", f"{first['low']:.3f} to {first['high']:.3f}"
-            )
-    console.print(table)
-    if result["kinds"]:
-        kinds = Table("kind", "strict", "loose", "of")
-        for kind, rates in {**result["categories"], **result["kinds"]}.items():
-            kinds.add_row(
-                kind,
-                *(f"{rates[name]:.3f}" if name in rates else "-" for name in ("strict", "loose")),
-                str(rates["of"]),
-            )
-        console.print(kinds)
-    tokens = result["tokens"]
-    console.print(
-        f"tokens per answer {tokens['answer']:.0f}, per thought {tokens['thought']:.0f}; "
-        f"{result['unfinished_thoughts']} thoughts without an end, {result['cut_off']} replies cut off"
-    )
-    if left_out := sum(result["unimplemented"].values()):
-        console.print(
-            f"{left_out} constraints that no verifier checks left out their prompts: "
-            + ", ".join(f"{name} ({count})" for name, count in result["unimplemented"].items())
-        )
-    if "against" in result:
-        show_differences(console, **result["against"])
-    if "attention" in result:
-        show_attention(console, result["attention"])
-    console.print(f"Answers, figures and failures: {folder}")
-
-
-def show_differences(console: Console, folder: str, differences: Mapping[str, Mapping[str, float]]) -> None:
-    """Print how much higher each figure is than that of other answers to the same prompts."""
-    table = Table("", "difference", "95 % interval", title=f"against {folder}, paired by prompt", title_justify="left")
-    for name, value in differences.items():
-        table.add_row(name, f"{value['mean']:+.3f}", f"{value['low']:+.3f} to {value['high']:+.3f}")
-    console.print(table)
-
-
-def show_attention(console: Console, summary: dict[str, Any]) -> None:
-    """Print the drop in attention by kind, and whether it tells what thinking breaks."""
-    table = Table("kind", "kept directly", "after a thought", "drop per token", "drop relative", "of")
-    for kind, row in summary["kinds"].items():
-        rates = (f"{row[name]:.2f}" for name in ("kept_directly", "kept_after_thought"))
-        table.add_row(kind, *rates, f"{row['drop_per_token']:+.5f}", f"{row['drop_relative']:+.3f}", str(row["of"]))
-    console.print(table)
-    console.print(
-        f"thinking breaks {summary['hurt']} of {summary['kept_directly']} constraints that the direct answer keeps; "
-        "area under the curve with which each tells them from the others:"
-    )
-    for name, area in summary["auc"].items():
-        shown = "-" if area is None else f"{area['mean']:.2f}, 95 % interval {area['low']:.2f} to {area['high']:.2f}"
-        console.print(f"  {name.replace('_', ' ')}: {shown}")
