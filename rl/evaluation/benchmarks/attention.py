@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import numpy as np
 import torch
 
 from attention_probes.constraint_attention import mean_over, prompt_spans
@@ -150,7 +151,10 @@ def plot_drops(records: Sequence[Mapping[str, Any]], path: Path) -> None:
     figure = Figure(figsize=(8, 3), layout="constrained")
     for axes, unit in zip(figure.subplots(1, 2), UNITS, strict=True):
         groups = [[_drop(one, unit) for one in found if one["kept_after_thought"] is kept] for kept in (True, False)]
-        axes.hist(groups, bins=20, density=False, label=["kept after a thought", "broken after a thought"])
+        ends = np.quantile([value for group in groups for value in group] or [0.0], [0.02, 0.98])
+        shown = [np.clip(group, *ends) for group in groups]  # a few far ones would leave the others one bin
+        axes.hist(shown, bins=20, density=False, label=["kept after a thought", "broken after a thought"])
+        axes.locator_params(axis="x", nbins=5)
         axes.axvline(0.0, color="black", linewidth=0.8)
         axes.set_xlabel(f"drop, {unit.replace('_', ' ')}")
         axes.set_ylabel("constraints")

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 
 def show_benchmark(console: Console, result: dict[str, Any], folder: Path) -> None:
@@ -61,7 +62,9 @@ def _differences_table(folder: str, differences: Mapping[str, Mapping[str, float
 
 def _show_attention(console: Console, summary: dict[str, Any]) -> None:
     """Print the drop in attention by kind, and whether it tells what thinking breaks."""
-    table = Table("kind", "kept directly", "after a thought", "drop per token", "drop relative", "of")
+    numbers = ("kept\ndirectly", "kept by\nthinking", "drop per\ntoken", "drop,\nrelative", "of")
+    columns = (Column(name, no_wrap=True) for name in numbers)
+    table = Table(Column("kind", overflow="fold"), *columns, box=SIMPLE)
     for kind, row in summary["kinds"].items():
         rates = (f"{row[name]:.2f}" for name in ("kept_directly", "kept_after_thought"))
         table.add_row(kind, *rates, f"{row['drop_per_token']:+.5f}", f"{row['drop_relative']:+.3f}", str(row["of"]))
