@@ -191,6 +191,8 @@ class VllmServer:
             raise self._lost(error) from error
 
     def _lost(self, error: httpx2.HTTPError) -> ServerLost:
+        if isinstance(error, httpx2.ReadTimeout):
+            return ServerLost(f"{self.url} has not answered within {error.request.extensions['timeout']['read']:g} s")
         return ServerLost(f"{self.url} does not answer ({str(error) or type(error).__name__})")
 
     def _check(self, response: httpx2.Response, what: str) -> None:

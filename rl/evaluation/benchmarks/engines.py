@@ -70,7 +70,9 @@ class ServedEngine:
         try:
             return self.engine.sample(request)
         except ServerLost as error:
-            raise RunFailure(f"{error}; the same command goes on once it answers") from error
+            raise RunFailure(
+                f"{error}; the same command goes on once it answers, and a smaller --batch-size asks for less"
+            ) from error
 
 
 @contextmanager
