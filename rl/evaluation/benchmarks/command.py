@@ -11,6 +11,7 @@ from rich.progress import Progress
 from transformers import PreTrainedTokenizerBase
 
 from data.benchmarks import Benchmark, BenchmarkSet, benchmark_source, find_benchmark, read_benchmark
+from data.problems import user_text
 from rl.common.atomic import write_json
 from rl.common.digest import file_digest, sampled_digest
 from rl.common.errors import UserError
@@ -23,7 +24,7 @@ from rl.evaluation.benchmarks.failures import write_failures
 from rl.evaluation.benchmarks.metrics import benchmark_metrics, differences
 from rl.evaluation.benchmarks.reply_cache import CachedEngine
 from rl.evaluation.benchmarks.run import Read, open_folder, read_answers, run_benchmark
-from rl.evaluation.benchmarks.selector import load_selector
+from rl.evaluation.benchmarks.selector import load_selector, prompt_digest
 from rl.evaluation.strategies import Decide, strategy_named
 from rl.evaluation.target import Target, find_target
 from rl.models.saved_adapter import WEIGHTS
@@ -104,6 +105,8 @@ def benchmark_command(target: str, options: BenchmarkOptions) -> dict[str, Any]:
         "unimplemented": dict(problems.unimplemented.most_common()),
         **_write_result(folder, f"{Path(target).name} on {benchmark.name}, {options.strategy}", probe=options.probe),
     }
+    if options.selector is not None:
+        result["seen_by_selector"] = _num_seen(options.selector, problems)
     if before is not None:
         compared = differences(read_answers(folder), before)
         result["against"] = {"folder": str(options.against), "differences": compared}
@@ -185,6 +188,12 @@ def _ask(
 
 def _decide(selector: Path | None) -> Decide | None:
     return None if selector is None else load_selector(selector).decide
+
+
+def _num_seen(selector: Path, problems: BenchmarkSet) -> int:
+    """Return how many of the prompts the selector was trained on."""
+    seen = load_selector(selector).seen
+    return sum(prompt_digest(user_text(problem)) in seen for problem in problems.problems)
 
 
 def _with_options(target: Target, options: BenchmarkOptions) -> Target:

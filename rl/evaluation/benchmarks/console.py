@@ -24,6 +24,11 @@ def show_benchmark(console: Console, result: dict[str, Any], folder: Path) -> No
             f"{left_out} constraints that no verifier checks left out their prompts: "
             + ", ".join(f"{name} ({count})" for name, count in result["unimplemented"].items())
         )
+    if seen := result.get("seen_by_selector"):
+        console.print(
+            f"the selector was trained on {seen} of these prompts, on which its decisions prove nothing; what it is "
+            "worth on others heed train-selector has printed"
+        )
     if "against" in result:
         console.print(_differences_table(**result["against"]))
     if "attention" in result:

@@ -1,11 +1,12 @@
 """Selector: a classifier of prompts that decides whether a model should think before it answers (arXiv 2505.11423)."""
 
+import hashlib
 import json
 import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -22,7 +23,7 @@ from rl.evaluation.benchmarks.run import read_answers
 WORD = re.compile(r"\w+")
 PENALTIES = (1.0, 0.1, 0.01)
 """Of the squared weights, per example; the one with the best validation accuracy is taken, the first of equals."""
-FORMAT = "heed selector 1"
+FORMAT = "heed selector 2"
 
 # Axes: N prompts, V words and pairs of words.
 
@@ -38,6 +39,8 @@ class Selector:
     weights: Mapping[str, float]
     inverse_frequencies: Mapping[str, float]
     bias: float
+    seen: frozenset[str] = frozenset()
+    """Digests of the prompts by whose scores it was trained and chosen; on them its decisions prove nothing."""
 
     def probability(self, prompt: str) -> float:
         """Return how likely thinking is to score higher."""
@@ -47,6 +50,11 @@ class Selector:
     def decide(self, prompts: Sequence[str]) -> list[bool]:
         """Return whether to think about each request."""
         return [self.probability(prompt) > 0.5 for prompt in prompts]
+
+
+def prompt_digest(prompt: str) -> str:
+    """Return what a selector remembers of a prompt."""
+    return hashlib.sha256(prompt.encode()).hexdigest()[:16]
 
 
 def words_of(prompt: str) -> list[str]:
@@ -146,6 +154,7 @@ def selector_command(
             "there is nothing to tell apart; take more prompts, or another --score"
         )
     selector, penalty = _best(training, validation)
+    selector = replace(selector, seen=frozenset(prompt_digest(case.prompt) for case in (*training, *validation)))
     result = {
         "file": str(output),
         "train": len(training),
@@ -158,7 +167,7 @@ def selector_command(
         "majority_accuracy": max(_share(evaluation), 1.0 - _share(evaluation)),
         **evaluation_scores(selector, evaluation),
     }
-    write_json(output, {"format": FORMAT, **asdict(selector), "trained_on": result})
+    write_json(output, {"format": FORMAT, **asdict(selector), "seen": sorted(selector.seen), "trained_on": result})
     return result
 
 
@@ -229,7 +238,10 @@ def load_selector(path: Path) -> Selector:
     if not isinstance(saved, dict) or saved.get("format") != FORMAT:
         raise UserError(f"--selector {path} is no selector; heed train-selector writes one")
     return Selector(
-        weights=saved["weights"], inverse_frequencies=saved["inverse_frequencies"], bias=float(saved["bias"])
+        weights=saved["weights"],
+        inverse_frequencies=saved["inverse_frequencies"],
+        bias=float(saved["bias"]),
+        seen=frozenset(saved["seen"]),
     )
 
 

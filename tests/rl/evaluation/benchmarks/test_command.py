@@ -9,7 +9,7 @@ from data.writing import write_rows
 from launch.cli.main import main
 from rl.common.errors import UserError
 from rl.evaluation.benchmarks.command import BenchmarkOptions, benchmark_command
-from rl.evaluation.benchmarks.selector import Selector
+from rl.evaluation.benchmarks.selector import Selector, prompt_digest
 from rl.evaluation.target import find_target
 
 NOUNS = ("sea", "sky", "rain")
@@ -84,8 +84,9 @@ def test_benchmark_command__a_variable_that_the_template_lacks_is_refused(source
         benchmark_command("tiny", options)
 
 
-def test_benchmark_command__a_selector_decides(source, tmp_path, monkeypatch):
-    selector = Selector(weights={"sea": 9.0}, inverse_frequencies={"sea": 1.0}, bias=-1.0)
+def test_benchmark_command__a_selector_decides(source, tmp_path, monkeypatch, capsys):
+    seen = frozenset({prompt_digest("Describe the sky. Use no commas."), prompt_digest("of no benchmark")})
+    selector = Selector(weights={"sea": 9.0}, inverse_frequencies={"sea": 1.0}, bias=-1.0, seen=seen)
     monkeypatch.setattr("rl.evaluation.benchmarks.command.load_selector", lambda path: selector)
     (tmp_path / "selector.json").write_text("{}")
     options = BenchmarkOptions(
@@ -97,6 +98,9 @@ def test_benchmark_command__a_selector_decides(source, tmp_path, monkeypatch):
     )
     result = benchmark_command("tiny", options)
     assert result["thinking"] == 0.5
+    assert result["seen_by_selector"] == 1 and "trained on 1 of these prompts" in " ".join(
+        capsys.readouterr().out.split()
+    )
 
 
 def test_benchmark_command__against_other_answers_to_the_same_prompts(source, tmp_path, capsys):

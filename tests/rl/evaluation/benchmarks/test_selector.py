@@ -12,6 +12,7 @@ from rl.evaluation.benchmarks.selector import (
     evaluation_scores,
     inverse_frequencies,
     load_selector,
+    prompt_digest,
     selector_command,
     tf_idf,
     train,
@@ -78,6 +79,7 @@ def test_selector_command__learns_a_rule_and_says_what_it_is_worth(tmp_path, cap
     assert result["gain_over"]["never"]["mean"] == pytest.approx(scores["selector"] - 0.5)
     loaded = load_selector(tmp_path / "selector.json")
     assert loaded.decide(["Plan a trip", "List a few"]) == [True, False]
+    assert len(loaded.seen) == 27 + 3 and loaded.seen < {prompt_digest(prompt) for prompt in prompts}
     assert result == selector_command(direct, thinking, tmp_path / "again.json") | {"file": result["file"]}
 
 
