@@ -1,6 +1,7 @@
 """`heed eval --benchmark`: a model's figures on a published test set, answered by a strategy."""
 
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from rl.evaluation.benchmarks.engines import engine_here, engine_on_server, engi
 from rl.evaluation.benchmarks.failures import write_failures
 from rl.evaluation.benchmarks.metrics import benchmark_metrics, differences
 from rl.evaluation.benchmarks.reply_cache import CachedEngine
-from rl.evaluation.benchmarks.run import Read, open_folder, read_answers, run_benchmark
+from rl.evaluation.benchmarks.run import Answer, Read, open_folder, read_answers, run_benchmark
 from rl.evaluation.benchmarks.selector import load_selector, prompt_digest
 from rl.evaluation.strategies import Decide, strategy_named
 from rl.evaluation.target import Target, find_target
@@ -103,24 +104,25 @@ def benchmark_command(target: str, options: BenchmarkOptions) -> dict[str, Any]:
         "licence": benchmark.licence,
         "of": problems.total,
         "unimplemented": dict(problems.unimplemented.most_common()),
-        **_write_result(folder, f"{Path(target).name} on {benchmark.name}, {options.strategy}", probe=options.probe),
+        **_write_result(folder, f"{Path(target).name} on {benchmark.name}, {options.strategy}", options, before),
     }
     if options.selector is not None:
         result["seen_by_selector"] = _num_seen(options.selector, problems)
-    if before is not None:
-        compared = differences(read_answers(folder), before)
-        result["against"] = {"folder": str(options.against), "differences": compared}
     write_json(folder / RESULT, result)
     show_benchmark(Console(), result, folder)
     return {**result, "folder": str(folder)}
 
 
-def _write_result(folder: Path, title: str, *, probe: bool) -> dict[str, Any]:
+def _write_result(
+    folder: Path, title: str, options: BenchmarkOptions, before: Sequence[Answer] | None
+) -> dict[str, Any]:
     """Return the figures of a folder's answers; draw the drops in attention and write the page of failures."""
     records = read_answers(folder)
     result = {"prompts": len(records), **benchmark_metrics(records)}
     write_failures(folder / FAILURES, records, result["metrics"], title=title)
-    if probe:
+    if before is not None:
+        result["against"] = {"folder": str(options.against), "differences": differences(records, before)}
+    if options.probe:
         result["attention"] = attention_summary(records)
         plot_drops(records, folder / DROPS)
     return result

@@ -1,18 +1,15 @@
 """Benchmark metrics: from judged answers to the figures that papers report, each with its interval."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rl.common.errors import UserError
 from rl.common.intervals import bootstrap_interval, bootstrap_ratio
-
-Record = Mapping[str, Any]
-"""One line of `answers.jsonl`."""
+from rl.evaluation.benchmarks.run import Answer, paired_answers
 
 
-def benchmark_metrics(records: Sequence[Record]) -> dict[str, Any]:
+def benchmark_metrics(records: Sequence[Answer]) -> dict[str, Any]:
     """Return every score's mean over the prompts, those of single constraints, and both by kind and by group.
 
     Intervals are 95 % bootstraps over prompts, whose constraints stay together.
@@ -36,7 +33,7 @@ def benchmark_metrics(records: Sequence[Record]) -> dict[str, Any]:
     }
 
 
-def _scores(records: Sequence[Record]) -> dict[str, dict[str, float]]:
+def _scores(records: Sequence[Answer]) -> dict[str, dict[str, float]]:
     """Return the interval of each score of prompts, and of `instruction_strict` and `instruction_loose`."""
     names = dict.fromkeys(name for record in records for name in record["scores"])
     intervals = {name: bootstrap_interval([record["scores"][name] for record in records]) for name in names}
@@ -48,15 +45,15 @@ def _scores(records: Sequence[Record]) -> dict[str, dict[str, float]]:
     return {name: asdict(interval) for name, interval in intervals.items()}
 
 
-def _counts(constraints: Sequence[Record], name: str) -> tuple[float, float]:
+def _counts(constraints: Sequence[Answer], name: str) -> tuple[float, float]:
     """Return how many constraints are satisfied, and of how many."""
     known = [one[name] for one in constraints if one[name] is not None]
     return float(sum(known)), float(len(known))
 
 
-def _by_constraint(records: Sequence[Record], column: str) -> dict[str, dict[str, Any]]:
+def _by_constraint(records: Sequence[Answer], column: str) -> dict[str, dict[str, Any]]:
     """Return the rates of the constraints with the same value in a column."""
-    found: dict[str, list[Record]] = defaultdict(list)
+    found: dict[str, list[Answer]] = defaultdict(list)
     for record in records:
         for constraint in record["constraints"]:
             found[constraint[column]].append(constraint)
@@ -72,23 +69,20 @@ def _by_constraint(records: Sequence[Record], column: str) -> dict[str, dict[str
     }
 
 
-def _grouped(records: Sequence[Record], name: str) -> dict[str, list[Record]]:
-    groups: dict[str, list[Record]] = defaultdict(list)
+def _grouped(records: Sequence[Answer], name: str) -> dict[str, list[Answer]]:
+    groups: dict[str, list[Answer]] = defaultdict(list)
     for record in records:
         if name in record["groups"]:
             groups[str(record["groups"][name])].append(record)
     return dict(sorted(groups.items()))
 
 
-def differences(records: Sequence[Record], before: Sequence[Record]) -> dict[str, dict[str, float]]:
+def differences(records: Sequence[Answer], before: Sequence[Answer]) -> dict[str, dict[str, float]]:
     """Return how much higher each score is than that of other answers to the same prompts, paired prompt by prompt.
 
     Raises UserError when the prompts are not the same.
     """
-    first = {record["problem_id"]: record for record in before}
-    if first.keys() != {record["problem_id"] for record in records}:
-        raise UserError("the two runs answered different prompts; take the same --benchmark, --data and --limit")
-    pairs = [(record, first[record["problem_id"]]) for record in records]
+    pairs = paired_answers(records, before)
     names = [name for name in records[0]["scores"] if all(name in other["scores"] for _, other in pairs)]
     intervals = {
         name: bootstrap_interval([one["scores"][name] - other["scores"][name] for one, other in pairs])

@@ -1,7 +1,7 @@
 """Benchmark run: a strategy's answer to every problem, a line each, in a folder in which a killed run goes on."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from rl.runs.jsonl import JsonlFile, read_jsonl
 
 ANSWERS, SETTINGS = "answers.jsonl", "settings.json"
 
+Answer = Mapping[str, Any]
+"""One line of `answers.jsonl`."""
 Read = Callable[[Sequence[Problem], Sequence[StrategyAnswer], int], list[dict[str, Any]]]
 """A batch, its answers and its position -> what else the line of each holds: readings of a probe."""
 
@@ -90,6 +92,16 @@ def read_answers(folder: Path) -> list[dict[str, Any]]:
     if not records:
         raise UserError(f"{folder} holds no {ANSWERS}; expected a folder that heed eval --benchmark wrote")
     return sorted(records, key=lambda record: record["index"])
+
+
+def paired_answers(first: Sequence[Answer], second: Sequence[Answer]) -> list[tuple[Answer, Answer]]:
+    """Return the records of two runs prompt by prompt. Raises UserError when they are of different prompts."""
+    others = {record["problem_id"]: record for record in second}
+    if others.keys() != {record["problem_id"] for record in first}:
+        raise UserError(
+            "the two runs answered different prompts; run both with the same --benchmark, --data and --limit"
+        )
+    return [(record, others[record["problem_id"]]) for record in first]
 
 
 def answer_record(problem: Problem, answer: StrategyAnswer, judge: Judge, groups: Sequence[str]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from torch import Tensor
 from rl.common.atomic import write_json
 from rl.common.errors import UserError
 from rl.common.intervals import bootstrap_interval
-from rl.evaluation.benchmarks.run import read_answers
+from rl.evaluation.benchmarks.run import paired_answers, read_answers
 
 WORD = re.compile(r"\w+")
 PENALTIES = (1.0, 0.1, 0.01)
@@ -175,18 +175,9 @@ def paired_cases(
     direct: Sequence[Mapping[str, Any]], thinking: Sequence[Mapping[str, Any]], score: str | None
 ) -> list[Case]:
     """Return the prompts of two runs with both their scores. Raises UserError when they are of different prompts."""
-    other = {record["problem_id"]: record for record in thinking}
-    if other.keys() != {record["problem_id"] for record in direct}:
-        raise UserError(
-            "the two runs answered different prompts; run both with the same --benchmark, --data and --limit"
-        )
     return [
-        Case(
-            prompt=record["prompt"],
-            direct=score_of(record, score),
-            thinking=score_of(other[record["problem_id"]], score),
-        )
-        for record in direct
+        Case(prompt=plain["prompt"], direct=score_of(plain, score), thinking=score_of(thoughtful, score))
+        for plain, thoughtful in paired_answers(direct, thinking)
     ]
 
 

@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from data.benchmarks import BENCHMARKS, benchmark_source, find_benchmark, read_benchmark
-from data.benchmarks.judging import judge_books, judge_constraints, judge_number, judge_solution, judge_strictly
+from data.benchmarks.judging import (
+    judge_books,
+    judge_constraints,
+    judge_number,
+    judge_solution,
+    judge_strictly,
+    last_number,
+)
 from data.benchmarks.passages import passages
 from data.benchmarks.questions import book_problem, number_problem
 from data.combinatorial.rows import instance_problem
@@ -48,6 +55,20 @@ def test_judge_constraints__an_empty_answer_keeps_nothing():
 def test_judge_strictly__has_no_loose_score():
     judged = judge_strictly(problem("Describe rain.", NO_COMMA), "Rain falls.")
     assert judged.scores == {"prompt_strict": 1.0} and judged.constraints[0].loose is None
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("So 3 + 4 = 7.", 7.0),
+        ("It costs $1,250 in all", 1250.0),
+        ("#### -18", -18.0),
+        ("2.5 miles", 2.5),
+        ("none", None),
+    ],
+)
+def test_last_number__of_an_answer(text, number):
+    assert last_number(text) == number
 
 
 @pytest.mark.parametrize(
