@@ -86,7 +86,16 @@ def _train_in(folder: Path, checkpoint: Path | None, config: Config, problems: P
         observers.watching(trainer),
     ):
         policy, tokenizer = trainer.policy, trainer.policy_tokenizer
-        base = partial(evaluate_base, config, policy, tokenizer, problems.held_out, folder, announce=observers.announce)
+        base = partial(
+            evaluate_base,
+            config,
+            policy,
+            tokenizer,
+            problems.held_out,
+            folder,
+            announce=observers.announce,
+            answering=trainer.answer_as_base,
+        )
         trainer.once_usable(lambda: observers.follow_held_out(trainer, problems.held_out, base()))
         if is_main_process():
             (folder / "summary.json").unlink(missing_ok=True)  # of a finished run that trains on

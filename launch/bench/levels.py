@@ -20,6 +20,7 @@ from launch.data.load_engine import load_engine
 from rl.common.atomic import write_json
 from rl.common.errors import UserError
 from rl.evaluation.evaluate import EvaluatedAnswer, evaluate
+from rl.rollouts.answering import answer_here
 from rl.rollouts.engine_hf import TransformersEngine
 from rl.rollouts.generation import GenerationConfig
 
@@ -63,7 +64,9 @@ def _answers(
     answers: list[EvaluatedAnswer] = []
     for start in range(0, len(problems), batch_size):
         batch = problems[start : start + batch_size]
-        answers += evaluate(engine, engine.tokenizer, batch, samples=1, batch_size=batch_size, seed=seed).answers
+        answers += evaluate(
+            answer_here(engine), engine.tokenizer, batch, samples=1, batch_size=batch_size, seed=seed
+        ).answers
         advance(len(batch))
     return answers
 

@@ -2,6 +2,7 @@
 
 from launch.doctor.check import Check
 from launch.doctor.facts import CpuFacts
+from rl.common.cpu import gains_by_bf16
 
 
 def check_cpu(facts: CpuFacts) -> Check:
@@ -27,8 +28,10 @@ def check_cpu(facts: CpuFacts) -> Check:
 def _speed(flags: frozenset[str]) -> str:
     if "amx_bf16" in flags:
         return "AMX multiplies bfloat16 in tiles: model.dtype=auto takes it, the fastest that a CPU can"
-    if "avx512_bf16" in flags:
+    if gains_by_bf16(flags):
         return "AVX512-BF16 multiplies bfloat16: model.dtype=auto takes it, with half of float32's memory traffic"
+    if "avx512_bf16" in flags:
+        return "AVX512-BF16 without AMX: model.dtype=auto takes float32, which is faster on such an Intel CPU"
     emulated = "model.dtype=auto takes float32, as emulated bfloat16 is several times slower"
     if "avx512f" in flags:
         return f"AVX512, without bfloat16: {emulated}"

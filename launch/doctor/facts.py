@@ -9,13 +9,13 @@ from pathlib import Path
 
 import torch
 
-from launch.plan.device import cpu_words
 from launch.plan.nvidia import Gpu, driver_lines, parse_gpus
 from rl.common.attention_kernels import choose_attention_kernels
+from rl.common.cpu import cpu_words
 from rl.common.threads import available_cores
 
 COMPILERS = ("gcc", "clang", "cc")
-CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd")
+CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "AuthenticAMD")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +57,7 @@ class CpuFacts:
     cores: int
     """Those that this process may use."""
     flags: frozenset[str]
-    """Of `CPU_FLAGS`, what the CPU has."""
+    """Of `CPU_FLAGS`, what the CPU has; AMD's are marked, whose AVX512-BF16 is faster than float32."""
     used: str
     """What torch's own kernels use, as in AVX2; `DEFAULT` is none."""
 

@@ -1,14 +1,14 @@
-"""Device that a plan is compared with: its memory, and whether it multiplies bfloat16; found without torch."""
+"""Device that a plan is compared with: its memory, and whether bfloat16 pays on it; found without torch."""
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from launch.plan.nvidia import nvidia_gpus
+from rl.common.cpu import cpu_words, gains_by_bf16
 
 GIB = 2**30
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
-BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,7 +42,7 @@ def find_device(gpu_memory_gib: float | None = None) -> Device:
         gpu = gpus[0]
         host = machine_memory()
         return Device(name=gpu.title, memory=gpu.memory, is_gpu=True, has_bf16=gpu.has_bf16, host_memory=host)
-    return Device(name="CPU", memory=machine_memory(), is_gpu=False, has_bf16=cpu_multiplies_bf16())
+    return Device(name="CPU", memory=machine_memory(), is_gpu=False, has_bf16=gains_by_bf16(cpu_words()))
 
 
 def machine_memory(limit: Path = CGROUP_LIMIT) -> int:
@@ -50,13 +50,3 @@ def machine_memory(limit: Path = CGROUP_LIMIT) -> int:
     physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     allowed = limit.read_text().strip() if limit.is_file() else "max"
     return min(physical, int(allowed)) if allowed.isdigit() else physical
-
-
-def cpu_multiplies_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Return whether this CPU multiplies bfloat16; `rl.models.load.cpu_has_bf16` does so by torch."""
-    return bool(BF16_FLAGS & cpu_words(cpuinfo))
-
-
-def cpu_words(cpuinfo: Path = Path("/proc/cpuinfo")) -> set[str]:
-    """Return the words with which Linux describes the CPU, the flags of its units among them; none elsewhere."""
-    return set(cpuinfo.read_text().split()) if cpuinfo.is_file() else set()

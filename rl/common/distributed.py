@@ -138,6 +138,12 @@ def _failing_together() -> Iterator[None]:
         raise RunFailure(next(filter(None, messages))) if error is None else error
 
 
+def rank_share(items: Sequence[Item]) -> Sequence[Item]:
+    """Return this rank's share of the items, those that `map_over_ranks` computes here, in that order."""
+    state = PartialState()
+    return items[state.process_index :: state.num_processes]
+
+
 def map_over_ranks(function: Callable[[Item], Value], items: Sequence[Item]) -> list[Value]:
     """Return the function's value of each item; every rank computes its share of them. All ranks must call it.
 

@@ -24,7 +24,7 @@ class ModelConfig(Section):
     name: str = "smollm2-135m-instruct"
     """A hub name, a local folder, `smollm2-135m-instruct` (built in) or `tiny` (two random layers, for tests)."""
     dtype: Dtype = "auto"
-    """`auto` is bfloat16 where the hardware multiplies it, else float32."""
+    """`auto` is bfloat16 where the hardware gains by it, else float32."""
     quantization: Literal["4bit"] | None = None
     """`4bit` keeps the base's linear layers as NF4 and computes in `dtype`; it needs `pip install heed[quantized]`."""
     calibration: Path | None = None

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from rl.evaluation.summary import comparison
 from rl.evaluation.target import base_of_run, is_run, with_adapter
 from rl.models.context import check_messages, check_prompt_lengths
 from rl.models.load import configured_tokenizer
+from rl.rollouts.answering import Answer, answer_here
 from rl.rollouts.engine_hf import local_engine
 from rl.rollouts.generation import generation_config
 from rl.runs.inputs import check_evaluated
@@ -38,13 +40,21 @@ def evaluate_policy(
     policy: PreTrainedModel | PeftModel,
     tokenizer: PreTrainedTokenizerBase,
     problems: Sequence[Problem],
+    answer: Answer | None = None,
 ) -> Evaluation:
-    """Evaluate a policy on the problems, sampled as `config.evaluation` says. All ranks must call it."""
-    evaluation = _answered(config, policy, tokenizer, problems)
+    """Evaluate a policy on the problems, sampled as `config.evaluation` says. All ranks must call it.
+
+    With `answer` a run's rollout workers sample; else the policy itself does.
+    """
+    if answer is None:
+        generation = generation_config(config.trainer, config.rollouts, temperature=config.evaluation.temperature)
+        answer = answer_here(local_engine(policy, tokenizer, generation, config.routing))
+    answered = partial(_answered, config, policy, tokenizer, answer=answer)
+    evaluation = answered(problems)
     if not config.evaluation.trip_wires:
         return evaluation
     traps = trip_wires()
-    return replace(evaluation, trip_wires=mark_hacked(_answered(config, policy, tokenizer, traps), traps))
+    return replace(evaluation, trip_wires=mark_hacked(answered(traps), traps))
 
 
 def _answered(
@@ -52,13 +62,14 @@ def _answered(
     policy: PreTrainedModel | PeftModel,
     tokenizer: PreTrainedTokenizerBase,
     problems: Sequence[Problem],
+    *,
+    answer: Answer,
 ) -> Evaluation:
     settings = config.evaluation
     check_messages(policy, tokenizer, problems)
     check_prompt_lengths(policy, tokenizer, problems, data="held-out problems")
-    generation = generation_config(config.trainer, config.rollouts, temperature=settings.temperature)
     return evaluate(
-        local_engine(policy, tokenizer, generation, config.routing),
+        answer,
         tokenizer,
         problems,
         samples=settings.samples,

@@ -14,13 +14,13 @@ from data.problems import Problem, request, user_text
 from data.verdicts import verdicts_for
 from rewards.guards import distinct_words, not_echo, on_topic
 from rewards.trip_wires import takes_shortcut
-from rl.common.distributed import map_over_ranks
+from rl.common.distributed import map_over_ranks, rank_share
 from rl.common.errors import UserError
 from rl.common.intervals import bootstrap_interval
 from rl.evaluation.custom_rewards import Scores, score_answers
 from rl.models.answers import answer_text
 from rl.models.tokenization import encode_problems
-from rl.rollouts.local import Engine
+from rl.rollouts.answering import Answer
 from rl.rollouts.thoughts import UNFINISHED_THOUGHT, thought_columns
 from rl.rollouts.types import RolloutRequest
 from rl.scoring.reward_functions import RewardFunction
@@ -142,7 +142,7 @@ def num_answers(problems: Sequence[Problem], *, samples: int) -> int:
 
 
 def evaluate(
-    engine: Engine,
+    answer: Answer,
     tokenizer: Any,
     problems: Sequence[Problem],
     *,
@@ -152,7 +152,7 @@ def evaluate(
     rewards: Sequence[RewardFunction] = (),
     over_ranks: bool = False,
 ) -> Evaluation:
-    """Answer every problem `samples` times, verify the answers and score them by the custom `rewards`.
+    """Have every problem answered `samples` times, verify the answers and score them by the custom `rewards`.
 
     With `over_ranks` each rank answers a share of the batches, and all ranks must call it.
 
@@ -167,18 +167,23 @@ def evaluate(
     # Similar lengths together save padding; the order must not depend on the policy.
     order = sorted(range(len(constrained)), key=lambda index: (len(prompts[index]), index))
     size = max(1, batch_size // samples)
-
-    def answer_batch(first: int) -> list[EvaluatedAnswer]:
-        batch = order[first : first + size]
-        rollout_request = RolloutRequest(
-            position=first,
+    # A batch stays whole, so that its answers do not depend on who samples it.
+    batches = [order[first : first + size] for first in range(0, len(order), size)]
+    requests = [
+        RolloutRequest(
+            position=number * size,
             prompts=tuple(prompts[index] for index in batch),
             num_generations=samples,
             version=0,
             seed=seed,
             tasks=tuple(constrained[index].task for index in batch),
         )
-        sampled = engine.sample(rollout_request)
+        for number, batch in enumerate(batches)
+    ]
+    answered_requests = answer(rank_share(requests) if over_ranks else requests)
+
+    def evaluate_batch(batch: list[int]) -> list[EvaluatedAnswer]:
+        sampled = next(answered_requests)
         texts = [answer_text(tokenizer, sample.prompt_ids, sample.completion_ids) for sample in sampled]
         thoughts = thought_columns(tokenizer, sampled)
         answered = [constrained[index] for index in batch for _ in range(samples)]
@@ -186,9 +191,7 @@ def evaluate(
         evaluated = [evaluate_answer(*answer) for answer in zip(answered, texts, scores, strict=True)]
         return with_thoughts(evaluated, thoughts)
 
-    # A batch stays whole, so that its answers do not depend on who samples it.
-    batches = range(0, len(order), size)
-    answers = map_over_ranks(answer_batch, batches) if over_ranks else map(answer_batch, batches)
+    answers = map_over_ranks(evaluate_batch, batches) if over_ranks else map(evaluate_batch, batches)
     return Evaluation(answers=tuple(chain(*answers)))
 
 

@@ -30,6 +30,7 @@ from attention_probes.errors import ProbeError
 from attention_probes.sink_calibrator import calibrate
 from rl.common.attention_kernels import choose_attention_kernels
 from rl.common.cache import build_once
+from rl.common.cpu import cpu_words, gains_by_bf16
 from rl.common.device import process_device
 from rl.common.errors import UserError
 from rl.common.model_names import TINY
@@ -55,7 +56,6 @@ LOAD_ERRORS = (
 
 __all__ = [
     "configured_tokenizer",
-    "cpu_has_bf16",
     "end_token_ids",
     "is_builtin",
     "load_base_model",
@@ -192,24 +192,18 @@ def saved_end_token_ids(name: str) -> set[int]:
 
 
 def resolve_dtype(setting: Literal["auto", "float32", "bfloat16"]) -> torch.dtype:
-    """Return the dtype of a setting; `auto` is bfloat16 where the hardware multiplies it, else float32.
+    """Return the dtype of a setting; `auto` is bfloat16 where the hardware gains by it, else float32.
 
     Emulated bfloat16 was several times slower than float32 on an AVX2 machine. Raises UserError for bfloat16 on a GPU
     without it; a CPU emulates it.
     """
     on_gpu = torch.cuda.is_available()
-    has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False) if on_gpu else cpu_has_bf16()
+    has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False) if on_gpu else gains_by_bf16(cpu_words())
     if setting == "bfloat16" and on_gpu and not has_bf16:
         raise UserError(no_bfloat16(torch.cuda.get_device_name(process_device())))
     if setting == "auto":
         return torch.bfloat16 if has_bf16 else torch.float32
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[setting]
-
-
-def cpu_has_bf16() -> bool:
-    """Whether this CPU multiplies bfloat16 itself (AVX512-BF16 or AMX)."""
-    capabilities = torch.cpu.get_capabilities()
-    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
 
 
 def _save_tiny(folder: Path) -> None:

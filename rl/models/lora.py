@@ -1,10 +1,14 @@
 """LoRA: the adapter's configuration for PEFT, and continuing from an earlier adapter."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from peft import LoraConfig, PeftModel
 from peft.tuners.tuners_utils import check_target_module_exists
+from torch import nn
 from torch.nn import Linear
 from transformers import PreTrainedModel
 
@@ -87,6 +91,27 @@ def start_from(policy: PeftModel, adapter: Path, base: str) -> None:
     source = f"lora.start={adapter}"
     check_base(read_settings(adapter).get("base_model_name_or_path"), base, source=source)
     load_earlier(policy, "default", adapter, source=source)
+
+
+@contextmanager
+def zeroed_adapters(policy: nn.Module) -> Iterator[None]:
+    """Make the policy its base model for the block, by zeros in the second matrix of every LoRA pair.
+
+    Not for DoRA, which rescales the base model's weights besides.
+    """
+    weights = [
+        weight for name, weight in policy.named_parameters() if ".lora_B." in name or ".lora_embedding_B." in name
+    ]
+    kept = [weight.detach().clone() for weight in weights]
+    with torch.no_grad():
+        for weight in weights:
+            weight.zero_()
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for weight, values in zip(weights, kept, strict=True):
+                weight.copy_(values)
 
 
 def check_start(adapter: Path) -> None:

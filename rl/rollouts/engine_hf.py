@@ -60,7 +60,7 @@ class TransformersEngine:
                 mask_BL,
                 cache,
                 uniforms=row_uniforms(request, self.generation.max_completion_length),
-                temperature=self.generation.temperature,
+                temperature=self.generation.temperature_of(request),
                 ends=end_token_ids(self.model, self.tokenizer),
                 pad=self.tokenizer.pad_token_id,
                 routed=lambda rows: self._routed(None if gates_BN is None else gates_BN[rows]),

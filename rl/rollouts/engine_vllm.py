@@ -133,7 +133,7 @@ class VllmEngine:
             [request.prompts[group] for group in groups],
             [
                 self.vllm.SamplingParams(
-                    temperature=self.generation.temperature,
+                    temperature=self.generation.temperature_of(request),
                     max_tokens=self.generation.max_completion_length,
                     logprobs=0,
                     seed=seed,
@@ -252,7 +252,7 @@ def served_rank(rank: int) -> int:
 
 def row_seed(request: RolloutRequest, position: int, sample: int) -> int:
     """Return a seed for one row, from the same four numbers that seed the transformers engine's rows."""
-    key = f"{request.seed} {position} {sample} {request.version}".encode()
+    key = f"{request.seed} {position} {sample} {request.stream}".encode()
     return int.from_bytes(hashlib.sha256(key).digest()[:4], "big")
 
 

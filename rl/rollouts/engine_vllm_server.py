@@ -75,7 +75,12 @@ class VllmServerEngine:
         ]
         answers = self.server.complete(
             [
-                self._body(names[gates[group].index(1.0) if gates else 0], list(request.prompts[group]), seed=seed)
+                self._body(
+                    names[gates[group].index(1.0) if gates else 0],
+                    list(request.prompts[group]),
+                    seed=seed,
+                    temperature=self.generation.temperature_of(request),
+                )
                 for group, seed in rows
             ]
         )

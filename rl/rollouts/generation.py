@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from rl.config.rollouts import RolloutsConfig
 from rl.config.trainer import TrainerConfig
+from rl.rollouts.types import RolloutRequest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,6 +21,10 @@ class GenerationConfig:
     """Tokens of a completion at most."""
     threads: int | None = None
     """Torch threads while sampling; None leaves torch's own number."""
+
+    def temperature_of(self, request: RolloutRequest) -> float:
+        """Return the temperature of a request, which an evaluation brings along."""
+        return self.temperature if request.temperature is None else request.temperature
 
 
 def generation_config(

@@ -11,9 +11,9 @@ from rl.rollouts.types import RolloutRequest
 
 
 def row_uniforms(request: RolloutRequest, max_tokens: int) -> np.ndarray:
-    """Return uniform numbers (B, T) in [0, 1), one stream for each (seed, position, sample index, policy version)."""
+    """Return uniform numbers (B, T) in [0, 1), one stream for each (seed, position, sample index, request.stream)."""
     keys = [
-        (request.seed, request.position + group, sample, request.version)
+        (request.seed, request.position + group, sample, request.stream)
         for group in range(len(request.prompts))
         for sample in range(request.num_generations)
     ]

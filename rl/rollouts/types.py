@@ -24,6 +24,18 @@ class RolloutRequest:
     seed: int
     tasks: tuple[str, ...] = ()
     """One a group, where the data says; a router may need them."""
+    temperature: float | None = None
+    """Of an evaluation on the workers; None samples for training, at the engine's own."""
+
+    @property
+    def is_evaluation(self) -> bool:
+        """Whether its answers are measured and not trained on; the data order and the ledger do not know it."""
+        return self.temperature is not None
+
+    @property
+    def stream(self) -> int:
+        """The last of the numbers that seed its rows: the version, or 0 where policies are compared by equal draws."""
+        return 0 if self.is_evaluation else self.version
 
     @property
     def positions(self) -> range:
@@ -32,6 +44,8 @@ class RolloutRequest:
 
     def __str__(self) -> str:
         last = self.positions[-1]
+        if self.is_evaluation:
+            return f"held-out prompts {self.position} to {last} (policy version {self.version})"
         groups = f"group {last}" if last == self.position else f"groups {self.position} to {last}"
         return f"{groups} (policy version {self.version})"
 

@@ -65,7 +65,11 @@ class Observers:
         """Show the base model's pass rate, and evaluate the policy every `evaluation.every` steps."""
         self._progress.held_out = before and before.summary()["pass_rate"]
         if every := self.config.evaluation.every:
-            evaluate = partial(evaluate_policy, self.config, trainer.policy, trainer.policy_tokenizer, problems)
+            policy, tokenizer = trainer.policy, trainer.policy_tokenizer
+
+            def evaluate() -> Evaluation:
+                return evaluate_policy(self.config, policy, tokenizer, problems, trainer.answer_held_out())
+
             log = partial(log_metrics, trainer)
             trainer.add_callback(PeriodicEvaluation(evaluate, log, every=every, progress=self._progress))
 

@@ -15,6 +15,7 @@ from rl.common.atomic import write_json
 from rl.common.errors import during_run
 from rl.credit.assigner import CreditAssigner
 from rl.models.tokenization import Span, completion_spans
+from rl.rollouts.answering import Answer
 from rl.routing.files import load_adapters, save_router
 from rl.routing.route import Route
 from rl.runs.checkpoint import checkpoint_step, mark_complete, remove_old, saving
@@ -67,6 +68,14 @@ class AdapterTrainer(Trainer):
     def policy_tokenizer(self) -> PreTrainedTokenizerBase:
         assert isinstance(self.processing_class, PreTrainedTokenizerBase)
         return self.processing_class
+
+    def answer_held_out(self) -> Answer | None:
+        """Return the function by which rollout workers answer with the present weights; None without workers."""
+        return None
+
+    def answer_as_base(self) -> Answer | None:
+        """Return the function by which rollout workers answer as the base model; None where they cannot."""
+        return None
 
     def completion_spans(self, completion_ids: Sequence[int]) -> list[Span]:
         """Return the character span of each token in the completion's text."""

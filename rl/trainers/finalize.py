@@ -51,7 +51,8 @@ def finalize_run(
         after = None
         if before is not None:
             observers.announce(f"Scoring the adapter: {len(before.answers)} answers")
-            after = evaluate_policy(config, trainer.policy, trainer.policy_tokenizer, problems.held_out)
+            policy, tokenizer, answer = trainer.policy, trainer.policy_tokenizer, trainer.answer_held_out()
+            after = evaluate_policy(config, policy, tokenizer, problems.held_out, answer)
         if adapter is not None:
             summary = run_summary(folder, steps, before, after)
             if before is not None and after is not None:

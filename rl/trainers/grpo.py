@@ -25,11 +25,14 @@ from rl.credit.columns import (
 from rl.credit.faithfulness_monitor import FaithfulnessMonitor
 from rl.credit.reader import from_columns
 from rl.models.answers import answer_text
+from rl.models.lora import zeroed_adapters
 from rl.models.shared_prompts import SharedPrompts
+from rl.rollouts.answering import BASE_VERSION, Answer, answer_by_workers
 from rl.rollouts.curriculum import Curriculum
 from rl.rollouts.data_order import DataOrder, EpochOrder
 from rl.rollouts.rollout_func import PLACEHOLDER_POSITION, Rollouts
 from rl.rollouts.thoughts import thought_columns
+from rl.rollouts.workers.sampler import RemoteSampler
 from rl.routing.route import Route, load_balancing_loss
 from rl.runs.rollout_recorder import RolloutRecorder
 from rl.scoring.balancing import Balancing
@@ -104,6 +107,20 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
     def route_by(self, route: Route) -> None:
         super().route_by(route)
         self.rollouts.sampler.route_by(route)
+
+    def answer_held_out(self) -> Answer | None:
+        return self._answer_by_workers(self.state.global_step)
+
+    def answer_as_base(self) -> Answer | None:
+        with zeroed_adapters(self.policy):
+            return self._answer_by_workers(BASE_VERSION)
+
+    def _answer_by_workers(self, version: int) -> Answer | None:
+        """Publish the weights; None where the policy itself has to answer before training, and so after it, too."""
+        sampler, config = self.rollouts.sampler, self.config
+        if not isinstance(sampler, RemoteSampler) or config.lora.use_dora or config.distributed.zero == 3:
+            return None
+        return answer_by_workers(sampler, version=version, temperature=config.evaluation.temperature)
 
     @property
     def _steps_per_generation(self) -> int:

@@ -241,7 +241,7 @@ class Dispatcher:
         if self._state.tries[request] < self.settings.tries:
             log.warning("%s, %s: %s; it is sampled again", worker, self._describe(request), cause)
             self.counters.reissued += 1
-            if self.observer is not None:
+            if self.observer is not None and not request.is_evaluation:
                 self.observer.reissued(request, f"{worker}: {cause}")
             self._state.queue.appendleft(request)
             return
@@ -250,7 +250,9 @@ class Dispatcher:
         self._complete(request, DroppedRequest(reason=reason))
 
     def _describe(self, request: RolloutRequest) -> str:
-        return str(request) if self.observer is None else self.observer.describe(request)
+        if self.observer is None or request.is_evaluation:
+            return str(request)
+        return self.observer.describe(request)
 
     def _remove(self, slot: _Slot, cause: str) -> None:
         """Do without a worker that cannot start. Raises RunFailure when it is the last."""

@@ -32,7 +32,7 @@ from rl.rollouts.workers.ray_session import record_session
 from rl.rollouts.workers.served_record import record_names
 from rl.rollouts.workers.server_check import check_server
 from rl.rollouts.workers.server_pool import ServerPool
-from rl.rollouts.workers.weight_sync import PROBE_TEXT, Tolerance, weight_fingerprint
+from rl.rollouts.workers.weight_sync import PROBE_TEXT, UNCACHED_PROBE_TOKENS, Tolerance, weight_fingerprint
 from rl.routing.route import Route
 
 TOLERANCES = {torch.float32: 1e-4, torch.bfloat16: 0.1}
@@ -101,7 +101,9 @@ class RemoteSampler:
 def start_remote_sampler(config: Config, learner: TransformersEngine, ledger: Ledger | None) -> RemoteSampler:
     """Start this rank's share of the workers; they load their models while this process goes on."""
     import_package(config.rollouts.engine)  # a missing package is better reported here than by a worker
-    probe_ids = encode_prompt(learner.tokenizer, PROBE_TEXT)[: config.rollouts.vllm.max_model_len]
+    caches_prompts = config.rollouts.engine != "transformers"
+    length = config.rollouts.vllm.max_model_len if caches_prompts else UNCACHED_PROBE_TOKENS
+    probe_ids = encode_prompt(learner.tokenizer, PROBE_TEXT)[:length]
     tolerance = allowed_gap(config.rollouts, resolve_dtype(config.model.dtype))
     start_pool = _server_pool if config.rollouts.on_servers else _ray_pool
     pool, workers = start_pool(config, learner, ledger, probe_ids, tolerance)

@@ -12,6 +12,8 @@ from rl.common.errors import RunFailure
 PROBE_TEXT = "Name three fruits, in lower case and without commas. " * 16
 """The text whose log-probs learner and workers compare after each publish. Any would do, but it must never change, and
 be longer than a block of vLLM's cache of prompts: a stale one would not show."""
+UNCACHED_PROBE_TOKENS = 32
+"""Of that text, where an engine keeps nothing of a prompt: the whole text took a tenth of a quickstart step."""
 NOTICEABLE = 0.1
 """Share of the tolerance from which a gap is not taken for rounding where the worker's adapter changes nothing."""
 

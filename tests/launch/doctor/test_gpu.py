@@ -156,7 +156,13 @@ def test_check_compiler__triton_needs_both(compiler, headers, says):
     ("flags", "used", "level", "says"),
     [
         ({"avx2", "avx512f", "avx512_bf16", "amx_bf16"}, "AVX512", "pass", "AMX multiplies bfloat16"),
-        ({"avx2", "avx512f", "avx512_bf16"}, "AVX512", "pass", "AVX512-BF16 multiplies bfloat16"),
+        ({"avx2", "avx512f", "avx512_bf16", "AuthenticAMD"}, "AVX512", "pass", "AVX512-BF16 multiplies bfloat16"),
+        (
+            {"avx2", "avx512f", "avx512_bf16"},
+            "AVX512",
+            "pass",
+            "auto takes float32, which is faster",
+        ),
         ({"avx2", "avx512f"}, "AVX512", "pass", "AVX512, without bfloat16: model.dtype=auto takes float32"),
         ({"avx2", "avx512f"}, "AVX2", "warn", "torch uses AVX2 only"),
         ({"avx2"}, "AVX2", "pass", "AVX2, half as wide as AVX512"),

@@ -10,6 +10,7 @@ from rl.config.rewards import RewardsConfig
 from rl.evaluation.custom_rewards import score_answers
 from rl.evaluation.evaluate import evaluate
 from rl.models.load import load_tokenizer
+from rl.rollouts.answering import answer_here
 from rl.rollouts.types import Sample
 from rl.scoring.reward_functions import custom_rewards
 
@@ -89,6 +90,8 @@ def test_evaluate__reports_custom_rewards_beside_the_pass_rate(functions):
 
     length = float(len(tokenizer("wide")["input_ids"]))
     rewards = functions("tokens")
-    evaluation = evaluate(Writer(), tokenizer, (SEA, SKY), samples=1, batch_size=2, seed=0, rewards=rewards)
+    evaluation = evaluate(
+        answer_here(Writer()), tokenizer, (SEA, SKY), samples=1, batch_size=2, seed=0, rewards=rewards
+    )
     assert evaluation.summary()["rewards"] == {"tokens": length}
     assert evaluation.summary()["pass_rate"] == 1.0

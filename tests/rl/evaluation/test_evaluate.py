@@ -20,6 +20,7 @@ from rl.evaluation.evaluate import (
     paired_gain,
 )
 from rl.models.load import load_tokenizer
+from rl.rollouts.answering import answer_here
 from rl.rollouts.types import RolloutRequest, Sample
 from tests.rl.thinking import thinking_tokenizer
 
@@ -93,7 +94,7 @@ def test_evaluate__answers_every_problem_samples_times():
         make_problem("sky", WORDS),
     ]
     engine = Parrot("wide and blue")
-    evaluation = evaluate(engine, TOKENIZER, problems, samples=2, batch_size=4, seed=7)
+    evaluation = evaluate(answer_here(engine), TOKENIZER, problems, samples=2, batch_size=4, seed=7)
     assert num_answers([*problems, make_problem("lake")], samples=2) == len(evaluation.answers) == 6
     assert sorted(answer.problem_id for answer in evaluation.answers) == ["hill", "hill", "sea", "sea", "sky", "sky"]
     assert {answer.completion for answer in evaluation.answers} == {"wide and blue"}
@@ -110,7 +111,7 @@ def test_evaluate__answers_every_problem_samples_times():
 def test_evaluate__judges_the_content_of_an_answer_without_its_thoughts():
     # the thoughts have a comma and three words, the answer has neither
     engine, problems = Parrot("<think>blue, or green?</think>\nblue"), [make_problem("sea", NO_COMMA)]
-    evaluation = evaluate(engine, thinking_tokenizer(), problems, samples=1, batch_size=1, seed=0)
+    evaluation = evaluate(answer_here(engine), thinking_tokenizer(), problems, samples=1, batch_size=1, seed=0)
     assert [(answer.completion, answer.pass_rate) for answer in evaluation.answers] == [("blue", 1.0)]
 
 
@@ -118,7 +119,7 @@ def test_evaluate__problems_that_share_an_id_count_one_by_one():
     # "wide, blue" passes WORDS and fails NO_COMMA: (0 + 1 + 1) / 3; three problems called "sea" were one of rate 2 / 3
     rows = [make_problem("sea", NO_COMMA), make_problem("sea", WORDS), make_problem("sea (2)", WORDS)]
     before, after = (
-        evaluate(Parrot(text), TOKENIZER, rows, samples=2, batch_size=8, seed=0)
+        evaluate(answer_here(Parrot(text)), TOKENIZER, rows, samples=2, batch_size=8, seed=0)
         for text in ("a, b, c, d", "wide, blue")
     )
     assert after.problem_rates() == {"sea": 0.0, "sea (2)": 1.0, "sea (2) (2)": 1.0}
@@ -130,20 +131,25 @@ def test_evaluate__two_policies_get_the_same_requests():
     problems = [make_problem("sea", NO_COMMA), make_problem("sky", WORDS)]
     first, second = Parrot("wide"), Parrot("wide and blue, and deep")
     for engine in (first, second):
-        evaluate(engine, TOKENIZER, problems, samples=1, batch_size=1, seed=0)
+        evaluate(answer_here(engine), TOKENIZER, problems, samples=1, batch_size=1, seed=0)
     assert first.requests == second.requests
 
 
 def test_evaluate__problems_without_constraints_are_left_out():
     evaluation = evaluate(
-        Parrot("wide"), TOKENIZER, [make_problem("sea"), make_problem("sky", WORDS)], samples=1, batch_size=8, seed=0
+        answer_here(Parrot("wide")),
+        TOKENIZER,
+        [make_problem("sea"), make_problem("sky", WORDS)],
+        samples=1,
+        batch_size=8,
+        seed=0,
     )
     assert [answer.problem_id for answer in evaluation.answers] == ["sky"]
 
 
 def test_evaluate__nothing_to_verify_is_an_error():
     with pytest.raises(ValueError, match="needs problems with constraints"):
-        evaluate(Parrot("wide"), TOKENIZER, [make_problem("sea")], samples=1, batch_size=8, seed=0)
+        evaluate(answer_here(Parrot("wide")), TOKENIZER, [make_problem("sea")], samples=1, batch_size=8, seed=0)
 
 
 def test_pass_rate__is_none_where_no_constraint_applies():

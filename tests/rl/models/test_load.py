@@ -1,6 +1,5 @@
 """Loading models and tokenizers by name, and the error messages for names that do not load."""
 
-import platform
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.trainer_utils import align_special_tokens
 
 from rl.common.errors import UserError
-from rl.models.load import cpu_has_bf16, end_token_ids, load_model, load_tokenizer, model_path, resolve_dtype
+from rl.models import load
+from rl.models.load import end_token_ids, load_model, load_tokenizer, model_path, resolve_dtype
 from rl.models.tiny import tiny_model, tiny_tokenizer
 
 
@@ -208,16 +208,11 @@ def test_resolve_dtype__a_given_dtype_is_used():
     assert resolve_dtype("bfloat16") == torch.bfloat16
 
 
-@pytest.mark.skipif(platform.system() != "Linux" or platform.machine() != "x86_64", reason="reads x86 flags in /proc")
-def test_cpu_has_bf16__agrees_with_the_kernel():
-    cpuinfo = Path("/proc/cpuinfo").read_text()
-    flags = next(line for line in cpuinfo.splitlines() if line.startswith("flags")).split()
-    assert cpu_has_bf16() == bool({"avx512_bf16", "amx_bf16"} & set(flags))
-
-
 @pytest.mark.skipif(torch.cuda.is_available(), reason="asks the CPU only where there is no GPU")
-def test_resolve_dtype__auto_is_bf16_where_the_cpu_multiplies_it():
-    assert resolve_dtype("auto") == (torch.bfloat16 if cpu_has_bf16() else torch.float32)
+@pytest.mark.parametrize(("gains", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_resolve_dtype__auto_is_bf16_where_the_cpu_gains_by_it(gains, dtype, monkeypatch):
+    monkeypatch.setattr(load, "gains_by_bf16", lambda words: gains)
+    assert resolve_dtype("auto") == dtype
 
 
 @pytest.mark.gpu

@@ -1,10 +1,13 @@
 """Training with real workers changes no bit; sampling ahead loses nothing and is never too stale (laws 1 and 6)."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from rl.config.root import Config
+from rl.datasets import load_problems
+from rl.evaluation.command import evaluate_policy
 from rl.trainers.grpo import CreditGRPOTrainer
 from tests.rl.grpo_fixtures import Outcome, credit_trainer, outcome, tiny_config
 from tests.rl.ray_fixture import one_ray
@@ -71,3 +74,25 @@ def test_sync_bytes__are_those_of_the_adapter_alone(tmp_path):
     adapter = sum(weight.numel() for weight in trainer.model.parameters() if weight.requires_grad)
     # four bytes a number, and the header with the tensors' names
     assert 4 * adapter < line["sync/bytes"] < 4 * adapter + 8192
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.7])
+def test_held_out_answers__of_workers_are_those_of_the_policy_itself(temperature, tmp_path):
+    evaluation = {"temperature": temperature, "batch_size": 2}
+    far = {"learning_rate": 0.3}  # far enough to change greedy answers
+    config = tiny_config(rollouts={**ROLLOUTS, "workers": 2}, evaluation=evaluation, data={"held_out": 6}, trainer=far)
+    problems = load_problems(config.data).held_out
+    trainer = credit_trainer(config, tmp_path)
+    answers = partial(evaluate_policy, config, trainer.policy, trainer.policy_tokenizer, problems)
+    try:
+        with trainer.policy.disable_adapter():
+            before = answers()
+        assert answers(trainer.answer_as_base()) == before
+        trainer.train()
+        after = answers()
+        assert answers(trainer.answer_held_out()) == after != before
+        # an adapter that is trained by now is set aside for the base model's answers, and comes back
+        assert answers(trainer.answer_as_base()) == before
+        assert answers(trainer.answer_held_out()) == after
+    finally:
+        trainer.rollouts.close()
