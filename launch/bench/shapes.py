@@ -36,7 +36,7 @@ MODES: Modes = {
 
 
 def bench_shapes(
-    model: str, shapes: Sequence[tuple[int, int, int]], *, steps: int = 3, rounds: int = 2
+    model: str, shapes: Sequence[tuple[int, int, int]], *, steps: int = 3, rounds: int = 2, checkpointing: bool = False
 ) -> list[dict[str, Any]]:
     """Return a row per shape: medians of one group a step, and the ratios of shared to separate prompts and to TRL.
 
@@ -44,7 +44,9 @@ def bench_shapes(
 
     The learner is a step without its sampling; its memory is the peak over what the process held before the step, and
     its limit the time of its matrix products, each token read once, at the rate measured here. Seconds are those of
-    this process's CPU time, on CUDA of the clock on the wall. One thread, float32; the modes alternate.
+    this process's CPU time, on CUDA of the clock on the wall. One thread, float32; the modes alternate. With
+    `checkpointing` every mode computes its layers again in the backward pass: separate long prompts need more than 20
+    GB otherwise.
     """
     rows, limit = [], _limit(model)
     for shape in shapes:
@@ -61,6 +63,7 @@ def bench_shapes(
                 rounds=rounds,
                 modes=MODES,
                 data={"path": str(path)},
+                checkpointing=checkpointing,
             )
         rows.append(_row(shape, {row["mode"]: row for row in measured}, limit))
     return rows

@@ -55,6 +55,7 @@ def bench_steps(
     baselines: Sequence[str] = ("plain TRL", "synchronous"),
     dtype: str = "float32",
     data: Mapping[str, Any] = PROBLEMS,
+    checkpointing: bool = False,
 ) -> list[dict[str, Any]]:
     """Return a row per mode: median seconds a step over `rounds` trainings of `steps` steps after two of warm-up.
 
@@ -67,7 +68,7 @@ def bench_steps(
     with torch_threads(1):
         for index in range(rounds):
             for mode in list(modes)[:: (-1) ** index]:  # drift favours no mode
-                sizes = {"completions": completions, "length": length, "steps": steps}
+                sizes = {"completions": completions, "length": length, "steps": steps, "checkpointing": checkpointing}
                 config = bench_config(model, modes[mode], **sizes, dtype=dtype, data=data)
                 clock, log = _train(config, plain=modes[mode] is None)
                 clocks[mode].append(clock)
@@ -84,6 +85,7 @@ def bench_config(
     steps: int,
     dtype: str = "float32",
     data: Mapping[str, Any] = PROBLEMS,
+    checkpointing: bool = False,
 ) -> Config:
     """Return the settings of one training of a mode."""
     settings = mode or {}
@@ -98,6 +100,7 @@ def bench_config(
                 "num_generations": 8 if completions % 8 == 0 else completions,
                 "max_completion_length": length,
                 "save_steps": WARM_UP_STEPS + steps + 1,
+                "gradient_checkpointing": checkpointing,
                 **settings.get("trainer", {}),
             },
             "rollouts": {"threads": 1, **settings.get("rollouts", {})},

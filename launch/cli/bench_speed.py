@@ -199,6 +199,7 @@ def step(
     ] = None,
     steps: Steps = 3,
     rounds: Annotated[int, typer.Option(help="Trainings of each mode, in turn.")] = 2,
+    checkpointing: Annotated[bool, typer.Option("--checkpointing", help="Set trainer.gradient_checkpointing.")] = False,
     output: Annotated[
         Path | None, output_option("A JSON file to write the result to; a PNG beside it shows the phases as bars.")
     ] = None,
@@ -210,7 +211,10 @@ def step(
     from launch.bench.shapes import bench_shapes, write_chart
 
     rows = print_result(
-        as_json, lambda: bench_shapes(model, shapes, steps=steps, rounds=rounds), show=show_rows, output=output
+        as_json,
+        lambda: bench_shapes(model, shapes, steps=steps, rounds=rounds, checkpointing=checkpointing),
+        show=show_rows,
+        output=output,
     )
     if output is not None:
         write_chart(rows, output.with_suffix(".png"))

@@ -57,6 +57,14 @@ def test_bench_config__accepts_every_mode(mode):
     assert config.rollouts.threads == 1
 
 
+@pytest.mark.parametrize("settings", [None, {"trainer": {"shared_prompts": True}}])
+def test_bench_config__checkpoints_every_mode_or_none(settings):
+    sizes = {"completions": 8, "length": 4, "steps": 1}
+    for checkpointing in (True, False):
+        config = bench_config("tiny", settings, **sizes, checkpointing=checkpointing)
+        assert config.trainer.gradient_checkpointing is checkpointing
+
+
 def test_rule_modes__hardly_learn():
     modes = rule_modes(["uniform", "coupled"])
     config = bench_config("tiny", modes["coupled"], completions=16, length=8, steps=2)
