@@ -213,6 +213,8 @@ def _settings(target: str, found: Target, source: str, options: BenchmarkOptions
     settings = {name: value for name, value in asdict(options).items() if name not in NOT_ANSWERS}
     return {
         **settings,
+        # A server forms batches of its own, so what is too much for it to answer in time may go on in smaller ones.
+        "batch_size": options.batch_size if options.url is None else None,
         "selector": None if options.selector is None else file_digest(options.selector),
         "target": target,
         **_sampled_by(found, options),

@@ -30,7 +30,7 @@ def open_folder(folder: Path, settings: dict[str, Any]) -> None:
     path = folder / SETTINGS
     if path.is_file():
         before = json.loads(path.read_text(encoding="utf-8"))
-        for name in settings.keys() | before.keys():
+        for name in {**settings, **before}:
             if settings.get(name) != before.get(name):
                 raise UserError(
                     f"{folder} holds a run with {name}={before.get(name)!r}, and this one has "

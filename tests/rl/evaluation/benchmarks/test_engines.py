@@ -61,6 +61,20 @@ def test_engine_on_server__answers_as_this_process_does(options, tmp_path, finis
         assert (len(server.names), server.adapters) == (1, {})
 
 
+def test_engine_on_server__goes_on_in_smaller_batches(options, tmp_path):
+    with FakeVllmServer() as server:
+        there = replace(options, url=f"{server.url}/v1")
+        whole = answers("tiny", there)
+        file = options.output / "answers.jsonl"
+        file.write_bytes(b"".join(whole.splitlines(keepends=True)[:3]))
+        assert answers("tiny", replace(there, batch_size=2)) == whole
+    # in this process answers may depend on the rows beside them
+    here = replace(options, output=tmp_path / "in-process")
+    benchmark_command("tiny", here)
+    with pytest.raises(UserError, match="holds a run with batch_size=3, and this one has 2"):
+        benchmark_command("tiny", replace(here, batch_size=2))
+
+
 def test_engine_on_server__that_is_lost_ends_in_a_sentence(options):
     with FakeVllmServer() as server:
         url = server.url
