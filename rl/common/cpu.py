@@ -13,7 +13,7 @@ def cpu_words(cpuinfo: Path = CPUINFO) -> set[str]:
 def gains_by_bf16(words: set[str] | frozenset[str]) -> bool:
     """Return whether a CPU with these words multiplies matrices faster in bfloat16 than in float32.
 
-    AMX does, and AVX512-BF16 on AMD. On an Intel CPU with AVX512-BF16 whose AMX a hypervisor hides, a core did 85 GFLOP/s
-    in bfloat16 and 155 in float32 (launch/bench/RESULTS.md).
+    AMX does, and AVX512-BF16 on AMD. Where a hypervisor hides an Intel CPU's AMX but not its AVX512-BF16, a core did 85
+    GFLOP/s in bfloat16 and 155 in float32 (launch/bench/RESULTS.md).
     """
     return "amx_bf16" in words or {"avx512_bf16", "AuthenticAMD"} <= words
