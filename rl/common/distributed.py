@@ -151,9 +151,10 @@ def map_over_ranks(function: Callable[[Item], Value], items: Sequence[Item]) -> 
     """
     state = PartialState()
     mine: list[Value] = []
-    for first in range(0, len(items), state.num_processes):
+    share = rank_share(items)
+    for number in range(-(-len(items) // state.num_processes)):  # the same on every rank, whose share may be shorter
         with _failing_together():
-            mine += map(function, items[first + state.process_index : first + state.process_index + 1])
+            mine += map(function, share[number : number + 1])
     if state.num_processes == 1:
         return mine
     shares = gather_object([mine])

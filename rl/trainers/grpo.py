@@ -109,18 +109,23 @@ class CreditGRPOTrainer(AdapterTrainer, SharedPromptsGRPOTrainer):
         self.rollouts.sampler.route_by(route)
 
     def answer_held_out(self) -> Answer | None:
-        return self._answer_by_workers(self.state.global_step)
+        return self._answer_by_workers(self.state.global_step) if self._workers_answer else None
 
     def answer_as_base(self) -> Answer | None:
+        if not self._workers_answer:
+            return None
         with zeroed_adapters(self.policy):
             return self._answer_by_workers(BASE_VERSION)
 
-    def _answer_by_workers(self, version: int) -> Answer | None:
-        """Publish the weights; None where the policy itself has to answer before training, and so after it, too."""
-        sampler, config = self.rollouts.sampler, self.config
-        if not isinstance(sampler, RemoteSampler) or config.lora.use_dora or config.distributed.zero == 3:
-            return None
-        return answer_by_workers(sampler, version=version, temperature=config.evaluation.temperature)
+    @property
+    def _workers_answer(self) -> bool:
+        """False where the policy itself has to answer as the base model, and so after training, too."""
+        remote = isinstance(self.rollouts.sampler, RemoteSampler)
+        return remote and not self.config.lora.use_dora and self.config.distributed.zero != 3
+
+    def _answer_by_workers(self, version: int) -> Answer:
+        temperature = self.config.evaluation.temperature
+        return answer_by_workers(self.rollouts.sampler, version=version, temperature=temperature)
 
     @property
     def _steps_per_generation(self) -> int:
