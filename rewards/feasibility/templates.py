@@ -15,11 +15,23 @@ FIELD = re.compile(r"\{(\w+)([+-]*)\}")
 NUMBER = r"(-?(?:0|[1-9][0-9]{0,8}))"
 
 
-class Number(NamedTuple):
-    """A number of a text."""
+class Numbers(NamedTuple):
+    """The numbers of a line of text, in their order."""
 
-    value: int
-    span: Span
+    values: tuple[int, ...]
+    spans: tuple[Span, ...]
+
+
+class Field(NamedTuple):
+    """A field of a template: its name, the signs of its terms, and which of a line's numbers it has.
+
+    Without signs it is a number that is no sum; of a sum the total is the last number.
+    """
+
+    name: str
+    signs: str
+    first: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,39 +44,41 @@ class Template:
 
     text: str
     pattern: re.Pattern[str]
-    fields: tuple[tuple[str, str], ...]
-    """Name of each, and the signs of its terms; none for a number that is no sum."""
+    fields: tuple[Field, ...]
 
     def write(self, values: Values) -> str:
         """Return the line with these values; of a sum the total is added."""
         return FIELD.sub(lambda field: _written(values[field[1]], field[2]), self.text)
 
-    def read(self, text: str, start: int, end: int) -> dict[str, tuple[Number, ...]] | None:
-        """Return the numbers of each field of a text's line, of a sum its total last; None for another line."""
+    def read(self, text: str, start: int, end: int) -> Numbers | None:
+        """Return the numbers of a text's line, None for another line."""
         match = self.pattern.fullmatch(text, start, end)
         if match is None:
             return None
-        found = [Number(int(match[group]), match.span(group)) for group in range(1, self.pattern.groups + 1)]
-        numbers, first = {}, 0
-        for name, signs in self.fields:
-            last = first + (len(signs) + 2 if signs else 1)
-            numbers[name] = tuple(found[first:last])
-            first = last
-        return numbers
+        spans = tuple([match.span(group) for group in range(1, self.pattern.groups + 1)])
+        return Numbers(tuple(map(int, match.groups())), spans)
 
     def totals(self, values: Values) -> dict[str, int]:
         """Return the number of each field, of a sum what its start and terms make."""
-        return {name: total(values[name], signs) for name, signs in self.fields}
+        return {field.name: total(values[field.name], field.signs) for field in self.fields}
 
 
 @cache
 def template(text: str) -> Template:
     """Return the template that a text with fields in braces describes."""
-    fields = FIELD.findall(text)
     literals = [re.escape(part) for part in FIELD.sub("\0", text).split("\0")]
-    numbers = [*(_field_pattern(signs) for _, signs in fields), ""]
+    numbers = [*(_field_pattern(signs) for _, signs in FIELD.findall(text)), ""]
     pattern = re.compile("".join(part + number for part, number in zip(literals, numbers, strict=True)))
-    return Template(text=text, pattern=pattern, fields=tuple(fields))
+    return Template(text=text, pattern=pattern, fields=_fields(text))
+
+
+def _fields(text: str) -> tuple[Field, ...]:
+    fields, first = [], 0
+    for name, signs in FIELD.findall(text):
+        end = first + (len(signs) + 2 if signs else 1)
+        fields.append(Field(name, signs, first, end))
+        first = end
+    return tuple(fields)
 
 
 def _field_pattern(signs: str) -> str:

@@ -1,12 +1,12 @@
 """Texts: a solution written plainly or step by step, and read back with the place of each number."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from rewards.feasibility.instance import END, Instance, Line, Place, Solution, next_line
-from rewards.feasibility.templates import Number, Template, Values, template, total
+from rewards.feasibility.templates import Field, Template, Values, template, total
 from rewards.verdict import Span
 
 TextKind = Literal["plain", "stepwise"]
@@ -68,10 +68,13 @@ def _read_plain(text: str) -> Answer | Unreadable:
     return Answer(solution=solution, steps={**steps, END: (end - 1, end)})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class _ReadLine:
     name: str
-    numbers: Mapping[str, tuple[Number, ...]]
+    template: Template
+    values: tuple[int, ...]
+    spans: tuple[Span, ...]
+    """Of the values."""
     span: Span
 
 
@@ -89,13 +92,13 @@ def _read_steps(instance: Instance, text: str) -> Answer | Unreadable:
     if not lines:
         return Unreadable(start=0)
     solution, steps = _choices(instance, lines)
-    return _audited(instance, templates, lines, solution, {**steps, END: lines[-1].span})
+    return _audited(instance, lines, solution, {**steps, END: lines[-1].span})
 
 
 def _read_line(templates: Mapping[str, Template], text: str, span: Span) -> _ReadLine | None:
     for name, expected in templates.items():
         if (numbers := expected.read(text, *span)) is not None:
-            return _ReadLine(name=name, numbers=numbers, span=span)
+            return _ReadLine(name, expected, numbers.values, numbers.spans, span)
     return None
 
 
@@ -106,46 +109,42 @@ def _choices(instance: Instance, lines: list[_ReadLine]) -> tuple[Solution, dict
     for line in lines:
         if line.name == instance.opens:
             groups.append([])
-        for name in instance.choices:
-            if name in line.numbers and groups:
+        for field in line.template.fields:
+            if field.name in instance.choices and groups:
                 steps[len(groups) - 1, len(groups[-1])] = line.span
-                groups[-1].append(line.numbers[name][0].value)
+                groups[-1].append(line.values[field.first])
     return tuple(map(tuple, groups)), steps
 
 
 def _audited(
-    instance: Instance,
-    templates: Mapping[str, Template],
-    lines: list[_ReadLine],
-    solution: Solution,
-    steps: Mapping[Place, Span],
+    instance: Instance, lines: list[_ReadLine], solution: Solution, steps: Mapping[Place, Span]
 ) -> Answer | Unreadable:
     """Compare the lines with the account of the solution, which is told what they state."""
     if any(number < 0 for group in solution for number in group) or not instance.has_shape(solution):
         return Unreadable(start=lines[0].span[0])
-    verdicts: list[tuple[Span, bool]] = []
+    right: list[Span] = []
+    wrong: list[Span] = []
     account = instance.account(solution)
     expected: Line | None = next(account)
     for line in lines:
         if expected is None or line.name != expected[0]:
             return Unreadable(start=line.span[0])
-        verdicts += _audit(templates[line.name], line.numbers, expected[1], instance.choices)
-        expected = next_line(account, {field: numbers[-1].value for field, numbers in line.numbers.items()})
+        for field in line.template.fields:
+            if field.name not in instance.choices:
+                _audit(line, field, expected[1], right, wrong)
+        expected = next_line(account, {field.name: line.values[field.end - 1] for field in line.template.fields})
     if expected is not None:
         return Unreadable(start=lines[-1].span[0])
-    right, wrong = (tuple(span for span, is_right in verdicts if is_right == side) for side in (True, False))
-    return Answer(solution=solution, steps=steps, right=right, wrong=wrong)
+    return Answer(solution=solution, steps=steps, right=tuple(right), wrong=tuple(wrong))
 
 
-def _audit(
-    line: Template, numbers: Mapping[str, tuple[Number, ...]], expected: Values, choices: Sequence[str]
-) -> Iterator[tuple[Span, bool]]:
-    """Yield the span of each number that is no choice, and whether it is right: a total by the terms as stated."""
-    for name, signs in line.fields:
-        if name in choices:
-            continue
-        value = expected[name]
-        stated = [number.value for number in numbers[name]]
-        wanted = (*value, total(stated[:-1], signs)) if isinstance(value, tuple) else (value,)
-        for number, right in zip(numbers[name], wanted, strict=True):
-            yield number.span, number.value == right
+def _audit(line: _ReadLine, field: Field, expected: Values, right: list[Span], wrong: list[Span]) -> None:
+    """Add the span of each number of a field to the right or the wrong ones: a total by the terms as stated."""
+    value, stated = expected[field.name], line.values[field.first : field.end]
+    wanted = (*value, total(stated[:-1], field.signs)) if isinstance(value, tuple) else (value,)
+    spans = line.spans[field.first : field.end]
+    if stated == wanted:
+        right += spans
+        return
+    for number, due, span in zip(stated, wanted, spans, strict=True):
+        (right if number == due else wrong).append(span)
