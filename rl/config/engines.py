@@ -31,6 +31,8 @@ class EngineSpec:
     """Whether it loads only what vLLM serves: LoRA of a limited rank, without DoRA, on no embedding or output layer."""
     logprobs: bool = True
     """Whether samples have the log-probs of their tokens; an engine without them fills in NaN."""
+    caches_prompts: bool = False
+    """Whether it keeps what it computed of earlier prompts, of which an adapter's proof must not be a part."""
     quantized: bool = False
     """Whether it can sample from a base model of `model.quantization`, the same that is trained."""
     server: bool = False
@@ -48,11 +50,17 @@ ENGINES: dict[str, EngineSpec] = {
         routing=True,
         mixes=False,
         plain_lora=True,
+        caches_prompts=True,
         package="vllm",
         install="`pip install heed[vllm]`, or `make setup VLLM=1` in a checkout",
     ),
     "vllm_server": EngineSpec(
-        module="rl.rollouts.engine_vllm_server", routing=True, mixes=False, plain_lora=True, server=True
+        module="rl.rollouts.engine_vllm_server",
+        routing=True,
+        mixes=False,
+        plain_lora=True,
+        caches_prompts=True,
+        server=True,
     ),
 }
 

@@ -163,23 +163,7 @@ def evaluate(
     if not constrained:
         raise UserError("evaluation needs problems with constraints; none of the held-out problems has any")
     as_text = all(problem.is_text for problem in constrained)
-    prompts = encode_problems(tokenizer, constrained)
-    # Similar lengths together save padding; the order must not depend on the policy.
-    order = sorted(range(len(constrained)), key=lambda index: (len(prompts[index]), index))
-    size = max(1, batch_size // samples)
-    # A batch stays whole, so that its answers do not depend on who samples it.
-    batches = [order[first : first + size] for first in range(0, len(order), size)]
-    requests = [
-        RolloutRequest(
-            position=number * size,
-            prompts=tuple(prompts[index] for index in batch),
-            num_generations=samples,
-            version=0,
-            seed=seed,
-            tasks=tuple(constrained[index].task for index in batch),
-        )
-        for number, batch in enumerate(batches)
-    ]
+    batches, requests = _requests(constrained, encode_problems(tokenizer, constrained), samples, batch_size, seed)
     answered_requests = answer(rank_share(requests) if over_ranks else requests)
 
     def evaluate_batch(batch: list[int]) -> list[EvaluatedAnswer]:
@@ -193,6 +177,30 @@ def evaluate(
 
     answers = map_over_ranks(evaluate_batch, batches) if over_ranks else map(evaluate_batch, batches)
     return Evaluation(answers=tuple(chain(*answers)))
+
+
+def _requests(
+    problems: Sequence[Problem], prompts: Sequence[tuple[int, ...]], samples: int, batch_size: int, seed: int
+) -> tuple[list[list[int]], list[RolloutRequest]]:
+    """Return which problems are answered in one batch, and the request of each; batches do not depend on the policy.
+
+    Similar lengths together save padding. A batch stays whole, so that its answers do not depend on who samples it.
+    """
+    order = sorted(range(len(problems)), key=lambda index: (len(prompts[index]), index))
+    size = max(1, batch_size // samples)
+    batches = [order[first : first + size] for first in range(0, len(order), size)]
+    requests = [
+        RolloutRequest(
+            position=number * size,
+            prompts=tuple(prompts[index] for index in batch),
+            num_generations=samples,
+            version=0,
+            seed=seed,
+            tasks=tuple(problems[index].task for index in batch),
+        )
+        for number, batch in enumerate(batches)
+    ]
+    return batches, requests
 
 
 def with_thoughts(answers: list[EvaluatedAnswer], thoughts: Mapping[str, list[Any]]) -> list[EvaluatedAnswer]:

@@ -12,6 +12,7 @@ from accelerate.utils import broadcast_object_list
 
 from rl.common.distributed import gathered_parameters
 from rl.common.errors import UserError
+from rl.config.engines import ENGINES
 from rl.config.rollouts import RolloutsConfig
 from rl.config.root import Config
 from rl.models.load import end_token_ids, resolve_dtype
@@ -101,7 +102,7 @@ class RemoteSampler:
 def start_remote_sampler(config: Config, learner: TransformersEngine, ledger: Ledger | None) -> RemoteSampler:
     """Start this rank's share of the workers; they load their models while this process goes on."""
     import_package(config.rollouts.engine)  # a missing package is better reported here than by a worker
-    caches_prompts = config.rollouts.engine != "transformers"
+    caches_prompts = ENGINES[config.rollouts.engine].caches_prompts
     length = config.rollouts.vllm.max_model_len if caches_prompts else UNCACHED_PROBE_TOKENS
     probe_ids = encode_prompt(learner.tokenizer, PROBE_TEXT)[:length]
     tolerance = allowed_gap(config.rollouts, resolve_dtype(config.model.dtype))
