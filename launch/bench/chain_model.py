@@ -10,7 +10,13 @@ import torch
 import transformers
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from torch import Tensor
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from torch.nn.functional import cross_entropy
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+    get_constant_schedule_with_warmup,
+)
 
 from data.problems import Problem, user_text
 from data.toy_tasks.arithmetic import SIGNS, chain_problem, is_correct, solution
@@ -22,7 +28,8 @@ from rl.rollouts.types import RolloutRequest
 
 PAD, END = "<pad>", "<end>"
 CHAT_TEMPLATE = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
-BATCH_SIZE, LEARNING_RATE = 64, 1e-3
+BATCH_SIZE, PART, LEARNING_RATE = 64, 16, 1e-3
+"""Rows of a supervised step, of which so many of similar lengths are computed together."""
 MAX_STEPS, NUM_EVALUATED = 4000, 128
 TRAIN_SEED, EVALUATION_SEED = 1_000_003, 1_000_033
 """Seeds of the problems that it is pretrained on and evaluated with; no run draws from them."""
@@ -53,6 +60,9 @@ class Exercise:
     """Makes the tokenizer; None takes one token per character."""
     max_tokens: int = MAX_SOLUTION_TOKENS
     """Enough for the longest answer and its end-of-text token."""
+    learning_rate: float = LEARNING_RATE
+    warm_up: int = 0
+    """Steps over which the learning rate rises to its value."""
 
 
 CHAINS = Exercise(
@@ -65,7 +75,8 @@ CHAINS = Exercise(
 
 def pretrained_model(accuracy: float, exercise: Exercise = CHAINS, *, seed: int = 0) -> Path:
     """Return the folder of a model pretrained until it has this mean score; built once on a machine."""
-    setup = f"{transformers.__version__}-{torch.__version__}-{SIGNS}-{BATCH_SIZE}-{LEARNING_RATE}-{TRAIN_SEED}"
+    rates = f"{exercise.learning_rate}-{exercise.warm_up}"
+    setup = f"{transformers.__version__}-{torch.__version__}-{SIGNS}-{BATCH_SIZE}-{PART}-{rates}-{TRAIN_SEED}"
     digest = hashlib.sha256(setup.encode()).hexdigest()[:8]
 
     def build(folder: Path) -> None:
@@ -120,20 +131,33 @@ def pretrain(
 
     Raises RuntimeError when `MAX_STEPS` do not reach it.
     """
-    optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=exercise.learning_rate)
+    schedule = get_constant_schedule_with_warmup(optimizer, exercise.warm_up)
     engine = TransformersEngine(model, tokenizer, replace(GREEDY, max_completion_length=exercise.max_tokens))
     evaluated = [exercise.problem(EVALUATION_SEED, index) for index in range(NUM_EVALUATED)]
     for step in range(MAX_STEPS):
         if step % exercise.evaluate_every == 0 and fmean(scores(engine, evaluated, exercise)) >= accuracy:
             return model.eval()
         ids, labels = _batch(tokenizer, exercise, range(step * BATCH_SIZE, (step + 1) * BATCH_SIZE))
-        model.train()
-        loss = model(input_ids=ids, attention_mask=(ids != 0).long(), labels=labels).loss
-        loss.backward()
+        accumulate_gradients(model.train(), ids, labels)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
+        schedule.step()
         optimizer.zero_grad()
     raise RuntimeError(f"pretraining did not reach {accuracy:.0%} of the {exercise.name} in {MAX_STEPS} steps")
+
+
+def accumulate_gradients(model: LlamaForCausalLM, ids: Tensor, labels: Tensor) -> None:
+    """Add the gradients of the mean loss over all labels, computed in parts of similar lengths, which saves padding.
+
+    Shapes: ids, labels [B, S]; ids are padded on the right, labels of -100 do not count.
+    """
+    lengths, count = (ids != 0).sum(dim=1), (labels != -100).sum()
+    for rows in lengths.argsort(stable=True).split(PART):
+        longest = int(lengths[rows].max())
+        part, targets = ids[rows, :longest], labels[rows, 1:longest]
+        logits = model(input_ids=part, attention_mask=(part != 0).long()).logits[:, :-1]
+        (cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum") / count).backward()
 
 
 def scores(engine: TransformersEngine, problems: Sequence[Problem], exercise: Exercise = CHAINS) -> list[float]:

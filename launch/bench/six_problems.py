@@ -133,9 +133,11 @@ def exercise(kind: TextKind) -> Exercise:
         problem=partial(small_problem, kind=kind),
         solution=solution_text,
         score=lambda text, problem: float(problem_outcome(text, problem).is_feasible),
-        evaluate_every=100,
+        evaluate_every=50,
         tokenizer=tokenizer,
         max_tokens=MAX_TOKENS[kind],
+        learning_rate=2e-3,
+        warm_up=100,
     )
 
 

@@ -1,11 +1,12 @@
 """The chain model: its tokenizer spells every chain, and pretraining stops where it should."""
 
 import pytest
+import torch
 
 import launch.bench.chain_model
 from data.problems import user_text
 from data.toy_tasks.arithmetic import chain_problem, solution
-from launch.bench.chain_model import chain_model, character_tokenizer, pretrain
+from launch.bench.chain_model import accumulate_gradients, chain_model, character_tokenizer, pretrain
 from rl.models.tokenization import encode_prompt
 
 
@@ -39,3 +40,15 @@ def test_pretrain__fails_after_max_steps(monkeypatch):
     monkeypatch.setattr(launch.bench.chain_model, "MAX_STEPS", 1)
     with pytest.raises(RuntimeError, match="did not reach 90% of the chains in 1 steps"):
         pretrain(chain_model(seed=0), character_tokenizer(), accuracy=0.9)
+
+
+def test_accumulate_gradients__are_those_of_the_mean_loss_over_the_padded_batch():
+    lengths, generator = torch.tensor([5, 12, 3, 9, 7] * 7), torch.Generator().manual_seed(0)
+    real = torch.arange(12) < lengths[:, None]
+    ids = torch.randint(2, 20, real.shape, generator=generator) * real
+    labels = ids.masked_fill(~real | (torch.arange(12) < 2), -100)
+    whole, parts = (chain_model(seed=0, vocabulary=20) for _ in range(2))
+    whole(input_ids=ids, attention_mask=real.long(), labels=labels).loss.backward()
+    accumulate_gradients(parts, ids, labels)
+    for expected, found in zip(whole.parameters(), parts.parameters(), strict=True):
+        torch.testing.assert_close(found.grad, expected.grad, atol=1e-6, rtol=1e-4)
