@@ -147,7 +147,7 @@ def baseline(
 
 @app.command()
 def sinks(
-    output: Annotated[Path, output_option("The JSON file for the calibration, for `model.calibration`.")],
+    output: Annotated[Path, output_option("The JSON file for `model.calibration`; a PNG beside it shows the sinks.")],
     model: Model = "smollm2-135m-instruct",
     data: Annotated[
         Path | None,
@@ -170,7 +170,8 @@ def sinks(
     """Choose and save the heads that do better when they pay less to attention sinks."""
     prepare_environment()
     from attention_probes.calibration import Calibration
-    from launch.probe.sinks import choose_sink_heads, print_sinks
+    from launch.probe.sinks import choose_sink_heads
+    from launch.probe.sinks_chart import print_sinks
 
     def body() -> dict[str, Any]:
         settings = Calibration(heads=(), beta=beta, threshold=threshold, first_receives=first_receives)

@@ -22,6 +22,7 @@ from data.needles import needle_test
 from data.problems import Problem, from_row
 from data.reading import read_problems
 from data.sources import first_text
+from launch.probe.sinks_chart import save_sinks_chart
 from rl.common.errors import UserError
 from rl.common.intervals import bootstrap_interval
 from rl.models.load import load_model, load_tokenizer
@@ -65,7 +66,7 @@ def choose_sink_heads(
     head at once; the `num_checked` most promising are then calibrated one at a time, and kept where the mean gain in
     `measure`, likelihood or accuracy, is above its standard error. What they gain together is measured on the other
     half. `settings` has what is not the heads; the roles of the file `roles` are saved along.
-    Raises UserError for too few texts and for an unknown measure.
+    A PNG beside `out` shows the sinks of each layer. Raises UserError for too few texts and for an unknown measure.
     """
     if measure not in ("likelihood", "accuracy"):
         raise UserError(f"--measure {measure}: heads are chosen by likelihood or by accuracy")
@@ -73,18 +74,17 @@ def choose_sink_heads(
     settings = settings or Calibration(heads=())
     texts = answered_texts(tokenizer, data, num_texts, seed)
     chosen_on, held_out = texts[::2], texts[1::2]
-    before, before_held_out = (scores(policy, half, measure) for half in (chosen_on, held_out))
+    before = scores(policy, held_out, measure)
     promising = estimated_gains(policy, chosen_on, settings)[:num_checked]
-    gains: dict[Head, Tensor] = {}
-    for head in track(promising, "heads", console=Console(stderr=True), transient=True):
-        with calibrated(policy, replace(settings, heads=(head,))):
-            gains[head] = scores(policy, chosen_on, measure) - before
+    gains = head_gains(policy, chosen_on, promising, settings, measure)
     kept = tuple(sorted(head for head, gain in gains.items() if gain.mean() > gain.std() / len(gain) ** 0.5))
     chosen = replace(settings, heads=kept)
     out.parent.mkdir(parents=True, exist_ok=True)
     chosen.save(out, None if roles is None else HeadRoles.load(roles))
+    layers = sinks_by_layer(policy, held_out, settings.threshold)
+    save_sinks_chart(layers, out.with_suffix(".png"), model=model)
     with calibrated(policy, chosen):
-        interval = bootstrap_interval((scores(policy, held_out, measure) - before_held_out).tolist())
+        interval = bootstrap_interval((scores(policy, held_out, measure) - before).tolist())
     return {
         "model": model,
         "measure": measure,
@@ -92,11 +92,22 @@ def choose_sink_heads(
         "heads": {f"{layer}.{head}": round(gains[layer, head].mean().item(), 5) for layer, head in kept},
         "num_checked": len(promising),
         "num_texts": len(texts),
-        "held_out_before": round(before_held_out.mean().item(), 5),
+        "held_out_before": round(before.mean().item(), 5),
         "held_out_gain": round(interval.mean, 5),
         "held_out_interval": [round(interval.low, 5), round(interval.high, 5)],
-        "sinks_by_layer": sinks_by_layer(policy, held_out, settings.threshold),
+        "sinks_by_layer": layers,
     }
+
+
+def head_gains(
+    policy: PreTrainedModel, texts: Sequence[AnsweredText], heads: Sequence[Head], settings: Calibration, measure: str
+) -> dict[Head, Float[Tensor, " texts"]]:
+    """Return, for each head, what calibrating it alone adds to the score of each text."""
+    before, gains = scores(policy, texts, measure), {}
+    for head in track(heads, "heads", console=Console(stderr=True), transient=True):
+        with calibrated(policy, replace(settings, heads=(head,))):
+            gains[head] = scores(policy, texts, measure) - before
+    return gains
 
 
 def answered_texts(
@@ -201,17 +212,3 @@ def sinks_by_layer(policy: PreTrainedModel, texts: Sequence[AnsweredText], thres
         {"layer": layer, "first": round(one, 3), "others": round(more, 3)}
         for layer, one, more in zip(layers, first.tolist(), others.tolist(), strict=True)
     ]
-
-
-def print_sinks(result: dict[str, Any], out: Path) -> None:
-    """Print what was chosen, and the sinks of each layer as a bar of heads."""
-    console = Console()
-    low, high = result["held_out_interval"]
-    console.print(
-        f"{result['num_heads']} of {result['num_checked']} heads tried are calibrated; held-out {result['measure']} "
-        f"{result['held_out_before']} {result['held_out_gain']:+} [{low:+}, {high:+}]"
-    )
-    console.print("layer  heads that sink at the first token (█ a tenth), other sinks a head")
-    for row in result["sinks_by_layer"]:
-        console.print(f"{row['layer']:5}  {'█' * round(10 * row['first']):10} {row['others']:.2f}")
-    console.print(f"Calibration: {out}")

@@ -7,7 +7,8 @@ from attention_probes.calibration import Calibration
 from attention_probes.heads import HeadRoles
 from attention_probes.sink_calibrator import calibrated
 from data.writing import write_rows
-from launch.probe.sinks import answered_texts, choose_sink_heads, estimated_gains, print_sinks, scores
+from launch.probe.sinks import answered_texts, choose_sink_heads, estimated_gains, scores
+from launch.probe.sinks_chart import print_sinks
 from rl.config.model import ModelConfig
 from rl.models.load import load_base_model, load_model, load_tokenizer
 
@@ -25,6 +26,7 @@ def test_choose_sink_heads__saves_what_a_model_loads(tmp_path, capsys):
     assert all(gain > 0.0 for gain in result["heads"].values())
     print_sinks(result, out)
     assert "held-out likelihood" in capsys.readouterr().out
+    assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
     model = load_base_model(ModelConfig(name="tiny", dtype="float32", calibration=out))
     ids = torch.arange(3, 60)[None]
     plain = load_model("tiny")
