@@ -67,13 +67,15 @@ def passing_bytes(config: Config, workload: Workload, rows: int, length: int) ->
 
     The three follow each other, so it is the largest.
     """
-    tokens, completion = rows * length, rows * config.trainer.max_completion_length
+    trainer, tokens = config.trainer, rows * length
+    completions, text = trainer.per_device_train_batch_size, workload.longest_prompt + trainer.max_completion_length
     shape, width = workload.shape, workload.width
     # bytes for each number: gradients and, of a cast input, its float32
     hidden, intermediate = (14, width + 4) if casts_inputs(config, workload) else (6, 2 * width)
     layer = tokens * (hidden * shape.hidden + intermediate * shape.intermediate)
-    probed = rows * shape.heads * min(PROBE_ROWS, length) * length * 2 * 4 if _probes(config) else 0
-    return max(loss_bytes(workload, tokens, completion), layer, probed)
+    # the probe reads each completion with its prompt, shared or not
+    probed = completions * shape.heads * min(PROBE_ROWS, text) * text * 2 * 4 if _probes(config) else 0
+    return max(loss_bytes(workload, tokens, completions * trainer.max_completion_length), layer, probed)
 
 
 def loss_bytes(workload: Workload, tokens: int, completion_tokens: int) -> int:

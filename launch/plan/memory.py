@@ -7,6 +7,7 @@ between blocks, a process's main memory) is a round estimate.
 from dataclasses import dataclass
 
 from launch.plan.activations import adapter_ranks, adapter_width, kept_bytes, loss_bytes, passing_bytes
+from launch.plan.packing import learner_rows
 from launch.plan.sampling import (
     autocast_copies,
     engine_parts,
@@ -107,7 +108,7 @@ def optimizer_bytes(config: Config, trainable: int) -> int:
 def training_parts(config: Config, workload: Workload) -> dict[str, int]:
     """Return the gradients and their bucket, the activations for the backward pass, and what comes and goes there."""
     trainer, distributed = config.trainer, config.distributed
-    rows, length = trainer.per_device_train_batch_size, workload.longest_prompt + trainer.max_completion_length
+    rows, length = learner_rows(config, workload.longest_prompt)
     trainable = num_trainable(config.lora, workload.shape, adapter_ranks(config))
     parts = {
         "gradients": gradient_bytes(config, workload, trainable),
@@ -118,7 +119,7 @@ def training_parts(config: Config, workload: Workload) -> dict[str, int]:
     parts |= autocast_copies(config, workload) | workload.unpacked()
     if workload.on_gpu:
         return parts | {"passing": passing_bytes(config, workload, rows, length)}
-    loss = loss_bytes(workload, rows * length, rows * trainer.max_completion_length)
+    loss = loss_bytes(workload, rows * length, trainer.per_device_train_batch_size * trainer.max_completion_length)
     return parts | {"loss": loss, "gaps in the heap": round(HEAP_GAPS * (parts["activations"] + loss))}
 
 

@@ -155,11 +155,8 @@ class SharedPrompts:
         """Mark what each token may attend to: its prompt and its own completion, up to itself."""
         own = self._segment[:, :, None] == self._segment[:, None]
         prompt = self._prompt[:, :, None] == self._segment[:, None]
-        return ((own | prompt) & (self._distance >= 0))[:, None]
-
-    @cached_property
-    def _distance(self) -> Int[Tensor, "R L L"]:
-        return self.position_ids[:, :, None] - self.position_ids[:, None]
+        at = self.position_ids
+        return ((own | prompt) & (at[:, :, None] >= at[:, None]))[:, None]
 
     def mask(self, model: Any) -> Tensor | dict[str, Tensor]:
         """Return the attention mask as the model takes it: one, or one for each kind of its layers."""
@@ -171,7 +168,8 @@ class SharedPrompts:
         window = getattr(config, "sliding_window", None)
         if kind == "full_attention" or window is None:
             return self.allowed
-        return self.allowed & (self._distance < window)[:, None]
+        at = self.position_ids
+        return self.allowed & (at[:, :, None] - window < at[:, None])[:, None]
 
 
 def _as_kernel(allowed: Bool[Tensor, "R 1 L L"], model: Any) -> Tensor:

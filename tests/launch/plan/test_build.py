@@ -203,7 +203,7 @@ def test_savings__lower_the_peak_as_predicted():
 
 
 def test_savings__that_fit_come_first_and_a_plan_that_fits_has_none():
-    plan = make_plan(load_recipe("quickstart"), Device(name="CPU", memory=int(4.4e9), is_gpu=False, has_bf16=True))
+    plan = make_plan(load_recipe("quickstart"), Device(name="CPU", memory=int(4e9), is_gpu=False, has_bf16=True))
     fitting = [saving.fits for saving in plan.savings]
     assert fitting[0] and fitting == sorted(fitting, reverse=True)
     assert make_plan(load_recipe("quickstart"), CPU).savings == []
