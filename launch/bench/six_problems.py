@@ -34,7 +34,7 @@ START_FEASIBLE = 0.4
 NUM_SAMPLES, NUM_SAMPLED = 8, 96
 """Samples of each of so many held-out problems, of which the best is taken."""
 
-BUDGET = Budget(steps=100, num_problems=1536, num_held_out=240, groups=12, num_generations=8, learning_rate=1e-3)
+BUDGET = Budget(steps=100, num_problems=1536, num_held_out=240, groups=12, num_generations=8, learning_rate=5e-4)
 
 PIECE = r" ?[a-z_]+:? ?|[0-9]+|\n| ?[-+=,:\[\]]+ ?| "
 """A token: a number, a word, a mark or the end of a line, with the spaces beside it."""
