@@ -9,7 +9,7 @@ from typing import Any, get_args
 from rich.console import Console
 
 from data.dataset_summary import count
-from data.preferences import Margins, PairKind, pair_row, preference_pairs
+from data.preferences import Margins, PairKind, PreferencePair, pair_row, preference_pairs
 from data.problems import Problem
 from data.reading import read_implemented
 from data.reasoning import ReasoningTags
@@ -62,12 +62,7 @@ def pairs_command(
     `by` is `score`, or `confusion` for answers that differ in what they listened to, read by the model `reader`, or
     else by the run's own, or by the one that samples. Raises UserError when nothing can be paired.
     """
-    if by not in ("score", "confusion"):
-        raise UserError(f"--by {by}: pairs are made by score or by confusion")
-    if by == "score" and reader is not None:
-        raise UserError(f"--reader {reader} reads answers for --by confusion; add that, or drop it")
-    if by == "confusion" and (minimal or minimum_gap or length_ratio is not None):
-        raise UserError("--by confusion chooses by attention; drop --minimal, --minimum-gap and --length-ratio")
+    _check_choice(by, reader, chosen_by_score=minimal or bool(minimum_gap) or length_ratio is not None)
     check_apart(output, source, source / "rollouts.jsonl")
     margins = _margins(source, reader, sampling) if by == "confusion" else None
     # A run's custom verifiers score its answers here, too.
@@ -81,20 +76,38 @@ def pairs_command(
             margins=margins,
             tags=_tags(source),
         )
-    if not pairs and by == "confusion":
-        raise UserError(
-            f"{source} holds no two answers to one prompt of which one satisfies a constraint and attends to it, and "
-            "the other violates it and attends to another; prompts need two constraints whose passages are known"
-        )
     if not pairs:
-        raise UserError(f"{source} holds no two answers to one prompt that differ in score by {minimum_gap} or more")
+        raise UserError(f"{source} holds no two answers to one prompt {_differing(by, minimum_gap)}")
+    return _written(pairs, output)
+
+
+def _check_choice(by: str, reader: str | None, *, chosen_by_score: bool) -> None:
+    if by not in ("score", "confusion"):
+        raise UserError(f"--by {by}: pairs are made by score or by confusion")
+    if by == "score" and reader is not None:
+        raise UserError(f"--reader {reader} reads answers for --by confusion; add that, or drop it")
+    if by == "confusion" and chosen_by_score:
+        raise UserError("--by confusion chooses by attention; drop --minimal, --minimum-gap and --length-ratio")
+
+
+def _differing(by: str, minimum_gap: float) -> str:
+    """Return how two answers would have to differ to be paired, to go on a sentence with."""
+    if by == "score":
+        return f"that differ in score by {minimum_gap} or more"
+    return (
+        "of which one satisfies a constraint and attends to it, and the other violates it and attends to another; "
+        "prompts need two constraints whose passages are known"
+    )
+
+
+def _written(pairs: Sequence[PreferencePair], output: Path) -> dict[str, Any]:
+    """Write the pairs, show them, and return what they are."""
     path = write_rows([pair_row(pair) for pair in pairs], output)
     show_pairs(pairs)
-    gaps = [pair.chosen.score - pair.rejected.score for pair in pairs]
     kinds = {kind: sum(pair.kind == kind for pair in pairs) for kind in get_args(PairKind)}
     counts = asdict(count(list({pair.problem.problem_id: pair.problem for pair in pairs}.values())))
     show_counts(counts)
-    mean_gap = sum(gaps) / len(gaps)
+    mean_gap = sum(pair.chosen.score - pair.rejected.score for pair in pairs) / len(pairs)
     Console().print(f"{len(pairs)} pairs in {path}, mean gap {mean_gap:.2f}")
     return {"file": str(path), "num_pairs": len(pairs), "mean_gap": mean_gap, **kinds, **counts}
 
