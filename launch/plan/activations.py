@@ -34,24 +34,28 @@ def casts_inputs(config: Config, workload: Workload) -> bool:
 
 
 def kept_bytes(config: Config, workload: Workload, length: int) -> int:
-    """Return the bytes that autograd keeps of one token in all layers that the backward pass reaches."""
-    shape, layers = workload.shape, config.lora.layers
+    """Return the bytes that autograd keeps of one token in all layers that the backward pass reaches.
+
+    The token is in a row of `length` tokens. Rows of shared prompts have one mask for all layers; otherwise attention
+    makes itself one in each.
+    """
+    shape, layers, mask = workload.shape, config.lora.layers, length * workload.width
     reached = shape.layers - (min(layers) if layers else 0)
-    layer = layer_bytes(config, workload, length)
+    layer = layer_bytes(config, workload)
     if config.trainer.gradient_checkpointing:  # every layer's input, and one layer that is computed again
-        return reached * shape.hidden * workload.width + layer
-    return reached * layer
+        return reached * shape.hidden * workload.width + layer + mask
+    return reached * layer + (mask if config.trainer.shared_prompts else reached * mask)
 
 
-def layer_bytes(config: Config, workload: Workload, length: int) -> int:
-    """Return the bytes of one token in one layer, in a row of `length` tokens.
+def layer_bytes(config: Config, workload: Workload) -> int:
+    """Return the bytes of one token in one layer, without its row of the mask.
 
     They are those of the norms, attention, the gated part, and the inputs of the adapter.
     """
     shape, width = workload.shape, workload.width
     norms = 2 * (shape.hidden + 1) * 4  # each keeps its input and one factor in float32
-    # q, k, v and the output; keys and values are repeated for the heads that share them; each layer has a mask
-    attention = (4 * shape.heads * shape.head_size + length) * width + shape.heads * 4
+    # q, k, v and the output; keys and values are repeated for the heads that share them
+    attention = 4 * shape.heads * shape.head_size * width + shape.heads * 4
     gated = 3 * shape.intermediate * width  # the gate, its activation and the other factor
     names = adapted_modules(config.lora, shape)
     casts = casts_inputs(config, workload)

@@ -161,7 +161,7 @@ class SharedPrompts:
     def mask(self, model: Any) -> Tensor | dict[str, Tensor]:
         """Return the attention mask as the model takes it: one, or one for each kind of its layers."""
         config = model.config.get_text_config()
-        masks = {kind: _as_kernel(self._allowed_in(kind, config), model) for kind in layer_kinds(config)}
+        masks = {kind: _additive(self._allowed_in(kind, config), model) for kind in layer_kinds(config)}
         return masks if len(masks) > 1 else next(iter(masks.values()))
 
     def _allowed_in(self, kind: str, config: Any) -> Bool[Tensor, "R 1 L L"]:
@@ -172,10 +172,8 @@ class SharedPrompts:
         return self.allowed & (at[:, :, None] - window < at[:, None])[:, None]
 
 
-def _as_kernel(allowed: Bool[Tensor, "R 1 L L"], model: Any) -> Tensor:
-    """Return the mask as the model's attention reads it: eager attention adds it to the logits."""
-    if model.config.get_text_config()._attn_implementation == "sdpa":
-        return allowed
+def _additive(allowed: Bool[Tensor, "R 1 L L"], model: Any) -> Tensor:
+    """Return the mask as what is added to the logits: a boolean one, SDPA would convert and keep in every layer."""
     lowest = torch.finfo(model.dtype).min
     return torch.zeros(allowed.shape, dtype=model.dtype, device=allowed.device).masked_fill_(~allowed, lowest)
 

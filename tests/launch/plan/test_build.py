@@ -172,10 +172,10 @@ def test_plan__needs_main_memory_to_load_the_model():
 
 
 def test_activations__grow_with_rows_and_end_at_the_lowest_adapted_layer():
-    named = ["q_proj", "v_proj"]
-    whole = parts(tiny_config(lora={"target_modules": named}), "train")["activations"]
-    twice = tiny_config(lora={"target_modules": named}, trainer={"per_device_train_batch_size": 8})
-    upper = tiny_config(lora={"target_modules": named, "layers": [1]})
+    lora, alone = {"target_modules": ["q_proj", "v_proj"]}, {"shared_prompts": False}
+    whole = parts(tiny_config(lora=lora, trainer=alone), "train")["activations"]
+    twice = tiny_config(lora=lora, trainer={"per_device_train_batch_size": 8, **alone})
+    upper = tiny_config(lora={**lora, "layers": [1]}, trainer=alone)
     assert parts(twice, "train")["activations"] == 2 * whole
     assert parts(upper, "train")["activations"] == whole // 2
 

@@ -42,6 +42,13 @@ BETWEEN_LAYERS = 2 * 64 * 4 + 4
 """Bytes a token that are kept once, whatever the number of layers: those of the last norm, and its output."""
 
 
+def test_kept_bytes__count_the_mask_of_shared_prompts_once():
+    each, shared = (tiny_config(trainer={"shared_prompts": one}) for one in (False, True))
+    workload = Workload(shape=shape_of("tiny"), dtype="float32", longest_prompt=0, device=CPU)
+    # two layers, a mask of 4 bytes for each of 50 tokens
+    assert predicted_bytes(each, workload, 50) - predicted_bytes(shared, workload, 50) == 50 * 4
+
+
 def kept_bytes(lora) -> int:
     """Return the bytes that autograd keeps for the backward pass of a left-padded batch, parameters left out."""
     peft = pytest.importorskip("peft")
@@ -64,7 +71,8 @@ def kept_bytes(lora) -> int:
 
 @pytest.mark.parametrize("modules", ["all-linear", ["q_proj", "v_proj"]])
 def test_activation_bytes__are_what_autograd_keeps(modules):
-    config = tiny_config(lora={"r": 16, "alpha": 32, "target_modules": modules})
+    lora = {"r": 16, "alpha": 32, "target_modules": modules}
+    config = tiny_config(lora=lora, trainer={"shared_prompts": False})
     workload = Workload(shape=shape_of("tiny"), dtype="float32", longest_prompt=0, device=CPU)
     predicted = ROWS * LENGTH * predicted_bytes(config, workload, LENGTH)
     once = kept_bytes(config.lora) - predicted
@@ -79,7 +87,7 @@ def test_activation_bytes__are_what_autograd_keeps(modules):
 def test_passing_bytes__and_what_is_kept_are_the_peak_of_a_pass(dtype, zero, checkpointing):
     config = tiny_config(
         lora={"r": 8, "alpha": 8},
-        trainer={"gradient_checkpointing": checkpointing, "max_completion_length": 1},
+        trainer={"gradient_checkpointing": checkpointing, "max_completion_length": 1, "shared_prompts": False},
         distributed={"zero": zero, "processes": 2},
         credit={"rule": "uniform"},
     )
