@@ -135,9 +135,9 @@ def tables(trained: Sequence[BenchArm], names: Sequence[str]) -> list[Table]:
 
 
 def _detail_table(prefix: str, arms: Mapping[str, Mapping[int, BenchArm]]) -> Table:
-    table = Table(
-        "arm", *SIZES, title=f"Feasible / gap of the feasible, after the last step, {prefix}", title_justify="left"
-    )
+    table = Table(title=f"Feasible / gap of the feasible, after the last step, {prefix}", title_justify="left")
+    for column in ("arm", *SIZES):
+        table.add_column(column, overflow="fold")  # names of arms differ at their ends
     for name, seeds in arms.items():
         details = mean_details(list(seeds.values()))
         cells = [

@@ -52,7 +52,7 @@ def paired_table(rows: Sequence[PairedRow], *, title: str, perfect: str = "all r
     """Return a table with a line for each row; `perfect` names the column of the answers with the highest score."""
     table = Table(title=title, title_justify="left")
     for column in ("arm", "seeds", "mean over training", "last", perfect, "difference of means", "p (Holm)"):
-        table.add_column(column, justify="left" if column == "arm" else "right")
+        table.add_column(column, justify="left" if column == "arm" else "right", overflow="fold")
     for row in rows:
         gain = "" if row.gain is None else f"{row.gain.mean:+.3f} [{row.gain.low:+.3f}, {row.gain.high:+.3f}]"
         p_value = "" if row.p_value is None else f"{row.p_value:.3f}"
