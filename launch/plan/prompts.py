@@ -13,6 +13,7 @@ from data.expansion import instruction_problem
 from data.problems import Problem
 from data.reading import read_problems
 from launch.plan.shape import model_folder
+from rl.common.errors import UserError
 from rl.config.data import DataConfig
 
 NUM_MEASURED = 64
@@ -41,7 +42,7 @@ class PromptLengths:
 def prompt_lengths(
     data: DataConfig, model: str, template_values: Mapping[str, Any] = MappingProxyType({})
 ) -> PromptLengths:
-    """Measure the first training prompts. Raises ValueError for data that cannot be read."""
+    """Measure the first training prompts. Raises ValueError for data that cannot be read, or are all held out."""
     problems, total = _problems(data)
     count = _counter(model_folder(model), template_values)
     lengths = [count(problem) if count else _estimate(problem) for problem in problems]
@@ -53,7 +54,12 @@ def prompt_lengths(
 def _problems(data: DataConfig) -> tuple[list[Problem], int]:
     if data.path is not None:
         problems = read_problems(data.path, unreadable=[] if data.unreadable == "skip" else None)
-        return problems[:NUM_MEASURED], len(problems) - (0 if data.held_out_path else data.held_out)
+        trained = len(problems) - (0 if data.held_out_path else data.held_out)
+        if trained < 1:
+            raise UserError(
+                f"data.held_out={data.held_out} leaves nothing to train on: {data.path} has {len(problems)} problems"
+            )
+        return problems[:NUM_MEASURED], trained
     wanted: dict[str, Any] = {name: getattr(data, name) for name in ("kinds", "min_constraints", "max_constraints")}
     measured = range(min(NUM_MEASURED, data.num_problems))
     return [instruction_problem(data.seed, index, **wanted) for index in measured], data.num_problems
