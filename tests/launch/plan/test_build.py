@@ -323,9 +323,9 @@ def test_size__in_powers_of_ten(count, text):
 def test_prompt_lengths__of_a_file_that_is_all_held_out_is_an_error(tmp_path):
     path = tmp_path / "prompts.jsonl"
     path.write_text("\n".join(json.dumps({"prompt": f"Describe river {number}."}) for number in range(4)))
-    assert prompt_lengths(DataConfig(path=path, held_out=3), "nobody/nothing").num_problems == 1
+    assert prompt_lengths(DataConfig(path=str(path), held_out=3), "nobody/nothing").num_problems == 1
     with pytest.raises(ValueError, match=r"held_out=4 leaves nothing to train on: .*prompts.jsonl has 4 problems"):
-        prompt_lengths(DataConfig(path=path, held_out=4), "nobody/nothing")
+        prompt_lengths(DataConfig(path=str(path), held_out=4), "nobody/nothing")
 
 
 def test_prompt_lengths__are_those_of_prompts_with_the_template_values(tmp_path):
