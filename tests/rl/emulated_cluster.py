@@ -1,12 +1,10 @@
 """Helper: an emulated Ray cluster, a head without CPUs to which a test adds nodes."""
 
-import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rl.rollouts.workers.ray_pool import TOKEN, extended_start_timeout
+from rl.rollouts.workers.ray_pool import extended_start_timeout, make_token
 
 # By default Ray notices a dead node after some 20 s.
 FAST_HEALTH_CHECKS = {
@@ -22,8 +20,7 @@ def emulated_cluster(start_limit: float) -> Iterator[Any]:
     import ray
     from ray.cluster_utils import Cluster
 
-    # A cluster does not make the token that authentication asks for, as `ray.init` does.
-    os.environ.setdefault(TOKEN, secrets.token_hex(32))
+    make_token()
     with extended_start_timeout(start_limit):
         cluster = Cluster(
             initialize_head=True,

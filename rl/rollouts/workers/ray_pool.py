@@ -157,8 +157,7 @@ def connect(settings: RolloutsConfig, *, cpus: float) -> Connection:
     address = settings.address or os.environ.get("RAY_ADDRESS")
     # Ray would replace 127.0.0.1 by another address of this machine, on which it does not listen here.
     if address is None:
-        # Ray's own token is a file in the home folder, which two first starts at the same moment overwrite.
-        os.environ.setdefault(TOKEN, secrets.token_hex(32))
+        make_token()
     if address is None or address.startswith("127."):
         _listen_on_loopback()
     import ray
@@ -203,6 +202,14 @@ def _start(settings: RolloutsConfig, **sizes: Any) -> None:
             raise RunFailure(
                 f"Ray did not start on this machine within rollouts.start_limit={settings.start_limit:g} s: {error}"
             ) from error
+
+
+def make_token() -> None:
+    """Put a token for Ray's authentication into the environment, unless one is there.
+
+    Ray's own is a file in the home folder, which two first starts at the same moment overwrite.
+    """
+    os.environ.setdefault(TOKEN, secrets.token_hex(32))
 
 
 @contextmanager
