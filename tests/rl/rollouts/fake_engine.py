@@ -71,11 +71,8 @@ class ToyFactory:
         return Worker(ToyEngine(self.act), name=name, probe_ids=(1, 2))
 
     def act(self, request: RolloutRequest) -> None:
-        if request.position not in self.positions or len(list(self.marks.glob("[0-9]*"))) >= self.times:
+        if request.position not in self.positions or not self.count():
             return
-        mark = self.marks / f".{time.monotonic_ns()}"
-        mark.write_text(os.environ.get(NODE, ""))
-        mark.rename(mark.with_name(mark.name[1:]))
         match self.failure:
             case "die":
                 os._exit(1)
@@ -83,6 +80,21 @@ class ToyFactory:
                 raise ValueError("odd prompt")
             case "hang":
                 time.sleep(3600.0)
+
+    def count(self) -> bool:
+        """Write the next file; return False when all are there.
+
+        A hard link is made by one worker only, and its file is never seen without its text.
+        """
+        draft = self.marks / f".{os.getpid()}"
+        draft.write_text(os.environ.get(NODE, ""))
+        for number in range(self.times):
+            try:
+                os.link(draft, self.marks / str(number))
+            except FileExistsError:
+                continue
+            return True
+        return False
 
 
 def toy_adapter(number: float) -> dict[str, Tensor]:

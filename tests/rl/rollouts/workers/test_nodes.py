@@ -1,6 +1,7 @@
 """The loss of a whole node: its requests are sampled on another, long before any time limit."""
 
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -44,26 +45,26 @@ def test_lost_node__has_its_requests_sampled_on_another(tmp_path):
             cpus=1.0,
             resources={"rollout": 1},
             address=cluster.address,
-            time_limit=3600.0,
+            time_limit=3 * DEADLINE,
             start_limit=DEADLINE,
         )
         connection = connect(settings, cpus=2.0)
         factory = ToyFactory(marks=tmp_path, failure="hang", positions=(0, 2, 4, 6))
-        dispatcher = Dispatcher(RayWorkerPool(factory, settings, connection), settings, tolerance=Tolerance(1e-4))
-        state = toy_adapter(1.0)
-        learner = weight_fingerprint(
-            state, [float(tensor.sum()) for tensor in state.values()], owner="learner", version=0
-        )
-        dispatcher.publish(serialize_adapter(state), learner)
-        requests = [
-            RolloutRequest(position=position, prompts=((1, 2), (3,)), num_generations=2, version=0, seed=0)
-            for position in (0, 2, 4, 6)
-        ]
-        dispatcher.submit(requests)
-        cluster.remove_node(nodes[first_mark(tmp_path)], allow_graceful=False)
-        started = time.monotonic()
-        outcomes = dispatcher.collect(requests)
-        assert len(outcomes) == 4 and all(isinstance(outcome, SampledRequest) for outcome in outcomes)
-        assert time.monotonic() - started < DEADLINE
-        assert dispatcher.pop_counters().reissued >= 1
-        dispatcher.close()
+        pool = RayWorkerPool(factory, settings, connection)
+        with closing(Dispatcher(pool, settings, tolerance=Tolerance(1e-4))) as dispatcher:
+            state = toy_adapter(1.0)
+            learner = weight_fingerprint(
+                state, [float(tensor.sum()) for tensor in state.values()], owner="learner", version=0
+            )
+            dispatcher.publish(serialize_adapter(state), learner)
+            requests = [
+                RolloutRequest(position=position, prompts=((1, 2), (3,)), num_generations=2, version=0, seed=0)
+                for position in (0, 2, 4, 6)
+            ]
+            dispatcher.submit(requests)
+            cluster.remove_node(nodes[first_mark(tmp_path)], allow_graceful=False)
+            started = time.monotonic()
+            outcomes = dispatcher.collect(requests)
+            assert len(outcomes) == 4 and all(isinstance(outcome, SampledRequest) for outcome in outcomes)
+            assert time.monotonic() - started < DEADLINE
+            assert dispatcher.pop_counters().reissued >= 1
