@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
+from rewards.feasibility.answer import Answer, Unreadable
 from rewards.feasibility.instance import Instance, RuleName
-from rewards.feasibility.texts import Answer, TextKind, Unreadable, read
+from rewards.feasibility.texts import TextKind, read
 from rewards.verdict import Span, Verdict
 
 PREFIX = "feasibility:"
@@ -29,12 +30,12 @@ def findings(instance: Instance, text: str, kind: TextKind) -> Mapping[RuleName,
     if isinstance(answer, Unreadable):
         broken = _broken([(answer.start, len(text))] if answer.start < len(text) else [], len(text) or 1)
         return dict.fromkeys(rules_of(instance, kind), broken)
-    steps = sorted({span for place, span in answer.steps.items()})
+    steps = _kept(sorted(set(answer.steps.values())))
     verdicts: dict[RuleName, Verdict] = {"form": _kept([(0, len(text))])}
     for rule, places in instance.violations(answer.solution).items():
         if rule in instance.rules:
             spans = sorted({answer.steps[place] for place in places})
-            verdicts[rule] = _broken(spans, len(places)) if places else _kept(steps)
+            verdicts[rule] = _broken(spans, len(places)) if places else steps
     if kind == "stepwise":
         verdicts["sums"] = _broken(answer.wrong, len(answer.wrong)) if answer.wrong else _kept(answer.right)
     return verdicts

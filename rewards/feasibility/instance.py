@@ -17,7 +17,7 @@ END: Place = (-1, -1)
 Line = tuple[str, Values]
 """Name of a template, and its values."""
 Account = Generator[Line, Mapping[str, int], None]
-"""Yields the lines of the stepwise text one by one, and is sent the numbers and totals that each line really states."""
+"""Yields the lines of the stepwise text one by one, and is sent the totals of the sums that each line really states."""
 
 RuleName = Literal["form", "known", "once", "all", "capacity", "order", "zones", "sums"]
 RULES: dict[RuleName, str] = {

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rewards.feasibility.answer import Unreadable
 from rewards.feasibility.findings import findings
 from rewards.feasibility.problems import PROBLEMS
-from rewards.feasibility.texts import Unreadable, read, write
+from rewards.feasibility.texts import read, write
 from tests.rewards.feasibility.solutions import any_solution, drawn_instance
 
 KINDS = st.sampled_from(["plain", "stepwise"])
@@ -136,6 +137,9 @@ def test_read__other_lists_are_unreadable(text):
         ("0 + 2 = 2", "0+2=2"),
         ("visit 1", "visit 01"),
         ("visit 1", "visit -1"),
+        ("visit 1", " visit 1"),
+        ("back:", "\n back:"),
+        ("route 2\n", "route 2 "),
     ],
 )
 def test_read__other_lines_are_unreadable(old, new):
