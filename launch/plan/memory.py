@@ -11,6 +11,7 @@ from launch.plan.packing import learner_rows
 from launch.plan.sampling import (
     autocast_copies,
     engine_parts,
+    packed_weights,
     rollout_parts,
     sampling_parts,
     worker_bytes,
@@ -89,6 +90,8 @@ def resident_parts(config: Config, workload: Workload) -> dict[str, int]:
         "adapter": 0 if weights_offloaded else adapter_width(config, workload) * trainable // shards,
         "optimizer": 0 if distributed.offload else optimizer_bytes(config, trainable),
     }
+    if not (config.rollouts.workers or config.rollouts.on_servers):
+        parts |= packed_weights(config, workload)
     if stage >= 3:
         parts["gathered weights"] = min(workload.shape.num_parameters, ZERO_LIVE) * workload.width
     elif ranks > 1 and not stage:

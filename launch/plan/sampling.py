@@ -37,6 +37,12 @@ def rollout_parts(config: Config, workload: Workload) -> dict[str, int]:
     return autocast_copies(config, workload) | workload.unpacked() | sampled
 
 
+def packed_weights(config: Config, workload: Workload) -> dict[str, int]:
+    """Return the second copy of the frozen weights with which a process decodes on a CPU; ZeRO-3 leaves it none."""
+    is_made = config.rollouts.packed_weights and config.distributed.zero < 3 and not workload.on_gpu
+    return {"packed weights": workload.packed_weights} if is_made else {}
+
+
 def autocast_copies(config: Config, workload: Workload) -> dict[str, int]:
     """Return the adapter in bfloat16, which autocast keeps beside its float32; DeepSpeed has it in bfloat16 only."""
     if config.distributed.zero or workload.dtype != "bfloat16":
@@ -47,7 +53,8 @@ def autocast_copies(config: Config, workload: Workload) -> dict[str, int]:
 def worker_parts(config: Config, workload: Workload) -> dict[str, int]:
     """Return what one worker needs without its libraries."""
     adapter = adapter_width(config, workload) * num_trainable(config.lora, workload.shape, adapter_ranks(config))
-    return {"weights": workload.weights, "adapter": adapter, **workload.with_gaps(rollout_parts(config, workload))}
+    parts = {"weights": workload.weights, "adapter": adapter} | packed_weights(config, workload)
+    return parts | workload.with_gaps(rollout_parts(config, workload))
 
 
 def worker_bytes(config: Config, workload: Workload) -> int:

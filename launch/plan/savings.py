@@ -58,6 +58,8 @@ def _candidates(config: Config, workload: Workload, budget: int) -> Iterator[tup
         yield (f"rollouts.vllm.gpu_memory_utilization={share}",)
     if workers_beside(config, workload.device):
         yield ("rollouts.gpus=1",) if workload.on_gpu else ("rollouts.workers=0",)
+    if config.rollouts.packed_weights:
+        yield ("rollouts.packed_weights=false",)
     yield ("rollouts.groups_per_unit=1",)
     yield ("evaluation.batch_size=8",)
     if config.distributed.processes > 1 and config.distributed.zero < 3:

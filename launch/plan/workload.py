@@ -42,6 +42,13 @@ class Workload:
         """Bytes of the base model as its files are read, before it is quantized."""
         return self.width * self.shape.num_parameters
 
+    @property
+    def packed_weights(self) -> int:
+        """Bytes of the second copy of the linear layers with which a CPU decodes; matrices in 4 bits have none."""
+        matrices = sum(inputs * outputs for inputs, outputs in self.shape.linears().values()) * self.shape.layers
+        output = self.shape.vocabulary * self.shape.hidden
+        return 0 if self.on_gpu else self.width * (output if self.quantization else matrices + output)
+
     def unpacked(self) -> dict[str, int]:
         """Return the largest quantized matrix in `dtype`, as which it is multiplied; nothing without."""
         return {"unpacked weights": self.width * max(self._quantized)} if self._quantized else {}

@@ -61,6 +61,9 @@ class RolloutsConfig(Section):
     batch into one. A group is the `trainer.num_generations` completions of one prompt."""
     threads: Positive | None = None
     """Torch threads while sampling; null keeps torch's number."""
+    packed_weights: bool = True
+    """Decode with a second copy of the frozen weights, in the layout in which a CPU multiplies few rows fastest; false
+    saves that memory. A GPU needs none, nor does engine vllm."""
     start_limit: Seconds = 300.0
     """Time a worker has to load its model before it is replaced."""
     time_limit: Seconds = 600.0

@@ -22,7 +22,9 @@ from rl.rollouts.adapter_bytes import deserialize_adapter, host_adapter
 from rl.rollouts.decoding import decode
 from rl.rollouts.engines import EngineSetup
 from rl.rollouts.generation import GenerationConfig
+from rl.rollouts.growing_cache import growing
 from rl.rollouts.interfaces import PROBED
+from rl.rollouts.packed_weights import packed_weights
 from rl.rollouts.seeded_sampling import row_uniforms
 from rl.rollouts.types import RolloutRequest, Sample
 from rl.routing.route import Route, add_adapters
@@ -54,17 +56,18 @@ class TransformersEngine:
             with self._routed(gates_PN):
                 ids_BL, mask_BL, cache = self._prefill(request)
             gates_BN = None if gates_PN is None else gates_PN.repeat_interleave(request.num_generations, dim=0)
-            rows, logprobs = decode(
-                self.model,
-                ids_BL,
-                mask_BL,
-                cache,
-                uniforms=row_uniforms(request, self.generation.max_completion_length),
-                temperature=self.generation.temperature_of(request),
-                ends=end_token_ids(self.model, self.tokenizer),
-                pad=self.tokenizer.pad_token_id,
-                routed=lambda rows: self._routed(None if gates_BN is None else gates_BN[rows]),
-            )
+            with packed_weights(self.model) if self.generation.packed_weights else nullcontext():
+                rows, logprobs = decode(
+                    self.model,
+                    ids_BL,
+                    mask_BL,
+                    growing(cache),
+                    uniforms=row_uniforms(request, self.generation.max_completion_length),
+                    temperature=self.generation.temperature_of(request),
+                    ends=end_token_ids(self.model, self.tokenizer),
+                    pad=self.tokenizer.pad_token_id,
+                    routed=lambda rows: self._routed(None if gates_BN is None else gates_BN[rows]),
+                )
         return self._samples(request, rows, logprobs, [] if gates_BN is None else gates_BN.tolist())
 
     def token_logprobs(self, token_ids: Sequence[int]) -> list[float]:

@@ -21,6 +21,8 @@ class GenerationConfig:
     """Tokens of a completion at most."""
     threads: int | None = None
     """Torch threads while sampling; None leaves torch's own number."""
+    packed_weights: bool = False
+    """Whether decoding on a CPU has a copy of the frozen weights of its own, in the layout that multiplies fastest."""
 
     def temperature_of(self, request: RolloutRequest) -> float:
         """Return the temperature of a request, which an evaluation brings along."""
@@ -35,4 +37,5 @@ def generation_config(
         temperature=trainer.temperature if temperature is None else temperature,
         max_completion_length=trainer.max_completion_length,
         threads=rollouts.threads,
+        packed_weights=rollouts.packed_weights,
     )

@@ -33,14 +33,15 @@ class SeededSampler(LogitsProcessor):
         self._logprobs: list[Tensor] = []
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        logprobs_BV = torch.log_softmax(scores.float() / (self.temperature or 1.0), dim=-1)
+        logits_BV = scores.float() if self.temperature in (0.0, 1.0) else scores.float() / self.temperature
+        logprobs_BV = torch.log_softmax(logits_BV, dim=-1)
         token_B1 = self._draw(logprobs_BV) if self.temperature else logprobs_BV.argmax(dim=-1, keepdim=True)
         self._logprobs.append(logprobs_BV.gather(1, token_B1).squeeze(1))
         return torch.full_like(scores, float("-inf")).scatter_(1, token_B1, 0.0)
 
     def _draw(self, logprobs_BV: Tensor) -> Tensor:
         # float64: in float32 the cumulative sum of 50,000 small probabilities loses the tail.
-        cumulative_BV = logprobs_BV.double().exp().cumsum(dim=-1)
+        cumulative_BV = logprobs_BV.exp().cumsum(dim=-1, dtype=torch.float64)
         uniform_B1 = self.uniforms_BT[:, len(self._logprobs), None].to(logprobs_BV.device)
         token_B1 = torch.searchsorted(cumulative_BV, uniform_B1 * cumulative_BV[:, -1:], right=True)
         return token_B1.clamp(max=logprobs_BV.shape[-1] - 1)

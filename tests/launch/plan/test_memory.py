@@ -13,8 +13,9 @@ from torch.autograd.graph import saved_tensors_hooks
 from launch.plan.activations import kept_bytes as predicted_bytes
 from launch.plan.activations import passing_bytes
 from launch.plan.device import GIB, Device
-from launch.plan.memory import peak_bytes
-from launch.plan.sampling import autocast_copies, sampling_parts
+from launch.plan.memory import peak_bytes, resident_parts
+from launch.plan.sampling import autocast_copies, packed_weights, sampling_parts, worker_parts
+from launch.plan.savings import find_savings
 from launch.plan.shape import num_trainable, parse_shape, shape_of
 from launch.plan.workload import Workload
 from rl.build import lora_config
@@ -47,6 +48,29 @@ def test_kept_bytes__count_the_mask_of_shared_prompts_once():
     workload = Workload(shape=shape_of("tiny"), dtype="float32", longest_prompt=0, device=CPU)
     # two layers, a mask of 4 bytes for each of 50 tokens
     assert predicted_bytes(each, workload, 50) - predicted_bytes(shared, workload, 50) == 50 * 4
+
+
+def test_packed_weights__are_a_copy_of_the_linear_layers_where_a_cpu_decodes():
+    linear = [layer for layer in tiny_model().modules() if isinstance(layer, torch.nn.Linear)]
+    copy = {"packed weights": 4 * sum(layer.weight.numel() for layer in linear)}
+    on_cpu, on_gpu = (
+        Workload(shape=shape_of("tiny"), dtype="float32", longest_prompt=20, device=device) for device in (CPU, GPU)
+    )
+    config = tiny_config()
+    assert packed_weights(config, on_cpu) == copy
+    assert resident_parts(config, on_cpu).items() >= copy.items()
+    assert worker_parts(config, on_cpu).items() >= copy.items()
+    assert packed_weights(config, on_gpu) == {}
+    assert packed_weights(tiny_config(rollouts={"packed_weights": False}), on_cpu) == {}
+    # the workers decode, and not the trainer
+    assert "packed weights" not in resident_parts(tiny_config(rollouts={"workers": 2}), on_cpu)
+
+
+def test_find_savings__offers_to_do_without_the_copy():
+    workload = Workload(shape=shape_of("tiny"), dtype="float32", longest_prompt=20, device=CPU)
+    savings = {saving.overrides: saving.peak for saving in find_savings(tiny_config(), workload, CPU.memory)}
+    without = tiny_config(rollouts={"packed_weights": False})
+    assert savings["rollouts.packed_weights=false",] == peak_bytes(without, workload)
 
 
 def kept_bytes(lora) -> int:
