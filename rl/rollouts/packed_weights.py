@@ -1,5 +1,6 @@
 """Packed weights: frozen layers in oneDNN's own layout, by which a CPU multiplies the few rows of decoding faster."""
 
+import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,14 +10,16 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-DTYPES = (torch.float32, torch.bfloat16)
+X86 = ("x86_64", "AMD64")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Packed:
-    """A layer computed from the second copy of its weight, and of which weight that is one."""
+    """A layer computed from the second copy of its weight."""
 
+    weight: Tensor
     state: tuple[int, int]
+    """Address and version of the weight when it was copied."""
     forward: Callable[[Tensor], Tensor]
 
 
@@ -37,21 +40,30 @@ def packed_weights(model: nn.Module) -> Iterator[None]:
             del layer.forward
 
 
+def can_multiply(dtype: torch.dtype) -> bool:
+    """Return whether this CPU has the packed product of a number format; it is known on x86 alone."""
+    if platform.machine() not in X86 or not torch.backends.mkldnn.is_available():
+        return False
+    return dtype == torch.float32 or (dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
 def _can_pack(layer: nn.Module) -> TypeGuard[nn.Linear]:
     """Whether a layer is a plain one, whose whole weight is here and is not trained."""
-    if type(layer) is not nn.Linear or "forward" in vars(layer) or not torch.backends.mkldnn.is_available():
+    if type(layer) is not nn.Linear or "forward" in vars(layer):
         return False
     weight = layer.weight
     is_whole = not hasattr(weight, "ds_id")  # ZeRO-3 leaves each rank a part
-    return is_whole and weight.device.type == "cpu" and weight.dtype in DTYPES and not weight.requires_grad
+    return is_whole and weight.device.type == "cpu" and not weight.requires_grad and can_multiply(weight.dtype)
 
 
 def _packed_forward(layer: nn.Linear) -> Callable[[Tensor], Tensor]:
     """Return what computes a layer, made anew if its weight has changed since."""
-    state = layer.weight.data_ptr(), layer.weight._version
-    if layer not in _packed or _packed[layer].state != state:
-        _packed[layer] = _Packed(state=state, forward=_pack(layer.weight.detach(), layer.bias))
-    return _packed[layer].forward
+    weight, known = layer.weight, _packed.get(layer)
+    state = weight.data_ptr(), weight._version
+    if known is None or known.weight is not weight or known.state != state:
+        known = _Packed(weight=weight, state=state, forward=_pack(weight.detach(), layer.bias))
+        _packed[layer] = known
+    return known.forward
 
 
 def _pack(weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor]:
