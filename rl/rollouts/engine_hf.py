@@ -21,6 +21,7 @@ from rl.models.precision import loss_precision
 from rl.rollouts.adapter_bytes import deserialize_adapter, host_adapter
 from rl.rollouts.decoding import decode
 from rl.rollouts.engines import EngineSetup
+from rl.rollouts.fused_lora import fused_lora
 from rl.rollouts.generation import GenerationConfig
 from rl.rollouts.growing_cache import growing
 from rl.rollouts.interfaces import PROBED
@@ -56,7 +57,7 @@ class TransformersEngine:
             with self._routed(gates_PN):
                 ids_BL, mask_BL, cache = self._prefill(request)
             gates_BN = None if gates_PN is None else gates_PN.repeat_interleave(request.num_generations, dim=0)
-            with packed_weights(self.model) if self.generation.packed_weights else nullcontext():
+            with self._quickened():
                 rows, logprobs = decode(
                     self.model,
                     ids_BL,
@@ -97,6 +98,13 @@ class TransformersEngine:
         """Compute forward passes with the gates of their rows, in the loss's precision."""
         routed = nullcontext() if self.route is None or gates is None else self.route.applied(gates)
         with loss_precision(self.model), routed:
+            yield
+
+    @contextmanager
+    def _quickened(self) -> Iterator[None]:
+        """Decode in ways that pay for few rows."""
+        packed = packed_weights(self.model) if self.generation.packed_weights else nullcontext()
+        with packed, fused_lora(self.model):
             yield
 
     def _prefill(self, request: RolloutRequest) -> tuple[Tensor, Tensor, DynamicCache]:
