@@ -45,9 +45,8 @@ class Workload:
     @property
     def packed_weights(self) -> int:
         """Bytes of the second copy of the linear layers with which a CPU decodes; matrices in 4 bits have none."""
-        matrices = sum(inputs * outputs for inputs, outputs in self.shape.linears().values()) * self.shape.layers
         output = self.shape.vocabulary * self.shape.hidden
-        return 0 if self.on_gpu else self.width * (output if self.quantization else matrices + output)
+        return self.width * (output + (0 if self.quantization else sum(self._matrices)))
 
     def unpacked(self) -> dict[str, int]:
         """Return the largest quantized matrix in `dtype`, as which it is multiplied; nothing without."""
@@ -56,8 +55,12 @@ class Workload:
     @property
     def _quantized(self) -> list[int]:
         """Numbers in each matrix that is kept in 4 bits."""
-        matrices = [inputs * outputs for inputs, outputs in self.shape.linears().values()] * self.shape.layers
-        return matrices if self.quantization else []
+        return self._matrices if self.quantization else []
+
+    @property
+    def _matrices(self) -> list[int]:
+        """Numbers in each matrix of the layers."""
+        return [inputs * outputs for inputs, outputs in self.shape.linears().values()] * self.shape.layers
 
     def with_gaps(self, parts: dict[str, int]) -> dict[str, int]:
         """Return the parts that come and go with the gaps that a GPU's allocator leaves between them."""

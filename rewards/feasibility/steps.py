@@ -1,12 +1,11 @@
 """Steps: the stepwise text of a solution, read line by line and compared with the account of that solution."""
 
 from collections.abc import Mapping, Sequence
-from operator import mul
 
 from rewards.feasibility.answer import Answer, Unreadable
 from rewards.feasibility.grammar import StatedLine, grammar
 from rewards.feasibility.instance import END, Instance, Line, Place, Solution, next_line
-from rewards.feasibility.templates import Field
+from rewards.feasibility.templates import Field, total
 from rewards.verdict import Span
 
 
@@ -66,7 +65,7 @@ def _audit(
     """Add the span of each of a field's numbers to the right or the wrong ones: a total by the terms as stated."""
     _, weights, first, end = field
     stated = values[first:end]
-    wanted = (*due, sum(map(mul, weights, stated))) if isinstance(due, tuple) else (due,)
+    wanted = (*due, total(stated[:-1], weights)) if isinstance(due, tuple) else (due,)
     if stated == wanted:
         right += spans[first:end]
         return

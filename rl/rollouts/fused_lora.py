@@ -1,36 +1,31 @@
 """Fused LoRA: PEFT's layers with fewer calls while decoding, where they take as long as the products; the same bits."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 from peft.tuners.lora.layer import Linear
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from rl.rollouts.replaced_forwards import Forward, replaced_forwards
 
-@contextmanager
-def fused_lora(model: nn.Module) -> Iterator[None]:
+
+def fused_lora(model: nn.Module) -> AbstractContextManager[None]:
     """Compute a model's plain LoRA layers at once, with the adapters that are active now and without dropout."""
-    layers: list[Any] = [layer for layer in model.modules() if _is_plain(layer)]
-    for layer in layers:
-        layer.forward = _forward(layer)
-    try:
-        yield
-    finally:
-        for layer in layers:
-            del layer.forward
+    return replaced_forwards(model, _forward)
 
 
 def _is_plain(layer: nn.Module) -> bool:
     """Whether a layer adds scaling * B(A(x)) for each adapter and does no more: no DoRA, bias, dropout or shards."""
-    if type(layer) is not Linear or "forward" in vars(layer) or layer.training or layer.merged or layer.lora_variant:
+    if type(layer) is not Linear or layer.training or layer.merged or layer.lora_variant:
         return False
     parts: list[Any] = [*layer.lora_A.values(), *layer.lora_B.values()]
     return all(type(part) is nn.Linear and part.bias is None and not hasattr(part.weight, "ds_id") for part in parts)
 
 
-def _forward(layer: Any) -> Callable[[Tensor], Tensor]:
+def _forward(layer: Any) -> Forward | None:
+    if not _is_plain(layer):
+        return None
     base = layer.base_layer
     adapters = [
         (layer.lora_A[name].weight, layer.lora_B[name].weight, layer.scaling[name])

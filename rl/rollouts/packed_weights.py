@@ -1,14 +1,15 @@
 """Packed weights: frozen layers in oneDNN's own layout, by which a CPU multiplies the few rows of decoding faster."""
 
 import platform
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import TypeGuard
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
+
+from rl.rollouts.replaced_forwards import Forward, replaced_forwards
 
 X86 = ("x86_64", "AMD64")
 
@@ -20,24 +21,16 @@ class _Packed:
     weight: Tensor
     state: tuple[int, int]
     """Address and version of the weight when it was copied."""
-    forward: Callable[[Tensor], Tensor]
+    forward: Forward
 
 
 _packed: WeakKeyDictionary[nn.Linear, _Packed] = WeakKeyDictionary()
 """Every layer that has been packed, for all engines that sample from its model."""
 
 
-@contextmanager
-def packed_weights(model: nn.Module) -> Iterator[None]:
+def packed_weights(model: nn.Module) -> AbstractContextManager[None]:
     """Compute a model's frozen linear layers on a CPU from second copies of their weights, without gradients."""
-    layers: list[Any] = [layer for layer in model.modules() if _can_pack(layer)]
-    for layer in layers:
-        layer.forward = _packed_forward(layer)
-    try:
-        yield
-    finally:
-        for layer in layers:
-            del layer.forward
+    return replaced_forwards(model, _packed_forward)
 
 
 def can_multiply(dtype: torch.dtype) -> bool:
@@ -49,15 +42,17 @@ def can_multiply(dtype: torch.dtype) -> bool:
 
 def _can_pack(layer: nn.Module) -> TypeGuard[nn.Linear]:
     """Whether a layer is a plain one, whose whole weight is here and is not trained."""
-    if type(layer) is not nn.Linear or "forward" in vars(layer):
+    if type(layer) is not nn.Linear:
         return False
     weight = layer.weight
     is_whole = not hasattr(weight, "ds_id")  # ZeRO-3 leaves each rank a part
     return is_whole and weight.device.type == "cpu" and not weight.requires_grad and can_multiply(weight.dtype)
 
 
-def _packed_forward(layer: nn.Linear) -> Callable[[Tensor], Tensor]:
-    """Return what computes a layer, made anew if its weight has changed since."""
+def _packed_forward(layer: nn.Module) -> Forward | None:
+    """Return what computes a layer, made anew if its weight has changed since; None for one that is not packed."""
+    if not _can_pack(layer):
+        return None
     weight, known = layer.weight, _packed.get(layer)
     state = weight.data_ptr(), weight._version
     if known is None or known.weight is not weight or known.state != state:
@@ -66,7 +61,7 @@ def _packed_forward(layer: nn.Linear) -> Callable[[Tensor], Tensor]:
     return known.forward
 
 
-def _pack(weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor]:
+def _pack(weight: Tensor, bias: Tensor | None) -> Forward:
     """Return the product with a weight, by the operators to which torch's own compiler turns frozen layers on a CPU."""
     packed, dtype = torch.ops.mkldnn._reorder_linear_weight(weight), weight.dtype
 
