@@ -1,11 +1,11 @@
 """Sparse attention of a model: its prompts read by a plan, its later tokens densely."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from attention_probes.errors import ProbeError
@@ -60,25 +60,23 @@ class SparseAttention:
             )
         real_BS = real_queries(mask, query, key.shape[2])
         refuse_packed_texts(mask, real_BS, options.get("sliding_window"))
-        index_BP, lengths_B = _left_aligned(real_BS, plan.block)
-        texts = Texts(
-            query=_take(query, index_BP),
-            key=_take(key, index_BP),
-            lengths=lengths_B,
-            scale=scale_of(query, options.get("scaling")),
-        )
+        spans = _text_spans(real_BS)
+        states = query, key, value
+        query, key, value = (_left_aligned(one, spans, plan.block) for one in states)
+        lengths_B = real_BS.sum(dim=1)
+        texts = Texts(query=query, key=key, lengths=lengths_B, scale=scale_of(query, options.get("scaling")))
         keep = plan.keep(texts)
         share = density(keep, lengths_B, plan.block)
         if share >= 1.0:
-            return original(module, query, key, value, mask, **options)
+            return original(module, *states, mask, **options)
         self.densities[layer] = share
         rules = Rules(
             window=options.get("sliding_window"),
             softcap=options.get("softcap"),
             dropout=options.get("dropout", 0.0),
         )
-        output = sparse_attention(texts, _take(value, index_BP), keep, plan.block, rules)
-        return _put_back(output, real_BS).transpose(1, 2), None
+        output = sparse_attention(texts, value, keep, plan.block, rules)
+        return _put_back(output, spans, real_BS.shape[1]), None
 
 
 @contextmanager
@@ -99,26 +97,27 @@ def sparse(model: nn.Module, plan: SparsePlan | None) -> Iterator[SparseAttentio
         restore_attention(model)
 
 
-def _left_aligned(real: Bool[Tensor, "B S"], block: int) -> tuple[Int[Tensor, "B P"], Int[Tensor, " B"]]:
-    """Return where each text's tokens lie, from its first real one on and up to a whole block, and their number.
+def _text_spans(real: Bool[Tensor, "B S"]) -> list[slice]:
+    """Return where each text lies, from its first real token to its last.
 
     Raises ProbeError for padding inside a text: its blocks would not be those of the text alone.
     """
-    lengths, start = real.sum(dim=1), real.float().argmax(dim=1)
-    position = torch.arange(-(-real.shape[1] // block) * block, device=real.device)
-    index = start[:, None] + position
-    inside = position < lengths[:, None]
-    index = torch.where(inside, index, 0).clamp(max=real.shape[1] - 1)
-    if not real.gather(1, index).where(inside, True).all():
+    starts, lengths = real.float().argmax(dim=1).tolist(), real.sum(dim=1).tolist()
+    spans = [slice(start, start + length) for start, length in zip(starts, lengths, strict=True)]
+    if not all(bool(row[span].all()) for row, span in zip(real, spans, strict=True)):
         raise ProbeError("sparse attention reads texts with padding at their ends, and found some inside a text")
-    return index, lengths
+    return spans
 
 
-def _take(tensor: Float[Tensor, "B H S D"], index: Int[Tensor, "B P"]) -> Float[Tensor, "B H P D"]:
-    return tensor.gather(2, index[:, None, :, None].expand(-1, tensor.shape[1], -1, tensor.shape[3]))
+def _left_aligned(states: Float[Tensor, "B H S D"], spans: Sequence[slice], block: int) -> Float[Tensor, "B H P D"]:
+    """Return each text's states from its first real token on, with zeros behind it up to a whole block."""
+    length = -(-states.shape[2] // block) * block
+    rows = [row[:, span] for row, span in zip(states, spans, strict=True)]
+    return torch.stack([nn.functional.pad(row, (0, 0, 0, length - row.shape[1])) for row in rows])
 
 
-def _put_back(output: Float[Tensor, "B H P D"], real: Bool[Tensor, "B S"]) -> Float[Tensor, "B H S D"]:
-    """Return each token's output at its place in the batch; 0 at padding."""
-    position = (real.long().cumsum(dim=1) - 1).clamp(min=0)
-    return _take(output, position).masked_fill(~real[:, None, :, None], 0.0)
+def _put_back(output: Float[Tensor, "B H P D"], spans: Sequence[slice], length: int) -> Float[Tensor, "B S H D"]:
+    """Return each text's output at its place in the batch; 0 at padding."""
+    rows = [row.transpose(0, 1)[: span.stop - span.start] for row, span in zip(output, spans, strict=True)]
+    padding = [(0, 0, 0, 0, span.start, length - span.stop) for span in spans]
+    return torch.stack([nn.functional.pad(row, one) for row, one in zip(rows, padding, strict=True)])
