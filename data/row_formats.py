@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
+from data.gsm8k import is_gsm8k, number_question, reference_number, workings
 from data.literals import read_literal
 from data.muldimif import read_row
 from data.problems import to_row
@@ -107,6 +108,17 @@ def from_accord(row: Row) -> Row:
     }
 
 
+def from_gsm8k(row: Row) -> Row:
+    """Convert a GSM8K row (`question, answer`): the workings are the completion, the number is the reference."""
+    return {
+        **_without(row, "question", "answer"),
+        "prompt": [{"role": "user", "content": number_question(row)}],
+        "completion": [{"role": "assistant", "content": workings(row)}],
+        "reference": reference_number(row),
+        "task": "gsm8k",
+    }
+
+
 def from_muldimif(row: Row) -> Row:
     """Convert a MulDimIF row. Raises InputError for one of its texts that no kind checks."""
     problem, unread = read_row(row)
@@ -161,6 +173,7 @@ FORMATS = (
     RowFormat(
         name="ACCORD", is_written_so=_has("instruction", "output_accord", "output_list_of_lists"), convert=from_accord
     ),
+    RowFormat(name="GSM8K", is_written_so=lambda row: row.get("prompt") is None and is_gsm8k(row), convert=from_gsm8k),
     RowFormat(name="MulDimIF", is_written_so=_is_muldimif, convert=from_muldimif),
     RowFormat(
         name="ShareGPT",

@@ -129,5 +129,15 @@ def _hub_rows(name: str, split: str) -> Iterator[LocatedRow]:
 
 
 def first_text(row: Any, columns: Sequence[str]) -> str | None:
-    """Return the first of the columns that holds a text; None if the row is not an object or has none."""
-    return next((row[name] for name in columns if isinstance(row, dict) and isinstance(row.get(name), str)), None)
+    """Return the first of the columns that holds a text, or a chat of one message; None if the row has none."""
+    cells = (row.get(name) for name in columns) if isinstance(row, dict) else ()
+    return next((text for cell in cells if (text := _answer_text(cell)) is not None), None)
+
+
+def _answer_text(cell: Any) -> str | None:
+    match cell:
+        case str():
+            return cell
+        case [{"content": str(content)}]:
+            return content
+    return None

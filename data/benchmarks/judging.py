@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from data.benchmarks.questions import NUMBER_MARK
 from data.combinatorial.rows import solution_outcome
 from data.constraints import KINDS
+from data.gsm8k import NUMBER_MARK
 from data.kitab import evaluate_books, query_from_row
 from data.problems import ConstraintSpec, Problem, user_text
 from rewards.errors import InputError

@@ -3,12 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from data.gsm8k import NUMBER_MARK, is_gsm8k, number_question, reference_number
 from data.kitab import query_from_row
 from data.problems import Problem
 from rewards.errors import InputError
-
-NUMBER_MARK = "####"
-"""What GSM8K writes before the number that answers a question (arXiv 2110.14168)."""
 
 
 def number_problem(row: Mapping[str, Any], location: str) -> Problem:
@@ -16,13 +14,13 @@ def number_problem(row: Mapping[str, Any], location: str) -> Problem:
 
     Raises InputError for a row of another form.
     """
-    question, answer = row.get("question"), row.get("answer")
-    if not isinstance(question, str) or not isinstance(answer, str) or NUMBER_MARK not in answer:
+    if not is_gsm8k(row):
         raise InputError(f"expected GSM8K's columns: a text 'question', and an 'answer' that ends in {NUMBER_MARK} N")
-    asked = f'{question.strip()}\n\nEnd your answer with the number alone, on a line such as "{NUMBER_MARK} 42".'
-    reference = answer.rpartition(NUMBER_MARK)[2].strip().replace(",", "")
     return Problem(
-        problem_id=location, messages=({"role": "user", "content": asked},), reference=reference, task="gsm8k"
+        problem_id=location,
+        messages=({"role": "user", "content": number_question(row)},),
+        reference=reference_number(row),
+        task="gsm8k",
     )
 
 

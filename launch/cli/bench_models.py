@@ -12,17 +12,20 @@ from launch.environment import prepare_environment
 def calibration(
     file: Annotated[Path, typer.Argument(parser=user_path, help="What `heed probe sinks` has saved.")],
     model: Model = "smollm2-135m-instruct",
-    needles: Annotated[int, typer.Option(min=1, help="Texts with a needle in each.")] = 64,
+    data: Annotated[
+        Path | None, typer.Option(parser=user_path, help="Prompts with right answers. Default: needle tests.")
+    ] = None,
+    num_texts: Annotated[int, typer.Option(min=4, help="Needle tests, or prompts of the file.")] = 64,
     output: ResultFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how well a model finds needles with and without its sinks calibrated, test by test."""
+    """Measure how likely right answers are to a model with and without its sinks calibrated, text by text."""
     prepare_environment()
     from launch.bench.calibration import bench_calibration
 
     print_result(
         as_json,
-        lambda: bench_calibration(model, file, needles=needles),
+        lambda: bench_calibration(model, file, data=data, num_texts=num_texts),
         show=show_rows,
         output=output,
     )

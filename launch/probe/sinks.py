@@ -138,7 +138,7 @@ def answered_texts(
 
 
 def _answer(problem: Problem) -> str | None:
-    return problem.reference or first_text(dict(problem.extras), ANSWER_COLUMNS)
+    return first_text(dict(problem.extras), ANSWER_COLUMNS) or problem.reference
 
 
 def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:

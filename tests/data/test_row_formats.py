@@ -223,6 +223,15 @@ def test_row_format__names_what_a_row_is_taken_for():
     ]
 
 
+def test_gsm8k__the_workings_are_the_completion_and_the_number_is_the_reference(tmp_path):
+    row = {"question": "Three and four?", "answer": "It is 3 + 4 = <<3+4=7>>7.\n#### 7,000"}
+    assert row_format(row) == "GSM8K"
+    [problem] = read(tmp_path, row)
+    assert user_text(problem).startswith("Three and four?\n\nEnd your answer") and problem.reference == "7000"
+    assert problem.extras["completion"] == [{"role": "assistant", "content": "It is 3 + 4 = 7.\n#### 7,000"}]
+    assert problem.task == "gsm8k"
+
+
 def test_accord__instruction_and_input_are_the_prompt_and_the_stepwise_text_the_completion(tmp_path):
     row = {
         "instruction": "Solve it.",

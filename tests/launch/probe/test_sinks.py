@@ -52,6 +52,9 @@ def test_answered_texts__of_a_file(tmp_path):
     tokenizer = load_tokenizer("tiny")
     texts = answered_texts(tokenizer, write_rows(rows, tmp_path / "rows.jsonl"), 4, seed=0)
     assert [tokenizer.decode(text.answer) for text in texts] == ["Four"] * 4
+    worked = [{"question": "Two and two?", "answer": "It is 4.\n#### 4"}] * 4
+    texts = answered_texts(tokenizer, write_rows(worked, tmp_path / "gsm8k.jsonl"), 4, seed=0)
+    assert [tokenizer.decode(text.answer) for text in texts] == ["It is 4.\n#### 4"] * 4  # and not the number alone
     with pytest.raises(ValueError, match="4 are needed"):
         answered_texts(tokenizer, write_rows(rows[:4], tmp_path / "few.jsonl"), 9, seed=0)
 
