@@ -1,5 +1,6 @@
 """`heed bench confusion`: whether an answer that attends to the wrong constraint fails the right one more often."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from data.verdicts import verdicts_for
 from rewards.verifiers import verifying
 from rl.common.auc import auc_interval
 from rl.common.errors import UserError
+from rl.common.intervals import Interval
 from rl.config.load import load_run_config
 from rl.datasets import load_training
 from rl.evaluation.evaluate import load_evaluation, number_equal_ids
@@ -26,10 +28,11 @@ class Judged:
     """One constraint of one held-out answer.
 
     Example:
-        Judged(problem_id="sea", margin=-0.04, num_words=31, failed=True)
+        Judged(problem_id="sea", kind="punctuation:no_comma", margin=-0.04, num_words=31, failed=True)
     """
 
     problem_id: str
+    kind: str
     margin: float
     num_words: int
     failed: bool
@@ -39,26 +42,38 @@ def bench_confusion(run: Path) -> dict[str, Any]:
     """Return the AUC by which confusion, and by which the answer's length, predicts that a constraint fails.
 
     The answers are a finished run's held-out ones, read by its policy. Confusion is the negative margin; 0.5 is chance.
+    Kinds differ in how often they fail and in how much attention they get, so `within_kind` compares constraints of
+    one kind only; null where no kind has a failed and a satisfied one.
     Intervals are of 95 %, by resampling problems. Raises UserError where no constraint failed, or none was satisfied.
     """
     config = load_run_config(run)
     with custom_verifiers(config.rewards), verifying(config.rewards.semantics):
         judged = _judged_answers(run)
-    failed = [one.failed for one in judged]
-    if not 0 < sum(failed) < len(failed):
+    num_failed = sum(one.failed for one in judged)
+    if not 0 < num_failed < len(judged):
         raise UserError(
-            f"{run}: {sum(failed)} of {len(failed)} constraints whose attention can be read failed, so nothing can be "
+            f"{run}: {num_failed} of {len(judged)} constraints whose attention can be read failed, so nothing can be "
             "told apart; prompts need two constraints whose passages are known, and a policy that fails some"
         )
-    problems = [one.problem_id for one in judged]
-    predictors = {"confusion": [-one.margin for one in judged], "length": [one.num_words for one in judged]}
+    return areas(judged)
+
+
+def areas(judged: Sequence[Judged]) -> dict[str, Any]:
+    """Return the counts, and each predictor's AUC with its interval; some constraints failed, and some did not."""
+    failed = [one.failed for one in judged]
+    problems, kinds = [one.problem_id for one in judged], [one.kind for one in judged]
+    predictors = {"confusion": [-one.margin for one in judged], "length": [float(one.num_words) for one in judged]}
     result: dict[str, Any] = {"constraints": len(judged), "failed": sum(failed), "problems": len(set(problems))}
     for name, scores in predictors.items():
-        interval = auc_interval(scores, failed, problems)
-        assert interval is not None, "some failed, and some did not"
-        result |= {f"auc_{name}": round(interval.mean, 3)}
-        result |= {f"auc_{name}_low": round(interval.low, 3), f"auc_{name}_high": round(interval.high, 3)}
+        result |= _area(f"auc_{name}", auc_interval(scores, failed, problems))
+        result |= _area(f"auc_{name}_within_kind", auc_interval(scores, failed, problems, strata=kinds))
     return result
+
+
+def _area(name: str, interval: Interval | None) -> dict[str, float | None]:
+    values = (None,) * 3 if interval is None else (interval.mean, interval.low, interval.high)
+    names = (name, f"{name}_low", f"{name}_high")
+    return {key: None if value is None else round(value, 3) for key, value in zip(names, values, strict=True)}
 
 
 def _judged_answers(run: Path) -> list[Judged]:
@@ -71,10 +86,16 @@ def _judged_answers(run: Path) -> list[Judged]:
     for answer in track(answers, "answers", console=Console(stderr=True), transient=True):
         problem = problems[answer.problem_id]
         [margins] = margins_of(policy, tokenizer, problem, [answer.completion])
-        for margin, verdict in zip(margins, verdicts_for(problem, answer.completion), strict=True):
+        verdicts = verdicts_for(problem, answer.completion)
+        for spec, margin, verdict in zip(problem.constraints, margins, verdicts, strict=True):
             if verdict.satisfied is not None and not np.isnan(margin):
-                failed = not verdict.satisfied
                 judged.append(
-                    Judged(problem_id=answer.problem_id, margin=margin, num_words=answer.num_words, failed=failed)
+                    Judged(
+                        problem_id=answer.problem_id,
+                        kind=spec.id,
+                        margin=margin,
+                        num_words=answer.num_words,
+                        failed=not verdict.satisfied,
+                    )
                 )
     return judged

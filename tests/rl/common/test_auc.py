@@ -29,6 +29,18 @@ def test_auc_interval__is_none_without_items_of_both_sorts(cases):
     assert auc_interval([score for score, _ in cases], [positive for _, positive in cases], range(len(cases))) is None
 
 
+def test_auc_interval__compares_within_a_stratum_only():
+    # Within a: 1 above 0. Within b: 9 not above 10. Without strata, 9 is above 0 as well, and 1 not above 10.
+    scores, positive, strata = (1.0, 0.0, 9.0, 10.0), (True, False, True, False), "aabb"
+    within = auc_interval(scores, positive, range(4), strata=strata)
+    everything = auc_interval(scores, positive, range(4))
+    assert within is not None and everything is not None
+    assert (within.mean, everything.mean) == (0.5, 0.5)
+    shifted = auc_interval((1.0, 0.0, 9.0, 8.0), positive, range(4), strata=strata)
+    assert shifted is not None and shifted.mean == 1.0
+    assert auc_interval(scores, (True, True, False, False), range(4), strata=strata) is None
+
+
 def test_auc_interval__resamples_groups_and_not_items():
     draw = np.random.default_rng(1)
     positive = draw.random(200) < 0.4
