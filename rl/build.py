@@ -240,14 +240,23 @@ def build_faithfulness_monitor(
     return FaithfulnessMonitor(settings, wrap_policy=wrap_policy, report=Console().print, rule=config.credit.rule)
 
 
-def build_gate(settings: SparseConfig, model: PreTrainedModel, folder: Path | None) -> SparseGate | None:
+def build_gate(
+    settings: SparseConfig, model: PreTrainedModel, folder: Path | None, temperature: float
+) -> SparseGate | None:
     """Build the gate of sparse prompts, or None where they are read densely; its decisions go into the run folder."""
     if settings.plan is None:
         return None
     assert folder is not None, "a run has a folder"
     log_file = JsonlFile(folder / f"sparse-{PartialState().process_index}.jsonl")
     decisions = read_jsonl(log_file.path)
-    return SparseGate(model, settings, decisions=decisions, record=log_file.append, report=Console().print)
+    return SparseGate(
+        model,
+        settings,
+        temperature=temperature,
+        decisions=decisions,
+        record=log_file.append,
+        report=Console().print,
+    )
 
 
 def build_rollouts(
@@ -268,7 +277,7 @@ def build_rollouts(
         sampler = start_remote_sampler(config, learner, ledger)
     else:
         engine = build_local_engine(settings.engine, model, tokenizer, generation, config.routing)
-        sampler = LocalSampler(engine, build_gate(settings.sparse, model, folder))
+        sampler = LocalSampler(engine, build_gate(settings.sparse, model, folder, generation.temperature))
     return Rollouts(
         sampler,
         tokenizer,

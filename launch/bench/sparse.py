@@ -2,14 +2,15 @@
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import torch
+from jaxtyping import Float
 from rich.console import Console
 from rich.progress import track
 from torch import Tensor
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from attention_probes.sparse.attention import SparseAttention, sparse
 from attention_probes.sparse.plan import SparsePlan
@@ -21,36 +22,42 @@ from rl.common.errors import UserError
 from rl.config.rollouts import SparseConfig
 from rl.models.load import load_model, load_tokenizer, resolve_dtype
 from rl.models.tokenization import encode_problems
+from rl.rollouts.engine_hf import TransformersEngine
+from rl.rollouts.generation import GenerationConfig
 from rl.rollouts.sparse_gate import QUANTILE, sparse_plan
+from rl.rollouts.types import RolloutRequest
 
-# Axes: S tokens of one text, T the last of them, V vocabulary.
+# Axes: S tokens of a prompt but for its last, T of an answer or a completion, V vocabulary.
 
 PLANS: tuple[str, ...] = get_args(get_args(SparseConfig.model_fields["plan"].annotation)[0])
-LAST = 256
-"""Tokens at the end whose log-probs are compared."""
+COMPLETION_TOKENS = 64
+"""Of a completion of each text, sampled with dense attention, whose log-probs are compared."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LongText:
-    """A needle test as token ids: the text, the question, the answer.
+    """A needle test as token ids: the text with the question, the answer, and what the model itself writes.
 
     Example:
-        LongText(ids=(1, 52, 7, 12, 2), copied=2)
+        LongText(prompt=(1, 52, 7), answer=(12, 2), num_copied=1, completion=(31, 2))
     """
 
-    ids: tuple[int, ...]
-    copied: int
-    """How many tokens at the end are the needle, which the model is to copy from the text."""
+    prompt: tuple[int, ...]
+    answer: tuple[int, ...]
+    num_copied: int
+    """How many tokens at the end of the answer are the needle, which the model is to copy from the text."""
+    completion: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
-    """One pass over one text."""
+    """One prompt read in one way, and what follows from it."""
 
     seconds: float
+    """Of the pass that fills the cache."""
     peak: int
     logprobs: Tensor
-    """Of the last tokens."""
+    """Of the completion's tokens."""
     found: bool
     """At least half of the needle's tokens are the likeliest ones."""
     density: float
@@ -68,7 +75,8 @@ def bench_sparse(
     """Return a row for each length and plan: time and memory over dense, density, agreement and needles found.
 
     The texts are `tests` needle tests of about that length, one a pass; dense and sparse passes alternate, and every
-    second text in reverse, so that drift favours neither. The time ratio is the median over the texts.
+    second text in reverse, so that drift favours neither. The time ratio is the median over the texts. As in sampling,
+    a plan reads the prompt, and what follows reads everything.
     """
     policy, tokenizer = load_model(model, dtype=resolve_dtype("auto")).requires_grad_(False), load_tokenizer(model)
     if unknown := sorted(set(plans) - set(PLANS)):
@@ -76,7 +84,7 @@ def bench_sparse(
     settings = [SparseConfig(plan=plan, block=block, blocks=blocks) for plan in plans]  # pyright: ignore[reportArgumentType]
     rows = []
     for length in track(lengths, "lengths", console=Console(stderr=True), transient=True):
-        texts = long_texts(tokenizer, length, tests)
+        texts = [_completed(policy, tokenizer, text) for text in long_texts(tokenizer, length, tests)]
         _read(policy, texts[0], None)  # warms up
         for one in settings:
             rows.append(_row(policy, texts, length, sparse_plan(one)))
@@ -91,7 +99,8 @@ def long_texts(tokenizer: PreTrainedTokenizerBase, length: int, count: int) -> l
 
 
 def _tokens(tokenizer: PreTrainedTokenizerBase, index: int, sentences: int) -> int:
-    return len(_long_text(tokenizer, index, sentences).ids)
+    text = _long_text(tokenizer, index, sentences)
+    return len(text.prompt) + len(text.answer)
 
 
 def _long_text(tokenizer: PreTrainedTokenizerBase, index: int, sentences: int) -> LongText:
@@ -100,7 +109,17 @@ def _long_text(tokenizer: PreTrainedTokenizerBase, index: int, sentences: int) -
     opening, copied = (
         list(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in (test.opening, test.copied)
     )
-    return LongText(ids=(*prompt, *opening, *copied), copied=len(copied))
+    return LongText(prompt=prompt, answer=(*opening, *copied), num_copied=len(copied))
+
+
+def _completed(policy: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, text: LongText) -> LongText:
+    """Return the text with a completion by dense attention, at temperature 1."""
+    engine = TransformersEngine(
+        policy, tokenizer, GenerationConfig(temperature=1.0, max_completion_length=COMPLETION_TOKENS)
+    )
+    request = RolloutRequest(position=0, prompts=(text.prompt,), num_generations=1, version=0, seed=0)
+    [sample] = engine.sample(request)
+    return replace(text, completion=sample.completion_ids)
 
 
 def _row(policy: PreTrainedModel, texts: Sequence[LongText], length: int, plan: SparsePlan) -> dict[str, Any]:
@@ -128,25 +147,36 @@ def _row(policy: PreTrainedModel, texts: Sequence[LongText], length: int, plan: 
 
 @torch.no_grad()
 def _read(policy: PreTrainedModel, text: LongText, plan: SparsePlan | None) -> Reading:
-    ids_1S = torch.tensor([text.ids], device=policy.device)
-    logits: list[Tensor] = []
+    prompt_1S, caches = torch.tensor([text.prompt[:-1]], device=policy.device), []
 
-    def run() -> None:
-        logits.append(policy(input_ids=ids_1S, use_cache=False, logits_to_keep=LAST + 1).logits[0, :-1])
+    def fill() -> None:
+        caches.append(policy(input_ids=prompt_1S, use_cache=True, logits_to_keep=1).past_key_values)
 
     memory, density = PeakMemory(), 1.0
     with sparse(policy, plan) as attention:
         memory.start()
-        seconds = seconds_of(run)
+        seconds = seconds_of(fill)
         peak = memory.peak()
     if isinstance(attention, SparseAttention):
         density = attention.mean_density() or 1.0
-    logits_TV, targets_T = logits[0].float(), ids_1S[0, -len(logits[0]) :]
-    predicted_T = (logits_TV.argmax(dim=-1) == targets_T)[-text.copied :]
+    answer_TV = _next_logits(policy, caches[0], text.prompt[-1], text.answer)[-text.num_copied :]
+    needle_T = torch.tensor(text.answer[-text.num_copied :], device=policy.device)
+    logprobs_TV = _next_logits(policy, caches[0], text.prompt[-1], text.completion).log_softmax(dim=-1)
+    written_T1 = torch.tensor(text.completion, device=policy.device)[:, None]
     return Reading(
         seconds=seconds,
         peak=peak,
-        logprobs=logits_TV.log_softmax(dim=-1).gather(1, targets_T[:, None]).squeeze(1).cpu(),
-        found=bool(predicted_T.float().mean() >= 0.5),
+        logprobs=logprobs_TV.gather(1, written_T1).squeeze(1).cpu(),
+        found=bool((answer_TV.argmax(dim=-1) == needle_T).float().mean() >= 0.5),
         density=density,
     )
+
+
+def _next_logits(
+    policy: PreTrainedModel, cache: DynamicCache, last: int, tokens: Sequence[int]
+) -> Float[Tensor, "T V"]:
+    """Return the logits that predict each of the tokens behind the prompt, whose cache is as before afterwards."""
+    ids_1T = torch.tensor([[last, *tokens[:-1]]], device=policy.device)
+    logits_TV = policy(input_ids=ids_1T, past_key_values=cache).logits[0].float()
+    cache.crop(-len(tokens))
+    return logits_TV

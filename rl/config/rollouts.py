@@ -24,9 +24,9 @@ class SparseConfig(Section):
     dense_layers: Annotated[int, Field(ge=0)] = 2
     """The first layers, which read everything."""
     every: Positive = 50
-    """Optimizer steps after which sparse and dense log-probs of a batch's prompts are compared again."""
+    """Optimizer steps after which a request's completions are compared again with the prompts read both ways."""
     agreement: Fraction = 0.86
-    """The plan is used while the 5th percentile of exp(-|gap|) over the tokens is at least this."""
+    """The plan is used while the 5th percentile of exp(-|gap|) over completion tokens is at least this."""
 
 
 class RolloutsConfig(Section):

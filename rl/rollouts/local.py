@@ -2,8 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
-from dataclasses import replace
 from typing import Any
 
 from rl.rollouts.interfaces import Engine, Outcome, SampledRequest
@@ -35,10 +33,7 @@ class LocalSampler:
 
     def _sample(self, request: RolloutRequest) -> SampledRequest:
         start = time.perf_counter()
-        with nullcontext("") if self.gate is None else self.gate.reading(request) as plan:
-            samples = self.engine.sample(request)
-        if plan:
-            samples = [replace(sample, plan=plan) for sample in samples]
+        samples = self.engine.sample(request) if self.gate is None else self.gate.sample(request, self.engine)
         return SampledRequest(samples=samples, worker="in-process", seconds=time.perf_counter() - start)
 
     def pop_metrics(self) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """Sparse gate: lets a sparse plan read prompts while its log-probs agree with dense ones, and no longer."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from attention_probes.sparse.agreement import agreement
@@ -15,13 +15,14 @@ from attention_probes.sparse.window import Window
 from rl.config.rollouts import SparseConfig
 from rl.models.eval_mode import eval_mode
 from rl.models.precision import loss_precision
-from rl.models.tokenization import pad_left
-from rl.rollouts.types import RolloutRequest
+from rl.models.tokenization import pad_left, pad_right
+from rl.rollouts.interfaces import Engine
+from rl.rollouts.types import RolloutRequest, Sample
 
 QUANTILE = 0.05
 """Of the tokens' agreement: nearly all of them must agree, not the average."""
-MOST_PROMPTS = 4
-"""Prompts that are compared; more would cost what the plan saves."""
+MOST_PROMPTS, MOST_COMPLETIONS, MOST_TOKENS = 4, 2, 64
+"""Prompts, completions of each, and tokens of a completion that are compared; more would cost what the plan saves."""
 
 
 def sparse_plan(settings: SparseConfig) -> SparsePlan:
@@ -43,9 +44,11 @@ def sparse_plan(settings: SparseConfig) -> SparsePlan:
 
 
 class SparseGate:
-    """Decides every `settings.every` optimizer steps, on the first request's prompts, how the next ones are read.
+    """Decides every `settings.every` optimizer steps how prompts are read, by the completions of the first request.
 
-    Each decision goes to `record`; given those of before as `decisions`, a resumed run samples as an undisturbed one.
+    That request is read densely; the plan reads the next ones if it would have given its completions nearly the same
+    log-probs, at the temperature of sampling. Each decision goes to `record`; given those of before as `decisions`, a
+    resumed run samples as an undisturbed one.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class SparseGate:
         model: Any,
         settings: SparseConfig,
         *,
+        temperature: float,
         decisions: Sequence[dict[str, Any]],
         record: Callable[[dict[str, Any]], None],
         report: Callable[[str], None],
@@ -60,22 +64,28 @@ class SparseGate:
         self.model = model
         self.settings = settings
         self.plan = sparse_plan(settings)
+        self.temperature = temperature
         self.record = record
         self.report = report
         self._decisions = {self._period(decision["step"]): decision for decision in reversed(decisions)}
         self._metrics: dict[str, float] = {}
 
-    @contextmanager
-    def reading(self, request: RolloutRequest) -> Iterator[str]:
-        """Read the prompts of a request in the block as decided; yield the plan's name, or nothing for dense."""
-        admitted = self._admits(request)
-        with sparse(self.model, self.plan if admitted else None) as attention:
-            yield self.plan.name if admitted else ""
+    def sample(self, request: RolloutRequest, engine: Engine) -> list[Sample]:
+        """Return the engine's samples, which say by their plan how their prompt was read."""
+        decision = self._decisions.get(self._period(request.version))
+        if decision is None:
+            samples = engine.sample(request)
+            self._decide(request, samples)
+            return samples
+        decides = (decision["step"], decision.get("position")) == (request.version, request.position)
+        if not decision["admitted"] or decides:
+            self._measured(decision, density=1.0)
+            return engine.sample(request)
+        with sparse(self.model, self.plan) as attention:
+            samples = engine.sample(request)
         density = None if attention is None else attention.mean_density()
-        self._metrics |= {
-            "sync/sparse_admitted": float(admitted),
-            "sync/sparse_density": 1.0 if density is None else density,
-        }
+        self._measured(decision, density=1.0 if density is None else density)
+        return [replace(sample, plan=self.plan.name) for sample in samples]
 
     def pop_metrics(self) -> dict[str, float]:
         """Return what has been measured since the last call."""
@@ -85,27 +95,43 @@ class SparseGate:
     def _period(self, step: int) -> int:
         return step // self.settings.every
 
-    def _admits(self, request: RolloutRequest) -> bool:
-        period = self._period(request.version)
-        if period not in self._decisions:
-            decision = {"step": request.version, "plan": self.plan.name, **self._measure(request.prompts)}
-            self._decisions[period] = decision
-            self.record(decision)
-            self.report(self._line(decision))
-        return self._decisions[period]["admitted"]
+    def _measured(self, decision: dict[str, Any], *, density: float) -> None:
+        admitted = float(decision["admitted"])
+        self._metrics |= {"sync/sparse_admitted": admitted, "sync/sparse_density": density}
 
-    def _measure(self, prompts: Sequence[Sequence[int]]) -> dict[str, Any]:
-        inputs = pad_left(list(dict.fromkeys(map(tuple, prompts)))[:MOST_PROMPTS], self.model.device)
+    def _decide(self, request: RolloutRequest, samples: Sequence[Sample]) -> None:
+        """Compare both ways of reading the prompts, and note by which request."""
+        measured = self._compare(request, samples)
+        decision = {"step": request.version, "position": request.position, "plan": self.plan.name, **measured}
+        self._decisions[self._period(request.version)] = decision
+        self._metrics["sync/sparse_agreement"] = decision["agreement"]
+        self._measured(decision, density=1.0)
+        self.record(decision)
+        self.report(self._line(decision))
+
+    def _compare(self, request: RolloutRequest, samples: Sequence[Sample]) -> dict[str, Any]:
+        """Return the agreement of some of the completions, the density, and whether the plan is admitted."""
+        group, taken = request.num_generations, min(request.num_generations, MOST_COMPLETIONS)
+        prompts = request.prompts[:MOST_PROMPTS]
+        completions = [
+            samples[row].completion_ids[:MOST_TOKENS]
+            for start in range(0, len(prompts) * group, group)
+            for row in range(start, start + taken)
+        ]
+        device = self.model.device
+        ids, real = (values.to(device) for values in pad_right(completions))
         with eval_mode(self.model), loss_precision(self.model):
-            agreements, density = agreement(self.model, self.plan, inputs)
-        lowest = agreements.quantile(QUANTILE).item() if len(agreements) else 1.0
-        self._metrics["sync/sparse_agreement"] = lowest
+            values, density = agreement(
+                self.model, self.plan, pad_left(prompts, device), ids, real, temperature=self.temperature
+            )
+        lowest = values.quantile(QUANTILE).item()
         return {"agreement": lowest, "density": density, "admitted": lowest >= self.settings.agreement}
 
     def _line(self, decision: dict[str, Any]) -> str:
         how = "sparsely" if decision["admitted"] else "densely"
         return (
-            f"step {decision['step']}: prompts are read {how}: 95 % of the log-probs of {self.plan.name} agree to "
-            f"{decision['agreement']:.3f} or better with dense ones, rollouts.sparse.agreement is "
-            f"{self.settings.agreement:g}, and {decision['density']:.0%} of the blocks are read"
+            f"step {decision['step']}: prompts are read {how}: with {decision['plan']}, which reads "
+            f"{decision['density']:.0%} of the blocks, 95 % of the completion tokens' log-probs agree to "
+            f"{decision['agreement']:.3f} or better with dense ones; rollouts.sparse.agreement is "
+            f"{self.settings.agreement:g}"
         )

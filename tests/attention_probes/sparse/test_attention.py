@@ -162,14 +162,26 @@ def test_flex_attention__equals_the_gathered_blocks(name):
 
 
 def test_agreement__is_1_where_nothing_is_left_out_and_less_elsewhere():
-    model, batch = tiny_model("llama"), padded_batch(60, [(7, 0), (0, 0)])
-    everything, share = agreement(model, Window(**B, blocks=8), batch)
-    assert share == 1.0 and len(everything) == 52 + 59 and torch.equal(everything, torch.ones(111))
-    some, share = agreement(model, PLANS["window"], batch, last=20)
-    assert len(some) == 40 and some.min() < 0.999 and some.max() <= 1.0 and share < 1.0
-    dense = logits(model, batch, None).log_softmax(dim=-1)[1, -2, batch["input_ids"][1, -1]]
-    chosen = logits(model, batch, PLANS["window"]).log_softmax(dim=-1)[1, -2, batch["input_ids"][1, -1]]
-    assert some[-1].item() == pytest.approx((dense - chosen).abs().neg().exp().item(), abs=1e-5)
+    model, prompts = tiny_model("llama"), padded_batch(40, [(7, 0), (0, 0)])
+    completions = torch.randint(1, 49, (4, 6), generator=torch.Generator().manual_seed(0))
+    real = torch.arange(6) < torch.tensor([6, 2, 6, 1])[:, None]
+    everything, share = agreement(model, Window(**B, blocks=8), prompts, completions, real)
+    assert share == 1.0 and torch.equal(everything, torch.ones(15))
+    some, share = agreement(model, PLANS["window"], prompts, completions, real)
+    assert len(some) == 15 and some.min() < 0.999 and some.max() <= 1.0 and share < 1.0
+
+
+def test_agreement__is_that_of_each_text_alone():
+    """Without padding and without a cache for several completions; the third is the first of the second prompt."""
+    model, prompts = tiny_model("llama"), padded_batch(40, [(7, 0), (0, 0)])
+    completions = torch.randint(1, 49, (4, 6), generator=torch.Generator().manual_seed(0))
+    real = torch.ones(4, 6, dtype=torch.bool)
+    together, _ = agreement(model, PLANS["power"], prompts, completions, real, temperature=0.5)
+    for row in range(4):
+        ids = prompts["input_ids"][row // 2][prompts["attention_mask"][row // 2].bool()][None]
+        alone = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+        values, _ = agreement(model, PLANS["power"], alone, completions[row : row + 1], real[:1], temperature=0.5)
+        torch.testing.assert_close(together.view(4, 6)[row], values, atol=1e-4, rtol=0)
 
 
 def test_sparse__refuses_packed_texts():

@@ -21,8 +21,8 @@ def test_bench_sparse__has_a_row_for_each_length_and_plan():
 
 def test_long_texts__are_nearly_as_long_as_asked_for():
     texts = long_texts(load_tokenizer("tiny"), 900, 3)
-    assert len({text.ids for text in texts}) == 3
-    assert all(800 <= len(text.ids) <= 910 for text in texts)
+    assert len({text.prompt for text in texts}) == 3
+    assert all(800 <= len(text.prompt) + len(text.answer) <= 910 for text in texts)
 
 
 def test_bench_sparse__refuses_an_unknown_plan():
