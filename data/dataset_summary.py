@@ -8,6 +8,7 @@ from itertools import combinations
 from data.conflicts import conflict
 from data.constraints import KINDS
 from data.problems import Problem, user_text
+from data.sources import first_text
 from data.verdicts import verdicts_for
 from data.witness import witness
 from rewards.verdict import Verdict
@@ -67,6 +68,11 @@ def soundness(problems: Iterable[Problem]) -> Soundness:
         without_span += sum(not spec.spans for spec in problem.constraints)
         wrong_span += _num_wrong_spans(problem)
     return Soundness(proved=proved, conflicting=_sorted(conflicting), without_span=without_span, wrong_span=wrong_span)
+
+
+def answer_of(problem: Problem) -> str | None:
+    """Return the answer that stands in the problem's row; None if there is none."""
+    return first_text(dict(problem.extras), ANSWER_COLUMNS)
 
 
 def answer_verdicts(problems: Iterable[Problem]) -> list[tuple[str, Verdict]]:

@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from data.dataset_summary import ANSWER_COLUMNS
-from data.problems import Problem
+from data.dataset_summary import ANSWER_COLUMNS, answer_of
 from data.reading import read_problems
-from data.sources import first_text
 from rl.common.errors import UserError
 from rl.models.load import load_model, load_tokenizer, resolve_dtype
 from rl.models.logprobs import completion_logprobs
@@ -27,7 +25,7 @@ def calibrate_guards_command(model: str, file: Path) -> dict[str, Any]:
 
     Raises UserError for too few answers, and for a model that finds shuffled words as likely as the answers.
     """
-    answered = [(problem, answer) for problem in read_problems(file) if (answer := _answer(problem))]
+    answered = [(problem, answer) for problem in read_problems(file) if (answer := answer_of(problem))]
     if len(answered) < MIN_ANSWERS:
         raise UserError(
             f"{file} has {len(answered)} prompts with an answer in the column {' or '.join(ANSWER_COLUMNS)}; "
@@ -60,7 +58,3 @@ def shuffled_words(texts: Sequence[str]) -> list[str]:
     """Return the texts with their words in another order, the same in every call."""
     rng = Random(0)
     return [" ".join(rng.sample(words := text.split(), len(words))) for text in texts]
-
-
-def _answer(problem: Problem) -> str | None:
-    return first_text(dict(problem.extras), ANSWER_COLUMNS)

@@ -17,11 +17,10 @@ from attention_probes.heads import Head, HeadRoles, sink_columns
 from attention_probes.plan import ProbePlan
 from attention_probes.record import record_attention
 from attention_probes.sink_calibrator import calibrated
-from data.dataset_summary import ANSWER_COLUMNS
+from data.dataset_summary import ANSWER_COLUMNS, answer_of
 from data.needles import needle_test
 from data.problems import Problem, from_row
 from data.reading import read_problems
-from data.sources import first_text
 from launch.probe.sinks_chart import save_sinks_chart
 from rl.common.errors import UserError
 from rl.common.intervals import bootstrap_interval
@@ -138,7 +137,7 @@ def answered_texts(
 
 
 def _answer(problem: Problem) -> str | None:
-    return first_text(dict(problem.extras), ANSWER_COLUMNS) or problem.reference
+    return answer_of(problem) or problem.reference
 
 
 def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:

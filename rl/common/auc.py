@@ -28,7 +28,7 @@ def auc_interval(
     positive: Sequence[bool],
     groups: Sequence[Hashable],
     *,
-    strata: Sequence[Hashable] | None = None,
+    strata: Sequence[str] | None = None,
     seed: int = 0,
 ) -> Interval | None:
     """Return the area with its bootstrap interval over groups; None unless there are items of both sorts.
@@ -36,8 +36,7 @@ def auc_interval(
     With `strata` only items of one stratum are compared. Draws without a pair to compare are left out.
     """
     values, is_positive = np.asarray(scores, dtype=np.float64), np.asarray(positive, dtype=bool)
-    number = {stratum: index for index, stratum in enumerate(dict.fromkeys(strata or ()))}
-    stratum_of = np.array([number[one] for one in strata]) if strata else np.zeros(len(values), dtype=int)
+    stratum_of = np.unique(list(strata or [""] * len(values)), return_inverse=True)[1]
     area = auc(values, is_positive, stratum_of)
     if np.isnan(area):
         return None

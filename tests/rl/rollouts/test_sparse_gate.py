@@ -27,8 +27,8 @@ def request(version: int) -> RolloutRequest:
     return RolloutRequest(position=0, prompts=PROMPTS, num_generations=2, version=version, seed=1)
 
 
-def make_sampler(folder: Path, model, lines: list[str], *, every: int = 10, **settings) -> LocalSampler:
-    sparse = SparseConfig(plan="window", block=4, blocks=1, dense_layers=0, every=every, **settings)
+def make_sampler(folder: Path, model, lines: list[str], **settings) -> LocalSampler:
+    sparse = SparseConfig(plan="window", block=4, blocks=1, dense_layers=0, every=10, **settings)
     log_file = JsonlFile(folder / "sparse-0.jsonl")
     decisions = read_jsonl(log_file.path)
     gate = SparseGate(model, sparse, temperature=0.7, decisions=decisions, record=log_file.append, report=lines.append)
@@ -63,7 +63,7 @@ def test_gate__admits_a_plan_that_agrees_and_says_so_once_a_period(tmp_path):
 
 
 def test_gate__compares_the_log_probs_of_completions_at_the_temperature_of_sampling(tmp_path):
-    """One completion at a time, with its whole text in one pass: the prompt's rows sparse, the later rows dense."""
+    """One completion at a time: all of the prompt but its last token read by the plan, then the rest densely."""
     model, sampler = load_model("tiny"), make_sampler(tmp_path, load_model("tiny"), [], agreement=0.0)
     samples, gaps = sample(sampler, 0), []
     for one in samples:
